@@ -1,0 +1,122 @@
+"""Everything that can be chosen, by name, and the check that a choice makes sense. Free of torch.
+
+`resolve` is called on every way into the engine room (command line, app, Python), before anything is
+computed or written.
+"""
+
+from typing import Any
+
+from core.data.registry import DATA
+from core.data.registry import info as data_info
+from core.errors import SpecError
+from core.extractors.registry import EXTRACTORS
+from core.extractors.registry import info as extractor_info
+from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, FTMatching, attack_parameters
+
+ATTACK_TITLES: dict[str, str] = {
+    "label-flip": "Label flip",
+    "gc-feature": "Gradient Canceling, features",
+    "tgda-feature": "TGDA, features",
+    "ft-matching": "Feature-targeted, matched images",
+}
+STAGES_OF: dict[str, tuple[str, ...]] = {
+    "label-flip": (),
+    "gc-feature": ("target", "stage2"),
+    "tgda-feature": ("stage2",),
+    "ft-matching": ("target", "stage2", "invert", "finish"),
+}
+"""The stages of `core.events.STAGES` that an attack adds to loading, extraction, heads and map."""
+
+FEATURE_ONLY = ("gc-feature", "tgda-feature")
+"""Attacks that end with feature vectors and make no images."""
+
+
+def resolve(spec: ExperimentSpec) -> ExperimentSpec:
+    """Check names and sizes against the registries and fill in what depends on them.
+
+    Settings that the chosen attack or constraint does not read go back to their defaults, so that two specs
+    that mean the same have the same hash.
+
+    Raises:
+        SpecError: what was wrong, what is allowed.
+    """
+    data, extractor = data_info(spec.data), extractor_info(spec.extractor)
+    fill: dict[str, Any] = {"input_size": spec.input_size or extractor.input_sizes[0]}
+    if fill["input_size"] not in extractor.input_sizes:
+        allowed = ", ".join(map(str, extractor.input_sizes))
+        raise SpecError(f"{spec.extractor} takes input_size {allowed}; got {spec.input_size}.")
+    for field, value in (("train_domain", spec.train_domain), ("test_domain", spec.test_domain)):
+        if value is not None and value not in data.domains:
+            allowed = ", ".join(data.domains) or "none: it has no domains"
+            raise SpecError(f"{field} of {spec.data} is {value!r}; allowed: {allowed}.")
+    if data.domains:
+        fill["train_domain"] = spec.train_domain or data.domains[0]
+        fill["test_domain"] = spec.test_domain or fill["train_domain"]
+    for field, size, most in (
+        ("train_size", spec.train_size, data.train_images),
+        ("test_size", spec.test_size, data.test_images),
+    ):
+        least = 2 * len(data.classes)
+        if not least <= size <= most:
+            raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")
+    if spec.attack.name in FEATURE_ONLY and spec.constraint == "perturbation":
+        raise SpecError(
+            f"{spec.attack.name} makes feature vectors, not images, so that no pixel can be bound: "
+            "choose the constraint none or valid, or the attack ft-matching."
+        )
+    if spec.constraint != "perturbation":
+        fill["delta"] = ExperimentSpec.model_fields["delta"].default
+    if isinstance(spec.attack, FTMatching):
+        unread = ("target", "radius") if spec.attack.stage2 == "tgda" else ("lr",)
+        fields = FTMatching.model_fields
+        fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in unread})
+    return spec.model_copy(update=fill)
+
+
+def listing() -> dict[str, Any]:
+    """What `python -m core list --json` prints: every name with its bounds, as plain data."""
+    return {
+        "extractors": {
+            name: {
+                "title": record.title,
+                "width": record.width,
+                "input_sizes": list(record.input_sizes),
+                "pretrained_on": record.pretrained_on or None,
+                "method": record.method,
+                "licence": record.licence,
+                "paper": record.paper,
+            }
+            for name, record in EXTRACTORS.items()
+        },
+        "data": {
+            name: {
+                "title": record.title,
+                "classes": list(record.classes),
+                "shape": list(record.shape),
+                "train_size": [2 * len(record.classes), record.train_images],
+                "test_size": [2 * len(record.classes), record.test_images],
+                "domains": list(record.domains),
+                "licence": record.licence,
+                "source": record.source,
+            }
+            for name, record in DATA.items()
+        },
+        "attacks": {
+            name: {
+                "title": ATTACK_TITLES[name],
+                "about": (ATTACK_SPECS[name].__doc__ or "").split("\n")[0],
+                "makes_images": name not in FEATURE_ONLY,
+                "constraints": [c for c in CONSTRAINTS if name not in FEATURE_ONLY or c != "perturbation"],
+                "parameters": attack_parameters(name),
+            }
+            for name in ATTACK_SPECS
+        },
+        "defenses": {},
+        "constraints": dict(CONSTRAINTS),
+        "label_rules": dict(LABEL_RULES),
+        "bounds": {
+            name: {k: v for k, v in field.items() if k in ("minimum", "exclusiveMinimum", "maximum", "default")}
+            for name, field in ExperimentSpec.model_json_schema()["properties"].items()
+            if field.get("type") in ("number", "integer")
+        },
+    }

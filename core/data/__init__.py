@@ -1,0 +1,1 @@
+"""Data sets: their records, readers and splits."""

@@ -1,0 +1,1 @@
+"""Frozen feature extractors: their records, weights, and the features that they make."""

@@ -1,0 +1,126 @@
+"""Features of images: extracted once, in batches, cached on disk by content, and scaled once and for all."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core import paths
+from core.data.embedded import Images
+from core.extractors.build import Extractor
+
+FEATURE_NORM = 3.0
+"""Root mean square norm of a scaled feature vector on the clean training set."""
+
+BATCH = 250
+"""Images per forward pass: features must not depend on who asks, so it is the same everywhere."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The fixed affine map after the backbone: each coordinate centred and divided, fitted on clean data.
+
+    Linear probes converge, and one ridge λ means the same for every extractor, only on standardised
+    features. The map is part of f: fitted once on the clean training images, then frozen.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    @classmethod
+    def fit(cls, raw: Tensor) -> "Scale":
+        """Fit on raw features (n, d). A coordinate that never changes carries nothing and becomes 0."""
+        mean, std = raw.mean(0), raw.std(0, correction=0)
+        alive = std > 1e-6
+        factor = torch.where(alive, FEATURE_NORM / (std.clamp_min(1e-6) * max(int(alive.sum()), 1) ** 0.5), 0.0)
+        return cls(mean, factor)
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """Scaled features (N, d) of raw ones."""
+        return (raw - self.mean) * self.factor
+
+
+class Pipeline(nn.Module):
+    """The whole f: images (N, C, H, W) in [0, 1] to scaled features (N, d), differentiable in the images."""
+
+    def __init__(self, extractor: Extractor, scale: Scale) -> None:
+        super().__init__()
+        self.extractor = extractor
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled features (N, d)."""
+        return self.scale(self.extractor(x))
+
+
+def extract(
+    extractor: nn.Module,
+    images: Images,
+    device: torch.device,
+    on_step: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Features (N, d) float32 of uint8 images (N, C, H, W), in batches.
+
+    Args:
+        extractor: an `Extractor`, or a whole `Pipeline`.
+        on_step: told (images done, images in all) after each batch.
+    """
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            batch = torch.from_numpy(images[start : start + BATCH]).to(device).float().div_(255.0)
+            rows.append(extractor(batch).float().cpu().numpy())
+            if on_step:
+                on_step(min(start + BATCH, len(images)), len(images))
+    return np.concatenate(rows)
+
+
+def cached(
+    extractor: Extractor,
+    images: Images,
+    device: torch.device,
+    on_step: Callable[[int, int], None] | None = None,
+) -> tuple[NDArray[np.float32], bool]:
+    """Like `extract`, answered from the disk cache where the same images were seen before.
+
+    Returns:
+        The features, and whether they came from the cache.
+    """
+    path = paths.cache() / "features" / f"{_key(extractor, images, device)}.npy"
+    try:
+        found = np.load(path, allow_pickle=False)
+        if found.shape[0] == len(images):
+            return found, True
+    except (OSError, ValueError, EOFError):
+        pass  # not there, or damaged: computed anew and written over
+    features = extract(extractor, images, device, on_step)
+    write_array(path, features)
+    return features, False
+
+
+def write_array(path: Path, array: NDArray[np.float32]) -> None:
+    """Save an array so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _key(extractor: Extractor, images: Images, device: torch.device) -> str:
+    digest = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {device.type} {images.shape}".encode())
+    for name, value in extractor.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    digest.update(np.ascontiguousarray(images).tobytes())
+    return digest.hexdigest()[:32]

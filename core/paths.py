@@ -1,0 +1,29 @@
+"""Where things lie on disk."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "assets"
+GALLERY = ASSETS / "gallery"
+"""Finished runs that ship with the project, one folder each, read-only."""
+
+
+def home() -> Path:
+    """The folder of caches, weights and results: `POISON_LAB_HOME`, or `.poison_lab` in the project."""
+    return Path(os.environ.get("POISON_LAB_HOME") or ROOT / ".poison_lab")
+
+
+def cache() -> Path:
+    """Extracted features and fitted maps, by content; may be deleted at any time."""
+    return home() / "cache"
+
+
+def weights() -> Path:
+    """Weights files that a person puts there."""
+    return Path(os.environ.get("POISON_LAB_WEIGHTS") or home() / "weights")
+
+
+def results() -> Path:
+    """The store of finished runs."""
+    return home() / "results"

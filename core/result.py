@@ -1,0 +1,183 @@
+"""What a run hands back, and its form on disk.
+
+A run's folder:
+
+    result.json     the numbers: see `Result.summary`
+    features.npz    train_z, train_y, poison_z, poison_y, test_z, test_y: what the heads were fitted on
+    poison.npz      x (m, C, H, W) float32 in [0, 1] (absent where the attack makes no images), y, base_index
+    poison/*.png    the same images in 8 bits, and labels.csv
+    view.npz        what the app draws: see `Result.view`
+    manifest.json   SHA-256 of every file above
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.spec import ExperimentSpec
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy of one head on the test set: overall and per class, fractions in [0, 1]."""
+
+    accuracy: float
+    per_class: list[float]
+
+
+@dataclass(frozen=True)
+class Poison:
+    """The poison of a run, as the defender receives it.
+
+    Attributes:
+        x: (m, C, H, W) float32 in [0, 1], multiples of 1/255; None for attacks that make features only.
+        z: (m, d) float32, features of `x`, or the free features themselves.
+        y: (m,) int64 labels.
+        base_index: (m,) int64, row of each base point in the training set.
+        zeta: (m, d) float32, the poisoned features of stage 2; None where the attack has no stage 2.
+    """
+
+    x: Array | None
+    z: Array
+    y: Array
+    base_index: Array
+    zeta: Array | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that one run found.
+
+    `view` holds, for the app: `train_xy` (n, 2) and `train_y` (the fitted map of clean features),
+    `base_xy` (m, 2), `poison_xy` (m, 2), `stage2_xy` (m, 2; absent without a stage 2), `noise_floor` (a
+    scalar in map units), `shift` (m,) distance in feature space from base to poison, `base_x` (m, C, H, W)
+    uint8, `poison_x` (m, C, H, W) uint8 (absent without images), `gap` (m,) inversion gap of each poison
+    (absent without inversion), `poison_y`, `base_y`, `base_index` (m,).
+    """
+
+    spec: ExperimentSpec
+    device: str
+    classes: list[str]
+    clean: Score
+    poisoned: Score
+    target: Score | None
+    stage2: Score | None
+    inversion_gap: float | None
+    seconds: dict[str, float]
+    curve: list[dict[str, Any]]
+    features: Mapping[str, Array]
+    poison: Poison
+    view: Mapping[str, Array] = field(default_factory=dict)
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""
+        return {
+            "spec": self.spec.model_dump(mode="json"),
+            "spec_hash": self.spec.hash,
+            "device": self.device,
+            "n_train": len(self.features["train_y"]),
+            "n_test": len(self.features["test_y"]),
+            "n_poison": len(self.poison.y),
+            "lambda": self.spec.ridge,
+            "classes": self.classes,
+            "clean": _score(self.clean),
+            "target": _score(self.target),
+            "stage2": _score(self.stage2),
+            "poisoned": _score(self.poisoned),
+            "inversion_gap": self.inversion_gap,
+            "notes": dict(self.notes),
+            "curve": self.curve,
+            "seconds": self.seconds,
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write the run's folder atomically: it is there whole, or not at all.
+
+        An existing folder of an earlier run at the same place is replaced.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            self._write_files(work)
+            work.chmod(0o755)
+            replace_folder(work, folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _write_files(self, folder: Path) -> None:
+        poison = self.poison
+        write_npz(folder / "features.npz", self.features)
+        arrays = {"y": poison.y, "base_index": poison.base_index}
+        write_npz(folder / "poison.npz", arrays if poison.x is None else {"x": poison.x, **arrays})
+        write_npz(folder / "view.npz", self.view)
+        if poison.x is not None:
+            (folder / "poison").mkdir()
+            with (folder / "poison" / "labels.csv").open("w", newline="") as file:
+                rows = csv.writer(file, lineterminator="\n")
+                rows.writerow(["file", "label", "class", "base_index"])
+                for i, image in enumerate(to_uint8(poison.x)):
+                    name = f"{i:05d}.png"
+                    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+                    Image.fromarray(pixels).save(folder / "poison" / name)
+                    label = int(poison.y[i])
+                    rows.writerow([name, label, self.classes[label], int(poison.base_index[i])])
+        write_json(folder / "result.json", self.summary())
+        write_json(folder / "manifest.json", checksums(folder))
+
+
+def _score(score: Score | None) -> dict[str, Any] | None:
+    return None if score is None else asdict(score)
+
+
+def to_uint8(x: Array) -> Array:
+    """Images in [0, 1] as the 8-bit images that are exported."""
+    return np.rint(np.clip(x, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented, sorted JSON with a final newline."""
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Like `numpy.savez_compressed`, but with fixed time stamps: same arrays, same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            buffer = BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a run's folder except the manifest, by relative path."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def replace_folder(work: Path, target: Path) -> None:
+    """Move a finished folder into place; an older one there steps aside first and is then deleted."""
+    if not target.exists():
+        os.replace(work, target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    try:
+        os.replace(target, old / "run")
+        os.replace(work, target)
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
