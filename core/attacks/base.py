@@ -1,0 +1,186 @@
+"""What every attack shares: what the attacker knows, the plan of a run, and the final outer call.
+
+The outer call draws base points and labels, lets the attack work, and then enforces budget, label rule and
+constraint itself: it never trusts the attack with them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from core import head
+from core.events import Observer
+from core.spec import ExperimentSpec
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that the attacker knows: the extractor, the clean training set and the head's ridge. No test data.
+
+    Attributes:
+        images: (n, C, H, W) float32 in [0, 1], multiples of 1/255.
+        z: (n, d) float32 features of `images`.
+        y: (n,) int64.
+        clean_head: (c, d + 1) float64, the converged head of the clean training set.
+        pipeline: the whole f, differentiable in the images.
+    """
+
+    images: Tensor
+    z: Tensor
+    y: Tensor
+    n_classes: int
+    ridge: float
+    clean_head: Tensor
+    pipeline: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Feasible:
+    """The feasible set of one run's constraint, as projections.
+
+    Attributes:
+        low, high: (d,) each coordinate's range on the clean training set, or None where features are free.
+        delta: most change of a pixel from its base image, or None.
+    """
+
+    low: Tensor | None
+    high: Tensor | None
+    delta: float | None
+
+    def features(self, z: Tensor) -> Tensor:
+        """The nearest feasible feature vectors to z (m, d)."""
+        return z if self.low is None else torch.clamp(z, self.low, self.high)
+
+    def pixels(self, x: Tensor, base: Tensor) -> Tensor:
+        """The nearest feasible images to x (m, C, H, W), for base images of the same shape."""
+        if self.delta is not None:
+            x = torch.minimum(torch.maximum(x, base - self.delta), base + self.delta)
+        return x.clamp(0.0, 1.0)
+
+    def eight_bit(self, x: Tensor, base: Tensor) -> Tensor:
+        """The nearest feasible images with 8-bit pixels: integers over 255, within δ after rounding.
+
+        Rounding alone could leave the δ-ball by half a grey level, so the ball is first shrunk to the grid.
+        """
+        grey = torch.round(x.clamp(0.0, 1.0) * 255.0)
+        if self.delta is not None:
+            reach = int(self.delta * 255.0 + 1e-6)
+            centre = torch.round(base * 255.0)
+            grey = torch.minimum(torch.maximum(grey, centre - reach), centre + reach).clamp(0.0, 255.0)
+        return grey / 255.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The poison that a run starts from.
+
+    Attributes:
+        base: (m,) int64 rows of the base points in the training set.
+        y: (m,) int64 labels of the poison.
+        feasible: the constraint.
+        label_for: (n,) int64 label that the rule gives a poison made from each training point; -1 where
+            any wrong label will do (the random rule).
+    """
+
+    base: Tensor
+    y: Tensor
+    feasible: Feasible
+    label_for: Tensor
+
+    @property
+    def n_poison(self) -> int:
+        """m."""
+        return len(self.base)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What an attack hands back, before the rules are enforced.
+
+    Attributes:
+        target: (c, d + 1) target parameters, where the attack has them.
+        zeta: (m, d) poisoned features, where the attack has a stage 2.
+        x: (m, C, H, W) images, where the attack makes them.
+        base: (m,) other base points than the plan's, where the attack chose them by the label rule.
+    """
+
+    target: Tensor | None = None
+    zeta: Tensor | None = None
+    x: Tensor | None = None
+    base: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The poison of a run with the rules enforced; the fields are those of `Draft`, with labels `y` (m,)."""
+
+    y: Tensor
+    base: Tensor
+    target: Tensor | None
+    zeta: Tensor | None
+    x: Tensor | None
+
+
+class Attack(ABC):
+    """One attack. Subclasses write `run` only."""
+
+    def __init__(self, spec: ExperimentSpec) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Make the poison. The result is projected onto the rules by the caller."""
+
+    @final
+    def __call__(self, scene: Scene, observe: Observer) -> Attacked:
+        """Plan, run and enforce the budget, the label rule and the constraint."""
+        plan = make_plan(scene, self.spec)
+        draft = self.run(scene, plan, observe)
+        base = plan.base if draft.base is None else draft.base
+        if len(base) != plan.n_poison or not bool(_follows_rule(scene, plan, base).all()):
+            raise AssertionError("an attack left its budget or its label rule")
+        x = None
+        if draft.x is not None:
+            x = plan.feasible.eight_bit(draft.x, scene.images[base])
+        zeta = None if draft.zeta is None else plan.feasible.features(draft.zeta)
+        return Attacked(plan.y, base, draft.target, zeta, x)
+
+
+def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
+    """Draw the base points, a seeded sample of the training set, and give them labels by the rule."""
+    generator = torch.Generator().manual_seed(spec.seed)
+    n, c = len(scene.y), scene.n_classes
+    m = spec.n_poison
+    # A budget above 100% of the training set never happens, so that no point is drawn twice.
+    base = torch.randperm(n, generator=generator)[:m].to(scene.y.device)
+    if spec.label_rule == "clean":
+        label_for = scene.y
+        y = scene.y[base]
+    elif spec.label_rule == "adversarial":
+        # The least likely label, but never the true one, which a poor head may find least likely.
+        scores = head.logits(scene.clean_head, scene.z)
+        scores[torch.arange(n, device=scores.device), scene.y] = torch.inf
+        label_for = scores.argmin(1)
+        y = label_for[base]
+    else:
+        label_for = torch.full_like(scene.y, -1)
+        shift = torch.randint(1, c, (m,), generator=generator).to(scene.y.device)
+        y = (scene.y[base] + shift) % c
+    free = spec.constraint == "none"
+    low, high = (None, None) if free else (scene.z.amin(0), scene.z.amax(0))
+    feasible = Feasible(low, high, spec.delta if spec.constraint == "perturbation" else None)
+    return Plan(base, y, feasible, label_for)
+
+
+def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
+    """(m, n) bool: from which training points the label rule lets each poison be made."""
+    anyone = plan.label_for[None, :] < 0
+    return torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+
+
+def _follows_rule(scene: Scene, plan: Plan, base: Tensor) -> Tensor:
+    return allowed_bases(scene, plan).gather(1, base[:, None])[:, 0]

@@ -1,0 +1,146 @@
+"""Gradient Canceling (arXiv 2303.03592) in feature space, towards GradPC target parameters.
+
+Poison makes given parameters w the head's optimum if it cancels the gradient there:
+
+    residual(z_p) = g_clean(w) + eps g_poison(w; z_p) + (1 + eps) ridge w,     g: mean gradients,
+
+over ALL head parameters, biases included (which carry no ridge). The clean term never changes and is
+computed once.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core import head
+from core.attacks.base import Attack, Draft, Plan, Scene
+from core.attacks.implicit import Ascent, pullback
+from core.events import Event, Observer, silent
+from core.spec import GCFeature
+
+RADII = (1.0, 3.0, 10.0)
+"""Radii that the target search tries, around a head whose features have norm about 3."""
+TARGET_STEPS = 20
+REPORT_EVERY = 25
+
+
+def gradpc_target(scene: Scene, radius: float) -> Tensor:
+    """Target parameters (c, d + 1): the clean head, moved up the training loss inside a ball (Sun et al. 2020).
+
+    Args:
+        radius: most Euclidean distance from the clean head.
+    """
+    problem = head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
+    theta = scene.clean_head
+    for _ in range(TARGET_STEPS):
+        p = torch.softmax(problem.z @ theta.T, dim=1)
+        p[torch.arange(len(scene.y), device=p.device), scene.y] -= 1.0
+        gradient = p.T @ problem.z
+        moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
+        offset = moved - scene.clean_head
+        theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
+    return theta
+
+
+@dataclass(frozen=True)
+class Canceling:
+    """The residual of one target for poison labels (m,), with the constant clean term in it."""
+
+    theta: Tensor
+    constant: Tensor
+    y: Tensor
+    epsilon: float
+
+    @classmethod
+    def prepare(cls, scene: Scene, theta: Tensor, y: Tensor) -> "Canceling":
+        """Compute the clean term g_clean + (1 + eps) ridge w once."""
+        epsilon = len(y) / len(scene.y)
+        problem = head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
+        gradient, _ = problem.gradient(theta)
+        return cls(theta, gradient + epsilon * problem.ridge_row * theta, y, epsilon)
+
+    def residual(self, zeta: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual (c, d + 1), and half its square's gradient in zeta (m, d)."""
+        z1 = head.with_ones(zeta)
+        p = torch.softmax(z1 @ self.theta.T, dim=1)
+        p[torch.arange(len(self.y), device=p.device), self.y] -= 1.0
+        weight = self.epsilon / len(self.y)
+        residual = self.constant + weight * p.T @ z1
+        return residual, weight * pullback(self.theta, z1, self.y, residual)
+
+
+def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:
+    """Poisoned features (m, d) with the smallest residual that Adam finds; stops when it no longer falls."""
+    canceling = Canceling.prepare(scene, theta, plan.y)
+    zeta = plan.feasible.features(scene.z[plan.base].double())
+    ascend = Ascent(0.1, steps)
+    best, least, mark = zeta, float("inf"), float("inf")
+    for step in range(steps + 1):
+        residual, gradient = canceling.residual(zeta)
+        norm = float(residual.norm())
+        if norm < least:
+            best, least = zeta, norm
+        if step % REPORT_EVERY == 0 or step == steps:
+            observe(Event("stage2", step, steps, {"residual": least}))
+            if least < 1e-10 or (step >= 8 * REPORT_EVERY and least > mark * (1 - 1e-6)):
+                break
+            mark = least
+        zeta = ascend(zeta, -gradient, plan.feasible.features)
+    return best
+
+
+def gc_features(
+    scene: Scene, plan: Plan, target: str, radius: float, steps: int, observe: Observer
+) -> tuple[Tensor, Tensor]:
+    """Stages 1 and 2 of the feature-targeted attack.
+
+    Args:
+        target: "gradpc" for one radius; "search" to keep the radius whose retrained head is worst on the
+            training set.
+
+    Returns:
+        Target parameters (c, d + 1) and poisoned features (m, d).
+    """
+    radii = RADII if target == "search" else (radius,)
+    found: list[tuple[float, Tensor, Tensor]] = []
+    for i, r in enumerate(radii):
+        theta = gradpc_target(scene, r)
+        values = {"radius": r}
+        if target == "search":
+            zeta = cancel(scene, plan, theta, steps, silent_but_cancellable(observe))
+            labels = torch.cat([scene.y, plan.y])
+            retrained = head.fit(
+                torch.cat([scene.z.double(), zeta]), labels, scene.n_classes, scene.ridge, scene.clean_head
+            )
+            accuracy = head.accuracy(retrained, scene.z, scene.y)
+            found.append((accuracy, theta, zeta))
+            values["train_accuracy"] = accuracy
+        observe(Event("target", i + 1, len(radii), values))
+    if target != "search":
+        return theta, cancel(scene, plan, theta, steps, observe)
+    _, theta, zeta = min(found, key=lambda item: item[0])
+    residual, _ = Canceling.prepare(scene, theta, plan.y).residual(zeta)
+    observe(Event("stage2", steps, steps, {"residual": float(residual.norm())}))
+    return theta, zeta
+
+
+def silent_but_cancellable(observe: Observer) -> Observer:
+    """An observer for work inside a stage: it shows no progress of its own, but a cancel still gets through."""
+
+    def relay(event: Event) -> None:
+        if observe is not silent:
+            observe(Event("target"))
+
+    return relay
+
+
+class GCFeatureAttack(Attack):
+    """Poisoned features by Gradient Canceling."""
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Choose target parameters, then cancel the gradient there."""
+        settings = self.spec.attack
+        assert isinstance(settings, GCFeature)
+        target, zeta = gc_features(scene, plan, settings.target, settings.radius, settings.steps, observe)
+        return Draft(target=target, zeta=zeta)

@@ -1,0 +1,20 @@
+"""The table of attacks: names as in `core.spec.ATTACK_SPECS`, and the classes that run them."""
+
+from core.attacks.base import Attack
+from core.attacks.feature_targeted import FTMatchingAttack
+from core.attacks.gradient_canceling import GCFeatureAttack
+from core.attacks.label_flip import LabelFlip
+from core.attacks.tgda import TGDAFeatureAttack
+from core.spec import ExperimentSpec
+
+ATTACKS: dict[str, type[Attack]] = {
+    "label-flip": LabelFlip,
+    "gc-feature": GCFeatureAttack,
+    "tgda-feature": TGDAFeatureAttack,
+    "ft-matching": FTMatchingAttack,
+}
+
+
+def build(spec: ExperimentSpec) -> Attack:
+    """The attack of a spec."""
+    return ATTACKS[spec.attack.name](spec)

@@ -1,0 +1,77 @@
+"""The map: UMAP fitted once on clean features, poison placed into it, and the noise floor of doing so.
+
+Another seed moves every point, so two fits are never a "shift". Clean points stay where the one fit put
+them; only new points are placed, and what placing alone moves is measured and reported.
+"""
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import umap
+from numpy.typing import NDArray
+
+from core import paths
+from core.extractors.features import write_array
+
+Features = NDArray[np.float32]
+NEIGHBORS = 15
+NOISE_SAMPLE = 100
+
+
+@dataclass(frozen=True)
+class Map:
+    """A fitted map.
+
+    Attributes:
+        xy: (n, 2) float32 positions of the clean training points.
+        noise_floor: median distance, in map units, between a clean point's place and the place that it
+            gets when placed anew: shifts below it mean nothing.
+    """
+
+    xy: Features
+    noise_floor: float
+    _model: Any
+
+    def place(self, z: Features) -> Features:
+        """(m, 2) positions of new feature vectors (m, d)."""
+        if len(z) == 0:
+            return np.zeros((0, 2), np.float32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(self._model.transform(z), np.float32)
+
+
+def fit(z: Features, seed: int = 0) -> Map:
+    """Fit the map of clean features (n, d), or restore it from the disk cache.
+
+    The same features give the same map. Only positions are cached; the neighbour graph that placing needs is
+    made anew, which takes a moment, and no pickle is ever read.
+    """
+    neighbors = min(NEIGHBORS, len(z) - 1)
+    key = hashlib.sha256(f"1 {seed} {neighbors} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
+    path = paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
+    try:
+        xy = np.load(path, allow_pickle=False)
+        if xy.shape != (len(z), 2):
+            xy = None
+    except (OSError, ValueError, EOFError):
+        xy = None  # not there, or damaged: fitted anew and written over
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # umap warns that a seed means one thread
+        # n_epochs = 0 builds the graph and leaves the layout alone.
+        epochs = None if xy is None else 0
+        model = umap.UMAP(n_neighbors=neighbors, random_state=seed, n_epochs=epochs, transform_seed=seed, init="pca")
+        model.fit(z)
+    if xy is None:
+        xy = np.asarray(model.embedding_, np.float32)
+        write_array(path, xy)
+    model.embedding_ = xy.copy()
+    model.n_epochs = None  # placing has a length of its own, read off this field
+    fitted = Map(xy, 0.0, model)
+    sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
+    # A point placed anew finds itself among its neighbours; what is left is the placing's own noise.
+    moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
+    return Map(xy, float(np.median(moved)), model)
