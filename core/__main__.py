@@ -1,0 +1,165 @@
+"""The command line: `python -m core run | list | doctor`."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core import catalog, doctor
+from core.errors import Cancelled, PoisonLabError, SpecError
+from core.events import STAGES, Event
+from core.spec import ExperimentSpec, parse_spec
+
+cli = typer.Typer(
+    help="Poison Lab: indiscriminate data poisoning of pre-trained feature extractors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_DEFAULT = ExperimentSpec()
+
+
+@cli.command()
+def run(
+    out: Annotated[Path, typer.Option(help="Folder to write; an existing run there is replaced.")],
+    data: Annotated[str, typer.Option(help="Data set, see `list`.")] = _DEFAULT.data,
+    train_domain: Annotated[str | None, typer.Option(help="Domain of the training images.")] = None,
+    test_domain: Annotated[str | None, typer.Option(help="Domain of the test images.")] = None,
+    extractor: Annotated[str, typer.Option(help="Frozen extractor, see `list`.")] = _DEFAULT.extractor,
+    input_size: Annotated[int | None, typer.Option(help="Side in pixels at which the extractor sees.")] = None,
+    attack: Annotated[str, typer.Option(help="Attack, see `list`.")] = _DEFAULT.attack.name,
+    stage2: Annotated[str | None, typer.Option(help="How poisoned features are found: gc or tgda.")] = None,
+    target: Annotated[str | None, typer.Option(help="Target parameters of gc: gradpc or search.")] = None,
+    budget: Annotated[float, typer.Option(help="Poisoned per clean training point.")] = _DEFAULT.budget,
+    constraint: Annotated[str, typer.Option(help="none, valid or perturbation.")] = _DEFAULT.constraint,
+    delta: Annotated[float, typer.Option(help="δ of the perturbation constraint.")] = _DEFAULT.delta,
+    label_rule: Annotated[str, typer.Option(help="clean, random or adversarial.")] = _DEFAULT.label_rule,
+    train_size: Annotated[int, typer.Option(help="Clean training images.")] = _DEFAULT.train_size,
+    test_size: Annotated[int, typer.Option(help="Test images.")] = _DEFAULT.test_size,
+    ridge: Annotated[float, typer.Option("--ridge", "--lambda", help="λ of the head.")] = _DEFAULT.ridge,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = _DEFAULT.seed,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of an attack's parameter.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    quiet: Annotated[bool, typer.Option(help="No progress on standard error.")] = False,
+) -> None:
+    """Run one experiment and write its folder."""
+    parameters: dict[str, Any] = {"name": attack}
+    for name, value in (("stage2", stage2), ("target", target)):
+        if value is not None:
+            parameters[name] = value
+    for item in set_ or []:
+        name, sign, text = item.partition("=")
+        if not sign:
+            raise SpecError(f"--set takes NAME=VALUE; got {item!r}.")
+        parameters[name] = text
+    fields = {
+        "data": data,
+        "train_domain": train_domain,
+        "test_domain": test_domain,
+        "extractor": extractor,
+        "input_size": input_size,
+        "attack": parameters,
+        "budget": budget,
+        "constraint": constraint,
+        "delta": delta,
+        "label_rule": label_rule,
+        "train_size": train_size,
+        "test_size": test_size,
+        "ridge": ridge,
+        "seed": seed,
+    }
+    spec = catalog.resolve(parse_spec({key: value for key, value in fields.items() if value is not None}))
+    if out.exists() and not (out.is_dir() and _replaceable(out)):
+        raise SpecError(f"--out {out} exists and is not a run's folder: give a new or an empty folder.")
+    # Not before the spec is known to be good: torch takes seconds to import.
+    import torch
+
+    from core.run import run as run_spec
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    result = run_spec(spec, _quiet if quiet else _Progress(), device=device)
+    try:
+        result.write(out)
+    except OSError as error:
+        raise PoisonLabError(f"The run can't be written to {out}: {error.strerror}.") from error
+    if not quiet:
+        sys.stderr.write("\n")
+    accuracies = {
+        name: f"{100 * score.accuracy:.1f}%"
+        for name in ("clean", "target", "stage2", "poisoned")
+        if (score := getattr(result, name)) is not None
+    }
+    typer.echo("  ".join(f"{name} {value}" for name, value in accuracies.items()) + f"  ->  {out}")
+
+
+@cli.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as JSON.")] = False) -> None:
+    """Every extractor, data set, attack, defence, constraint and label rule by name."""
+    everything = catalog.listing()
+    if as_json:
+        typer.echo(json.dumps(everything, indent=1))
+        return
+    for kind in ("data", "extractors", "attacks", "defenses", "constraints", "label_rules"):
+        typer.echo(kind)
+        for name, about in everything[kind].items():
+            typer.echo(f"  {name:32} {about if isinstance(about, str) else about.get('about', about['title'])}")
+
+
+@cli.command("doctor")
+def doctor_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """What is installed, which device is used, and what is missing."""
+    report = doctor.examine()
+    if as_json:
+        typer.echo(json.dumps(report, indent=1))
+    else:
+        typer.echo("\n".join(doctor.lines(report)))
+
+
+class _Progress:
+    """Draws progress on standard error: one line that is written over, a stage a line."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+
+    def __call__(self, event: Event) -> None:
+        if event.stage != self._stage:
+            self._stage = event.stage
+            sys.stderr.write("\n" if sys.stderr.isatty() else "")
+            if not sys.stderr.isatty():
+                sys.stderr.write(STAGES[event.stage] + "\n")
+        if sys.stderr.isatty():
+            values = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+            count = f" {event.done}/{event.total}" if event.total else ""
+            sys.stderr.write(f"\r\033[K{STAGES[event.stage]}{count}  {values}")
+        sys.stderr.flush()
+
+
+def _quiet(event: Event) -> None:
+    pass
+
+
+def _replaceable(folder: Path) -> bool:
+    return not any(folder.iterdir()) or (folder / "result.json").is_file()
+
+
+def main(arguments: list[str] | None = None, call: Callable[..., Any] = cli) -> int:
+    """Run the command line; a person's mistake is one line on standard error and exit code 2."""
+    try:
+        call(arguments, standalone_mode=True)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except Cancelled as error:
+        sys.stderr.write(f"{error}\n")
+        return 130
+    except PoisonLabError as error:
+        sys.stderr.write(f"poison-lab: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""What is installed, which device computes, and what is missing and how to get it."""
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from core import paths
+from core.data.registry import DATA
+from core.extractors.registry import EXTRACTORS
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "streamlit",
+    "plotly",
+    "umap-learn",
+    "scikit-learn",
+    "pillow",
+    "distributed",
+    "timm",
+)
+
+
+def examine() -> dict[str, Any]:
+    """Look at this machine. Keys: python, packages, device, extractors, data, home, problems."""
+    problems: list[str] = []
+    packages: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = None
+            problems.append(f"Package {name} is missing: pip install -r requirements.txt.")
+    device = "none"
+    extractors: dict[str, bool] = {}
+    if packages["torch"] and packages["torchvision"] and packages["timm"]:
+        from core import device as devices
+        from core.extractors.weights import present
+
+        device = devices.describe(devices.choose("auto"))
+        extractors = {name: present(record) for name, record in EXTRACTORS.items()}
+        problems += [
+            f"Weights of {name} are not here: put {EXTRACTORS[name].weights} into {paths.weights()}, or let the "
+            "first run fetch them."
+            for name, there in extractors.items()
+            if not there
+        ]
+    data = {name: _readable(name) for name in DATA}
+    problems += [f"Data set {name} can't be read: restore assets/data." for name, there in data.items() if not there]
+    return {
+        "python": platform.python_version(),
+        "packages": packages,
+        "device": device,
+        "extractors": extractors,
+        "data": data,
+        "home": str(paths.home()),
+        "problems": problems,
+    }
+
+
+def lines(report: dict[str, Any]) -> list[str]:
+    """The report as lines to print."""
+    found = [f"{name} {version or 'MISSING'}" for name, version in report["packages"].items()]
+    return [
+        f"Python     {report['python']}",
+        f"Packages   {', '.join(found)}",
+        f"Device     {report['device']}",
+        f"Extractors {', '.join(name for name, there in report['extractors'].items() if there) or 'none'}",
+        f"Data       {', '.join(name for name, there in report['data'].items() if there) or 'none'}",
+        f"Home       {report['home']}",
+        *(f"Missing    {problem}" for problem in report["problems"]),
+    ]
+
+
+def _readable(name: str) -> bool:
+    from core.data.embedded import read
+    from core.errors import DataError
+
+    record = DATA[name]
+    try:
+        read(record, "test", record.domains[0] if record.domains else None)
+    except DataError:
+        return False
+    return True

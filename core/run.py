@@ -1,0 +1,243 @@
+"""`run(spec, on_event) -> Result`: the single path that the app, the command line and the tests take."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from core import device as devices
+from core import head, projection
+from core.attacks import registry as attacks
+from core.attacks.base import Attacked, Scene
+from core.attacks.inversion import gaps
+from core.catalog import resolve
+from core.data.registry import info as data_info
+from core.data.split import Split, draw
+from core.events import Event, Observer, silent
+from core.extractors import features
+from core.extractors.build import Extractor, build
+from core.extractors.registry import info as extractor_info
+from core.result import Array, Poison, Result, Score, to_uint8
+from core.spec import ExperimentSpec
+
+
+def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Run one experiment to its end.
+
+    Nothing is written but caches; an observer that raises `core.errors.Cancelled` stops the run.
+
+    Args:
+        spec: what to run; `resolve`d here.
+        on_event: told of progress and of curves.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        PoisonLabError: bad spec, missing data or weights, no such device, a head that does not converge.
+    """
+    spec = resolve(spec)
+    place = devices.choose(device)
+    watch = _Watch(on_event)
+    with watch.stage("load"):
+        split = _draw(spec)
+        extractor = build(extractor_info(spec.extractor), spec.input_size or 0, place)
+    classes = data_info(spec.data).classes
+    with watch.stage("extract"):
+        raw, was_cached = _features(extractor, split, place, watch)
+        if was_cached:
+            watch.notes["cached_extract"] = 1.0
+        train_raw = torch.from_numpy(raw[0]).to(place)
+        pipeline = features.Pipeline(extractor, features.Scale.fit(train_raw)).to(place)
+        train_z = pipeline.scale(train_raw).float()
+        test_z = pipeline.scale(torch.from_numpy(raw[1]).to(place)).float()
+        train_y, test_y = (torch.from_numpy(y).to(place) for y in (split.train_y, split.test_y))
+    evaluate = Evaluator(train_z, train_y, test_z, test_y, len(classes), spec.ridge)
+    with watch.stage("clean"):
+        clean_head = evaluate.retrain()
+    images = torch.from_numpy(split.train_x).to(place).float() / 255.0
+    scene = Scene(images, train_z, train_y, len(classes), spec.ridge, clean_head, pipeline)
+    attacked = attacks.build(spec)(scene, watch)
+    watch.end_attack()
+    with watch.stage("evaluate"):
+        poison_z, gap = _exported_features(pipeline, attacked, place)
+        poisoned = evaluate.score(evaluate.retrain(poison_z, attacked.y, clean_head))
+        stage2 = None
+        if attacked.zeta is not None:
+            zeta = attacked.zeta.float()
+            same = attacked.x is None
+            stage2 = poisoned if same else evaluate.score(evaluate.retrain(zeta, attacked.y, clean_head))
+    poison = Poison(
+        x=_numpy(attacked.x, np.float32),
+        z=poison_z.cpu().numpy(),
+        y=attacked.y.cpu().numpy(),
+        base_index=attacked.base.cpu().numpy(),
+        zeta=_numpy(attacked.zeta, np.float32),
+    )
+    arrays = {
+        "train_z": train_z.cpu().numpy(),
+        "train_y": split.train_y,
+        "poison_z": poison.z,
+        "poison_y": poison.y,
+        "test_z": test_z.cpu().numpy(),
+        "test_y": split.test_y,
+    }
+    with watch.stage("map"):
+        view = _view(split, arrays["train_z"], poison, gap)
+    return Result(
+        spec=spec,
+        device=devices.describe(place),
+        classes=list(classes),
+        clean=evaluate.score(clean_head),
+        poisoned=poisoned,
+        target=None if attacked.target is None else evaluate.score(attacked.target),
+        stage2=stage2,
+        inversion_gap=None if gap is None else float(gap.mean()),
+        seconds=watch.seconds,
+        curve=watch.curve,
+        features=arrays,
+        poison=poison,
+        view=view,
+        notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y), **watch.notes},
+    )
+
+
+def warm_up() -> None:
+    """Do what every first run waits for: import the libraries and compile the map's kernels."""
+    projection.fit(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)).place(np.zeros((2, 8), np.float32))
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """The one neutral judge: retrains the defender's head and scores it on the test set no attack has seen."""
+
+    train_z: torch.Tensor
+    train_y: torch.Tensor
+    test_z: torch.Tensor
+    test_y: torch.Tensor
+    n_classes: int
+    ridge: float
+
+    def retrain(
+        self,
+        poison_z: torch.Tensor | None = None,
+        poison_y: torch.Tensor | None = None,
+        start: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The converged head (c, d + 1) of the training set, with poison (m, d), (m,) added if given."""
+        if poison_z is None or poison_y is None:
+            return head.fit(self.train_z, self.train_y, self.n_classes, self.ridge, start)
+        z, y = torch.cat([self.train_z, poison_z]), torch.cat([self.train_y, poison_y])
+        return head.fit(z, y, self.n_classes, self.ridge, start)
+
+    def score(self, theta: torch.Tensor) -> Score:
+        """Test accuracy of a head, overall and per class."""
+        right = head.logits(theta, self.test_z).argmax(1).eq(self.test_y).double()
+        per_class = [float(right[self.test_y == c].mean()) for c in range(self.n_classes)]
+        return Score(float(right.mean()), per_class)
+
+
+@dataclass
+class _Watch:
+    """Passes events on, and keeps the seconds of each stage and the curve of the run."""
+
+    on_event: Observer
+    seconds: dict[str, float] = field(default_factory=dict)
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    notes: dict[str, float] = field(default_factory=dict)
+    _inside: str = ""
+    _since: float = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if event.stage != self._inside:
+            self._switch(event.stage)
+        if event.values:
+            self.curve.append({"stage": event.stage, "done": event.done, **event.values})
+        self.on_event(event)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """A stage that begins and ends here."""
+        self(Event(name))
+        yield
+        self._switch("")
+
+    def end_attack(self) -> None:
+        """Close the last stage of an attack, which announces its own stages by events."""
+        self._switch("")
+
+    def _switch(self, name: str) -> None:
+        now = time.perf_counter()
+        if self._inside:
+            self.seconds[self._inside] = self.seconds.get(self._inside, 0.0) + now - self._since
+        self._inside, self._since = name, now
+
+
+def _draw(spec: ExperimentSpec) -> Split:
+    return draw(
+        data_info(spec.data),
+        train_size=spec.train_size,
+        test_size=spec.test_size,
+        seed=spec.seed,
+        train_domain=spec.train_domain,
+        test_domain=spec.test_domain,
+    )
+
+
+def _features(
+    extractor: Extractor, split: Split, device: torch.device, watch: _Watch
+) -> tuple[tuple[Array, Array], bool]:
+    total = len(split.train_x) + len(split.test_x)
+    train, first = features.cached(
+        extractor, split.train_x, device, lambda done, _: watch(Event("extract", done, total))
+    )
+    test, second = features.cached(
+        extractor, split.test_x, device, lambda done, _: watch(Event("extract", len(split.train_x) + done, total))
+    )
+    return (train, test), first and second
+
+
+def _exported_features(
+    pipeline: features.Pipeline, attacked: Attacked, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Features of the poison as the defender gets it, and each image's inversion gap where there is one."""
+    if attacked.x is None:
+        assert attacked.zeta is not None
+        return attacked.zeta.float(), None
+    # Extracted anew from the 8-bit images: what an attack believed of its own images counts for nothing.
+    exported = to_uint8(attacked.x.cpu().numpy())
+    z = torch.from_numpy(features.extract(pipeline, exported, device)).to(device)
+    return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
+
+
+def _view(split: Split, train_z: Array, poison: Poison, gap: torch.Tensor | None) -> dict[str, Array]:
+    fitted = projection.fit(train_z)
+    m = len(poison.y)
+    ahead = [poison.z] if poison.zeta is None or poison.x is None else [poison.z, poison.zeta]
+    placed = fitted.place(np.concatenate(ahead))
+    base = poison.base_index
+    view = {
+        "train_xy": fitted.xy,
+        "train_y": split.train_y,
+        "base_xy": fitted.xy[base],
+        "poison_xy": placed[:m],
+        "noise_floor": np.float32(fitted.noise_floor),
+        "shift": np.linalg.norm(poison.z - train_z[base], axis=1).astype(np.float32),
+        "base_x": split.train_x[base],
+        "poison_y": poison.y,
+        "base_y": split.train_y[base],
+        "base_index": base,
+    }
+    if len(ahead) == 2 or poison.x is None:
+        view["stage2_xy"] = placed[-m:]
+    if poison.x is not None:
+        view["poison_x"] = to_uint8(poison.x)
+    if gap is not None:
+        view["gap"] = gap.cpu().numpy().astype(np.float32)
+    return view
+
+
+def _numpy(tensor: torch.Tensor | None, dtype: type[np.floating[Any]]) -> Array | None:
+    return None if tensor is None else tensor.detach().cpu().numpy().astype(dtype)
