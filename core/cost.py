@@ -1,0 +1,231 @@
+"""How long a run takes: before it starts, from its work and this machine's rates, and while it runs.
+
+Work is counted in units that a formula gives for each stage (`_units`); a rate is seconds per unit. Rates
+are measured: each finished run moves them (`record`), so an estimate gets better with every run.
+"""
+
+import json
+import logging
+import math
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.data import registry as data_registry
+from core.errors import SpecError
+from core.events import STAGES
+from core.extractors import registry as extractor_registry
+from core.paths import home
+from core.spec import ExperimentSpec, FTMatching, GCFeature, TGDAFeature, parse_spec
+
+log = logging.getLogger(__name__)
+
+# Seconds per unit before this machine has measured its own. Measured on two busy cores, EfficientNet-Lite0
+# at 64 px, 1280 features, 10 classes: extract, invert (finish is set to it), clean (evaluate and target are
+# set to it). The others, and all of CUDA, are guesses that the first run replaces.
+_DEFAULTS: dict[str, dict[str, float]] = {
+    "cpu": {
+        "load": 2.0,
+        "extract": 5e-10,
+        "clean": 8e-8,
+        "target": 8e-8,
+        "stage2": 1e-9,
+        "stage2/tgda": 1e-8,
+        "invert": 8e-10,
+        "finish": 8e-10,
+        "evaluate": 8e-8,
+        "map": 5e-3,
+    },
+    "cuda": {
+        "load": 3.0,
+        "extract": 2e-12,
+        "clean": 1e-8,
+        "target": 1e-8,
+        "stage2": 1e-10,
+        "stage2/tgda": 1e-9,
+        "invert": 2e-12,
+        "finish": 2e-12,
+        "evaluate": 1e-8,
+        "map": 5e-3,
+    },
+}
+_WEIGHT = 0.5
+"""Of the newest measurement in a rate's exponential average."""
+_PASSES = 3
+"""Cost of a forward and a backward pass through the extractor, in forward passes."""
+
+_lock = threading.Lock()
+
+
+def estimate(spec: ExperimentSpec, device: str = "auto") -> dict[str, float]:
+    """Seconds that each stage of a run is expected to take; only stages that the run has.
+
+    Args:
+        spec: any spec; its extractor and data set must be known.
+        device: "cpu", "cuda" or "cuda:0"; "auto" is the device of this machine's latest run.
+
+    Raises:
+        SpecError: unknown extractor or data set.
+    """
+    rates = _load()
+    kind = _kind(rates["device"] if device == "auto" else device)
+    return {stage: units * _rate(rates, spec, stage, kind) for stage, units in _units(spec).items()}
+
+
+def total(spec: ExperimentSpec, device: str = "auto") -> float:
+    """Seconds that a whole run is expected to take; see `estimate`."""
+    return sum(estimate(spec, device).values())
+
+
+def record(summary: Mapping[str, Any]) -> None:
+    """Learn from a finished run.
+
+    A stage whose work came out of a cache tells nothing of this machine: the run says so by a note
+    `cached_<stage>` that is not 0. Nothing is raised: a cost that can't be learnt is logged.
+
+    Args:
+        summary: `Result.summary()`, i.e. the content of result.json.
+    """
+    try:
+        spec = parse_spec(summary["spec"])
+        units = _units(spec)
+    except (KeyError, SpecError) as error:
+        log.warning("The cost of a run can't be learnt: %s", error)
+        return
+    notes, kind = summary.get("notes", {}), _kind(str(summary["device"]))
+    with _lock:
+        rates = _load()
+        rates["device"] = kind
+        for stage, seconds in summary["seconds"].items():
+            if units.get(stage, 0) > 0 and seconds > 0 and not notes.get(f"cached_{stage}"):
+                key, rate = _key(spec, stage, kind), seconds / units[stage]
+                known = rates["rates"].get(key, rate)
+                rates["rates"][key] = (1 - _WEIGHT) * known + _WEIGHT * rate
+        try:
+            _save(rates)
+        except OSError as error:
+            log.warning("The rates can't be written to %s: %s", _path(), error)
+
+
+def extractor_macs(name: str, input_size: int | None) -> float:
+    """Multiply-adds of one forward pass of an extractor; None is its default input size."""
+    record = extractor_registry.info(name)
+    return record.macs_at(input_size or record.input_sizes[0])
+
+
+class Progress:
+    """How far a run is, by the time that it has taken and the time that is left.
+
+    The stage at work is timed by its own steps once it has made some; stages to come, by the estimate.
+
+    Args:
+        stages: expected seconds of each stage, from `estimate`.
+    """
+
+    def __init__(self, stages: Mapping[str, float]) -> None:
+        self.stage = ""
+        self.done = 0
+        self.total = 0
+        self._stages = stages
+        self._order = {stage: i for i, stage in enumerate(STAGES)}
+        self._begun = self._stage_begun = math.nan
+        self._fraction = 0.0
+
+    def update(self, stage: str, done: int, total: int, now: float) -> None:
+        """Take in an event that came at `now`, in seconds of any clock."""
+        if not self.stage:
+            self._begun = now
+        if stage != self.stage:
+            self._stage_begun = now
+        self.stage, self.done, self.total = stage, done, total
+
+    def seconds_left(self, now: float) -> float:
+        """Expected seconds until the end of the run."""
+        if not self.stage:
+            return sum(self._stages.values())
+        position = self._order[self.stage]
+        later = sum(seconds for stage, seconds in self._stages.items() if self._order[stage] > position)
+        spent = now - self._stage_begun
+        if 0 < self.done <= self.total and spent > 0:
+            return later + spent * (self.total - self.done) / self.done
+        # A stage that outlasts its estimate is never said to be at its end.
+        return later + max(self._stages.get(self.stage, 0.0) - spent, 0.1 * spent)
+
+    def fraction(self, now: float) -> float:
+        """Part of the run that is done, in [0, 1]; never falls."""
+        if self.stage:
+            spent = now - self._begun
+            self._fraction = max(self._fraction, spent / max(spent + self.seconds_left(now), 1e-9))
+        return self._fraction
+
+
+def _units(spec: ExperimentSpec) -> dict[str, float]:
+    """Work of each stage that the run has: see the module's docstring."""
+    attack = spec.attack
+    n, m = spec.train_size, spec.n_poison
+    macs = extractor_macs(spec.extractor, spec.input_size)
+    head = float(extractor_registry.info(spec.extractor).width * len(data_registry.info(spec.data).classes))
+    units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
+    uses_target = isinstance(attack, GCFeature) or (isinstance(attack, FTMatching) and attack.stage2 == "gc")
+    if uses_target:
+        units["target"] = n * head
+    if isinstance(attack, GCFeature | TGDAFeature | FTMatching):
+        units["stage2"] = attack.steps * (n + m) * head
+    if isinstance(attack, FTMatching):
+        units["invert"] = attack.match_steps * m * macs * _PASSES
+        units["finish"] = attack.finish_steps * (m * macs * _PASSES + (n + m) * head)
+    return {**units, "evaluate": (n + m) * head, "map": float(n)}
+
+
+def _variant(spec: ExperimentSpec, stage: str) -> str:
+    """What else than the device a stage's rate depends on."""
+    if stage in {"extract", "invert", "finish"}:
+        return extractor_registry.info(spec.extractor).arch
+    if stage == "stage2":
+        is_gc = isinstance(spec.attack, GCFeature) or getattr(spec.attack, "stage2", "") == "gc"
+        return "gc" if is_gc else "tgda"
+    return ""
+
+
+def _key(spec: ExperimentSpec, stage: str, kind: str) -> str:
+    return f"{kind}/{stage}/{_variant(spec, stage)}"
+
+
+def _rate(rates: dict[str, Any], spec: ExperimentSpec, stage: str, kind: str) -> float:
+    defaults = _DEFAULTS[kind]
+    default = defaults.get(f"{stage}/{_variant(spec, stage)}", defaults[stage])
+    return float(rates["rates"].get(_key(spec, stage, kind), default))
+
+
+def _kind(device: str) -> str:
+    return "cuda" if device.startswith("cuda") else "cpu"
+
+
+def _path() -> Path:
+    return home() / "rates.json"
+
+
+def _load() -> dict[str, Any]:
+    """The rates file: `device` of the latest run, `rates` by key; what is unusable in it is left out."""
+    try:
+        stored = json.loads(_path().read_bytes())
+        rates = {key: float(rate) for key, rate in stored["rates"].items()}
+        device = _kind(str(stored["device"]))
+    except FileNotFoundError:
+        return {"device": "cpu", "rates": {}}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        log.warning("%s can't be used (%s); starting from the defaults", _path(), error)
+        return {"device": "cpu", "rates": {}}
+    return {"device": device, "rates": {key: rate for key, rate in rates.items() if 0 < rate < math.inf}}
+
+
+def _save(rates: dict[str, Any]) -> None:
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rates.")
+    with os.fdopen(handle, "w") as file:
+        json.dump(rates, file, indent=1, sort_keys=True)
+    os.replace(name, path)

@@ -1,0 +1,660 @@
+"""Where runs execute: worker processes of dask.distributed, shared by everyone who uses the server.
+
+An `Engine` talks to a scheduler. By default it starts one, with its workers, in a process of its own
+(`python -m core.engine`): under Streamlit, `multiprocessing` would take the page for the main module and
+run it again in each worker. `POISON_LAB_SCHEDULER=tcp://host:port` uses a cluster that is already there;
+its workers need this project on their path and the same `POISON_LAB_HOME`.
+
+Progress comes back as messages on one topic; results never travel: the worker writes them into the store.
+"""
+
+import importlib
+import itertools
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
+
+from core import cost
+from core.catalog import resolve
+from core.errors import Cancelled, EngineError, PoisonLabError
+from core.events import Event
+from core.paths import ROOT, results
+from core.spec import ExperimentSpec
+from core.store import Store
+
+log = logging.getLogger(__name__)
+
+RETRIES = 2
+"""How often a run starts again after its worker died."""
+PERSON_LIMIT = 64
+"""Most runs of one person that may wait or run at a time."""
+REMEMBERED = 200
+"""Finished jobs that the engine still knows."""
+CURVE_POINTS = 1000
+"""Most points of a job's live curve; beyond, every other one is dropped."""
+GRACE_SECONDS = 10.0
+"""Time that a cancelled run has to stop by itself before its worker is restarted."""
+_MESSAGE_SECONDS = 0.1
+_START_SECONDS = 30.0
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job at one moment.
+
+    Attributes:
+        place: k for the k-th in the queue, else 0.
+        stage: a key of `core.events.STAGES`, "" before the first event.
+        done, total: steps of this stage; `total` 0 means unknown.
+        fraction: part of the whole run that is done, by time, in [0, 1].
+        started: epoch seconds at which a worker took it up; None before that and for stored results.
+        elapsed: seconds since then, until it ended.
+        seconds_left: estimate, the wait in the queue included; None once it is over.
+        curve: `{"stage", "done", **values}` of events that carried values, oldest first; empty for stored
+            results, whose whole curve is in the result.
+        error: what went wrong, for a person to read; only when failed.
+    """
+
+    state: State
+    place: int
+    stage: str
+    done: int
+    total: int
+    fraction: float
+    started: float | None
+    elapsed: float
+    seconds_left: float | None
+    curve: list[dict[str, Any]]
+    error: str | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state not in {"queued", "running"}
+
+
+class Job:
+    """A run that was asked for; everyone who asks for the same spec holds the same job.
+
+    Attributes:
+        id: the hash of the spec, under which the store has the result once the job is done.
+        spec: the experiment, with all defaults filled in.
+        people: who asked for it.
+    """
+
+    def __init__(self, engine: "Engine", spec: ExperimentSpec, person: str, priority: int, number: int) -> None:
+        self.id = spec.hash
+        self.spec = spec
+        self.people = {person}
+        self.run_id = f"{self.id}-{uuid.uuid4().hex[:8]}"
+        self.priority = priority
+        self._engine = engine
+        self._number = number
+        self._state: State = "queued"
+        self._error: str | None = None
+        self._stages = cost.estimate(spec)
+        self._progress = cost.Progress(self._stages)
+        self._curve: list[dict[str, Any]] = []
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._attempts = 0
+        self._worker = ""
+        self._future: Future | None = None
+        self._over = threading.Event()
+        self._off_worker = threading.Event()
+        self._off_worker.set()
+
+    def status(self) -> JobStatus:
+        """The job at this moment; cheap enough to ask for every second."""
+        with self._engine._lock:
+            return self._engine._status(self)
+
+    def wait(self, timeout: float | None = None) -> JobStatus:
+        """Block until the job is over, or for `timeout` seconds."""
+        self._over.wait(timeout)
+        return self.status()
+
+    def cancel(self, person: str | None = None) -> bool:
+        """Stop the job, at once if it is in the queue, else within seconds.
+
+        Args:
+            person: who no longer wants it: it goes on while others do. None stops it for everyone.
+
+        Returns:
+            Whether the job is stopped.
+        """
+        return self._engine._cancel(self, person)
+
+
+class Engine:
+    """Runs experiments, each once, and tells how far they are. Safe to use from any thread.
+
+    Args:
+        store: where results go; the workers must see its folder too.
+        scheduler: address of a cluster; "" starts one on this machine.
+        n_workers: worker processes to start, i.e. runs at a time; the cores are shared out among them.
+        execute: "module:function" with the signature of `core.run.run`, imported by the worker.
+        device: passed on to the runs.
+        grace: seconds that a cancelled run has to stop before its worker is restarted.
+
+    Raises:
+        EngineError: no scheduler answers.
+    """
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        scheduler: str = "",
+        n_workers: int = 1,
+        execute: str = "core.run:run",
+        device: str = "auto",
+        grace: float = GRACE_SECONDS,
+    ) -> None:
+        self.store = store or Store(results())
+        self.grace = grace
+        self._execute = execute
+        self._device = device
+        self._lock = threading.RLock()
+        self._numbers = itertools.count()
+        self._runs: dict[str, Job] = {}
+        self._latest: dict[str, Job] = {}
+        self._warming: list[Future] = []
+        self._host = None if scheduler else _start_host(n_workers)
+        try:
+            self._client = Client(scheduler or _address(self._host), set_as_default=False, timeout=_START_SECONDS)
+            self._slots = max(1, sum(self._client.nthreads().values())) if scheduler else n_workers
+        except (OSError, ValueError) as error:
+            _stop_host(self._host)
+            raise EngineError(
+                f"No scheduler answers at {scheduler or 'this machine'} ({error}); start one, or unset "
+                "POISON_LAB_SCHEDULER to compute here."
+            ) from error
+        self._topic = f"poison-lab-{uuid.uuid4().hex}"
+        self._client.subscribe_topic(self._topic, self._on_message)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the cluster is there; if not, a new engine is needed."""
+        host_lives = self._host is None or self._host.poll() is None
+        return host_lives and self._client.status not in {"closing", "closed"}
+
+    def submit(self, spec: ExperimentSpec, person: str = "") -> Job:
+        """Ask for an experiment.
+
+        The job is done at once where the store has the result, and shared where the same experiment is
+        already waiting or running. Runs of one person follow each other: the more of them are in flight,
+        the later the next one's turn.
+
+        Args:
+            spec: any spec; what it leaves open is filled in.
+            person: whose turn it counts for; all who give no name count as one person without a limit.
+
+        Raises:
+            SpecError: the spec asks for something unknown.
+            EngineError: this person has too many runs in flight, or the cluster is gone.
+        """
+        spec = resolve(spec)
+        stored = self.store.get(spec.hash) is not None
+        with self._lock:
+            job = self._latest.get(spec.hash)
+            if job is not None and job._state in {"queued", "running"}:
+                job.people.add(person)
+                return job
+            if job is not None and job._state == "done" and spec.hash in self.store:
+                return job
+            in_flight = sum(person in other.people for other in self._runs.values() if not other._over.is_set())
+            job = Job(self, spec, person, -in_flight, next(self._numbers))
+            if not stored and not self.alive:
+                raise EngineError("The cluster that computes has stopped; reload the page to start another.")
+            if not stored and person and in_flight >= PERSON_LIMIT:
+                raise EngineError(
+                    f"You have {in_flight} runs in flight, at most {PERSON_LIMIT} are allowed; wait for some "
+                    "to end or cancel them."
+                )
+            self._runs[job.run_id] = self._latest[job.id] = job
+            if stored:
+                self._end(job, "done")
+                return job
+        self._send(job)
+        return job
+
+    def job(self, spec_hash: str) -> Job | None:
+        """The latest job of a spec, if the engine still knows it."""
+        with self._lock:
+            return self._latest.get(spec_hash)
+
+    def jobs(self) -> list[Job]:
+        """The latest job of each spec, the newest first."""
+        with self._lock:
+            return sorted(self._latest.values(), key=lambda job: job._number, reverse=True)
+
+    def warm_up(self) -> None:
+        """Let idle workers import what runs need, so that the first run starts fast. Returns at once.
+
+        A run that comes meanwhile waits for what is left of it, which is work that it needs itself.
+        """
+        keys = [f"warm-up-{uuid.uuid4().hex}" for _ in range(self._slots)]
+        self._warming = [
+            self._client.submit(_warm_up, self._execute, key=key, priority=-1000, pure=False) for key in keys
+        ]
+        for future in self._warming:
+            future.add_done_callback(_log_failure)
+
+    def close(self) -> None:
+        """Cancel what is in flight and end the workers that this engine started."""
+        with self._lock:
+            for job in self._runs.values():
+                if not job._over.is_set():
+                    self._end(job, "cancelled")
+        self._client.close(timeout=5)
+        _stop_host(self._host)
+
+    def _send(self, job: Job) -> None:
+        # Never under the lock: the client's own thread takes it for every message.
+        key = f"run-{job.run_id}-{uuid.uuid4().hex[:8]}"
+        try:
+            future = self._client.submit(
+                _run_in_worker,
+                job.spec.to_json(),
+                job.run_id,
+                self._topic,
+                self._execute,
+                str(self.store.root.resolve()),
+                self._device,
+                key=key,
+                priority=job.priority,
+                pure=False,
+            )
+        except (OSError, RuntimeError, ValueError) as error:
+            with self._lock:
+                self._end(job, "failed", f"The scheduler can't be reached ({error}); ask for the run again.")
+            return
+        with self._lock:
+            job._future = future
+            unwanted = job._over.is_set()
+        if unwanted:
+            future.cancel()
+        else:
+            future.add_done_callback(lambda future: self._on_done(job, future))
+
+    def _on_message(self, message: tuple[float, Mapping[str, Any]]) -> None:
+        """Take in what a worker says of a run; called by the client's own thread, so it must not block."""
+        _, body = message
+        with self._lock:
+            job = self._runs.get(body["run"])
+            if job is None:
+                return
+            if body["kind"] == "start":
+                job._worker = body["worker"]
+                job._off_worker.clear()
+                if job._over.is_set():  # cancelled in the moment in which it left the queue
+                    self._stop_soon(job)
+                else:
+                    self._begin(job)
+            elif body["kind"] == "end":
+                job._off_worker.set()
+            elif job._state == "running":
+                _advance(job, body["event"])
+
+    def _begin(self, job: Job) -> None:
+        job._attempts += 1
+        job._state = "running"
+        job._started = time.time()
+        job._progress = cost.Progress(job._stages)
+        job._curve = []
+
+    def _on_done(self, job: Job, future: Future) -> None:
+        """The task is over for the scheduler; called by a thread of the client's."""
+        job._off_worker.set()
+        if job._over.is_set():
+            return
+        try:
+            state, message = self._outcome(job, future)
+        except Exception as error:
+            log.exception("The outcome of run %s can't be told", job.id)
+            state, message = "failed", _internal(error)
+        if state == "queued":
+            log.warning("The worker of run %s died; the run starts again", job.id)
+            with self._lock:
+                if job._over.is_set():
+                    return
+                job._state, job._progress = "queued", cost.Progress(job._stages)
+            self._send(job)
+            return
+        with self._lock:
+            self._end(job, state, message)
+
+    def _outcome(self, job: Job, future: Future) -> tuple[State, str | None]:
+        if future.status == "finished":
+            run = self.store.get(job.id)
+            if run is None:
+                where = self.store.root
+                return (
+                    "failed",
+                    f"The result isn't in {where}; workers and server must share POISON_LAB_HOME.",
+                )
+            cost.record(run.result)
+            return "done", None
+        if future.status != "error":
+            return "failed", "The connection to the scheduler was lost; ask for the run again."
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            # Runs that only waited at a worker that died have made no attempt.
+            if job._attempts <= RETRIES:
+                return "queued", None
+            return "failed", (
+                f"The worker process died {job._attempts} times during this run, most likely for lack of "
+                "memory; try fewer training images, a smaller input size or a smaller budget."
+            )
+        if isinstance(error, Cancelled):
+            return "cancelled", None
+        if isinstance(error, PoisonLabError):
+            return "failed", str(error)
+        log.error("Run %s failed", job.id, exc_info=(type(error), error, future.traceback()))
+        return "failed", _internal(error)
+
+    def _end(self, job: Job, state: State, error: str | None = None) -> None:
+        """Settle a job for good, once; the caller holds the lock."""
+        if job._over.is_set():
+            return
+        job._state, job._error, job._ended = state, error, time.time()
+        job._over.set()
+        over = [other for other in self._runs.values() if other._over.is_set() and other._off_worker.is_set()]
+        for old in over[:-REMEMBERED]:
+            del self._runs[old.run_id]
+            if self._latest.get(old.id) is old:
+                del self._latest[old.id]
+
+    def _cancel(self, job: Job, person: str | None) -> bool:
+        with self._lock:
+            if job._over.is_set():
+                return job._state == "cancelled"
+            job.people -= job.people if person is None else {person}
+            if job.people:
+                return False
+            waiting, future = job._state == "queued", job._future
+            self._end(job, "cancelled")
+            if not waiting:
+                self._stop_soon(job)
+        if waiting and future is not None:
+            future.cancel()
+        return True
+
+    def _stop_soon(self, job: Job) -> None:
+        threading.Thread(target=self._stop, args=(job,), name=f"stop-{job.id}", daemon=True).start()
+
+    def _stop(self, job: Job) -> None:
+        """Ask the worker to stop a run, then make it."""
+        # Not waited for: a worker that is stuck would not answer.
+        threading.Thread(target=self._tell_to_stop, args=(job,), daemon=True).start()
+        if job._off_worker.wait(self.grace):
+            return
+        log.warning("Run %s does not stop; restarting its worker", job.id)
+        try:
+            if job._future is not None:
+                job._future.cancel()
+            self._client.restart_workers([job._worker], timeout=30, raise_for_error=False)
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            log.warning("Worker %s can't be restarted: %s", job._worker, error)
+        job._off_worker.set()
+
+    def _tell_to_stop(self, job: Job) -> None:
+        try:
+            self._client.run(_ask_to_stop, job.run_id, workers=[job._worker], on_error="ignore")
+        except (OSError, ValueError, RuntimeError) as error:
+            log.info("Worker %s can't be told to stop run %s: %s", job._worker, job.id, error)
+
+    def _status(self, job: Job) -> JobStatus:
+        now = time.monotonic()
+        queue = self._queue() if job._state == "queued" else []
+        seconds_left = None
+        if job._state == "running":
+            seconds_left = job._progress.seconds_left(now)
+        elif job._state == "queued":
+            ahead = queue[: queue.index(job)] + [j for j in self._runs.values() if j._state == "running"]
+            wait = sum(other._progress.seconds_left(now) for other in ahead) / self._slots
+            seconds_left = wait + sum(job._stages.values())
+        fraction = {"done": 1.0, "queued": 0.0}.get(job._state)
+        return JobStatus(
+            state=job._state,
+            place=queue.index(job) + 1 if queue else 0,
+            stage=job._progress.stage,
+            done=job._progress.done,
+            total=job._progress.total,
+            fraction=job._progress.fraction(now) if fraction is None else fraction,
+            started=job._started,
+            elapsed=0.0 if job._started is None else (job._ended or time.time()) - job._started,
+            seconds_left=seconds_left,
+            curve=list(job._curve),
+            error=job._error,
+        )
+
+    def _queue(self) -> list[Job]:
+        """Jobs that wait, in the order in which the scheduler takes them up."""
+        waiting = (job for job in self._runs.values() if job._state == "queued")
+        return sorted(waiting, key=lambda job: (-job.priority, job._number))
+
+
+_engine: Engine | None = None
+_engine_lock = threading.Lock()
+
+
+def get_engine() -> Engine:
+    """The one engine of this process; started at the first call, and again where its cluster has died.
+
+    `POISON_LAB_SCHEDULER` (an address) and `POISON_LAB_WORKERS` (a number, 1) say where runs execute.
+    """
+    global _engine
+    with _engine_lock:
+        if _engine is not None and not _engine.alive:
+            log.warning("The cluster is gone; starting another")
+            _engine.close()
+            _engine = None
+        if _engine is None:
+            workers = os.environ.get("POISON_LAB_WORKERS", "1")
+            if not workers.isdigit() or int(workers) < 1:
+                raise EngineError(f"POISON_LAB_WORKERS is {workers!r}; allowed: a whole number from 1.")
+            _engine = Engine(scheduler=os.environ.get("POISON_LAB_SCHEDULER", ""), n_workers=int(workers))
+        return _engine
+
+
+class Reporter:
+    """The observer of a run in a worker: passes events on, not too often, and ends a run that is cancelled.
+
+    The last event of a stage is always passed on.
+
+    Args:
+        send: takes an event as plain data.
+        cancelled: whether the run should stop.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool]) -> None:
+        self._send = send
+        self._cancelled = cancelled
+        self._held: Event | None = None
+        self._stage = ""
+        self._sent_at = -float("inf")
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event.
+
+        Raises:
+            Cancelled: the run should stop.
+        """
+        if self._cancelled():
+            raise Cancelled("The run was cancelled.")
+        if event.stage != self._stage:
+            self.flush()
+        now = time.monotonic()
+        ends = 0 < event.total <= event.done
+        if event.stage != self._stage or ends or now - self._sent_at >= _MESSAGE_SECONDS:
+            self._pass_on(event)
+            self._stage, self._sent_at = event.stage, now
+        else:
+            self._held = event
+
+    def flush(self) -> None:
+        """Pass on the event that was held back, if any."""
+        if self._held is not None:
+            self._pass_on(self._held)
+
+    def _pass_on(self, event: Event) -> None:
+        self._held = None
+        # NumPy's numbers can't travel in a message.
+        values = {name: float(value) for name, value in event.values.items()}
+        self._send({"stage": event.stage, "done": int(event.done), "total": int(event.total), "values": values})
+
+
+_to_stop: set[str] = set()
+"""In a worker: runs that were cancelled. A set look-up at each step costs nothing, a message would."""
+
+
+def _ask_to_stop(run_id: str) -> None:
+    _to_stop.add(run_id)
+
+
+def _run_in_worker(spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str) -> None:
+    """Run an experiment in a worker and store what it found."""
+    worker = get_worker()
+
+    def send(kind: str, **body: Any) -> None:
+        worker.log_event(topic, {"run": run_id, "kind": kind, **body})
+
+    send("start", worker=worker.address)
+    try:
+        reporter = Reporter(lambda event: send("event", event=event), lambda: run_id in _to_stop)
+        spec = ExperimentSpec.model_validate_json(spec_json)
+        result = _load(execute)(spec, reporter, device=device)
+        reporter.flush()
+        Store(Path(root), shipped=None).put(result)
+    finally:
+        _to_stop.discard(run_id)
+        send("end")
+
+
+def _warm_up(execute: str) -> None:
+    _load(execute)
+    warm_up = getattr(sys.modules[execute.partition(":")[0]], "warm_up", None)
+    if warm_up is not None:
+        warm_up()
+
+
+def _load(execute: str) -> Callable[..., Any]:
+    """Import the function that runs experiments; torch, where that brings it, gets its number of threads."""
+    module, _, name = execute.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    torch, threads = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS", "")
+    if torch is not None and threads.isdigit():
+        torch.set_num_threads(int(threads))
+    return function
+
+
+def _advance(job: Job, event: Mapping[str, Any]) -> None:
+    job._progress.update(event["stage"], event["done"], event["total"], time.monotonic())
+    if event["values"]:
+        job._curve.append({"stage": event["stage"], "done": event["done"], **event["values"]})
+        if len(job._curve) > CURVE_POINTS:
+            job._curve = job._curve[::2]
+
+
+def _internal(error: BaseException) -> str:
+    return f"The run stopped on an internal error ({type(error).__name__}); the server's log has the details."
+
+
+def _log_failure(future: Future) -> None:
+    if future.status == "error":
+        log.warning("Warming up failed: %r", future.exception())
+
+
+def _start_host(n_workers: int) -> "subprocess.Popen[str]":
+    """Start the process that holds the scheduler and its workers; it ends when its standard input does."""
+    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore:resource_tracker", "-m", "core.engine", str(n_workers)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,  # Ctrl-C is for the server, which then ends it in order
+    )
+
+
+def _address(host: "subprocess.Popen[str] | None") -> str:
+    if host is None or host.stdout is None:
+        return ""
+    late = threading.Timer(_START_SECONDS, host.kill)
+    late.start()
+    address = host.stdout.readline().strip()
+    late.cancel()
+    if not address:
+        raise OSError("its process did not start; see the log above")
+    return address
+
+
+def _stop_host(host: "subprocess.Popen[str] | None") -> None:
+    if host is None:
+        return
+    for pipe in (host.stdin, host.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    try:
+        host.wait(10)
+    except subprocess.TimeoutExpired:
+        host.kill()
+        host.wait()
+
+
+def serve(n_workers: int) -> None:
+    """Be the cluster of one engine until standard input ends; the address is the only line of output."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed must not fill the pipe
+    threads = str(max(1, CPU_COUNT // n_workers))
+    dask.config.set(
+        {
+            "distributed.nanny.pre-spawn-environ": {
+                f"{library}_NUM_THREADS": threads for library in ("OMP", "MKL", "OPENBLAS")
+            },
+            # The engine itself decides what runs again: only it knows which runs had begun.
+            "distributed.scheduler.allowed-failures": 0,
+            # With a queue at the scheduler, a run that was sent ahead to a busy worker overtakes better ones.
+            "distributed.scheduler.worker-saturation": "inf",
+            "distributed.worker.profile.enabled": False,
+            # A worker above these marks would take no run ever again; `terminate` stays.
+            "distributed.worker.memory.target": False,
+            "distributed.worker.memory.spill": False,
+            "distributed.worker.memory.pause": False,
+        }
+    )
+    cluster = LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",  # None would be port 8787
+        silence_logs=logging.CRITICAL,
+    )
+    print(cluster.scheduler_address, file=output, flush=True)
+    sys.stdin.read()
+    # No farewell: the workers end with this process, at once, and a store never holds half a result.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

@@ -1,0 +1,374 @@
+"""Finished runs on disk, found by the hash of their spec.
+
+One folder a run, written by `Result.write`, and an SQLite index of what a list shows. The folders are the
+truth: the index is compared with them at every listing and built again where it is lost or damaged.
+"""
+
+import builtins
+import errno
+import hashlib
+import json
+import logging
+import re
+import shutil
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from functools import cached_property, partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from core.errors import SpecError, StoreError
+from core.paths import GALLERY
+from core.result import Array, Result
+from core.spec import ExperimentSpec, parse_spec
+
+log = logging.getLogger(__name__)
+
+_HASH = re.compile(r"[0-9a-f]{16}")
+_LEFTOVER_SECONDS = 3600.0
+_RACE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
+_Value = TypeVar("_Value")
+
+
+class _DamagedError(Exception):
+    """A file of a run is not what its manifest says."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What a list shows of a run; accuracies are fractions in [0, 1], `created` is in epoch seconds."""
+
+    hash: str
+    data: str
+    extractor: str
+    attack: str
+    budget: float
+    constraint: str
+    label_rule: str
+    seed: int
+    clean_accuracy: float
+    poisoned_accuracy: float
+    created: float
+    shipped: bool
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One finished run on disk.
+
+    Attributes:
+        folder: where it lies; see `core.result` for the files.
+        shipped: it came with the project: it is read-only and may lack `features.npz`.
+        result: the content of result.json, this object's own copy.
+    """
+
+    folder: Path
+    shipped: bool
+    result: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """The hash of the spec, which names the folder."""
+        return self.folder.name
+
+    @cached_property
+    def spec(self) -> ExperimentSpec:
+        """The experiment that was run."""
+        return parse_spec(self.result["spec"])
+
+    def view(self) -> dict[str, Array]:
+        """The arrays that the app draws: see `core.result.Result.view`.
+
+        Raises:
+            StoreError: the file is missing or damaged; so for `poison` and `features`.
+        """
+        return self._arrays("view.npz")
+
+    def poison(self) -> dict[str, Array]:
+        """`y` and `base_index` (m,), and `x` (m, C, H, W) float32 in [0, 1] where the attack makes images."""
+        return self._arrays("poison.npz")
+
+    def features(self) -> dict[str, Array]:
+        """What the heads were fitted on: `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z`, `test_y`."""
+        return self._arrays("features.npz")
+
+    def images(self) -> builtins.list[Path]:
+        """The poison as PNG files, in the order of its rows; empty where the attack makes no images."""
+        return sorted((self.folder / "poison").glob("*.png"))
+
+    def _arrays(self, name: str) -> dict[str, Array]:
+        if not (self.folder / name).exists():
+            raise StoreError(f"{name} of run {self.hash} isn't stored; run the experiment again to have it.")
+        try:
+            content = _retried(partial(_verified, self.folder, name))
+        except _DamagedError as error:
+            if not self.shipped:
+                _set_aside(self.folder, str(error))
+            raise StoreError(f"Run {self.hash} is damaged ({error}); run the experiment again.") from error
+        with np.load(BytesIO(content), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+
+
+class Store:
+    """Finished runs, by spec hash; safe to use from several threads and processes at once.
+
+    Args:
+        root: the folder of runs; made when missing.
+        shipped: a read-only folder of runs that came with the project, or None.
+    """
+
+    def __init__(self, root: Path, shipped: Path | None = GALLERY) -> None:
+        self.root = root
+        self.shipped = shipped
+        root.mkdir(parents=True, exist_ok=True)
+        self._foreign: set[tuple[str, float]] = set()
+        _remove_leftovers(root)
+
+    def put(self, result: Result) -> StoredRun:
+        """Write a result; one of the same spec is replaced.
+
+        Raises:
+            StoreError: the folder can't be written, e.g. the disk is full.
+        """
+        folder = self.root / result.spec.hash
+        try:
+            _write(result, folder)
+        except OSError as error:
+            raise StoreError(
+                f"The result can't be written to {self.root} ({error}); free space or set POISON_LAB_HOME."
+            ) from error
+        return StoredRun(folder, False, json.loads(json.dumps(result.summary())))
+
+    def get(self, spec_hash: str) -> StoredRun | None:
+        """The run of a spec; None where there is none, or where it was damaged and has been set aside.
+
+        result.json is checked here, the other files when they are first read.
+        """
+        for folder, shipped in self._places(spec_hash):
+            try:
+                result = _retried(partial(_read_result, folder, shipped))
+            except _DamagedError as error:
+                if shipped:
+                    log.warning("Shipped run %s is damaged: %s", folder, error)
+                else:
+                    _set_aside(folder, str(error))
+                continue
+            if _is_current(result):
+                return StoredRun(folder, shipped, result)
+        return None
+
+    def __contains__(self, spec_hash: object) -> bool:
+        """Whether there is a folder of this run; its files are not checked."""
+        return isinstance(spec_hash, str) and bool(self._places(spec_hash))
+
+    def list(
+        self,
+        *,
+        data: str | None = None,
+        extractor: str | None = None,
+        attack: str | None = None,
+        limit: int | None = None,
+    ) -> builtins.list[RunRow]:
+        """Runs, newest first; only those of the given data set, extractor and attack, at most `limit`."""
+        wanted = {"data": data, "extractor": extractor, "attack": attack}
+        chosen = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in chosen) or "1"
+        query = f"SELECT * FROM runs WHERE {where} ORDER BY created DESC, hash LIMIT ?"
+        with self._index() as index:
+            self._reconcile(index)
+            rows = index.execute(query, (*chosen.values(), -1 if limit is None else limit)).fetchall()
+        return [RunRow(*(*row[:-1], bool(row[-1]))) for row in rows]
+
+    def _places(self, spec_hash: str) -> builtins.list[tuple[Path, bool]]:
+        if not _HASH.fullmatch(spec_hash):
+            return []
+        places = [(self.root / spec_hash, False)]
+        if self.shipped is not None:
+            places.append((self.shipped / spec_hash, True))
+        return [(folder, shipped) for folder, shipped in places if (folder / "manifest.json").is_file()]
+
+    @contextmanager
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        """A connection to a sound index, committed at the end; a damaged file is deleted and made anew."""
+        path = self.root / "index.sqlite"
+        try:
+            connection = _connect(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.warning("The index %s is damaged (%s); building it again", path, error)
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            connection = _connect(path)
+        with closing(connection), connection:
+            yield connection
+
+    def _reconcile(self, index: sqlite3.Connection) -> None:
+        """Make the rows of the index those of the folders."""
+        folders = self._folders()
+        known = {row[0]: row[1:] for row in index.execute("SELECT hash, created, shipped FROM runs")}
+        for spec_hash in known.keys() - folders.keys():
+            index.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
+        for spec_hash, (created, shipped) in folders.items():
+            if known.get(spec_hash) == (created, shipped) or (spec_hash, created) in self._foreign:
+                continue
+            run = self.get(spec_hash)
+            if run is not None:
+                row = astuple(_row(run, created))
+                index.execute(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(row))})", row)
+            else:
+                self._foreign.add((spec_hash, created))
+                index.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
+
+    def _folders(self) -> dict[str, tuple[float, bool]]:
+        """When each run on disk was made and whether it is shipped; a person's own hides a shipped one."""
+        found: dict[str, tuple[float, bool]] = {}
+        for place, shipped in ((self.shipped, True), (self.root, False)):
+            if place is None or not place.is_dir():
+                continue
+            for folder in place.iterdir():
+                if not _HASH.fullmatch(folder.name):
+                    continue
+                try:
+                    found[folder.name] = ((folder / "manifest.json").stat().st_mtime, shipped)
+                except OSError:  # not a whole run, or just replaced by another process
+                    continue
+        return found
+
+
+_CHECKED: dict[Path, tuple[int, int, str]] = {}
+"""Size, time and checksum of files whose content was compared with the manifest, in this process."""
+
+
+def _verified(folder: Path, name: str) -> bytes:
+    """The content of a file, compared with the manifest unless that was done since it last changed."""
+    path = folder / name
+    try:
+        wanted = _manifest(folder)[name]
+        stat = path.stat()
+        content = path.read_bytes()
+    except (OSError, KeyError) as error:
+        raise _DamagedError(f"{name} is missing") from error
+    stamp = (stat.st_size, stat.st_mtime_ns, wanted)
+    if _CHECKED.get(path) != stamp:
+        if hashlib.sha256(content).hexdigest() != wanted:
+            raise _DamagedError(f"{name} does not have the checksum of its manifest")
+        _CHECKED[path] = stamp
+    return content
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise _DamagedError("manifest.json can't be read") from error
+    if not isinstance(manifest, dict):
+        raise _DamagedError("manifest.json is not a table of checksums")
+    return manifest
+
+
+def _read_result(folder: Path, shipped: bool) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(_verified(folder, "result.json"))
+    missing = [name for name in _manifest(folder) if not (folder / name).is_file()]
+    if shipped and "features.npz" in missing:
+        missing.remove("features.npz")
+    if missing:
+        raise _DamagedError(f"{missing[0]} is missing")
+    if result.get("spec_hash") != folder.name:
+        raise _DamagedError("result.json is of another run")
+    return result
+
+
+def _is_current(result: dict[str, Any]) -> bool:
+    """Whether this version of Poison Lab would give the spec the same hash."""
+    try:
+        return bool(parse_spec(result["spec"]).hash == result["spec_hash"])
+    except SpecError:
+        return False
+
+
+def _retried(read: Callable[[], _Value]) -> _Value:
+    """Read again where a check fails: another process may just be replacing the folder."""
+    for pause in (0.02, 0.2):
+        try:
+            return read()
+        except _DamagedError:
+            time.sleep(pause)
+    return read()
+
+
+def _write(result: Result, folder: Path) -> None:
+    """Write a run, again where another process wrote the same one at the same moment."""
+    for _ in range(5):
+        try:
+            return result.write(folder)
+        except OSError as error:
+            if error.errno not in _RACE:
+                raise
+    return result.write(folder)
+
+
+def _set_aside(folder: Path, reason: str) -> None:
+    damaged = folder.parent / "damaged"
+    damaged.mkdir(exist_ok=True)
+    target = damaged / f"{folder.name}-{uuid.uuid4().hex[:8]}"
+    log.warning("Run %s is damaged (%s); moved to %s", folder.name, reason, target)
+    try:
+        folder.rename(target)
+    except FileNotFoundError:  # another process was first
+        log.info("Run %s was already moved", folder.name)
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Delete the work folders of writes that were killed."""
+    for folder in root.glob(".*"):
+        try:
+            old = time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS
+        except FileNotFoundError:  # the write just ended
+            continue
+        if folder.is_dir() and old:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _row(run: StoredRun, created: float) -> RunRow:
+    spec = run.result["spec"]
+    return RunRow(
+        hash=run.hash,
+        data=spec["data"],
+        extractor=spec["extractor"],
+        attack=spec["attack"]["name"],
+        budget=spec["budget"],
+        constraint=spec["constraint"],
+        label_rule=spec["label_rule"],
+        seed=spec["seed"],
+        clean_accuracy=run.result["clean"]["accuracy"],
+        poisoned_accuracy=run.result["poisoned"]["accuracy"],
+        created=created,
+        shipped=run.shipped,
+    )
+
+
+_COLUMNS = [f'"{field.name}"' for field in fields(RunRow)]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({', '.join(_COLUMNS)}, PRIMARY KEY (hash))")
+        columns = [f'"{row[1]}"' for row in connection.execute("PRAGMA table_info(runs)")]
+        if columns != _COLUMNS:
+            raise sqlite3.DatabaseError("it has the columns of another version")
+        if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("it fails SQLite's check")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

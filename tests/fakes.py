@@ -1,0 +1,109 @@
+"""Tiny runs with the signature of `core.run.run`, for the tests of the store and the engine.
+
+A worker process imports them by path ("tests.fakes:quick"), so what a test wants to tell them travels in
+the spec: they read `seed` and leave marks in the folder `POISON_LAB_HOME`.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from core.catalog import resolve
+from core.errors import DataError
+from core.events import Event, Observer, silent
+from core.paths import home
+from core.result import Poison, Result, Score, to_uint8
+from core.spec import ExperimentSpec, parse_spec
+
+
+def tiny_spec(seed: int = 0, **values: object) -> ExperimentSpec:
+    return resolve(parse_spec({"train_size": 20, "test_size": 20, "budget": 0.1, "seed": seed, **values}))
+
+
+def tiny_result(spec: ExperimentSpec, seconds: float = 0.1, device: str = "cpu") -> Result:
+    rng = np.random.default_rng(spec.seed)
+    n, t, m, d = spec.train_size, spec.test_size, spec.n_poison, 4
+    x = np.rint(rng.random((m, 1, 8, 8)) * 255).astype(np.float32) / 255
+    y = rng.integers(0, 2, m)
+    base = rng.integers(0, n, m)
+    z = rng.normal(size=(m, d)).astype(np.float32)
+    return Result(
+        spec=spec,
+        device=device,
+        classes=["coat", "shoe"],
+        clean=Score(0.9, [0.9, 0.9]),
+        poisoned=Score(0.6, [0.5, 0.7]),
+        target=None,
+        stage2=None,
+        inversion_gap=None,
+        seconds={"clean": seconds, "map": seconds},
+        curve=[{"stage": "clean", "done": 1, "train_accuracy": 0.9}],
+        features={
+            "train_z": rng.normal(size=(n, d)).astype(np.float32),
+            "train_y": rng.integers(0, 2, n),
+            "poison_z": z,
+            "poison_y": y,
+            "test_z": rng.normal(size=(t, d)).astype(np.float32),
+            "test_y": rng.integers(0, 2, t),
+        },
+        poison=Poison(x=x, z=z, y=y, base_index=base),
+        view={"poison_x": to_uint8(x), "poison_y": y},
+    )
+
+
+def mark(name: str) -> None:
+    """Append a line to a file that the test reads: one for each time that this code was reached."""
+    with (home() / name).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def marks(folder: Path, name: str) -> list[int]:
+    """The processes that left a mark of this name."""
+    return [int(line) for line in (folder / name).read_text().split()] if (folder / name).exists() else []
+
+
+def quick(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    mark(f"ran-{spec.seed}")
+    for step in range(1, 6):
+        on_event(Event("stage2", step, 5, {"objective": 1.0 / step}))
+    return tiny_result(spec)
+
+
+def slow(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """About two seconds in steps of 20 ms: time to cancel or to kill it."""
+    mark(f"ran-{spec.seed}")
+    for step in range(1, 101):
+        time.sleep(0.02)
+        on_event(Event("stage2", step, 100, {"objective": 1.0 / step}))
+    mark(f"ended-{spec.seed}")
+    return tiny_result(spec)
+
+
+def deaf(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Says nothing for a minute, so that only force can stop it."""
+    mark(f"ran-{spec.seed}")
+    on_event(Event("load"))
+    time.sleep(60)
+    return tiny_result(spec)
+
+
+def broken(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Even seeds fail with an error that is meant for a person, odd ones with one that is not."""
+    if spec.seed % 2 == 0:
+        raise DataError("Folder 'x' holds no images; put some there.")
+    raise ZeroDivisionError("secret detail")
+
+
+def deadly(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Odd seeds take their worker down each time, even ones are quick."""
+    if spec.seed % 2 == 0:
+        return quick(spec, on_event, device=device)
+    mark(f"ran-{spec.seed}")
+    time.sleep(0.3)
+    os._exit(1)
+
+
+def warm_up() -> None:
+    mark("warm")

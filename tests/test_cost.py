@@ -1,0 +1,197 @@
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from core import cost
+from core.errors import SpecError
+from core.events import STAGES
+from core.spec import ExperimentSpec, parse_spec
+
+
+@pytest.fixture(autouse=True)
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    return tmp_path
+
+
+def summary(spec: ExperimentSpec, seconds: dict[str, float], device: str = "cpu", **notes: float) -> dict:
+    return {
+        "spec": spec.model_dump(mode="json"),
+        "device": device,
+        "seconds": seconds,
+        "notes": notes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("attack", "without"),
+    [
+        ("label-flip", {"target", "stage2", "invert", "finish"}),
+        ("gc-feature", {"invert", "finish"}),
+        ("tgda-feature", {"target", "invert", "finish"}),
+        ("ft-matching", {"target"}),
+        ({"name": "ft-matching", "stage2": "gc"}, set()),
+    ],
+)
+def test_a_run_is_charged_for_the_stages_it_has(attack: object, without: set[str]) -> None:
+    stages = cost.estimate(parse_spec({"attack": attack}))
+    assert stages.keys() == STAGES.keys() - without
+    assert all(seconds > 0 for seconds in stages.values())
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1", "mps"])
+def test_every_device_has_rates(device: str) -> None:
+    assert cost.total(ExperimentSpec(), device) == sum(cost.estimate(ExperimentSpec(), device).values())
+
+
+def test_work_scales_as_its_formula_says() -> None:
+    base = cost.estimate(parse_spec({"input_size": 64}))
+    wide = cost.estimate(parse_spec({"input_size": 128}))
+    assert wide["extract"] == pytest.approx(4 * base["extract"])
+    assert wide["invert"] == pytest.approx(4 * base["invert"])
+    assert wide["stage2"] == base["stage2"]
+    longer = cost.estimate(parse_spec({"input_size": 64, "attack": {"name": "ft-matching", "steps": 240}}))
+    assert longer["stage2"] == pytest.approx(2 * base["stage2"])
+    more = cost.estimate(parse_spec({"input_size": 64, "train_size": 4000, "test_size": 2000}))
+    for stage in ("extract", "clean", "stage2", "invert", "map"):
+        assert more[stage] == pytest.approx(2 * base[stage]), stage
+
+
+def test_default_input_size_is_the_extractors() -> None:
+    assert cost.extractor_macs("efficientnet-lite0-imagenet", None) == pytest.approx(
+        0.385e9 * (64 / 224) ** 2
+    )
+    assert cost.extractor_macs("vit-b16-imagenet", None) == pytest.approx(17.56e9)
+
+
+def test_unknown_extractor_is_said() -> None:
+    with pytest.raises(SpecError, match="extractor"):
+        cost.estimate(ExperimentSpec(extractor="nope"))
+
+
+def test_the_first_run_replaces_the_default_and_later_ones_are_averaged() -> None:
+    spec = ExperimentSpec()
+    cost.record(summary(spec, {"extract": 8.0}))
+    assert cost.estimate(spec)["extract"] == pytest.approx(8.0)
+    cost.record(summary(spec, {"extract": 4.0}))
+    assert cost.estimate(spec)["extract"] == pytest.approx(6.0)
+
+
+def test_rates_are_kept_apart_by_device_extractor_and_stage_two() -> None:
+    spec, other = ExperimentSpec(), ExperimentSpec(extractor="resnet18-imagenet")
+    gc = parse_spec({"attack": {"name": "ft-matching", "stage2": "gc"}})
+    before = cost.estimate(other), cost.estimate(gc), cost.estimate(spec, "cuda")
+    cost.record(summary(spec, {"extract": 500.0, "stage2": 500.0}))
+    assert cost.estimate(other)["extract"] == before[0]["extract"]
+    assert cost.estimate(gc)["stage2"] == before[1]["stage2"]
+    assert cost.estimate(spec, "cuda") == before[2]
+    assert cost.estimate(gc)["extract"] == pytest.approx(500.0)
+
+
+def test_auto_is_the_device_of_the_latest_run() -> None:
+    spec = ExperimentSpec()
+    assert cost.estimate(spec) == cost.estimate(spec, "cpu")
+    cost.record(summary(spec, {"extract": 0.5}, device="cuda:0"))
+    assert cost.estimate(spec) == cost.estimate(spec, "cuda")
+    assert cost.estimate(spec)["extract"] == pytest.approx(0.5)
+
+
+def test_cached_stages_and_idle_ones_teach_nothing() -> None:
+    spec = ExperimentSpec()
+    before = cost.estimate(spec)
+    cost.record(summary(spec, {"extract": 0.01, "map": 0.0, "target": 9.0, "other": 9.0}, cached_extract=1.0))
+    assert cost.estimate(spec) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"device": "cpu"}',
+        '{"device": "cpu", "rates": []}',
+        '{"device": 1, "rates": {"a": "b"}}',
+    ],
+)
+def test_a_broken_file_is_the_defaults(house: Path, content: str, caplog: pytest.LogCaptureFixture) -> None:
+    defaults = cost.estimate(ExperimentSpec())
+    (house / "rates.json").write_text(content)
+    assert cost.estimate(ExperimentSpec()) == defaults
+    assert "rates.json" in caplog.text
+    cost.record(summary(ExperimentSpec(), {"extract": 8.0}))
+    assert cost.estimate(ExperimentSpec())["extract"] == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("rate", ["-1", "0", "NaN", "Infinity"])
+def test_senseless_rates_are_left_out(house: Path, rate: str) -> None:
+    defaults = cost.estimate(ExperimentSpec())
+    key = "cpu/extract/tf_efficientnet_lite0"
+    (house / "rates.json").write_text(f'{{"device": "cpu", "rates": {{"{key}": {rate}}}}}')
+    assert cost.estimate(ExperimentSpec()) == defaults
+
+
+def test_what_can_not_be_learnt_or_written_is_logged(house: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        cost.record({"spec": {"data": 3}, "seconds": {}})
+        (house / "rates.json").mkdir()
+        cost.record(summary(ExperimentSpec(), {"extract": 1.0}))
+    assert "can't be learnt" in caplog.text
+    assert "can't be written" in caplog.text
+
+
+def test_rates_file_is_plain_json(house: Path) -> None:
+    cost.record(summary(ExperimentSpec(), {"map": 20.0}))
+    stored = json.loads((house / "rates.json").read_text())
+    assert stored == {"device": "cpu", "rates": {"cpu/map/": pytest.approx(0.01)}}
+    assert [path.name for path in house.iterdir()] == ["rates.json"]
+
+
+def play(
+    progress: cost.Progress, stages: dict[str, float], steps: int = 10
+) -> list[tuple[float, float, float]]:
+    """(now, fraction, seconds left) at each step of a run whose stages really take these seconds."""
+    now, seen = 100.0, []
+    for stage, seconds in stages.items():
+        for done in range(steps):
+            progress.update(stage, done, steps, now)
+            seen.append((now - 100.0, progress.fraction(now), progress.seconds_left(now)))
+            now += seconds / steps
+    return seen
+
+
+def test_progress_of_a_run_that_goes_as_estimated() -> None:
+    stages = {"load": 2.0, "clean": 1.0, "stage2": 7.0}
+    progress = cost.Progress(stages)
+    assert progress.fraction(0.0) == 0.0
+    assert progress.seconds_left(0.0) == 10.0
+    for spent, fraction, left in play(progress, stages):
+        assert fraction == pytest.approx(spent / 10, abs=1e-6)
+        assert left == pytest.approx(10 - spent, abs=1e-6)
+
+
+def test_progress_never_falls_and_corrects_itself() -> None:
+    seen = play(cost.Progress({"clean": 1.0, "stage2": 10.0}), {"clean": 5.0, "stage2": 30.0})
+    fractions = [fraction for _, fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] < 1.0
+    spent, _, left = seen[-1]
+    assert left == pytest.approx(35.0 - spent)
+
+
+def test_a_stage_without_steps_is_timed_by_its_estimate() -> None:
+    progress = cost.Progress({"load": 4.0, "map": 6.0})
+    progress.update("load", 0, 0, 0.0)
+    assert progress.fraction(2.0) == pytest.approx(0.2)
+    assert progress.seconds_left(2.0) == pytest.approx(8.0)
+    assert progress.seconds_left(40.0) == pytest.approx(10.0)
+    progress.update("map", 0, 0, 50.0)
+    assert progress.fraction(500.0) < 1.0
+
+
+def test_a_stage_that_was_not_expected_is_no_error() -> None:
+    progress = cost.Progress({"load": 4.0})
+    progress.update("finish", 1, 2, 0.0)
+    assert progress.seconds_left(3.0) == pytest.approx(3.0)
