@@ -1,0 +1,100 @@
+"""The launcher: `streamlit run app.py`.
+
+The interface is the script `pages/shell.py`; this module is the server around it. The two are apart because
+Streamlit takes a `pages/` folder beside a script for its legacy pages: a deep link that is opened first on
+a fresh server would then run no script at all.
+"""
+
+import asyncio
+import logging
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ROOT = Path(__file__).resolve().parent
+PERSON_COOKIE = "poison_lab_person"
+YEAR_SECONDS = 365 * 24 * 3600
+
+log = logging.getLogger("poison_lab")
+
+if str(ROOT) not in sys.path:  # `streamlit run` puts the script's folder there, which is `pages`
+    sys.path.insert(0, str(ROOT))
+
+
+def start_engine() -> None:
+    """Start the worker processes and let them import what runs need."""
+    from core.engine import get_engine
+
+    get_engine().warm_up()
+
+
+def stop_engine() -> None:
+    """Cancel what is in flight and end the worker processes."""
+    from core.engine import get_engine
+
+    get_engine().close()
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
+    """Start the engine beside the server, so that the first page does not wait for it."""
+    starting = asyncio.create_task(asyncio.to_thread(start_engine))
+    try:
+        yield {"engine": starting}
+    finally:
+        await asyncio.wait([starting])
+        if starting.exception() is None:
+            await asyncio.to_thread(stop_engine)
+        else:
+            log.error("The engine did not start: %s", starting.exception())
+
+
+async def ready(request: Request) -> JSONResponse:
+    """Whether runs can start: 200, else 503 with what is missing."""
+    starting = app.state.get("engine")
+    if not isinstance(starting, asyncio.Task) or not starting.done():
+        return JSONResponse({"ready": False, "engine": "starting"}, status_code=503)
+    error = starting.exception()
+    if error is not None:
+        return JSONResponse({"ready": False, "engine": str(error)}, status_code=503)
+    return JSONResponse({"ready": True, "engine": "running"})
+
+
+class PersonCookie:
+    """Gives each browser a random name, so that the engine shares out its time fairly and a person who
+    reloads the page can still cancel the runs that they started."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the cookie to answers to a browser that has none."""
+        if scope["type"] != "http" or PERSON_COOKIE in Request(scope).cookies:
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                cookie = f"{PERSON_COOKIE}={uuid.uuid4().hex}; Max-Age={YEAR_SECONDS}; Path=/"
+                header = (b"set-cookie", f"{cookie}; HttpOnly; SameSite=Lax".encode())
+                message = {**message, "headers": [*message["headers"], header]}
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
+
+
+app = st.App(
+    ROOT / "pages" / "shell.py",
+    lifespan=lifespan,
+    routes=[Route("/ready", ready)],
+    middleware=[Middleware(PersonCookie)],
+)

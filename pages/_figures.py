@@ -1,0 +1,250 @@
+"""The pictures of a finished run: figures and image strips from stored arrays. No Streamlit here."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from PIL import Image
+from plotly.subplots import make_subplots
+
+Array = NDArray[Any]
+
+PALETTE = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+"""Ten colours that people with any colour vision tell apart (Petroff 2021, arXiv 2107.02270)."""
+NEUTRAL = "#8a93a0"
+"""Readable on the light and on the dark background."""
+CLEAN, POISONED = "#3f90da", "#e76300"
+STAGE_WORDS = {"target": "target", "stage2": "stage 2", "invert": "inversion", "finish": "finish"}
+"""Stages that have curves, short enough to stand beside each other on a phone."""
+MAP_HEIGHT = 480
+STRIP_PIXELS = 80
+"""Least height of an image in a strip; small images grow by whole factors."""
+GAP = 4
+MOST_AMPLIFIED = 64
+
+
+def amplification(base: Array, poison: Array) -> int:
+    """The whole factor that brings the largest difference of the run to full contrast; 0 where there is none.
+
+    Args:
+        base, poison: (m, C, H, W) uint8.
+    """
+    largest = int(np.abs(poison.astype(np.int16) - base).max(initial=0))
+    return min(MOST_AMPLIFIED, max(1, 127 // largest)) if largest else 0
+
+
+def strip(base: Array, poison: Array | None, factor: int) -> bytes:
+    """One PNG: base, poison and their difference (grey is no change) side by side; base alone without poison.
+
+    Args:
+        base, poison: (C, H, W) uint8.
+    """
+    images = [base]
+    if poison is not None:
+        difference = 128 + factor * (poison.astype(np.int16) - base)
+        images += [poison, np.clip(difference, 0, 255).astype(np.uint8)]
+    scale = max(1, -(-STRIP_PIXELS // base.shape[1]))
+    tiles: list[Array] = []
+    for image in images:
+        pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+        opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+        tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
+        tiles += [tile, np.zeros((tile.shape[0], GAP, 4), np.uint8)]
+    buffer = BytesIO()
+    Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: bool) -> go.Figure:
+    """Clean training features by class, and where the poison landed, drawn from its base images."""
+    figure = go.Figure()
+    train_xy, train_y = view["train_xy"], view["train_y"]
+    for label, name in enumerate(classes):
+        rows = np.flatnonzero(train_y == label)
+        figure.add_trace(
+            go.Scattergl(
+                x=train_xy[rows, 0],
+                y=train_xy[rows, 1],
+                name=name,
+                mode="markers",
+                marker={"size": 5, "color": PALETTE[label % len(PALETTE)], "opacity": 0.55},
+                customdata=rows,
+                hovertemplate=f"{name}<br>training image %{{customdata}}<extra></extra>",
+            )
+        )
+    base, poison = view["base_xy"], view["poison_xy"]
+    figure.add_trace(_arrows(base, poison, "its move", NEUTRAL))
+    if show_stage2 and "stage2_xy" in view:
+        stage2 = view["stage2_xy"]
+        figure.add_trace(_arrows(base, stage2, "stage 2's aim", NEUTRAL, dash="dot"))
+        figure.add_trace(
+            go.Scattergl(
+                x=stage2[:, 0],
+                y=stage2[:, 1],
+                name="stage 2",
+                mode="markers",
+                marker={"symbol": "cross-thin", "size": 9, "line": {"width": 2, "color": NEUTRAL}},
+                customdata=np.arange(len(stage2)),
+                hovertemplate="stage 2 of poison %{customdata}<extra></extra>",
+            )
+        )
+    figure.add_trace(_poison_markers(view, classes))
+    figure.update_layout(
+        height=MAP_HEIGHT,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={
+            "orientation": "h",
+            "y": -0.02,
+            "yanchor": "top",
+            "itemsizing": "constant",
+            "title": None,
+            "entrywidth": 92,
+        },
+        hovermode="closest",
+    )
+    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, title=None)
+    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, title=None, scaleanchor="x", scaleratio=1)
+    return figure
+
+
+def _poison_markers(view: Mapping[str, Array], classes: Sequence[str]) -> go.Scattergl:
+    xy, y, base_y = view["poison_xy"], view["poison_y"], view["base_y"]
+    words = [
+        f"poison {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
+        for i, (old, new, shift) in enumerate(zip(base_y, y, view["shift"], strict=True))
+    ]
+    return go.Scattergl(
+        x=xy[:, 0],
+        y=xy[:, 1],
+        name="poison",
+        mode="markers",
+        marker={
+            "symbol": "diamond",
+            "size": 9,
+            "color": [PALETTE[label % len(PALETTE)] for label in y],
+            "line": {"width": 1.5, "color": "#ffffff"},
+        },
+        text=words,
+        customdata=np.arange(len(xy)),
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid") -> go.Scattergl:
+    """All arrows' shafts as one line with breaks; what stands at their ends is the arrows' head."""
+    breaks = np.full(len(start), np.nan, start.dtype)
+    return go.Scattergl(
+        x=np.column_stack([start[:, 0], end[:, 0], breaks]).ravel(),
+        y=np.column_stack([start[:, 1], end[:, 1], breaks]).ravel(),
+        name=name,
+        mode="lines",
+        line={"width": 1, "color": color, "dash": dash},
+        opacity=0.7,
+        hoverinfo="skip",
+    )
+
+
+def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
+    """One bar for each accuracy that the run has, in percent; fractions come in."""
+    known = {name: 100 * value for name, value in scores.items() if value is not None}
+    colors = [CLEAN if name == "Clean" else POISONED if name == "Poisoned" else NEUTRAL for name in known]
+    figure = go.Figure(
+        go.Bar(
+            x=list(known),
+            y=list(known.values()),
+            marker={"color": colors},
+            text=[f"{value:.1f}" for value in known.values()],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x}: %{y:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0}, showlegend=False, bargap=0.35)
+    figure.update_yaxes(range=[0, 108], tickvals=[0, 25, 50, 75, 100], title="Test accuracy, %")
+    return figure
+
+
+def per_class_figure(clean: Sequence[float], poisoned: Sequence[float], classes: Sequence[str]) -> go.Figure:
+    """Loss of accuracy of each class in points, the hardest hit on top."""
+    drops = [100 * (before - after) for before, after in zip(clean, poisoned, strict=True)]
+    order = sorted(range(len(drops)), key=drops.__getitem__)
+    figure = go.Figure(
+        go.Bar(
+            x=[drops[i] for i in order],
+            y=[classes[i] for i in order],
+            orientation="h",
+            marker={"color": [POISONED if drops[i] > 0 else CLEAN for i in order]},
+            text=[f"{drops[i]:.1f}" for i in order],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[[100 * clean[i], 100 * poisoned[i]] for i in order],
+            hovertemplate="%{y}: %{customdata[0]:.1f} % → %{customdata[1]:.1f} %<extra></extra>",
+        )
+    )
+    low, high = min(0.0, *drops), max(1.0, *drops)
+    room = 0.28 * (high - low)
+    figure.update_layout(
+        height=60 + 24 * len(classes), margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False, bargap=0.25
+    )
+    figure.update_xaxes(range=[low - (room if low < 0 else 0), high + room], title="Points lost")
+    figure.update_yaxes(automargin=True, title=None, type="category", ticksuffix=" ")
+    return figure
+
+
+def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Figure:
+    """What a run said of itself at each step: accuracies above, everything else below, stages in order."""
+    names = list(dict.fromkeys(key for point in curve for key in point if key not in ("stage", "done")))
+    accuracies = [name for name in names if "accuracy" in name]
+    others = [name for name in names if name not in accuracies]
+    rows = [group for group in (accuracies, others) if group]
+    figure = make_subplots(rows=max(1, len(rows)), cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    for row, group in enumerate(rows, start=1):
+        percent = group is accuracies
+        for name in group:
+            # Points without this value stay in as gaps: a line from one stage to another would be made up.
+            values = [point.get(name) for point in curve]
+            figure.add_trace(
+                go.Scatter(
+                    y=[100 * value if percent and value is not None else value for value in values],
+                    name=name.replace("_", " "),
+                    mode="lines+markers" if len(curve) < 3 else "lines",
+                    connectgaps=False,
+                    line={"width": 2, "color": PALETTE[names.index(name) % len(PALETTE)]},
+                    hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",
+                ),
+                row=row,
+                col=1,
+            )
+        figure.update_yaxes(title="%" if percent else None, row=row, col=1)
+    for start, stage in _stage_starts(curve):
+        figure.add_vline(x=start, line={"width": 1, "dash": "dot", "color": NEUTRAL})
+        figure.add_annotation(
+            x=start,
+            y=1,
+            yref="paper",
+            text=STAGE_WORDS.get(stage, stage),
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            font={"size": 11},
+        )
+    figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        legend={"orientation": "h", "y": -0.12, "yanchor": "top", "title": None},
+        hovermode="x unified",
+        showlegend=True,
+    )
+    figure.update_xaxes(showticklabels=False, title=None)
+    return figure
+
+
+def _stage_starts(curve: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    stages = [str(point["stage"]) for point in curve]
+    return [(i, stage) for i, stage in enumerate(stages) if i == 0 or stages[i - 1] != stage]

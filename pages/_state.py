@@ -1,0 +1,264 @@
+"""What can be chosen in the sidebar, and its form in the URL. No Streamlit here.
+
+A page's state is a dictionary of values by short keys (`KEYS`). Which values a key may take can depend on
+the keys before it: `control` says so, and the sidebar's widgets, the reader of links and the writer of links
+all ask it, so that they can't disagree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.catalog import ATTACK_TITLES, FEATURE_ONLY, resolve
+from core.data.registry import DATA
+from core.errors import SpecError
+from core.extractors.registry import EXTRACTORS
+from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters, parse_spec
+
+Value = str | int | float
+Values = dict[str, Value]
+
+BUDGET_PERCENT = (0.5, 30.0)
+LEVELS = 255
+"""δ is chosen in steps of the 8-bit images that are exported."""
+_SMALLEST = 1e-6
+"""In place of a bound that is itself excluded."""
+
+PARAMETERS: tuple[str, ...] = tuple(
+    dict.fromkeys(("stage2", "target", "radius", *(key for name in ATTACK_SPECS for key in attack_parameters(name))))
+)
+"""Every parameter of any attack; those that others depend on come first."""
+
+SPEC_FIELDS: dict[str, str] = {
+    "data": "data",
+    "from": "train_domain",
+    "to": "test_domain",
+    "extractor": "extractor",
+    "px": "input_size",
+    "attack": "attack",
+    "budget": "budget",
+    "constraint": "constraint",
+    "delta": "delta",
+    "labels": "label_rule",
+    "train": "train_size",
+    "test": "test_size",
+    "ridge": "ridge",
+    "seed": "seed",
+}
+"""The field of `ExperimentSpec` behind each key that is not a parameter of an attack."""
+
+KEYS: tuple[str, ...] = (
+    *("data", "from", "to", "extractor", "px", "attack"),
+    *PARAMETERS,
+    *("budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
+)
+
+_DEFAULT = ExperimentSpec()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several: `options` maps each value to the words for it."""
+
+    options: Mapping[Value, str]
+    default: Value
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, for an error message."""
+        return ", ".join(map(str, self.options))
+
+    def parse(self, text: str) -> Value | None:
+        """The value that a link means, or None."""
+        return next((value for value in self.options if str(value) == text), None)
+
+    def near(self, value: Value) -> Value:
+        """The value itself where it may be chosen, else the default."""
+        return value if value in self.options else self.default
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`, both included; `whole` where it has no fraction."""
+
+    low: float
+    high: float
+    default: Value
+    whole: bool
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, for an error message."""
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} from {number_text(self.low)} to {number_text(self.high)}"
+
+    def parse(self, text: str) -> Value | None:
+        """The value that a link means, or None."""
+        try:
+            value = int(text) if self.whole else float(text)
+        except ValueError:
+            return None
+        return value if self.low <= value <= self.high else None
+
+    def near(self, value: Value) -> Value:
+        """The nearest value that may be chosen."""
+        inside = min(max(float(value), self.low), self.high)
+        return round(inside) if self.whole else inside
+
+
+Control = Choice | Number
+
+
+def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
+    """What may be chosen for a key, given the keys before it; None where it has no use."""
+    data = DATA[str(chosen.get("data", _DEFAULT.data))]
+    extractor = EXTRACTORS[str(chosen.get("extractor", _DEFAULT.extractor))]
+    attack = str(chosen.get("attack", _DEFAULT.attack.name))
+    match key:
+        case "data":
+            return Choice({name: record.title for name, record in DATA.items()}, _DEFAULT.data)
+        case "from" | "to" if data.domains:
+            default = data.domains[0] if key == "from" else chosen["from"]
+            return Choice({name: name for name in data.domains}, default)
+        case "extractor":
+            return Choice({name: record.title for name, record in EXTRACTORS.items()}, _DEFAULT.extractor)
+        case "px":
+            return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
+        case "attack":
+            return Choice({name: ATTACK_TITLES.get(name, name) for name in ATTACK_SPECS}, _DEFAULT.attack.name)
+        case "budget":
+            return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6), whole=False)
+        case "constraint":
+            allowed = [name for name in CONSTRAINTS if attack not in FEATURE_ONLY or name != "perturbation"]
+            return Choice({name: CONSTRAINTS[name] for name in allowed}, _DEFAULT.constraint)
+        case "delta" if chosen["constraint"] == "perturbation":
+            return Number(1, LEVELS, round(LEVELS * _DEFAULT.delta), whole=True)
+        case "labels":
+            return Choice(LABEL_RULES, _DEFAULT.label_rule)
+        case "train" | "test":
+            most = data.train_images if key == "train" else data.test_images
+            default = _DEFAULT.train_size if key == "train" else _DEFAULT.test_size
+            return Number(2 * len(data.classes), most, min(default, most), whole=True)
+        case "ridge":
+            return Number(_SMALLEST, 1e3, _DEFAULT.ridge, whole=False)
+        case "seed":
+            return Number(0, 2**31 - 1, _DEFAULT.seed, whole=True)
+        case _ if key in PARAMETERS:
+            return _parameter(attack, key, chosen)
+    return None
+
+
+def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:
+    schema = attack_parameters(attack).get(key)
+    by_gc = chosen.get("stage2", "gc") == "gc"
+    unread = (
+        (key == "target" and not by_gc)
+        or (key == "radius" and (not by_gc or chosen.get("target") == "search"))
+        or (key == "lr" and "stage2" in chosen and by_gc)
+    )
+    if schema is None or unread:
+        return None
+    if "enum" in schema:
+        return Choice({name: name for name in schema["enum"]}, schema["default"])
+    low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+    if low == schema.get("exclusiveMinimum"):
+        low = _SMALLEST
+    return Number(low, schema["maximum"], schema["default"], whole=schema["type"] == "integer")
+
+
+def defaults() -> Values:
+    """The values of a link without any."""
+    return from_query({})[0]
+
+
+def fit(values: Mapping[str, Value]) -> Values:
+    """Values that can be chosen together: what is impossible moves to the nearest or to its default."""
+    fitted: Values = {}
+    for key in KEYS:
+        one = control(key, fitted)
+        if one is not None:
+            fitted[key] = one.near(values[key]) if key in values else one.default
+    return fitted
+
+
+def from_query(query: Mapping[str, str]) -> tuple[Values, list[str]]:
+    """Read a link.
+
+    Returns:
+        Values for all keys that have a use, the default where the link names none or a bad one; and one
+        sentence about each thing in the link that is not followed.
+    """
+    values: Values = {}
+    problems: list[str] = []
+    for key in KEYS:
+        one = control(key, values)
+        text = query.get(key)
+        if one is None:
+            if text is not None:
+                problems.append(f"`{key}` has no use with the other settings and is left out.")
+            continue
+        value = one.default if text is None else one.parse(text)
+        if value is None:
+            value = one.default
+            problems.append(
+                f"`{key}` is `{_quoted(str(text))}`; allowed: {one.allowed}. Taken instead: {number_text(value)}."
+            )
+        values[key] = value
+    unknown = [f"`{_quoted(key)}`" for key in query if key not in KEYS]
+    if unknown:
+        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join(KEYS)}.")
+    return values, problems
+
+
+def to_query(values: Mapping[str, Value]) -> dict[str, str]:
+    """The link to a state; defaults are left out."""
+    fitted = fit(values)
+    controls = {key: control(key, fitted) for key in fitted}
+    return {
+        key: number_text(value)
+        for key, value in fitted.items()
+        if (one := controls[key]) is not None and value != one.default
+    }
+
+
+def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
+    """The experiment that a state asks for.
+
+    Raises:
+        SpecError: the combination makes no sense.
+    """
+    attack = {key: value for key, value in values.items() if key in PARAMETERS}
+    fields: dict[str, Any] = {SPEC_FIELDS[key]: value for key, value in values.items() if key in SPEC_FIELDS}
+    fields["attack"] = {"name": values["attack"], **attack}
+    fields["budget"] = round(float(values["budget"]) / 100, 8)
+    if "delta" in values:
+        fields["delta"] = int(values["delta"]) / LEVELS
+    return resolve(parse_spec(fields))
+
+
+def from_spec(spec: ExperimentSpec) -> Values:
+    """The state that asks for an experiment.
+
+    Raises:
+        SpecError: the sidebar can't express it, e.g. a budget beyond its slider.
+    """
+    found: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
+    found = {key: value for key, value in found.items() if value is not None}
+    found |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
+    found |= spec.attack.model_dump()
+    found["attack"] = found.pop("name")
+    values = fit(found)
+    if to_spec(values).hash != resolve(spec).hash:
+        raise SpecError("These settings can't be chosen in the sidebar; use the command line.")
+    return values
+
+
+def number_text(value: Value) -> str:
+    """A value as it stands in a link or in a sentence: no needless zeros."""
+    return format(value, ".10g") if isinstance(value, float) else str(value)
+
+
+def _quoted(text: str) -> str:
+    """Untrusted text, short and free of Markdown's own signs."""
+    clean = text.replace("`", "'").replace("\n", " ")
+    return clean if len(clean) <= 40 else clean[:40] + "…"

@@ -1,0 +1,124 @@
+"""Pictures of the lab in its states, to look at: `python -m tests.browser.screenshots [folder]`.
+
+Starts a server of its own, runs small experiments on it and writes PNG files, by default to `screenshots/`.
+A picture for the README: `python -m tests.browser.screenshots docs lab`.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.browser import server as app_server
+
+SMALL = "attack=ft-matching&train=400&test=200&budget=10&steps=20&match_steps=10&finish_steps=5"
+FLIP = "attack=label-flip&train=100&test=50&budget=20"
+FEATURES = "attack=tgda-feature&train=400&test=200&steps=20"
+NO_WEIGHTS = "extractor=resnet18-imagenet&attack=label-flip&train=100&test=50"
+LONG = "attack=tgda-feature&train=400&test=50&steps=5000"
+SIZES = {"wide": (1400, 1000), "phone": (400, 900)}
+THEMES = ("light", "dark")
+README_COLOURS = 128
+WAIT_MS = 300_000
+
+
+@contextmanager
+def opened(browser: Browser, url: str, size: str, theme: str) -> Iterator[Page]:
+    """A page of the lab in one size and theme."""
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
+    page.set_default_timeout(WAIT_MS)
+    page.goto(url)
+    page.locator(".st-key-run button").wait_for()
+    yield page
+    page.close()
+
+
+def shoot(page: Page, path: Path) -> None:
+    """The whole page, made as tall as its content."""
+    page.wait_for_timeout(2500)
+    block = "document.querySelector('[data-testid=stMainBlockContainer]')"
+    viewport = page.viewport_size or {"width": 1400, "height": 1000}
+    height = max(int(page.evaluate(f"{block}.scrollHeight")) + 40, viewport["height"])
+    page.set_viewport_size({"width": viewport["width"], "height": height})
+    page.wait_for_timeout(1000)
+    page.screenshot(path=path)
+    page.set_viewport_size(viewport)
+
+
+def finish(page: Page) -> None:
+    """Run the settings of the sidebar, unless that was done before, and wait for the result."""
+    page.wait_for_timeout(1000)
+    if page.locator(".st-key-run button").is_enabled():
+        page.locator(".st-key-run button").click()
+    page.get_by_text("Already computed").wait_for()
+
+
+def states(browser: Browser, address: str, folder: Path) -> None:
+    """Every state of the lab in both sizes and themes."""
+    with opened(browser, f"{address}/lab", "wide", "light") as page:
+        shoot(page, folder / "initial-wide-light.png")
+    for name, query in (("flip", FLIP), ("features", FEATURES), ("finished", SMALL)):
+        with opened(browser, f"{address}/lab?{query}", "wide", "light") as page:
+            finish(page)
+        for size in SIZES:
+            for theme in THEMES:
+                with opened(browser, f"{address}/lab?{query}", size, theme) as page:
+                    page.get_by_text("Already computed").wait_for()
+                    shoot(page, folder / f"{name}-{size}-{theme}.png")
+    with opened(browser, f"{address}/lab?{SMALL}", "wide", "dark") as page:
+        for text in ("Attack parameters", "Sizes and seed", "The run, step by step", "Take it with you"):
+            page.get_by_text(text).click()
+        page.get_by_text("Show where stage 2 wanted").click()
+        shoot(page, folder / "opened-wide-dark.png")
+    with opened(browser, f"{address}/lab?budget=99&attack=magic&colour=red", "phone", "light") as page:
+        shoot(page, folder / "bad-link-phone-light.png")
+    with opened(browser, f"{address}/lab?{NO_WEIGHTS}", "wide", "dark") as page:
+        page.locator(".st-key-run button").click()
+        page.get_by_text("The run failed").wait_for()
+        shoot(page, folder / "failed-wide-dark.png")
+    with opened(browser, f"{address}/lab?{SMALL}", "phone", "light") as page:
+        page.get_by_test_id("stExpandSidebarButton").click()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=folder / "sidebar-phone-light.png")
+    with opened(browser, f"{address}/lab?{LONG}", "wide", "light") as page:
+        page.locator(".st-key-run button").click()
+        page.get_by_test_id("stProgress").get_by_text("Optimising").wait_for()
+        page.wait_for_timeout(5000)
+        shoot(page, folder / "running-wide-light.png")
+        with opened(browser, page.url, "phone", "dark") as phone:
+            phone.get_by_test_id("stProgress").get_by_text("Optimising").wait_for()
+            shoot(phone, folder / "running-phone-dark.png")
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_text("The run was cancelled").wait_for()
+        shoot(page, folder / "cancelled-wide-light.png")
+
+
+def readme(browser: Browser, address: str, folder: Path) -> None:
+    """The first page as a person finds it, in few colours, for it to stay small."""
+    path = folder / "lab.png"
+    with opened(browser, f"{address}/lab", "wide", "light") as page:
+        finish(page)
+        shoot(page, path)
+    Image.open(path).convert("RGB").quantize(README_COLOURS).save(path, optimize=True)
+
+
+def main() -> None:
+    """Read the command line."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    shots = readme if sys.argv[2:] == ["lab"] else states
+    with (
+        tempfile.TemporaryDirectory() as home,
+        app_server.server(Path(home)) as address,
+        app_server.browser() as chromium,
+    ):
+        shots(chromium, address, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The lab in a real browser, on a real server with a real engine: what AppTest can't see."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import server as app_server
+
+pytestmark = pytest.mark.browser
+
+PAGE_MS = 30_000
+RUN_MS = 120_000
+SMALL = "attack=label-flip&train=100&test=50"
+LONG = "attack=tgda-feature&steps=5000&train=400&test=50"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if app_server.chromium_path() is None:
+        message = "NO CHROMIUM: the app was not tested in a browser; install it or set CHROMIUM=/path"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with app_server.browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with app_server.server(tmp_path_factory.mktemp("home")) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PAGE_MS)
+    expect.set_options(timeout=PAGE_MS)
+    yield page
+    page.close()
+
+
+def run_button(page: Page) -> None:
+    page.locator(".st-key-run button").click()
+
+
+# The first test of this file: it needs a server on which nobody has opened a page yet.
+def test_deep_link_is_the_first_page_of_a_fresh_server(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?{SMALL}&budget=7")
+    expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
+    expect(page.get_by_text("7 poisoned among 107 training images")).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    assert page.url == f"{address}/lab?{SMALL}&budget=7"
+
+
+def test_bare_address_leads_to_the_lab(page: Page, address: str) -> None:
+    page.goto(f"{address}/?budget=5")
+    expect(page.get_by_text("100 poisoned among 2,100 training images")).to_be_visible()
+    page.wait_for_url(f"{address}/lab?budget=5")
+
+
+def test_helper_modules_are_no_pages(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab")
+    expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
+    assert page.get_by_role("link", name="figures").count() == 0
+    assert page.get_by_role("link", name="sidebar").count() == 0
+
+
+def test_ready_once_the_engine_runs(address: str) -> None:
+    end = time.monotonic() + 60
+    while app_server.status_of(f"{address}/ready") != 200:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_budget_moves_the_link_and_history_moves_the_budget(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?{SMALL}")
+    slider = page.locator(".st-key-ask-budget").get_by_role("slider")
+    expect(slider).to_have_value("3")
+    slider.press("ArrowRight")
+    expect(page.get_by_text("4 poisoned among 104 training images")).to_be_visible()
+    page.wait_for_url(lambda url: "budget=3.5" in url)
+    page.go_back()
+    expect(slider).to_have_value("3")
+
+
+def test_bad_link_is_explained(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?budget=99&attack=magic")
+    expect(page.get_by_text("allowed: a number from 0.5 to 30")).to_be_visible()
+    expect(page.get_by_text("60 poisoned among 2,060 training images")).to_be_visible()
+
+
+def test_small_run_to_its_end(page: Page, browser: Browser, address: str) -> None:
+    page.goto(f"{address}/lab?{SMALL}&budget=20")
+    run_button(page)
+    expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text("Result of these settings:")).to_be_visible()
+    for label in ("Clean", "Poisoned"):
+        metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
+        expect(metric).to_contain_text("%")
+    expect(page.locator(".js-plotly-plot .gl-canvas").first).to_be_visible()
+    expect(page.get_by_text("no pixel is changed")).to_be_visible()
+
+    again = browser.new_page()
+    again.goto(page.url)
+    expect(again.get_by_text("Already computed")).to_be_visible()
+    again.close()
+
+
+def test_cancel_a_long_run(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?{LONG}")
+    run_button(page)
+    expect(page.get_by_test_id("stProgress").get_by_text("Optimising poisoned features")).to_be_visible(timeout=RUN_MS)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("The run was cancelled")).to_be_visible()
+    expect(page.locator(".st-key-run button")).to_be_enabled()
+
+
+def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    page.goto(f"{address}/lab?{SMALL}&budget=20")
+    expect(page.get_by_text("Already computed")).to_be_visible(timeout=PAGE_MS)
+    wide = page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
+        ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
+    )
+    assert not wide
+    page.close()

@@ -1,0 +1,62 @@
+"""Small finished runs with everything that the app draws, for the tests of the pages."""
+
+import numpy as np
+
+from core.catalog import FEATURE_ONLY
+from core.data.registry import DATA
+from core.result import Poison, Result, Score
+from core.spec import ExperimentSpec
+
+
+def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6) -> Result:
+    """A result as `core.run.run` would give it, from noise; every class has the same accuracy."""
+    rng = np.random.default_rng(spec.seed)
+    data = DATA[spec.data]
+    k, n, m, d = len(data.classes), spec.train_size, spec.n_poison, 4
+    train_y = np.arange(n) % k
+    train_xy = rng.normal(size=(n, 2)).astype(np.float32)
+    base = rng.choice(n, m, replace=False)
+    y = (train_y[base] + 1) % k
+    base_x = rng.integers(0, 200, (m, *data.shape), dtype=np.uint8)
+    x = base_x if spec.attack.name == "label-flip" else base_x + np.uint8(10)
+    z = rng.normal(size=(m, d)).astype(np.float32)
+    view = {
+        "train_xy": train_xy,
+        "train_y": train_y,
+        "base_xy": train_xy[base],
+        "poison_xy": train_xy[base] + 1,
+        "noise_floor": np.float32(0.25),
+        "shift": np.arange(m, dtype=np.float32),
+        "base_x": base_x,
+        "poison_y": y,
+        "base_y": train_y[base],
+        "base_index": base,
+    }
+    if spec.attack.name not in FEATURE_ONLY:
+        view["poison_x"] = x
+    pixels = (x / 255).astype(np.float32) if "poison_x" in view else None
+    has_stage2 = spec.attack.name != "label-flip"
+    if has_stage2:
+        view["stage2_xy"] = train_xy[base] + 2
+    return Result(
+        spec=spec,
+        device="cpu",
+        classes=list(data.classes),
+        clean=Score(clean, [clean] * k),
+        poisoned=Score(poisoned, [poisoned] * k),
+        target=None,
+        stage2=Score(0.5, [0.5] * k) if has_stage2 else None,
+        inversion_gap=None,
+        seconds={"clean": 0.1},
+        curve=[{"stage": "stage2", "done": i, "train_accuracy": 0.9, "objective": 1.0} for i in range(3)],
+        features={
+            "train_z": np.zeros((n, d), np.float32),
+            "train_y": train_y,
+            "poison_z": z,
+            "poison_y": y,
+            "test_z": np.zeros((spec.test_size, d), np.float32),
+            "test_y": np.zeros(spec.test_size, np.int64),
+        },
+        poison=Poison(x=pixels, z=z, y=y, base_index=base),
+        view=view,
+    )

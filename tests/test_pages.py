@@ -1,0 +1,418 @@
+import io
+import shutil
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from core import engine as engine_module
+from core.catalog import listing, resolve
+from core.engine import JobStatus
+from core.errors import EngineError
+from core.paths import ROOT
+from core.result import Result
+from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.store import Store
+from pages import _figures, _runs, _sidebar, _state
+from tests.drawn import drawn_result
+
+WAITING = JobStatus("queued", 2, "", 0, 0, 0.0, None, 0.0, 90.0, [], None)
+RUNNING = JobStatus(
+    *("running", 0, "stage2", 3, 10, 0.25, 0.0, 5.0, 15.0),
+    [{"stage": "stage2", "done": 3, "train_accuracy": 0.9}],
+    None,
+)
+
+
+EXPERIMENTS: list[dict[str, Any]] = [
+    {},
+    {"attack": "label-flip", "budget": 0.3, "constraint": "perturbation", "delta": 4 / 255},
+    {"attack": {"name": "gc-feature", "target": "gradpc", "radius": 2.5}, "ridge": 1e-4},
+    {"attack": {"name": "ft-matching", "stage2": "gc", "steps": 9}, "train_size": 100, "seed": 12},
+    {"data": "emoji", "train_size": 300, "test_size": 50, "test_domain": "fluent3d", "budget": 0.125},
+]
+
+
+class FakeJob:
+    def __init__(self, spec: ExperimentSpec) -> None:
+        self.id, self.spec, self.people, self.now = spec.hash, spec, {"me"}, RUNNING
+
+    def status(self) -> JobStatus:
+        return self.now
+
+    def cancel(self, person: str | None = None) -> bool:
+        if len(self.people) > 1:
+            return False
+        self.now = replace(RUNNING, state="cancelled", seconds_left=None)
+        return True
+
+
+class FakeEngine:
+    """Knows what was asked for; a test says how far it is."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, FakeJob] = {}
+        self.error = ""
+
+    def job(self, spec_hash: str) -> FakeJob | None:
+        return self.known.get(spec_hash)
+
+    def submit(self, spec: ExperimentSpec, person: str = "") -> FakeJob:
+        if self.error:
+            raise EngineError(self.error)
+        return self.known.setdefault(spec.hash, FakeJob(spec))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    fake = FakeEngine()
+    monkeypatch.setattr(engine_module, "get_engine", lambda: fake)
+    return fake
+
+
+@pytest.fixture(scope="module")
+def default_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the default experiment, written once."""
+    store = Store(tmp_path_factory.mktemp("written"), shipped=None)
+    return store.put(drawn_result(resolve(ExperimentSpec()))).folder
+
+
+@pytest.fixture
+def store(default_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store whose only run is the default experiment."""
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    shutil.copytree(default_folder, tmp_path / "results" / default_folder.name)
+    return Store(tmp_path / "results", shipped=None)
+
+
+@pytest.fixture(autouse=True)
+def _own_store(store: Store, engine: FakeEngine) -> None:
+    """Every test has its own store and never starts a cluster."""
+
+
+def lab(**query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def rerun(element: Any) -> AppTest:
+    app = element.run()
+    assert not app.exception
+    return app
+
+
+def query(app: AppTest) -> dict[str, str]:
+    return {key: value[-1] if isinstance(value, list) else value for key, value in app.query_params.items()}
+
+
+def numbers(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def said(app: AppTest) -> str:
+    elements = (*app.markdown, *app.caption, *app.info, *app.warning, *app.error)
+    return "\n".join(element.value for element in elements)
+
+
+def test_first_page_shows_the_default_experiment_without_a_run() -> None:
+    app = lab()
+    assert numbers(app) == {
+        "Clean": "80.0 %",
+        "Target": "—",
+        "Stage 2": "50.0 %",
+        "Poisoned": "60.0 %",
+        "Drop": "20.0 points",
+    }
+    assert app.button(key="run").disabled
+    assert "Already computed" in said(app)
+    assert query(app) == {}
+
+
+def test_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr(_runs, "GALLERY", tmp_path / "no-gallery")
+    app = lab()
+    assert "press Run" in said(app)
+    assert not app.button(key="run").disabled
+
+
+def test_warm_rerun_is_fast() -> None:
+    app = lab()
+    app.run()
+    spent = []
+    for _ in range(3):
+        start = time.perf_counter()
+        app.run()
+        spent.append(time.perf_counter() - start)
+    assert min(spent) < 0.3
+
+
+@pytest.mark.parametrize("name", sorted(ATTACK_SPECS))
+def test_every_attack_is_shown(name: str, store: Store) -> None:
+    store.put(drawn_result(resolve(parse_spec({"attack": name, "train_size": 100, "test_size": 50}))))
+    app = lab(attack=name, train="100", test="50")
+    assert "Result of these settings" in said(app)
+    makes_images = listing()["attacks"][name]["makes_images"]
+    assert ("makes feature vectors, not images" in said(app)) != makes_images
+
+
+def test_link_gives_the_same_experiment() -> None:
+    app = lab(attack="tgda-feature", steps="7", budget="5.5", data="emoji", to="twitter", seed="3")
+    spec = app.session_state.spec
+    assert spec.attack.model_dump() == {"name": "tgda-feature", "steps": 7, "lr": 0.1}
+    assert (spec.budget, spec.data, spec.seed) == (0.055, "emoji", 3)
+    assert (spec.train_domain, spec.test_domain) == ("google", "twitter")
+    assert query(app) == {
+        "attack": "tgda-feature",
+        "steps": "7",
+        "budget": "5.5",
+        "data": "emoji",
+        "to": "twitter",
+        "seed": "3",
+    }
+
+
+def test_controls_write_the_link() -> None:
+    app = lab()
+    app = rerun(app.selectbox(key="ask-attack").select("label-flip"))
+    app = rerun(app.slider(key="ask-budget").set_value(10.0))
+    assert query(app) == {"attack": "label-flip", "budget": "10"}
+    app = rerun(app.slider(key="ask-budget").set_value(3.0))
+    assert query(app) == {"attack": "label-flip"}
+
+
+def test_browser_history_moves_the_controls() -> None:
+    app = lab()
+    app = rerun(app.slider(key="ask-budget").set_value(10.0))
+    del app.query_params["budget"]
+    app.run()
+    assert app.slider(key="ask-budget").value == 3.0
+
+
+def test_late_link_does_not_undo_a_newer_change() -> None:
+    app = lab()
+    app = rerun(app.slider(key="ask-budget").set_value(10.0))
+    del app.query_params["budget"]
+    app = rerun(app.slider(key="ask-budget").set_value(12.0))
+    assert app.slider(key="ask-budget").value == 12.0
+    assert query(app) == {"budget": "12"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("attack", "magic", "label-flip"),
+        ("data", "imagenet", "fashion-mnist"),
+        ("extractor", "", "efficientnet-lite0-imagenet"),
+        ("px", "65", "64, 128, 224"),
+        ("budget", "99", "from 0.5 to 30"),
+        ("budget", "nan", "from 0.5 to 30"),
+        ("budget", "inf", "from 0.5 to 30"),
+        ("train", "12.5", "a whole number from 20 to 60000"),
+        ("train", "999999999999999999999", "from 20 to 60000"),
+        ("seed", "-1", "from 0"),
+        ("labels", "<script>alert(1)</script>", "clean, random, adversarial"),
+        ("from", "google", "no use"),
+        ("colour", "red", "Known: data"),
+    ],
+)
+def test_bad_link_says_what_is_allowed_and_goes_on(key: str, value: str, allowed: str) -> None:
+    app = lab(**{key: value}, ridge="0.01")
+    assert len(app.error) == 1
+    assert allowed in app.error[0].value
+    assert app.session_state.spec == resolve(ExperimentSpec(ridge=0.01))
+    assert query(app) == {"ridge": "0.01"}
+
+
+def test_box_about_the_link_goes_with_the_next_change() -> None:
+    app = lab(budget="99")
+    app = rerun(app.slider(key="ask-budget").set_value(4.0))
+    assert not app.error
+
+
+def test_impossible_constraint_cannot_be_chosen() -> None:
+    app = lab(constraint="perturbation", delta="4")
+    assert app.session_state.spec.delta == 4 / 255
+    app = rerun(app.selectbox(key="ask-attack").select("gc-feature"))
+    assert app.session_state.spec.constraint == "valid"
+    assert not app.error
+
+
+def test_sizes_follow_the_data() -> None:
+    app = lab(train="5000")
+    app = rerun(app.selectbox(key="ask-data").select("emoji"))
+    assert app.session_state.spec.train_size == 1306
+    assert not app.error
+
+
+@pytest.mark.parametrize("values", EXPERIMENTS)
+def test_state_round_trip(values: dict[str, Any]) -> None:
+    spec = resolve(parse_spec(values))
+    link = _state.to_query(_state.from_spec(spec))
+    again, problems = _state.from_query(link)
+    assert not problems
+    assert _state.to_spec(again) == spec
+
+
+def test_every_parameter_of_an_attack_has_words() -> None:
+    assert set(_state.PARAMETERS) <= _sidebar.PARAMETER_WORDS.keys()
+
+
+def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) -> None:
+    app = lab(seed="5")
+    assert "Below is the last result on show" in said(app)
+    assert "about" in said(app)
+    app = rerun(app.button(key="run").click())
+    spec = app.session_state.spec
+    assert "Optimising poisoned features, step 3 of 10 · about 15 s left" in app.progress[0].text
+    assert app.button(key="run").disabled
+
+    store.put(drawn_result(spec, poisoned=0.3))
+    engine.known[spec.hash].now = replace(RUNNING, state="done")
+    app.run()
+    assert numbers(app)["Poisoned"] == "30.0 %"
+    assert not app.progress
+
+
+def test_queue_place_is_said(engine: FakeEngine) -> None:
+    app = lab(seed="5")
+    engine.submit(app.session_state.spec).now = WAITING
+    app.run()
+    assert "place 2 in the queue" in app.progress[0].text
+
+
+def test_cancelled_run_says_so_until_dismissed() -> None:
+    app = lab(seed="5")
+    app = rerun(app.button(key="run").click())
+    job = app.session_state.spec.hash
+    app = rerun(app.button(key=f"cancel-{job}").click())
+    assert "was cancelled" in said(app)
+    app.run()
+    assert "was cancelled" in said(app)
+    app = rerun(app.button(key=f"dismiss-{job}").click())
+    assert "was cancelled" not in said(app)
+
+
+def test_run_that_others_wait_for_goes_on(engine: FakeEngine) -> None:
+    app = lab(seed="5")
+    app = rerun(app.button(key="run").click())
+    job = engine.known[app.session_state.spec.hash]
+    job.people.add("someone")
+    app = rerun(app.button(key=f"cancel-{job.id}").click())
+    assert job.now.state == "running"
+    assert not app.progress
+
+
+def test_failed_run_says_why_until_dismissed(engine: FakeEngine) -> None:
+    app = lab(seed="5")
+    app = rerun(app.button(key="run").click())
+    job = engine.known[app.session_state.spec.hash]
+    job.now = replace(RUNNING, state="failed", error="Folder 'x' holds no images; put some there.")
+    app.run()
+    app.run()
+    assert [error.value for error in app.error] == [job.now.error]
+    app = rerun(app.button(key=f"dismiss-{job.id}").click())
+    assert not app.error
+
+
+def test_refused_run_says_why(engine: FakeEngine) -> None:
+    engine.error = "You have 64 runs in flight."
+    app = lab(seed="5")
+    app = rerun(app.button(key="run").click())
+    assert [error.value for error in app.error] == ["You have 64 runs in flight."]
+
+
+def test_dead_engine_leaves_results_on_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_engine() -> None:
+        raise EngineError("No scheduler answers.")
+
+    app = lab(seed="5")
+    rerun(app.button(key="run").click())
+    monkeypatch.setattr(engine_module, "get_engine", no_engine)
+    app.run()
+    assert not app.exception
+    assert "No scheduler answers." in said(app)
+    assert numbers(app)["Clean"] == "80.0 %"
+
+
+def test_back_to_the_settings_of_the_result_on_show() -> None:
+    app = lab(seed="5", budget="9")
+    app = rerun(app.button(key="back").click())
+    assert app.session_state.spec == resolve(ExperimentSpec())
+    assert query(app) == {}
+
+
+def test_damaged_pictures_are_said(store: Store) -> None:
+    folder = store.root / resolve(ExperimentSpec()).hash
+    (folder / "view.npz").write_bytes(b"no archive")
+    app = lab()
+    assert any("damaged" in error.value for error in app.error)
+
+
+def test_map_of_unmoved_poison_says_that_its_lines_are_noise(store: Store) -> None:
+    spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 50}))
+    result = drawn_result(spec)
+    unmoved = {**result.view, "shift": np.zeros(spec.n_poison, np.float32)}
+    store.put(replace(result, view=unmoved))
+    assert "every line on the map is noise" in said(lab(attack="label-flip", train="100", test="50"))
+    assert "every line on the map is noise" not in said(lab())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", EXPERIMENTS)
+def test_command_line_runs_the_same_experiment(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core import run as run_module
+    from core.__main__ import cli
+
+    spec = resolve(parse_spec(values))
+    asked: list[ExperimentSpec] = []
+
+    def record(spec: ExperimentSpec, *_: object, **__: object) -> Result:
+        asked.append(spec)
+        return drawn_result(spec)
+
+    monkeypatch.setattr(run_module, "run", record)
+    monkeypatch.chdir(tmp_path)
+    words = _runs.command(spec).split()
+    assert words[:4] == ["python", "-m", "core", "run"]
+    outcome = CliRunner().invoke(cli, [*words[3:], "--quiet"])
+    assert outcome.exit_code == 0, outcome.output
+    assert asked == [spec]
+
+
+def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
+    curve = [
+        {"stage": "stage2", "done": 1, "train_accuracy": 0.9},
+        {"stage": "invert", "done": 1, "gap": 0.5},
+        {"stage": "finish", "done": 1, "train_accuracy": 0.8},
+    ]
+    lines = {trace.name: list(trace.y) for trace in _figures.curve_figure(curve).data}
+    assert lines == {"train accuracy": [90.0, None, 80.0], "gap": [None, 0.5, None]}
+
+
+def test_difference_is_amplified_around_grey() -> None:
+    base = np.full((1, 1, 2, 2), 100, np.uint8)
+    poison = base.copy()
+    poison[0, 0, 0, 0] += 12
+    assert _figures.amplification(base, poison) == 10
+    assert _figures.amplification(base, base) == 0
+
+
+def test_archive_holds_every_image_and_the_labels() -> None:
+    spec = resolve(ExperimentSpec())
+    with zipfile.ZipFile(io.BytesIO(_runs.images_zip(spec.hash))) as archive:
+        names = archive.namelist()
+    assert len([name for name in names if name.endswith(".png")]) == spec.n_poison
+    assert f"poison-{spec.hash}/labels.csv" in names
