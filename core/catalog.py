@@ -11,7 +11,16 @@ from core.data.registry import info as data_info
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
-from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, FTMatching, attack_parameters
+from core.spec import (
+    ATTACK_SPECS,
+    CONSTRAINTS,
+    LABEL_RULES,
+    ExperimentSpec,
+    FTMatching,
+    GCFeature,
+    LabelFlip,
+    attack_parameters,
+)
 
 ATTACK_TITLES: dict[str, str] = {
     "label-flip": "Label flip",
@@ -59,18 +68,42 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         least = 2 * len(data.classes)
         if not least <= size <= most:
             raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")
-    if spec.attack.name in FEATURE_ONLY and spec.constraint == "perturbation":
+    if spec.constraint not in constraints_of(spec.attack.name):
         raise SpecError(
-            f"{spec.attack.name} makes feature vectors, not images, so that no pixel can be bound: "
-            "choose the constraint none or valid, or the attack ft-matching."
+            f"{spec.attack.name} can't run under the constraint {spec.constraint}: {_WHY_NOT[spec.constraint]} "
+            f"Allowed: {', '.join(constraints_of(spec.attack.name))}."
         )
+    if isinstance(spec.attack, LabelFlip) and spec.label_rule == "clean":
+        raise SpecError("label-flip under the label rule clean flips nothing. Allowed: random, adversarial.")
     if spec.constraint != "perturbation":
         fill["delta"] = ExperimentSpec.model_fields["delta"].default
-    if isinstance(spec.attack, FTMatching):
-        unread = ("target", "radius") if spec.attack.stage2 == "tgda" else ("lr",)
-        fields = FTMatching.model_fields
-        fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in unread})
+    fields = type(spec.attack).model_fields
+    fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in _unread(spec)})
     return spec.model_copy(update=fill)
+
+
+_WHY_NOT = {
+    "none": "its images are always images, with pixels in [0, 1].",
+    "perturbation": "it makes feature vectors, not images, so that no pixel can be bound.",
+}
+
+
+def constraints_of(attack: str) -> tuple[str, ...]:
+    """The constraints under which an attack makes sense."""
+    if attack in FEATURE_ONLY:
+        return ("none", "valid")
+    return tuple(CONSTRAINTS) if attack == "label-flip" else ("valid", "perturbation")
+
+
+def _unread(spec: ExperimentSpec) -> tuple[str, ...]:
+    """Parameters of the attack that its other parameters switch off."""
+    attack = spec.attack
+    if isinstance(attack, FTMatching) and attack.stage2 == "tgda":
+        return ("target", "radius")
+    if isinstance(attack, GCFeature | FTMatching):
+        searches = ("radius",) if attack.target == "search" else ()
+        return (*searches, "lr") if isinstance(attack, FTMatching) else searches
+    return ()
 
 
 def listing() -> dict[str, Any]:
@@ -106,7 +139,7 @@ def listing() -> dict[str, Any]:
                 "title": ATTACK_TITLES[name],
                 "about": (ATTACK_SPECS[name].__doc__ or "").split("\n")[0],
                 "makes_images": name not in FEATURE_ONLY,
-                "constraints": [c for c in CONSTRAINTS if name not in FEATURE_ONLY or c != "perturbation"],
+                "constraints": list(constraints_of(name)),
                 "parameters": attack_parameters(name),
             }
             for name in ATTACK_SPECS

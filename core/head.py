@@ -25,9 +25,9 @@ class NotConverged(PoisonLabError):
     """The head's solver stopped before its gradient was small: its accuracy must not be shown."""
 
 
-def with_ones(z: Tensor) -> Tensor:
-    """Features (N, d) in float64 with a column of ones: (N, d + 1)."""
-    return torch.cat([z.double(), torch.ones(len(z), 1, dtype=torch.float64, device=z.device)], dim=1)
+def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
+    """Features (N, d) in float64 with a column of ones: (N, d + 1). With `ones` = 0 the head has no bias."""
+    return torch.cat([z.double(), torch.full((len(z), 1), ones, dtype=torch.float64, device=z.device)], dim=1)
 
 
 @dataclass(frozen=True)

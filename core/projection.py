@@ -19,6 +19,7 @@ from core.extractors.features import write_array
 Features = NDArray[np.float32]
 NEIGHBORS = 15
 NOISE_SAMPLE = 100
+NOISE_QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Map:
 
     Attributes:
         xy: (n, 2) float32 positions of the clean training points.
-        noise_floor: median distance, in map units, between a clean point's place and the place that it
-            gets when placed anew: shifts below it mean nothing.
+        noise_floor: distance, in map units, that 95% of clean points stay within when they are placed anew:
+            a shift below it means nothing.
     """
 
     xy: Features
@@ -74,4 +75,4 @@ def fit(z: Features, seed: int = 0) -> Map:
     sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
     # A point placed anew finds itself among its neighbours; what is left is the placing's own noise.
     moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
-    return Map(xy, float(np.median(moved)), model)
+    return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), model)

@@ -22,7 +22,8 @@ LabelRule = Literal["clean", "random", "adversarial"]
 
 CONSTRAINTS: dict[str, str] = {
     "none": "Nothing is checked: pixels and features are free.",
-    "valid": "Pixels stay in [0, 1]; each feature stays within its range on the clean training set.",
+    "valid": "Pixels stay in [0, 1]; an attack that makes feature vectors keeps each coordinate within its range "
+    "on the clean training set.",
     "perturbation": "Valid, and no pixel moves more than δ from its base image.",
 }
 LABEL_RULES: dict[str, str] = {
@@ -55,8 +56,8 @@ class TGDAFeature(_Frozen):
     """Total gradient ascent on free feature vectors, by implicit differentiation of the head."""
 
     name: Literal["tgda-feature"] = "tgda-feature"
-    steps: int = Field(120, ge=1, le=5_000, description="Outer steps; the head is solved again at each.")
-    lr: float = Field(0.1, gt=0, le=10, description="Adam's step, where a feature vector has norm about 3.")
+    steps: int = Field(40, ge=1, le=5_000, description="Outer steps; the head is solved again at each.")
+    lr: float = Field(0.3, gt=0, le=10, description="Adam's step, where a feature vector has norm about 3.")
 
 
 class FTMatching(_Frozen):
@@ -70,11 +71,11 @@ class FTMatching(_Frozen):
     stage2: Literal["gc", "tgda"] = Field("tgda", description="How poisoned features are found.")
     target: Literal["gradpc", "search"] = Field("search", description="Target parameters; only for stage2 = gc.")
     radius: float = Field(3.0, gt=0, le=1000, description="GradPC's radius; only for stage2 = gc.")
-    steps: int = Field(120, ge=1, le=20_000, description="Steps of stage 2.")
-    lr: float = Field(0.1, gt=0, le=10, description="Stage 2's Adam step; only for stage2 = tgda.")
-    match_steps: int = Field(60, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
+    steps: int = Field(40, ge=1, le=20_000, description="Steps of stage 2.")
+    lr: float = Field(0.3, gt=0, le=10, description="Stage 2's Adam step; only for stage2 = tgda.")
+    match_steps: int = Field(30, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
     beta: float = Field(1e-3, ge=0, le=1000, description="Weight of the distance to the base image.")
-    finish_steps: int = Field(30, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
+    finish_steps: int = Field(60, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
 
 
 AttackSpec = Annotated[LabelFlip | GCFeature | TGDAFeature | FTMatching, Field(discriminator="name")]

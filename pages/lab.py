@@ -268,9 +268,8 @@ def map_words(view: dict[str, _figures.Array]) -> str:
     return (
         "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
         "The map was fitted once, on clean features; only poison is placed into it afterwards. "
-        f"Placing alone has a noise floor of {floor:.2f} map units: half of the points that did not change at "
-        "all still land farther off than that, some several times as far. "
-        f"Lines of that length mean nothing. {moved}"
+        f"Noise floor: {floor:.2f} map units. Of points that did not change at all, one in twenty still lands "
+        f"farther off than that, so shorter lines mean nothing. {moved}"
     )
 
 

@@ -52,7 +52,7 @@ def test_work_scales_as_its_formula_says() -> None:
     assert wide["extract"] == pytest.approx(4 * base["extract"])
     assert wide["invert"] == pytest.approx(4 * base["invert"])
     assert wide["stage2"] == base["stage2"]
-    longer = cost.estimate(parse_spec({"input_size": 64, "attack": {"name": "ft-matching", "steps": 240}}))
+    longer = cost.estimate(parse_spec({"input_size": 64, "attack": {"name": "ft-matching", "steps": 80}}))
     assert longer["stage2"] == pytest.approx(2 * base["stage2"])
     more = cost.estimate(parse_spec({"input_size": 64, "train_size": 4000, "test_size": 2000}))
     for stage in ("extract", "clean", "stage2", "invert", "map"):

@@ -169,7 +169,7 @@ def test_every_attack_is_shown(name: str, store: Store) -> None:
 def test_link_gives_the_same_experiment() -> None:
     app = lab(attack="tgda-feature", steps="7", budget="5.5", data="emoji", to="twitter", seed="3")
     spec = app.session_state.spec
-    assert spec.attack.model_dump() == {"name": "tgda-feature", "steps": 7, "lr": 0.1}
+    assert spec.attack.model_dump() == {"name": "tgda-feature", "steps": 7, "lr": 0.3}
     assert (spec.budget, spec.data, spec.seed) == (0.055, "emoji", 3)
     assert (spec.train_domain, spec.test_domain) == ("google", "twitter")
     assert query(app) == {

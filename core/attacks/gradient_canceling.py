@@ -8,6 +8,7 @@ over ALL head parameters, biases included (which carry no ridge). The clean term
 computed once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ from core.spec import GCFeature
 RADII = (1.0, 3.0, 10.0)
 """Radii that the target search tries, around a head whose features have norm about 3."""
 TARGET_STEPS = 20
+ADAM_STEP = 0.1
 REPORT_EVERY = 25
 
 
@@ -31,7 +33,7 @@ def gradpc_target(scene: Scene, radius: float) -> Tensor:
     Args:
         radius: most Euclidean distance from the clean head.
     """
-    problem = head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
+    problem = _clean_problem(scene)
     theta = scene.clean_head
     for _ in range(TARGET_STEPS):
         p = torch.softmax(problem.z @ theta.T, dim=1)
@@ -45,49 +47,76 @@ def gradpc_target(scene: Scene, radius: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Canceling:
-    """The residual of one target for poison labels (m,), with the constant clean term in it."""
+    """The residual of one target for poison labels (m,), with the constant clean term in it.
+
+    Attributes:
+        theta: (c, d + 1) target parameters.
+        constant: (c, d + 1), g_clean + (1 + eps) ridge w.
+        y: (m,) labels of the poison.
+        epsilon: m / n.
+        ones: what the bias multiplies: 1, or 0 for a head without bias.
+    """
 
     theta: Tensor
     constant: Tensor
     y: Tensor
     epsilon: float
+    ones: float = 1.0
 
     @classmethod
-    def prepare(cls, scene: Scene, theta: Tensor, y: Tensor) -> "Canceling":
-        """Compute the clean term g_clean + (1 + eps) ridge w once."""
-        epsilon = len(y) / len(scene.y)
-        problem = head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
+    def prepare(cls, problem: head.HeadProblem, theta: Tensor, y: Tensor, epsilon: float | None = None) -> "Canceling":
+        """Compute the clean term once, for the defender's problem on the clean training set.
+
+        Args:
+            epsilon: another poison weight than m / n, for poison that stands for many copies of itself.
+        """
+        weight = len(y) / len(problem.y) if epsilon is None else epsilon
         gradient, _ = problem.gradient(theta)
-        return cls(theta, gradient + epsilon * problem.ridge_row * theta, y, epsilon)
+        constant = gradient + weight * problem.ridge_row * theta
+        return cls(theta, constant, y, weight, float(problem.z[0, -1]))
 
     def residual(self, zeta: Tensor) -> tuple[Tensor, Tensor]:
         """The residual (c, d + 1), and half its square's gradient in zeta (m, d)."""
-        z1 = head.with_ones(zeta)
+        z1 = head.with_ones(zeta, self.ones)
         p = torch.softmax(z1 @ self.theta.T, dim=1)
         p[torch.arange(len(self.y), device=p.device), self.y] -= 1.0
         weight = self.epsilon / len(self.y)
         residual = self.constant + weight * p.T @ z1
         return residual, weight * pullback(self.theta, z1, self.y, residual)
 
+    def minimise(
+        self,
+        start: Tensor,
+        steps: int,
+        project: Callable[[Tensor], Tensor] = lambda zeta: zeta,
+        observe: Observer = silent,
+    ) -> Tensor:
+        """Poisoned features (m, d) with the smallest residual that Adam finds; stops when it no longer falls."""
+        zeta = project(start)
+        ascend = Ascent(ADAM_STEP, steps)
+        best, least, mark = zeta, float("inf"), float("inf")
+        for step in range(steps + 1):
+            residual, gradient = self.residual(zeta)
+            norm = float(residual.norm())
+            if norm < least:
+                best, least = zeta, norm
+            if step % REPORT_EVERY == 0 or step == steps:
+                observe(Event("stage2", step, steps, {"residual": least}))
+                if least < 1e-10 or (step >= 8 * REPORT_EVERY and least > mark * (1 - 1e-6)):
+                    break
+                mark = least
+            zeta = ascend(zeta, -gradient, project)
+        return best
+
 
 def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:
-    """Poisoned features (m, d) with the smallest residual that Adam finds; stops when it no longer falls."""
-    canceling = Canceling.prepare(scene, theta, plan.y)
-    zeta = plan.feasible.features(scene.z[plan.base].double())
-    ascend = Ascent(0.1, steps)
-    best, least, mark = zeta, float("inf"), float("inf")
-    for step in range(steps + 1):
-        residual, gradient = canceling.residual(zeta)
-        norm = float(residual.norm())
-        if norm < least:
-            best, least = zeta, norm
-        if step % REPORT_EVERY == 0 or step == steps:
-            observe(Event("stage2", step, steps, {"residual": least}))
-            if least < 1e-10 or (step >= 8 * REPORT_EVERY and least > mark * (1 - 1e-6)):
-                break
-            mark = least
-        zeta = ascend(zeta, -gradient, plan.feasible.features)
-    return best
+    """Poisoned features (m, d) that cancel the gradient at theta as far as the constraint allows."""
+    canceling = Canceling.prepare(_clean_problem(scene), theta, plan.y)
+    return canceling.minimise(scene.z[plan.base].double(), steps, plan.feasible.features, observe)
+
+
+def _clean_problem(scene: Scene) -> head.HeadProblem:
+    return head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
 
 
 def gc_features(
@@ -120,7 +149,7 @@ def gc_features(
     if target != "search":
         return theta, cancel(scene, plan, theta, steps, observe)
     _, theta, zeta = min(found, key=lambda item: item[0])
-    residual, _ = Canceling.prepare(scene, theta, plan.y).residual(zeta)
+    residual, _ = Canceling.prepare(_clean_problem(scene), theta, plan.y).residual(zeta)
     observe(Event("stage2", steps, steps, {"residual": float(residual.norm())}))
     return theta, zeta
 

@@ -18,7 +18,7 @@ from core.events import Event, Observer
 CHUNK = 64
 """Images whose activations are held at once."""
 MATCH_STEP = 0.03
-FINISH_STEP = 0.02
+FINISH_STEP = 0.03
 
 
 def nearest_bases(scene: Scene, plan: Plan, zeta: Tensor) -> Tensor:
@@ -30,7 +30,8 @@ def nearest_bases(scene: Scene, plan: Plan, zeta: Tensor) -> Tensor:
 
 def gaps(features: Tensor, zeta: Tensor) -> Tensor:
     """(m,) relative distances ||f(x) - zeta|| / ||zeta||."""
-    return (features - zeta).norm(dim=1) / zeta.norm(dim=1).clamp_min(1e-12)
+    gap: Tensor = (features - zeta).norm(dim=1) / zeta.norm(dim=1).clamp_min(1e-12)
+    return gap
 
 
 def match(scene: Scene, plan: Plan, zeta: Tensor, base: Tensor, steps: int, beta: float, observe: Observer) -> Tensor:

@@ -19,6 +19,8 @@ from core.extractors.build import Extractor
 FEATURE_NORM = 3.0
 """Root mean square norm of a scaled feature vector on the clean training set."""
 
+STD_FLOOR = 0.25
+
 BATCH = 250
 """Images per forward pass: features must not depend on who asks, so it is the same everywhere."""
 
@@ -36,11 +38,17 @@ class Scale:
 
     @classmethod
     def fit(cls, raw: Tensor) -> "Scale":
-        """Fit on raw features (n, d). A coordinate that never changes carries nothing and becomes 0."""
+        """Fit on raw features (n, d). A coordinate that never changes carries nothing and becomes 0.
+
+        The deviation that divides is at least `STD_FLOOR` of the median one: a coordinate that fires on a
+        single training image would otherwise throw every other image that it fires on far off.
+        """
         mean, std = raw.mean(0), raw.std(0, correction=0)
         alive = std > 1e-6
-        factor = torch.where(alive, FEATURE_NORM / (std.clamp_min(1e-6) * max(int(alive.sum()), 1) ** 0.5), 0.0)
-        return cls(mean, factor)
+        floor = STD_FLOOR * float(std[alive].median()) if bool(alive.any()) else 1.0
+        scaled = torch.where(alive, std.clamp_min(floor).reciprocal(), 0.0)
+        norm = float((std * scaled).square().sum().sqrt())
+        return cls(mean, scaled * (FEATURE_NORM / max(norm, 1e-12)))
 
     def __call__(self, raw: Tensor) -> Tensor:
         """Scaled features (N, d) of raw ones."""

@@ -1,0 +1,92 @@
+"""Implicit gradients against finite differences through a head that is solved anew each time."""
+
+import pytest
+import torch
+
+from core import head
+from core.attacks import implicit
+from core.attacks.base import make_plan
+from core.attacks.implicit import Ascent, Damage, damage, pullback
+from core.attacks.inversion import _pull_to_pixels
+from tests import tiny
+
+
+def random_head(c: int = 4, d: int = 5, seed: int = 0) -> torch.Tensor:
+    return torch.randn(c, d + 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def points(n: int = 7, d: int = 5, c: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(n, d, generator=generator, dtype=torch.float64), torch.arange(n) % c
+
+
+def test_pullback_is_autograds() -> None:
+    theta, direction, (z, y) = random_head(), random_head(seed=1), points()
+    leaf, weights = z.clone().requires_grad_(), theta.clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(head.with_ones(leaf) @ weights.T, y, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, weights, create_graph=True)
+    (expected,) = torch.autograd.grad((gradient * direction).sum(), leaf)
+    torch.testing.assert_close(pullback(theta, head.with_ones(z), y, direction), expected)
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 2.0])
+def test_damage_and_its_gradient_are_those_of_the_definition(sharpness: float) -> None:
+    theta, (z, y) = random_head().requires_grad_(), points()
+    z1 = head.with_ones(z)
+    p = torch.softmax(sharpness * z1 @ theta.T, dim=1)
+    slow = sum(1 - p[i, y[i]] for i in range(len(y))) / len(y)
+    (expected,) = torch.autograd.grad(slow, theta)
+    loss, gradient = damage(theta.detach(), z1, y, sharpness)
+    torch.testing.assert_close(loss, slow.detach())
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_the_implicit_gradient_equals_finite_differences() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("tgda-feature"))
+    zeta = scene.z[plan.base].double()
+    exact = dict(tol=1e-12, cg_tol=1e-12, damping=0.0)
+
+    def evaluator() -> Damage:
+        return Damage(scene.z, scene.y, plan.y, scene.n_classes, scene.ridge, scene.clean_head)
+
+    gradient = evaluator().probe(zeta, **exact).gradient
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        direction = torch.randn(zeta.shape, generator=generator, dtype=torch.float64)
+        step = 1e-4
+        ahead, behind = (evaluator().probe(zeta + s * step * direction, **exact).damage for s in (1, -1))
+        assert float((gradient * direction).sum()) == pytest.approx((ahead - behind) / (2 * step), rel=1e-5)
+
+
+def test_damping_keeps_an_ascent_direction() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("tgda-feature"))
+    zeta = scene.z[plan.base].double()
+    exact, damped = (
+        Damage(scene.z, scene.y, plan.y, 10, scene.ridge, scene.clean_head).probe(zeta, cg_tol=1e-10, damping=damping)
+        for damping in (0.0, implicit.DAMPING)
+    )
+    assert float((exact.gradient * damped.gradient).sum()) > 0
+    assert exact.damage == pytest.approx(damped.damage)
+
+
+def test_pixels_get_the_features_gradient_pulled_back() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("ft-matching"))
+    x = scene.images[plan.base].double()
+    ahead = torch.randn(len(x), 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = _pull_to_pixels(scene, plan, x, x, ahead)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        direction = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        plus, minus = ((scene.pipeline(x + s * 1e-6 * direction) * ahead).sum() for s in (1, -1))
+        assert float((found * direction).sum()) == pytest.approx(float(plus - minus) / 2e-6, rel=1e-5)
+
+
+def test_ascent_climbs_a_hill_to_its_constrained_top() -> None:
+    top = torch.tensor([1.0, 5.0])
+    ascend, x = Ascent(0.1, 300), torch.zeros(2)
+    for _ in range(300):
+        x = ascend(x, top - x, lambda v: v.clamp(-2, 2))
+    torch.testing.assert_close(x, torch.tensor([1.0, 2.0]), atol=1e-2, rtol=0)

@@ -1,0 +1,130 @@
+"""What holds for every attack, whatever it does: parametrised over the registry."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core import catalog, head
+from core.attacks import registry
+from core.attacks.base import Attacked, allowed_bases, make_plan
+from core.errors import Cancelled
+from core.events import STAGES, Event, silent
+from core.spec import ATTACK_SPECS, ExperimentSpec, LabelRule
+from tests import tiny
+
+RULES: tuple[LabelRule, ...] = ("clean", "random", "adversarial")
+CASES = [
+    (name, constraint, rule)
+    for name in registry.ATTACKS
+    for constraint in catalog.constraints_of(name)
+    for rule in RULES
+    if (name, rule) != ("label-flip", "clean")
+]
+
+
+def attack(spec: ExperimentSpec) -> Attacked:
+    return registry.build(spec)(tiny.scene(), silent)
+
+
+def test_every_attack_of_the_spec_is_here_and_described() -> None:
+    assert registry.ATTACKS.keys() == ATTACK_SPECS.keys() == catalog.ATTACK_TITLES.keys() == catalog.STAGES_OF.keys()
+    assert tiny.ATTACK_SETTINGS.keys() == registry.ATTACKS.keys()
+
+
+@pytest.mark.parametrize(("name", "constraint", "rule"), CASES)
+def test_the_rules_hold(name: str, constraint: str, rule: LabelRule) -> None:
+    spec = tiny.spec(name, constraint=constraint, label_rule=rule, delta=10.5 / 255)
+    scene, found = tiny.scene(), attack(spec)
+    m = round(0.04 * 300)
+    assert len(found.y) == len(found.base) == m
+    assert found.base.min() >= 0 and found.base.max() < 300
+    true = scene.y[found.base]
+    if rule == "clean":
+        assert torch.equal(found.y, true)
+    else:
+        assert bool((found.y != true).all())
+    if rule == "adversarial":
+        logits = head.logits(scene.clean_head, scene.z[found.base])
+        logits[torch.arange(m), true] = torch.inf
+        assert torch.equal(found.y, logits.argmin(1))
+    if found.zeta is not None and constraint != "none":
+        assert bool((found.zeta >= scene.z.amin(0) - 1e-12).all())
+        assert bool((found.zeta <= scene.z.amax(0) + 1e-12).all())
+    if found.x is not None:
+        grey = found.x * 255
+        assert torch.equal(grey.round() / 255, found.x)
+        assert found.x.min() >= 0 and found.x.max() <= 1
+        if constraint == "perturbation":
+            # 10.5 / 255 holds ten whole grey levels.
+            assert (grey.round() - (scene.images[found.base] * 255).round()).abs().max() <= 10
+
+
+@pytest.mark.parametrize("name", registry.ATTACKS)
+def test_the_seed_decides(name: str) -> None:
+    first, again, other = (attack(tiny.spec(name, seed=seed)) for seed in (3, 3, 4))
+    for field in ("y", "base", "target", "zeta", "x"):
+        a, b = getattr(first, field), getattr(again, field)
+        assert (a is None and b is None) or torch.equal(a, b)
+    assert not torch.equal(first.base, other.base)
+
+
+@pytest.mark.parametrize("name", registry.ATTACKS)
+def test_progress_is_told_in_the_order_of_the_stages(name: str) -> None:
+    events: list[Event] = []
+    registry.build(tiny.spec(name))(tiny.scene(), events.append)
+    order = [list(STAGES).index(event.stage) for event in events]
+    assert order == sorted(order)
+    assert {event.stage for event in events} <= set(catalog.STAGES_OF[name])
+    assert bool(events) == bool(catalog.STAGES_OF[name])
+    assert all(event.done <= event.total for event in events)
+    if events:
+        assert any(event.values for event in events)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.ATTACKS if catalog.STAGES_OF[name]])
+@pytest.mark.parametrize("after", [0, 3])
+def test_an_observer_can_stop_it(name: str, after: int) -> None:
+    told = 0
+
+    def stop(event: Event) -> None:
+        nonlocal told
+        told += 1
+        if told > after:
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        registry.build(tiny.spec(name))(tiny.scene(), stop)
+    assert told == after + 1
+
+
+def test_a_lying_attack_is_caught() -> None:
+    class TooMany(registry.ATTACKS["label-flip"]):  # type: ignore[misc]
+        def run(self, scene, plan, observe):  # type: ignore[no-untyped-def]
+            return replace(super().run(scene, plan, observe), base=torch.arange(plan.n_poison + 1))
+
+    with pytest.raises(AssertionError, match="budget"):
+        TooMany(tiny.spec("label-flip"))(tiny.scene(), silent)
+
+
+def test_random_labels_are_uniform_over_the_wrong_ones() -> None:
+    spec = tiny.spec("label-flip", label_rule="random", budget=1.0)
+    plan = make_plan(tiny.scene(), spec)
+    shift = (plan.y - tiny.scene().y[plan.base]) % 10
+    counts = torch.bincount(shift, minlength=10)
+    assert counts[0] == 0
+    assert counts[1:].min() >= 15 and counts[1:].max() <= 55  # 300 draws over nine: 33 each, sd 5.4
+
+
+def test_allowed_bases_equal_the_slow_version() -> None:
+    scene = tiny.scene()
+    for rule in RULES:
+        plan = make_plan(scene, tiny.spec("ft-matching", label_rule=rule))
+        allowed = allowed_bases(scene, plan)
+        for i in range(plan.n_poison):
+            for j in range(0, 300, 29):
+                if rule == "random":
+                    expected = scene.y[j] != plan.y[i]
+                else:
+                    expected = plan.label_for[j] == plan.y[i]
+                assert allowed[i, j] == expected
