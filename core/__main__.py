@@ -1,4 +1,4 @@
-"""The command line: `python -m core run | list | doctor`."""
+"""The command line: `python -m core run | list | doctor | gallery`."""
 
 import json
 import os
@@ -117,6 +117,18 @@ def doctor_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
         typer.echo(json.dumps(report, indent=1))
     else:
         typer.echo("\n".join(doctor.lines(report)))
+
+
+@cli.command("gallery")
+def gallery_() -> None:
+    """Compute the experiments that ship in assets/gallery, where they are missing."""
+    import torch
+
+    from core import gallery
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    for folder in gallery.build(_Progress()):
+        typer.echo(str(folder))
 
 
 class _Progress:

@@ -18,7 +18,6 @@ from core.spec import (
     ExperimentSpec,
     FTMatching,
     GCFeature,
-    LabelFlip,
     attack_parameters,
 )
 
@@ -73,8 +72,11 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
             f"{spec.attack.name} can't run under the constraint {spec.constraint}: {_WHY_NOT[spec.constraint]} "
             f"Allowed: {', '.join(constraints_of(spec.attack.name))}."
         )
-    if isinstance(spec.attack, LabelFlip) and spec.label_rule == "clean":
-        raise SpecError("label-flip under the label rule clean flips nothing. Allowed: random, adversarial.")
+    if spec.label_rule not in label_rules_of(spec.attack.name):
+        raise SpecError(
+            f"{spec.attack.name} under the label rule {spec.label_rule} flips nothing. "
+            f"Allowed: {', '.join(label_rules_of(spec.attack.name))}."
+        )
     if spec.constraint != "perturbation":
         fill["delta"] = ExperimentSpec.model_fields["delta"].default
     fields = type(spec.attack).model_fields
@@ -93,6 +95,11 @@ def constraints_of(attack: str) -> tuple[str, ...]:
     if attack in FEATURE_ONLY:
         return ("none", "valid")
     return tuple(CONSTRAINTS) if attack == "label-flip" else ("valid", "perturbation")
+
+
+def label_rules_of(attack: str) -> tuple[str, ...]:
+    """The label rules under which an attack makes sense."""
+    return tuple(rule for rule in LABEL_RULES if (attack, rule) != ("label-flip", "clean"))
 
 
 def _unread(spec: ExperimentSpec) -> tuple[str, ...]:
@@ -140,6 +147,7 @@ def listing() -> dict[str, Any]:
                 "about": (ATTACK_SPECS[name].__doc__ or "").split("\n")[0],
                 "makes_images": name not in FEATURE_ONLY,
                 "constraints": list(constraints_of(name)),
+                "label_rules": list(label_rules_of(name)),
                 "parameters": attack_parameters(name),
             }
             for name in ATTACK_SPECS

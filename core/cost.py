@@ -23,20 +23,19 @@ from core.spec import ExperimentSpec, FTMatching, GCFeature, TGDAFeature, parse_
 
 log = logging.getLogger(__name__)
 
-# Seconds per unit before this machine has measured its own. Measured on two busy cores, EfficientNet-Lite0
-# at 64 px, 1280 features, 10 classes: extract, invert (finish is set to it), clean (evaluate and target are
-# set to it). The others, and all of CUDA, are guesses that the first run replaces.
+# Seconds per unit before this machine has measured its own. Measured on two cores with EfficientNet-Lite0 at
+# 64 px, 1280 features, 10 classes; all of CUDA are guesses that the first run replaces.
 _DEFAULTS: dict[str, dict[str, float]] = {
     "cpu": {
-        "load": 2.0,
-        "extract": 5e-10,
-        "clean": 8e-8,
-        "target": 8e-8,
+        "load": 1.0,
+        "extract": 8e-11,
+        "clean": 2e-8,
+        "target": 2e-8,
         "stage2": 1e-9,
-        "stage2/tgda": 1e-8,
-        "invert": 8e-10,
-        "finish": 8e-10,
-        "evaluate": 8e-8,
+        "stage2/tgda": 2.5e-8,
+        "invert": 5e-11,
+        "finish": 1.4e-10,
+        "evaluate": 6e-8,
         "map": 5e-3,
     },
     "cuda": {

@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 GALLERY = ASSETS / "gallery"
+MAPS = ASSETS / "maps"
 """Finished runs that ship with the project, one folder each, read-only."""
 
 
@@ -27,3 +28,8 @@ def weights() -> Path:
 def results() -> Path:
     """The store of finished runs."""
     return home() / "results"
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a process that keeps its caches and results in another home."""
+    return {**os.environ, "POISON_LAB_HOME": str(home)}

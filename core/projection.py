@@ -7,6 +7,7 @@ them; only new points are placed, and what placing alone moves is measured and r
 import hashlib
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,21 +46,31 @@ class Map:
             return np.asarray(self._model.transform(z), np.float32)
 
 
+def cache_path(z: Features, seed: int = 0) -> Path:
+    """Where the positions of clean features (n, d) are cached."""
+    key = hashlib.sha256(f"1 {seed} {NEIGHBORS} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
+    return paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
+
+
+def _read(path: Path, n: int) -> Features | None:
+    try:
+        xy: Features = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # not there, or damaged: fitted anew and written over
+    return xy if xy.shape == (n, 2) else None
+
+
 def fit(z: Features, seed: int = 0) -> Map:
-    """Fit the map of clean features (n, d), or restore it from the disk cache.
+    """Fit the map of clean features (n, d), or restore it from the disk cache or from the maps that ship.
 
     The same features give the same map. Only positions are cached; the neighbour graph that placing needs is
     made anew, which takes a moment, and no pickle is ever read.
     """
     neighbors = min(NEIGHBORS, len(z) - 1)
-    key = hashlib.sha256(f"1 {seed} {neighbors} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
-    path = paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
-    try:
-        xy = np.load(path, allow_pickle=False)
-        if xy.shape != (len(z), 2):
-            xy = None
-    except (OSError, ValueError, EOFError):
-        xy = None  # not there, or damaged: fitted anew and written over
+    path = cache_path(z, seed)
+    xy = _read(path, len(z))
+    if xy is None:
+        xy = _read(paths.MAPS / path.name, len(z))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # umap warns that a seed means one thread
         # n_epochs = 0 builds the graph and leaves the layout alone.

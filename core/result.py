@@ -106,23 +106,27 @@ class Result:
             "seconds": self.seconds,
         }
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, *, with_features: bool = True) -> None:
         """Write the run's folder atomically: it is there whole, or not at all.
 
         An existing folder of an earlier run at the same place is replaced.
+
+        Args:
+            with_features: whether to write the large `features.npz`.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            self._write_files(work)
+            self._write_files(work, with_features)
             work.chmod(0o755)
             replace_folder(work, folder)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def _write_files(self, folder: Path) -> None:
+    def _write_files(self, folder: Path, with_features: bool) -> None:
         poison = self.poison
-        write_npz(folder / "features.npz", self.features)
+        if with_features:
+            write_npz(folder / "features.npz", self.features)
         arrays = {"y": poison.y, "base_index": poison.base_index}
         write_npz(folder / "poison.npz", arrays if poison.x is None else {"x": poison.x, **arrays})
         write_npz(folder / "view.npz", self.view)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.catalog import ATTACK_TITLES, FEATURE_ONLY, resolve
+from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve
 from core.data.registry import DATA
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
@@ -129,12 +129,11 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
         case "budget":
             return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6), whole=False)
         case "constraint":
-            allowed = [name for name in CONSTRAINTS if attack not in FEATURE_ONLY or name != "perturbation"]
-            return Choice({name: CONSTRAINTS[name] for name in allowed}, _DEFAULT.constraint)
+            return Choice({name: CONSTRAINTS[name] for name in constraints_of(attack)}, _DEFAULT.constraint)
         case "delta" if chosen["constraint"] == "perturbation":
             return Number(1, LEVELS, round(LEVELS * _DEFAULT.delta), whole=True)
         case "labels":
-            return Choice(LABEL_RULES, _DEFAULT.label_rule)
+            return Choice({name: LABEL_RULES[name] for name in label_rules_of(attack)}, _DEFAULT.label_rule)
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
             default = _DEFAULT.train_size if key == "train" else _DEFAULT.test_size

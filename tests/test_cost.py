@@ -60,9 +60,7 @@ def test_work_scales_as_its_formula_says() -> None:
 
 
 def test_default_input_size_is_the_extractors() -> None:
-    assert cost.extractor_macs("efficientnet-lite0-imagenet", None) == pytest.approx(
-        0.385e9 * (64 / 224) ** 2
-    )
+    assert cost.extractor_macs("efficientnet-lite0-imagenet", None) == pytest.approx(0.385e9 * (64 / 224) ** 2)
     assert cost.extractor_macs("vit-b16-imagenet", None) == pytest.approx(17.56e9)
 
 
@@ -149,9 +147,7 @@ def test_rates_file_is_plain_json(house: Path) -> None:
     assert [path.name for path in house.iterdir()] == ["rates.json"]
 
 
-def play(
-    progress: cost.Progress, stages: dict[str, float], steps: int = 10
-) -> list[tuple[float, float, float]]:
+def play(progress: cost.Progress, stages: dict[str, float], steps: int = 10) -> list[tuple[float, float, float]]:
     """(now, fraction, seconds left) at each step of a run whose stages really take these seconds."""
     now, seen = 100.0, []
     for stage, seconds in stages.items():

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
     """
     try:
         return _READERS[record.name](part, domain)
-    except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f"Data set {record.name!r} can't be read from {_FOLDER} ({error}). Restore that folder from the repository."
         ) from error

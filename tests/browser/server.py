@@ -15,6 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from core import paths
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_ARGS = (
     "--no-sandbox",
@@ -30,7 +32,8 @@ START_SECONDS = 60
 
 def chromium_path() -> str | None:
     """The Chromium of this machine: `CHROMIUM`, or one on the path."""
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return os.environ.get("CHROMIUM") or next(filter(None, found), None)
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def server(home: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "POISON_LAB_HOME": str(home)},
+        env=paths.environment(home),
         stdout=log,
         stderr=subprocess.STDOUT,
     )

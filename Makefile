@@ -1,0 +1,68 @@
+# Poison Lab: `make app` opens the lab, `make test` checks it. Nothing needs an activated environment.
+
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+# A person sees how far a download of gigabytes is; a log does not need to.
+QUIET := $(if $(CI),--quiet)
+PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retries 10 --timeout 60
+# True where nothing listens on the port.
+PORT_IS_FREE := import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); \
+	s.bind(("127.0.0.1", $(PORT)))
+
+.DEFAULT_GOAL := help
+.PHONY: help app test lint format bench gallery screenshots clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@echo "Settings: PORT=$(PORT) (of make app), PYTHON=$(PYTHON) (3.11 or newer, for a new $(VENV))"
+
+app: $(VENV)/.run ## Set up if needed, and open the lab at a printed address
+	@$(BIN)/python -c '$(PORT_IS_FREE)' 2>/dev/null \
+		|| { echo "Port $(PORT) is taken or not allowed: choose another, as in 'make app PORT=8600'."; exit 2; }
+	@echo "Poison Lab: http://localhost:$(PORT) (Ctrl-C ends it)"
+	@$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+test: lint ## Set up if needed, check the style and the types, run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style and types
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
+	@$(BIN)/python -m mypy core
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/python -m ruff check --fix-only --quiet .
+	@$(BIN)/python -m ruff format --quiet .
+
+bench: $(VENV)/.run ## Time the default experiment and write benchmarks/README.md
+	@$(BIN)/python -m benchmarks.timing
+
+gallery: $(VENV)/.run ## Compute the experiments that ship in assets/gallery
+	@$(BIN)/python -m core gallery
+
+screenshots: $(VENV)/.dev ## Take the pictures in docs/
+	@$(BIN)/python -m tests.browser.screenshots docs lab
+
+clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps hold the set-up: a changed list of requirements installs again.
+$(VENV)/.run: requirements.txt | $(BIN)/pip
+	@echo "Installing the run-time into $(VENV); the first time takes minutes."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/pip
+	@echo "Installing the run-time and the test tools into $(VENV); the first time takes minutes."
+	@$(PIP) -r requirements-dev.txt
+	@touch $(VENV)/.run $@
+
+# pip is what a half-made environment lacks, e.g. where Debian's python3-venv is missing.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Poison Lab needs Python 3.11 or newer, as in 'make app PYTHON=/usr/bin/python3.11'."; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "$(PYTHON) can't make $(VENV). On Debian and Ubuntu: apt install python3-venv."; exit 2; }

@@ -1,0 +1,1 @@
+"""Measurements of Poison Lab; see README.md in this folder."""

@@ -1,0 +1,41 @@
+"""Where measurements are written: tables between markers of benchmarks/README.md, and JSON beside it."""
+
+import json
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FOLDER = Path(__file__).resolve().parent
+README = FOLDER / "README.md"
+
+
+def machine() -> str:
+    """The machine in one line."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists() and (found := re.search(r"model name\s*:\s*(.+)", info.read_text())):
+        cpu = found.group(1).strip()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{os.cpu_count()} cores ({cpu}), {gpu}, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; all columns but the first are right-aligned."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write(name: str, text: str, values: Any) -> None:
+    """Put `text` between the markers of `name` in README.md, and `values` into `name`.json."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    content = README.read_text()
+    before, _, rest = content.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"{README} has no place for {name}: add the lines {begin} and {end}.")
+    README.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+    (FOLDER / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n")
