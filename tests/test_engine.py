@@ -129,8 +129,7 @@ def test_a_spec_is_resolved_first(engine: Engine) -> None:
 def test_the_same_experiment_in_flight_is_computed_once(engine: Engine, house: Path) -> None:
     jobs: list[Job] = []
     threads = [
-        threading.Thread(target=lambda who=f"p{i}": jobs.append(engine.submit(tiny_spec(5), who)))
-        for i in range(12)
+        threading.Thread(target=lambda who=f"p{i}": jobs.append(engine.submit(tiny_spec(5), who))) for i in range(12)
     ]
     for thread in threads:
         thread.start()
@@ -155,9 +154,7 @@ def test_progress_moves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(later.curve) > len(early.curve)
 
 
-def test_a_running_job_stops_when_cancelled(
-    engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_job_stops_when_cancelled(engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
     job = engine.submit(tiny_spec(11))
     until(lambda: running(job))
@@ -177,9 +174,7 @@ def test_a_running_job_stops_when_cancelled(
     assert again.cancel() is False
 
 
-def test_a_job_in_the_queue_is_gone_at_once(
-    engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_in_the_queue_is_gone_at_once(engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
     first = engine.submit(tiny_spec(20))
     until(lambda: running(first))
@@ -197,9 +192,7 @@ def test_a_job_in_the_queue_is_gone_at_once(
     assert marks(house, "ran-21") == []
 
 
-def test_one_of_two_people_can_not_stop_the_others_run(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_of_two_people_can_not_stop_the_others_run(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
     job = engine.submit(tiny_spec(13), "ada")
     assert engine.submit(tiny_spec(13), "bob") is job
@@ -268,9 +261,7 @@ def test_errors_for_people_are_shown_and_others_logged(
     assert engine.submit(tiny_spec(50)).wait(20).state == "done", "a failed run may be asked for again"
 
 
-def test_one_persons_many_runs_do_not_keep_another_waiting(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_persons_many_runs_do_not_keep_another_waiting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
     first = engine.submit(tiny_spec(60), "ada")
     until(lambda: running(first))
@@ -356,9 +347,7 @@ def test_no_scheduler_is_said(house: Path, monkeypatch: pytest.MonkeyPatch) -> N
         Engine(Store(house / "results", shipped=None), scheduler="tcp://127.0.0.1:9")
 
 
-def test_the_page_is_not_run_again_in_the_worker(
-    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_page_is_not_run_again_in_the_worker(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit makes the page the main module of its process, and multiprocessing would run that."""
     page = tmp_path / "page.py"
     page.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
@@ -402,9 +391,7 @@ def test_no_process_outlives_a_server_that_is_killed(house: Path) -> None:
     until(lambda: not alive(host) and not alive(worker))
 
 
-def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(
-    house: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_WORKERS", "0")
     with pytest.raises(EngineError, match="POISON_LAB_WORKERS is '0'"):
         get_engine()

@@ -58,9 +58,7 @@ def test_results_of_two_gets_are_not_shared(store: Store) -> None:
 
 
 def test_list_is_newest_first_and_filtered(store: Store) -> None:
-    for age, spec in enumerate(
-        [tiny_spec(0), tiny_spec(1, attack="label-flip"), tiny_spec(2, data="emoji")], start=-3
-    ):
+    for age, spec in enumerate([tiny_spec(0), tiny_spec(1, attack="label-flip"), tiny_spec(2, data="emoji")], start=-3):
         run = store.put(tiny_result(spec))
         os.utime(run.folder / "manifest.json", (time.time() + age, time.time() + age))
     assert [row.seed for row in store.list()] == [2, 1, 0]

@@ -45,7 +45,7 @@ def test_the_implicit_gradient_equals_finite_differences() -> None:
     scene = tiny.scene()
     plan = make_plan(scene, tiny.spec("tgda-feature"))
     zeta = scene.z[plan.base].double()
-    exact = dict(tol=1e-12, cg_tol=1e-12, damping=0.0)
+    exact = {"tol": 1e-12, "cg_tol": 1e-12, "damping": 0.0}
 
     def evaluator() -> Damage:
         return Damage(scene.z, scene.y, plan.y, scene.n_classes, scene.ridge, scene.clean_head)
