@@ -20,7 +20,14 @@ def machine() -> str:
     if info.exists() and (found := re.search(r"model name\s*:\s*(.+)", info.read_text())):
         cpu = found.group(1).strip()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return f"{os.cpu_count()} cores ({cpu}), {gpu}, torch {torch.__version__}, Python {platform.python_version()}"
+    cores = os.cpu_count() or 1  # `python -m core run` uses a thread on each
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}"
+    return f"{cores} cores ({cpu}), {cores} threads, {gpu}, {versions}"
+
+
+def load() -> str:
+    """How busy the machine is with other work, in one sentence."""
+    return f"Load average of the minute before: {os.getloadavg()[0]:.1f}."
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -1,14 +1,19 @@
 """Seconds of each stage of the default experiment, with cold and with warm caches: `python -m benchmarks.timing`.
 
-Each run is a process of its own, as a person's first run is, imports and all.
+Each run is a process of its own, as a person's first run is, imports and all. Cold: nothing is left of earlier
+runs, not even compiled kernels, but the operating system may still hold files in memory. Warm: the same run
+again, with all that the first one left behind.
 """
 
+import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,37 +21,54 @@ from benchmarks import report
 from core import paths
 from core.events import STAGES
 
+STATES = ("cold", "warm")
+COLUMNS = tuple((device, state) for device in ("cpu", "cuda") for state in STATES)
+WORDS = {**STAGES, "total": "**In all, imports included**"}
 
-def measure(device: str, home: Path) -> dict[str, float]:
-    """Seconds of each stage of one run, and in all, with the caches in `home`."""
+Run = dict[str, Any]
+
+
+def measure(device: str, home: Path, options: list[str]) -> Run:
+    """One run with the caches in `home`: seconds of each stage and in all, and the accuracies, as evidence of work."""
     out = home / "run"
-    command = [sys.executable, "-m", "core", "run", "--quiet", "--device", device, "--out", str(out)]
+    command = [sys.executable, "-m", "core", "run", "--quiet", "--device", device, "--out", str(out), *options]
+    environment = {**paths.environment(home), "NUMBA_CACHE_DIR": str(home / "numba")}
     began = time.perf_counter()
-    subprocess.run(command, check=True, cwd=paths.ROOT, env=paths.environment(home), stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, cwd=paths.ROOT, env=environment, stdout=subprocess.DEVNULL)
     total = time.perf_counter() - began
-    seconds: dict[str, float] = json.loads((out / "result.json").read_text())["seconds"]
-    return {**seconds, "total": total}
+    result = json.loads((out / "result.json").read_text())
+    return {
+        "spec_hash": result["spec_hash"],
+        "seconds": {**result["seconds"], "total": total},
+        "accuracy": {name: result[name] and result[name]["accuracy"] for name in ("clean", "stage2", "poisoned")},
+    }
 
 
-def main() -> None:
-    """Measure on the CPU and, where there is one, on the GPU; write benchmarks/README.md and timing.json."""
-    measured = {}
-    for device in ("cpu", "cuda"):
-        if device == "cuda" and not torch.cuda.is_available():
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            for state in ("cold", "warm"):
-                measured[f"{device}, {state}"] = measure(device, Path(folder))
-    columns = ["cpu, cold", "cpu, warm", "cuda, cold", "cuda, warm"]
-    words = {**STAGES, "total": "**In all, imports included**"}
+def measure_all(repeats: int, options: list[str]) -> dict[str, dict[str, list[Run]]]:
+    """Runs by device and state; a device that this machine lacks has none."""
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    runs: dict[str, dict[str, list[Run]]] = {device: {state: [] for state in STATES} for device in ("cpu", "cuda")}
+    for device in devices:
+        for _ in range(repeats):
+            with tempfile.TemporaryDirectory() as folder:
+                for state in STATES:
+                    runs[device][state].append(measure(device, Path(folder), options))
+    return runs
+
+
+def timing_table(runs: dict[str, dict[str, list[Run]]]) -> str:
+    """The median seconds of each stage; columns of a device that was not there say so."""
+    stages = [stage for stage in WORDS if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
+    cells = {column: runs[column[0]][column[1]] for column in COLUMNS}
     rows = [
-        [words[stage], *(f"{measured[c][stage]:.1f}" if c in measured else "not measured" for c in columns)]
+        [words[stage], *(_cell(measured, column, stage) for column in columns)]
         for stage in words
         if any(stage in seconds for seconds in measured.values())
     ]
-    text = f"{report.table(['Seconds', *columns], rows)}\n\nOn {report.machine()}."
-    report.write("timing", text, {"machine": report.machine(), "seconds": measured})
+    text = f"{timing_table(runs)}\n\n{counted} per column, on {report.machine()}. {load}"
     print(text)
+    if arguments.options is None:
+        report.write("timing", text, {"machine": report.machine(), "load": load, "runs": runs})
 
 
 if __name__ == "__main__":

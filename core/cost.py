@@ -82,8 +82,8 @@ def total(spec: ExperimentSpec, device: str = "auto") -> float:
 def record(summary: Mapping[str, Any]) -> None:
     """Learn from a finished run.
 
-    A stage whose work came out of a cache tells nothing of this machine: the run says so by a note
-    `cached_<stage>` that is not 0. Nothing is raised: a cost that can't be learnt is logged.
+    Seconds under a name that is no stage's, such as `extract_cached`, tell nothing of this machine.
+    Nothing is raised: a cost that can't be learnt is logged.
 
     Args:
         summary: `Result.summary()`, i.e. the content of result.json.
@@ -94,12 +94,12 @@ def record(summary: Mapping[str, Any]) -> None:
     except (KeyError, SpecError) as error:
         log.warning("The cost of a run can't be learnt: %s", error)
         return
-    notes, kind = summary.get("notes", {}), _kind(str(summary["device"]))
+    kind = _kind(str(summary["device"]))
     with _lock:
         rates = _load()
         rates["device"] = kind
         for stage, seconds in summary["seconds"].items():
-            if units.get(stage, 0) > 0 and seconds > 0 and not notes.get(f"cached_{stage}"):
+            if units.get(stage, 0) > 0 and seconds > 0:
                 key, rate = _key(spec, stage, kind), seconds / units[stage]
                 known = rates["rates"].get(key, rate)
                 rates["rates"][key] = (1 - _WEIGHT) * known + _WEIGHT * rate
