@@ -60,11 +60,26 @@ def timing_table(runs: dict[str, dict[str, list[Run]]]) -> str:
     """The median seconds of each stage; columns of a device that was not there say so."""
     stages = [stage for stage in WORDS if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
     cells = {column: runs[column[0]][column[1]] for column in COLUMNS}
-    rows = [
-        [words[stage], *(_cell(measured, column, stage) for column in columns)]
-        for stage in words
-        if any(stage in seconds for seconds in measured.values())
-    ]
+    rows = [[WORDS[stage], *(_cell(cells[column], stage) for column in COLUMNS)] for stage in stages]
+    return report.table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
+
+
+def _cell(runs: list[Run], stage: str) -> str:
+    if not runs:
+        return "not measured"
+    seconds = [run["seconds"][stage] for run in runs if stage in run["seconds"]]
+    return f"{statistics.median(seconds):.1f}" if seconds else "cached"
+
+
+def main() -> None:
+    """Measure on the CPU and, where there is one, on the GPU; write benchmarks/README.md and timing.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each column; the table shows medians")
+    parser.add_argument("--try", dest="options", nargs=argparse.REMAINDER, help="options of `core run`; only prints")
+    arguments = parser.parse_args()
+    load = report.load()
+    runs = measure_all(arguments.repeats, arguments.options or [])
+    counted = "One run" if arguments.repeats == 1 else f"Median of {arguments.repeats} runs"
     text = f"{timing_table(runs)}\n\n{counted} per column, on {report.machine()}. {load}"
     print(text)
     if arguments.options is None:
