@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from core import catalog, doctor
 from core.errors import Cancelled, PoisonLabError, SpecError
@@ -16,7 +17,6 @@ from core.spec import ExperimentSpec, parse_spec
 
 cli = typer.Typer(
     help="Poison Lab: indiscriminate data poisoning of pre-trained feature extractors.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -75,6 +75,9 @@ def run(
     spec = catalog.resolve(parse_spec({key: value for key, value in fields.items() if value is not None}))
     if out.exists() and not (out.is_dir() and _replaceable(out)):
         raise SpecError(f"--out {out} exists and is not a run's folder: give a new or an empty folder.")
+    nearest = next(folder for folder in out.absolute().parents if folder.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise SpecError(f"--out {out} can't be written: {nearest} is not a folder that you may write to.")
     # Not before the spec is known to be good: torch takes seconds to import.
     import torch
 
@@ -160,17 +163,19 @@ def _replaceable(folder: Path) -> bool:
 
 def main(arguments: list[str] | None = None, call: Callable[..., Any] = cli) -> int:
     """Run the command line; a person's mistake is one line on standard error and exit code 2."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        call(arguments, standalone_mode=True)
-    except SystemExit as stop:
-        return int(stop.code or 0)
+        code = call(given or ["--help"], standalone_mode=False)
     except Cancelled as error:
         sys.stderr.write(f"{error}\n")
         return 130
     except PoisonLabError as error:
         sys.stderr.write(f"poison-lab: {error}\n")
         return 2
-    return 0
+    except TyperException as error:  # an unknown option, or text where a number goes
+        sys.stderr.write(f"poison-lab: {' '.join(error.format_message().split())}\n")
+        return error.exit_code
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 GALLERY = ASSETS / "gallery"
-MAPS = ASSETS / "maps"
 """Finished runs that ship with the project, one folder each, read-only."""
+MAPS = ASSETS / "maps"
+"""Fitted maps that ship with the project, named as in the cache, read-only."""
 
 
 def home() -> Path:

@@ -99,7 +99,7 @@ def test_auto_is_the_device_of_the_latest_run() -> None:
 def test_cached_stages_and_idle_ones_teach_nothing() -> None:
     spec = ExperimentSpec()
     before = cost.estimate(spec)
-    cost.record(summary(spec, {"extract": 0.01, "map": 0.0, "target": 9.0, "other": 9.0}, cached_extract=1.0))
+    cost.record(summary(spec, {"extract_cached": 0.01, "map": 0.0, "target": 9.0, "other": 9.0}))
     assert cost.estimate(spec) == before
 
 

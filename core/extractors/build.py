@@ -110,4 +110,5 @@ def load(backbone: nn.Module, weights: dict[str, Tensor], info: ExtractorInfo) -
     try:
         backbone.load_state_dict({key: weights[key] for key in wanted})
     except (KeyError, RuntimeError) as error:
-        raise WeightsError(f"The weights of {info.name!r} do not fit {info.arch}: {str(error)[:200]}.") from error
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"The weights of {info.name!r} do not fit {info.arch}: {reason}.") from error

@@ -1,0 +1,186 @@
+"""Features: batches, the disk cache, and the fixed scale."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.extractors import features
+from core.extractors.build import Extractor
+from core.extractors.features import FEATURE_NORM, STD_FLOOR, Pipeline, Scale, cached, extract
+from core.extractors.registry import info
+
+CPU = torch.device("cpu")
+RECORD = info("efficientnet-lite0-imagenet")
+
+
+class Backbone(nn.Module):
+    """The mean of each channel times weights; counts the images that it sees."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.arange(1.0, 7.0).reshape(3, 2) * weight)
+        self.seen = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen += len(x)
+        return x.mean((2, 3)) @ self.weights
+
+
+def made(weight: float = 1.0, input_size: int = 8) -> tuple[Extractor, Backbone]:
+    backbone = Backbone(weight)
+    return Extractor(RECORD, backbone, input_size), backbone
+
+
+def pictures(n: int = 12, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, 3, 8, 8), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_features_are_those_of_the_images_over_255() -> None:
+    extractor, _ = made()
+    x = pictures()
+    expected = extractor(torch.from_numpy(x).float() / 255).detach().numpy()
+    found = extract(extractor, x, CPU)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_batches_change_nothing_and_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor, _ = made()
+    whole = extract(extractor, pictures(), CPU)
+    monkeypatch.setattr(features, "BATCH", 5)
+    told: list[tuple[int, int]] = []
+    np.testing.assert_allclose(extract(extractor, pictures(), CPU, lambda *step: told.append(step)), whole, atol=1e-6)
+    assert told == [(5, 12), (10, 12), (12, 12)]
+
+
+def test_a_second_call_is_answered_from_the_disk() -> None:
+    extractor, backbone = made()
+    first, was_cached = cached(extractor, pictures(), CPU)
+    assert not was_cached
+    seen = backbone.seen
+    again, was_cached = cached(extractor, pictures(), CPU)
+    assert was_cached
+    assert backbone.seen == seen == 12
+    np.testing.assert_array_equal(first, again)
+    # Another object with the same weights is the same extractor.
+    assert cached(made()[0], pictures(), CPU)[1]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda content: b"",
+        lambda content: content[:-3],
+        lambda content: b"garbage" * 9,
+        lambda content: bytes(len(content)),
+    ],
+)
+def test_a_damaged_file_is_computed_anew(harm: Callable[[bytes], bytes], home: Path) -> None:
+    extractor, _ = made()
+    first, _ = cached(extractor, pictures(), CPU)
+    [path] = (home / "cache" / "features").iterdir()
+    path.write_bytes(harm(path.read_bytes()))
+    again, was_cached = cached(extractor, pictures(), CPU)
+    assert not was_cached
+    np.testing.assert_array_equal(first, again)
+    assert cached(extractor, pictures(), CPU)[1], "and written over"
+
+
+@pytest.mark.parametrize("change", ["weights", "images", "order", "input size", "architecture"])
+def test_another_question_is_not_answered_from_the_cache(change: str) -> None:
+    cached(made()[0], pictures(), CPU)
+    extractor, x = made()[0], pictures()
+    if change == "weights":
+        extractor = made(weight=1.0 + 1e-6)[0]
+    elif change == "images":
+        x[3, 1, 2, 2] ^= 1
+    elif change == "order":
+        x = x[::-1].copy()
+    elif change == "input size":
+        extractor = made(input_size=16)[0]
+    else:
+        extractor.info = dataclasses.replace(RECORD, arch="other")
+    assert not cached(extractor, x, CPU)[1]
+
+
+def test_an_interrupted_write_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(features.np, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        cached(made()[0], pictures(), CPU)
+    assert list((home / "cache" / "features").iterdir()) == []
+
+
+def raw(n: int = 400, d: int = 6) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return 5 + torch.randn(n, d, generator=generator) * torch.tensor([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
+
+
+def test_scaled_features_are_centred_with_the_fixed_norm_and_alike() -> None:
+    z = Scale.fit(raw())(raw())
+    torch.testing.assert_close(z.mean(0), torch.zeros(6), atol=1e-5, rtol=0)
+    assert float(z.square().sum(1).mean().sqrt()) == pytest.approx(FEATURE_NORM, rel=1e-5)
+    assert FEATURE_NORM == 3.0
+    torch.testing.assert_close(z.std(0, correction=0), torch.full((6,), 3 / 6**0.5), atol=1e-5, rtol=1e-5)
+
+
+def test_a_dead_coordinate_becomes_zero() -> None:
+    values = raw()
+    values[:, 2] = 7.0
+    scale = Scale.fit(values)
+    z = scale(values)
+    assert bool((z[:, 2] == 0).all())
+    assert float(z.square().sum(1).mean().sqrt()) == pytest.approx(FEATURE_NORM, rel=1e-5)
+    values[0, 2] = 1e9
+    assert float(scale(values)[0, 2]) == 0.0
+
+
+def test_nothing_but_dead_coordinates_is_no_division_by_zero() -> None:
+    z = Scale.fit(torch.ones(5, 3))(torch.ones(5, 3))
+    assert torch.equal(z, torch.zeros(5, 3))
+
+
+def test_a_coordinate_that_fires_on_one_image_is_floored() -> None:
+    values = raw()
+    values[:, 0] = 0.0
+    values[0, 0] = 0.1
+    scale = Scale.fit(values)
+    std = values.std(0, correction=0)
+    floor = STD_FLOOR * float(std.median())
+    assert float(std[0]) < floor
+    # All other coordinates have one deviation after scaling; the floored one is divided by the floor.
+    unit = float(scale.factor[1] * std[1])
+    assert float(scale.factor[0]) == pytest.approx(unit / floor, rel=1e-4)
+    assert float(scale(values)[0, 0]) < FEATURE_NORM
+
+
+def test_scale_is_fixed_once_fitted() -> None:
+    scale = Scale.fit(raw())
+    alone, among = scale(raw()[:1]), scale(torch.cat([raw()[:1], 1000 * raw()]))[:1]
+    assert torch.equal(alone, among)
+
+
+def test_the_pipeline_is_extractor_then_scale_and_differentiable() -> None:
+    extractor, _ = made()
+    x = torch.from_numpy(pictures()).float() / 255
+    scale = Scale.fit(extractor(x).detach())
+    pipeline = Pipeline(extractor, scale)
+    leaf = x.clone().requires_grad_()
+    out = pipeline(leaf)
+    torch.testing.assert_close(out, scale(extractor(x)))
+    (gradient,) = torch.autograd.grad(out.sum(), leaf)
+    assert float(gradient.abs().sum()) > 0
+    np.testing.assert_allclose(extract(pipeline, pictures(), CPU), out.detach().numpy(), atol=1e-5)

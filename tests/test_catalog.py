@@ -1,0 +1,184 @@
+"""The check that a choice makes sense, over every record of the registries."""
+
+import json
+from typing import Any
+
+import pytest
+
+from core.catalog import FEATURE_ONLY, STAGES_OF, constraints_of, listing, resolve
+from core.data.registry import DATA
+from core.errors import SpecError
+from core.events import STAGES
+from core.extractors.registry import EXTRACTORS
+from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+
+
+def resolved(**values: Any) -> ExperimentSpec:
+    return resolve(parse_spec({"train_size": 100, "test_size": 50, **values}))
+
+
+def refusal(**values: Any) -> str:
+    with pytest.raises(SpecError) as caught:
+        resolved(**values)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_an_extractor_has_a_default_size_and_refuses_others(name: str) -> None:
+    sizes = EXTRACTORS[name].input_sizes
+    assert resolved(extractor=name).input_size == sizes[0]
+    for size in sizes:
+        assert resolved(extractor=name, input_size=size).input_size == size
+    message = refusal(extractor=name, input_size=63)
+    assert f"{name} takes input_size {', '.join(map(str, sizes))}; got 63" in message
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_sizes_are_bound_by_the_data(name: str) -> None:
+    record = DATA[name]
+    least = 2 * len(record.classes)
+    for field, most in (("train_size", record.train_images), ("test_size", record.test_images)):
+        for size in (max(least, 20), most):
+            assert getattr(resolved(data=name, **{field: size}), field) == size
+        assert f"{field} is {most + 1}; {name} allows {least} to {most}" in refusal(data=name, **{field: most + 1})
+    assert f"test_size is {least - 1};" in refusal(data=name, test_size=least - 1)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_domains_are_filled_in_and_checked(name: str) -> None:
+    record = DATA[name]
+    spec = resolved(data=name)
+    assert (spec.train_domain, spec.test_domain) == ((record.domains[0],) * 2 if record.domains else (None, None))
+    for domain in record.domains:
+        assert resolved(data=name, train_domain=domain).test_domain == domain
+        assert resolved(data=name, test_domain=domain).train_domain == record.domains[0]
+    allowed = ", ".join(record.domains) or "none"
+    for field in ("train_domain", "test_domain"):
+        message = refusal(data=name, **{field: "moon"})
+        assert f"{field} of {name} is 'moon'; allowed: {allowed}" in message
+
+
+def test_unknown_names_list_the_known_ones() -> None:
+    for field, registry in (("data", DATA), ("extractor", EXTRACTORS)):
+        message = refusal(**{field: "nothing"})
+        assert "'nothing'" in message
+        assert all(name in message for name in registry)
+
+
+@pytest.mark.parametrize("attack", ATTACK_SPECS)
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_a_constraint_is_allowed_or_refused_with_a_reason(attack: str, constraint: str) -> None:
+    if constraint in constraints_of(attack):
+        assert resolved(attack=attack, constraint=constraint).constraint == constraint
+    else:
+        message = refusal(attack=attack, constraint=constraint)
+        assert f"{attack} can't run under the constraint {constraint}: " in message
+        assert f"Allowed: {', '.join(constraints_of(attack))}." in message
+
+
+def test_only_images_have_pixels_to_bind() -> None:
+    for attack in ATTACK_SPECS:
+        assert ("perturbation" in constraints_of(attack)) == (attack not in FEATURE_ONLY)
+        assert "valid" in constraints_of(attack)
+
+
+def test_flipping_to_the_same_label_is_refused() -> None:
+    assert "flips nothing" in refusal(attack="label-flip", label_rule="clean")
+    for rule in ("random", "adversarial"):
+        assert resolved(attack="label-flip", label_rule=rule).label_rule == rule
+
+
+FT = {"name": "ft-matching"}
+GC = {"name": "gc-feature"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"delta": 0.1}, {"delta": 0.2}),
+        ({"attack": {**FT, "stage2": "tgda", "target": "gradpc"}}, {"attack": {**FT, "stage2": "tgda"}}),
+        ({"attack": {**FT, "stage2": "tgda", "radius": 1}}, {"attack": {**FT, "stage2": "tgda"}}),
+        ({"attack": {**FT, "stage2": "gc", "lr": 1}}, {"attack": {**FT, "stage2": "gc"}}),
+        (
+            {"attack": {**FT, "stage2": "gc", "target": "search", "radius": 1}},
+            {"attack": {**FT, "stage2": "gc", "target": "search"}},
+        ),
+        ({"attack": {**GC, "target": "search", "radius": 1}}, {"attack": {**GC, "target": "search"}}),
+        ({"input_size": 64}, {}),
+        ({"data": "emoji", "train_domain": "google"}, {"data": "emoji", "test_domain": "google"}),
+    ],
+)
+def test_specs_that_mean_the_same_have_one_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert resolved(**one).hash == resolved(**other).hash
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"delta": 0.1, "constraint": "perturbation"}, {"delta": 0.2, "constraint": "perturbation"}),
+        ({"attack": {**FT, "stage2": "tgda", "lr": 1}}, {"attack": {**FT, "stage2": "tgda"}}),
+        ({"attack": {**FT, "stage2": "gc", "target": "gradpc"}}, {"attack": {**FT, "stage2": "gc"}}),
+        (
+            {"attack": {**FT, "stage2": "gc", "target": "gradpc", "radius": 1}},
+            {"attack": {**FT, "stage2": "gc", "target": "gradpc"}},
+        ),
+        ({"attack": {**GC, "target": "gradpc", "radius": 1}}, {"attack": {**GC, "target": "gradpc"}}),
+        ({"attack": {**FT, "beta": 1}}, {"attack": FT}),
+        ({"attack": {**FT, "finish_steps": 0}}, {"attack": FT}),
+        ({"input_size": 128}, {}),
+    ],
+)
+def test_specs_that_differ_in_meaning_differ_in_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert resolved(**one).hash != resolved(**other).hash
+
+
+@pytest.mark.parametrize("attack", ATTACK_SPECS)
+@pytest.mark.parametrize("data", DATA)
+def test_resolving_twice_changes_nothing(attack: str, data: str) -> None:
+    spec = resolved(attack=attack, data=data)
+    assert resolve(spec) == spec
+    assert resolve(parse_spec(json.loads(spec.to_json()))) == spec
+
+
+def test_stages_are_those_of_events() -> None:
+    assert set().union(*STAGES_OF.values()) <= STAGES.keys()
+
+
+def test_listing_is_plain_data_with_every_record_and_its_bounds() -> None:
+    found = listing()
+    assert json.loads(json.dumps(found)) == found
+    assert found["data"].keys() == DATA.keys()
+    assert found["extractors"].keys() == EXTRACTORS.keys()
+    assert found["attacks"].keys() == ATTACK_SPECS.keys()
+    assert found["constraints"] == CONSTRAINTS
+    assert found["label_rules"] == LABEL_RULES
+    assert found["bounds"]["budget"] == {"exclusiveMinimum": 0, "maximum": 1, "default": 0.03}
+    assert {"budget", "delta", "train_size", "test_size", "ridge", "seed"} <= found["bounds"].keys()
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_listing_tells_of_data(name: str) -> None:
+    about, record = listing()["data"][name], DATA[name]
+    assert about["train_size"] == [2 * len(record.classes), record.train_images]
+    assert about["test_size"] == [2 * len(record.classes), record.test_images]
+    assert about["licence"]
+    assert about["source"]
+    assert about["classes"] == list(record.classes)
+    assert about["domains"] == list(record.domains)
+
+
+@pytest.mark.parametrize("name", ATTACK_SPECS)
+def test_listing_tells_of_attacks(name: str) -> None:
+    about = listing()["attacks"][name]
+    assert about["title"]
+    assert about["about"].endswith(".")
+    assert about["constraints"] == list(constraints_of(name))
+    assert about["makes_images"] == (name not in FEATURE_ONLY)
+    for parameter in about["parameters"].values():
+        if parameter["type"] in ("number", "integer"):
+            assert {"minimum", "exclusiveMinimum"} & parameter.keys()
+            assert "maximum" in parameter
+        else:
+            assert parameter["enum"]

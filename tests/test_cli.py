@@ -1,0 +1,294 @@
+"""The command line: what it writes, and that a mistake is one line, exit code 2 and nothing written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import URLError
+
+import pytest
+
+from core import catalog
+from core.__main__ import _Progress, main
+from core.data.registry import DATA
+from core.errors import Cancelled
+from core.events import STAGES, Event
+from core.extractors.registry import EXTRACTORS
+from core.paths import ROOT
+from tests.fakes import tiny_result, tiny_spec
+
+SMALL = ["--attack", "label-flip", "--train-size", "20", "--test-size", "20", "--device", "cpu"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, no weights but the packaged ones, no network and no GPU."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("POISON_LAB_HOME", str(home))
+    monkeypatch.delenv("POISON_LAB_WEIGHTS", raising=False)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+
+    def no_network(*_: object, **__: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
+    return home
+
+
+def test_a_run_writes_its_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "deep" / "run"
+    assert main(["run", "--out", str(out), *SMALL, "--budget", "0.1", "--lambda", "0.01", "--seed", "4"]) == 0
+    summary = json.loads((out / "result.json").read_text())
+    assert summary["spec"]["seed"] == 4
+    assert summary["lambda"] == 0.01
+    assert summary["n_poison"] == 2
+    assert {path.name for path in out.iterdir()} >= {"features.npz", "poison", "manifest.json"}
+    printed = capsys.readouterr()
+    assert f"clean {100 * summary['clean']['accuracy']:.1f}%" in printed.out
+    assert f"poisoned {100 * summary['poisoned']['accuracy']:.1f}%" in printed.out
+    assert str(out) in printed.out
+    assert "Training the clean head" in printed.err
+
+
+def fake(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Replace the computation by nothing; gives the specs that would have been run."""
+    ran: list[object] = []
+
+    def quick(spec, observe, device="auto"):  # type: ignore[no-untyped-def]
+        ran.append(spec)
+        return tiny_result(spec)
+
+    monkeypatch.setattr("core.run.run", quick)
+    return ran
+
+
+def test_options_make_the_spec(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = fake(monkeypatch)
+    options = ["--data", "emoji", "--train-domain", "twitter", "--extractor", "efficientnet-lite0-random"]
+    options += ["--input-size", "128", "--attack", "ft-matching", "--stage2", "gc", "--target", "gradpc"]
+    options += ["--set", "radius=2", "--set", "steps=9", "--budget", "0.2", "--constraint", "perturbation"]
+    options += ["--delta", "0.1", "--label-rule", "random", "--train-size", "50", "--test-size", "30", "--quiet"]
+    assert main(["run", "--out", str(tmp_path / "run"), *options]) == 0
+    attack = {"name": "ft-matching", "stage2": "gc", "target": "gradpc", "radius": 2.0, "steps": 9}
+    assert ran == [
+        tiny_spec(
+            data="emoji", train_domain="twitter", test_domain="twitter", extractor="efficientnet-lite0-random",
+            input_size=128, attack=attack, budget=0.2, constraint="perturbation", delta=0.1, label_rule="random",
+            train_size=50, test_size=30,
+        )
+    ]  # fmt: skip
+    assert capsys.readouterr().err == ""
+
+
+BAD = {
+    "unknown data": (["--data", "nothing"], ["'nothing'", *DATA]),
+    "unknown extractor": (["--extractor", "nothing"], ["'nothing'", *EXTRACTORS]),
+    "unknown attack": (["--attack", "nothing"], ["'nothing'", "label-flip"]),
+    "unknown constraint": (["--constraint", "nothing"], ["'nothing'", "'valid'"]),
+    "unknown label rule": (["--label-rule", "nothing"], ["'nothing'", "'random'"]),
+    "unknown domain": (["--data", "emoji", "--train-domain", "moon"], ["'moon'", "google"]),
+    "unknown device": (["--device", "toaster"], ["'toaster'", "cuda"]),
+    "no GPU": (["--device", "cuda"], ["no GPU"]),
+    "budget 0": (["--budget", "0"], ["budget", "more than 0, at most 1"]),
+    "budget -1": (["--budget", "-1"], ["budget", "more than 0, at most 1"]),
+    "budget 1.5": (["--budget", "1.5"], ["budget", "more than 0, at most 1"]),
+    "budget nan": (["--budget", "nan"], ["budget", "nan"]),
+    "budget inf": (["--budget", "inf"], ["budget", "inf"]),
+    "budget text": (["--budget", "lots"], ["budget", "number"]),
+    "seed text": (["--seed", "x"], ["seed", "integer"]),
+    "negative seed": (["--seed", "-1"], ["seed"]),
+    "too many images": (["--train-size", "60001"], ["60001", "60000"]),
+    "too few images": (["--test-size", "19"], ["19", "20"]),
+    "input size": (["--input-size", "65"], ["65", "64, 128, 224"]),
+    "ridge 0": (["--ridge", "0"], ["ridge"]),
+    "missing weights": (["--extractor", "resnet18-imagenet"], ["resnet18-f37072fd.pth", "POISON_LAB_WEIGHTS"]),
+    "refused combination": (["--constraint", "perturbation", "--attack", "gc-feature"], ["gc-feature", "none, valid"]),
+    "flips nothing": (["--label-rule", "clean"], ["flips nothing"]),
+    "set without value": (["--set", "steps"], ["NAME=VALUE", "'steps'"]),
+    "set of the unknown": (["--set", "steps=3"], ["attack.steps"]),
+    "stage2 of another attack": (["--stage2", "gc"], ["attack.stage2"]),
+    "unknown option": (["--colour", "red"], ["--colour"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_one_line_and_nothing_is_written(
+    case: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, words = BAD[case]
+    out = tmp_path / "run"
+    assert main(["run", "--out", str(out), "--quiet", *SMALL, *options]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1, printed.err
+    assert printed.err.endswith("\n")
+    for word in words:
+        assert word in printed.err
+    assert not out.exists()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_out_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run"]) == 2
+    error = capsys.readouterr().err
+    assert "--out" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["folder of something else", "file"])
+def test_what_is_not_a_run_is_never_replaced(
+    kind: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = fake(monkeypatch)
+    out = tmp_path / "mine"
+    precious = out if kind == "file" else out / "thesis.txt"
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("years of work")
+    assert main(["run", "--out", str(out), *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(out) in error
+    assert precious.read_text() == "years of work"
+    assert ran == []
+
+
+def test_an_earlier_run_and_an_empty_folder_are_replaced(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(monkeypatch)
+    out = tmp_path / "run"
+    out.mkdir()
+    for seed in (0, 1):
+        assert main(["run", "--out", str(out), *SMALL, "--seed", str(seed)]) == 0
+        assert json.loads((out / "result.json").read_text())["spec"]["seed"] == seed
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = fake(monkeypatch)
+    (tmp_path / "file").write_text("")
+    assert main(["run", "--out", str(tmp_path / "file" / "run"), "--quiet", *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "can't be written" in error
+    assert ran == [], "told before the work, not after it"
+
+
+def test_a_full_disk_is_one_line(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(monkeypatch)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("core.result.write_npz", full)
+    assert main(["run", "--out", str(tmp_path / "run"), "--quiet", *SMALL]) == 2
+    assert capsys.readouterr().err.endswith("/run: No space left on device.\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bug_is_not_passed_off_as_a_mistake(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("core.run.run", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "--out", str(tmp_path / "run"), *SMALL])
+
+
+def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dance"]) == 2
+    error = capsys.readouterr().err
+    assert "'dance'" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["run", "--help"]])
+def test_help_is_given(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "Usage:" in printed.out
+    assert printed.err == ""
+
+
+def test_progress_on_a_terminal_is_written_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    progress = _Progress()
+    for done in (1, 2):
+        progress(Event("stage2", done, 2, {"damage": 0.12345678}))
+    progress(Event("map"))
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 2, "a line for each stage"
+    assert f"\r\033[K{STAGES['stage2']} 2/2  damage 0.1235" in printed
+    assert f"\r\033[K{STAGES['map']}" in printed
+
+
+def test_list_loads_no_torch() -> None:
+    code = "import sys; from core.__main__ import main; main(['list']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_cancelled_run_is_neither_success_nor_mistake(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cancel(*_: object, **__: object) -> None:
+        raise Cancelled("The run was cancelled.")
+
+    monkeypatch.setattr("core.run.run", cancel)
+    assert main(["run", "--out", str(tmp_path / "run"), *SMALL]) == 130
+    assert capsys.readouterr().err == "The run was cancelled.\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_list_as_json_is_the_listing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == catalog.listing()
+
+
+def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    found = catalog.listing()
+    for kind in ("data", "extractors", "attacks", "constraints", "label_rules"):
+        assert all(f"\n  {name} " in printed for name in found[kind])
+
+
+def test_doctor_tells_what_is_here_and_what_is_missing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["device"] == "cpu"
+    assert report["data"] == dict.fromkeys(DATA, True)
+    assert report["extractors"]["efficientnet-lite0-imagenet"]
+    assert not report["extractors"]["resnet18-imagenet"]
+    assert any("resnet18-f37072fd.pth" in problem for problem in report["problems"])
+    assert report["home"] == str(home)
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in DATA)
+    assert "resnet18-f37072fd.pth" in printed
+    assert not home.exists(), "looking writes nothing"
+
+
+def test_doctor_survives_a_missing_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from core import doctor
+
+    def version(name: str) -> str:
+        if name == "timm":
+            raise doctor.metadata.PackageNotFoundError(name)
+        return "1"
+
+    fakes = SimpleNamespace(version=version, PackageNotFoundError=doctor.metadata.PackageNotFoundError)
+    monkeypatch.setattr(doctor, "metadata", fakes)
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "timm MISSING" in printed
+    assert "Package timm is missing: pip install" in printed

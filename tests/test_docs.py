@@ -1,0 +1,42 @@
+"""What the documents say, as far as a machine can tell that it is still true."""
+
+import re
+
+import pytest
+
+from core import catalog, paths
+
+README = (paths.ROOT / "README.md").read_text()
+DOCUMENTS = ("README.md", "docs/method.md", "benchmarks/README.md", "assets/LICENSES.md")
+
+
+@pytest.mark.parametrize("kind", ["data", "extractors", "attacks", "constraints", "label_rules"])
+def test_readme_names_everything_that_can_be_chosen(kind: str) -> None:
+    assert [name for name in catalog.listing()[kind] if f"`{name}`" not in README] == []
+
+
+def test_readme_names_every_setting_of_the_environment() -> None:
+    sources = "".join(path.read_text() for path in (paths.ROOT / "core").rglob("*.py"))
+    assert [name for name in sorted(set(re.findall(r"POISON_LAB_[A-Z]+", sources))) if f"`{name}`" not in README] == []
+
+
+def test_readme_names_every_module() -> None:
+    modules = [path.name for path in (paths.ROOT / "core").glob("[a-z]*.py")]
+    explained = {"device.py", "paths.py"}  # small helpers that no reader looks for
+    assert [name for name in modules if name not in explained and f"  {name} " not in README] == []
+
+
+def test_every_data_file_has_its_licence() -> None:
+    licences = (paths.ASSETS / "LICENSES.md").read_text()
+    files = [path for path in (paths.ASSETS / "data").rglob("*") if path.is_file()]
+    patterns = [re.escape(name).replace(r"\*", "[^/]*") for name in re.findall(r"^\| `([^`]+)`", licences, re.M)]
+    names = [path.relative_to(paths.ASSETS / "data").as_posix() for path in files]
+    assert [name for name in names if not any(re.fullmatch(pattern, name) for pattern in patterns)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_to_files(document: str) -> None:
+    path = paths.ROOT / document
+    links = re.findall(r"(?<!!)\[[^\]]+\]\(([^)#]+)\)", path.read_text())
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (path.parent / link).exists()] == []

@@ -1,0 +1,125 @@
+"""The map: fitted once, restored from disk, and honest about its own noise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import paths, projection
+
+
+def clusters(n: int = 150, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = 3 * rng.normal(size=(3, 10))
+    return (centres[np.arange(n) % 3] + rng.normal(size=(n, 10))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(home))
+    monkeypatch.setattr(paths, "MAPS", home / "shipped")
+
+
+@pytest.fixture(scope="module")
+def fitted(home: Path) -> projection.Map:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POISON_LAB_HOME", str(home))
+        return projection.fit(clusters())
+
+
+def new_points() -> np.ndarray:
+    return clusters(30, seed=0) + np.float32(0.3)
+
+
+def test_positions_have_shape_and_type(fitted: projection.Map) -> None:
+    assert fitted.xy.shape == (150, 2)
+    assert fitted.xy.dtype == np.float32
+    assert np.isfinite(fitted.xy).all()
+    assert fitted.noise_floor > 0
+
+
+def test_clusters_stay_together(fitted: projection.Map) -> None:
+    near = np.linalg.norm(fitted.xy[:, None] - fitted.xy[None], axis=2) + np.eye(150) * 1e9
+    assert np.mean(near.argmin(1) % 3 == np.arange(150) % 3) > 0.9
+
+
+def test_the_same_features_give_the_same_map(
+    fitted: projection.Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))  # nothing cached here
+    again = projection.fit(clusters())
+    np.testing.assert_array_equal(again.xy, fitted.xy)
+    np.testing.assert_array_equal(again.place(new_points()), fitted.place(new_points()))
+    assert again.noise_floor == fitted.noise_floor
+
+
+def test_a_restored_map_is_the_fitted_one(fitted: projection.Map, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert projection.cache_path(clusters()).is_file()
+    monkeypatch.setattr(projection, "write_array", lambda *_: pytest.fail("it was fitted anew"))
+    restored = projection.fit(clusters())
+    np.testing.assert_array_equal(restored.xy, fitted.xy)
+    np.testing.assert_array_equal(restored.place(new_points()), fitted.place(new_points()))
+    assert restored.noise_floor == fitted.noise_floor
+
+
+def test_a_shipped_map_is_used(
+    fitted: projection.Map, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = projection.cache_path(clusters())
+    shipped = tmp_path / "maps"
+    shipped.mkdir()
+    (shipped / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(paths, "MAPS", shipped)
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(projection, "write_array", lambda *_: pytest.fail("it was fitted anew"))
+    np.testing.assert_array_equal(projection.fit(clusters()).xy, fitted.xy)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 20])
+def test_a_damaged_cached_map_is_fitted_anew(fitted: projection.Map, content: bytes) -> None:
+    path = projection.cache_path(clusters())
+    good = path.read_bytes()
+    path.write_bytes(content)
+    np.testing.assert_array_equal(projection.fit(clusters()).xy, fitted.xy)
+    assert path.read_bytes() == good
+
+
+def test_the_cache_knows_features_and_seed() -> None:
+    names = {
+        projection.cache_path(clusters()).name,
+        projection.cache_path(clusters(seed=1)).name,
+        projection.cache_path(clusters()[:, ::-1]).name,
+        projection.cache_path(clusters(), seed=1).name,
+    }
+    assert len(names) == 4
+
+
+def test_placing_never_moves_clean_points(fitted: projection.Map) -> None:
+    before = fitted.xy.copy()
+    first = fitted.place(new_points())
+    fitted.place(clusters(20, seed=9))
+    np.testing.assert_array_equal(fitted.xy, before)
+    np.testing.assert_array_equal(fitted.place(new_points()), first)
+
+
+def test_the_noise_floor_holds_for_most_points_placed_anew(fitted: projection.Map) -> None:
+    # All but one: of exactly the points that it was fitted on, UMAP gives the positions back without placing.
+    moved = np.linalg.norm(fitted.place(clusters()[1:]) - fitted.xy[1:], axis=1)
+    assert 0.88 <= np.mean(moved <= fitted.noise_floor) < 1
+
+
+def test_a_new_point_lands_among_its_neighbours(fitted: projection.Map) -> None:
+    placed = fitted.place(new_points())
+    assert placed.shape == (30, 2)
+    assert placed.dtype == np.float32
+    nearest = np.linalg.norm(placed[:, None] - fitted.xy[None], axis=2).argmin(1)
+    assert np.mean(nearest % 3 == np.arange(30) % 3) > 0.9
+
+
+def test_no_points_are_placed_nowhere(fitted: projection.Map) -> None:
+    assert fitted.place(np.zeros((0, 10), np.float32)).shape == (0, 2)
