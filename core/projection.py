@@ -6,11 +6,14 @@ them; only new points are placed, and what placing alone moves is measured and r
 
 import hashlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import umap
 from numpy.typing import NDArray
 
@@ -41,9 +44,23 @@ class Map:
         """(m, 2) positions of new feature vectors (m, d)."""
         if len(z) == 0:
             return np.zeros((0, 2), np.float32)
+        with _quiet_umap():
+            return np.asarray(self._model.transform(z), np.float32)
+
+
+@contextmanager
+def _quiet_umap() -> Iterator[None]:
+    """Run umap without its warning that a seed means one thread, and give torch its threads back afterwards.
+
+    Numba shares torch's OpenMP and would leave it with a thread for each core.
+    """
+    threads = torch.get_num_threads()
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return np.asarray(self._model.transform(z), np.float32)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def cache_path(z: Features, seed: int = 0) -> Path:
@@ -71,8 +88,7 @@ def fit(z: Features, seed: int = 0) -> Map:
     xy = _read(path, len(z))
     if xy is None:
         xy = _read(paths.MAPS / path.name, len(z))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # umap warns that a seed means one thread
+    with _quiet_umap():
         # n_epochs = 0 builds the graph and leaves the layout alone.
         epochs = None if xy is None else 0
         model = umap.UMAP(n_neighbors=neighbors, random_state=seed, n_epochs=epochs, transform_seed=seed, init="pca")
