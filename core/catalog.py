@@ -16,22 +16,31 @@ from core.spec import (
     CONSTRAINTS,
     LABEL_RULES,
     ExperimentSpec,
-    FTMatching,
-    GCFeature,
+    Stage2,
     attack_parameters,
 )
 
 ATTACK_TITLES: dict[str, str] = {
     "label-flip": "Label flip",
-    "gc-feature": "Gradient Canceling, features",
+    "noise": "Noise",
+    "tgda-input": "TGDA, pixels",
+    "gc-input": "Gradient Canceling, pixels",
+    "ue-input": "Unlearnable examples",
     "tgda-feature": "TGDA, features",
+    "gc-feature": "Gradient Canceling, features",
     "ft-matching": "Feature-targeted, matched images",
+    "ft-donor": "Feature-targeted, real images",
 }
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "label-flip": (),
-    "gc-feature": ("target", "stage2"),
+    "noise": (),
+    "tgda-input": ("pixels",),
+    "gc-input": ("target", "pixels"),
+    "ue-input": ("pixels",),
     "tgda-feature": ("stage2",),
-    "ft-matching": ("target", "stage2", "invert", "finish"),
+    "gc-feature": ("target", "stage2"),
+    "ft-matching": ("target", "stage2", "invert", "pixels"),
+    "ft-donor": ("target", "stage2"),
 }
 """The stages of `core.events.STAGES` that an attack adds to loading, extraction, heads and map."""
 
@@ -94,7 +103,7 @@ def constraints_of(attack: str) -> tuple[str, ...]:
     """The constraints under which an attack makes sense."""
     if attack in FEATURE_ONLY:
         return ("none", "valid")
-    return tuple(CONSTRAINTS) if attack == "label-flip" else ("valid", "perturbation")
+    return ("valid", "perturbation") if issubclass(ATTACK_SPECS[attack], Stage2) else tuple(CONSTRAINTS)
 
 
 def label_rules_of(attack: str) -> tuple[str, ...]:
@@ -105,12 +114,10 @@ def label_rules_of(attack: str) -> tuple[str, ...]:
 def _unread(spec: ExperimentSpec) -> tuple[str, ...]:
     """Parameters of the attack that its other parameters switch off."""
     attack = spec.attack
-    if isinstance(attack, FTMatching) and attack.stage2 == "tgda":
+    if isinstance(attack, Stage2) and attack.stage2 == "tgda":
         return ("target", "radius")
-    if isinstance(attack, GCFeature | FTMatching):
-        searches = ("radius",) if attack.target == "search" else ()
-        return (*searches, "lr") if isinstance(attack, FTMatching) else searches
-    return ()
+    searches = getattr(attack, "target", None) == "search"
+    return (*(("radius",) if searches else ()), *(("lr",) if isinstance(attack, Stage2) else ()))
 
 
 def listing() -> dict[str, Any]:

@@ -19,7 +19,17 @@ from core.errors import SpecError
 from core.events import STAGES
 from core.extractors import registry as extractor_registry
 from core.paths import home
-from core.spec import ExperimentSpec, FTMatching, GCFeature, TGDAFeature, parse_spec
+from core.spec import (
+    ExperimentSpec,
+    FTMatching,
+    GCFeature,
+    GCInput,
+    Stage2,
+    TGDAFeature,
+    TGDAInput,
+    UEInput,
+    parse_spec,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +44,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "stage2": 1e-9,
         "stage2/tgda": 2.5e-8,
         "invert": 5e-11,
-        "finish": 1.4e-10,
+        "pixels": 1.4e-10,
         "evaluate": 6e-8,
         "map": 5e-3,
     },
@@ -46,7 +56,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "stage2": 1e-10,
         "stage2/tgda": 1e-9,
         "invert": 2e-12,
-        "finish": 2e-12,
+        "pixels": 2e-12,
         "evaluate": 1e-8,
         "map": 5e-3,
     },
@@ -168,20 +178,24 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
     macs = extractor_macs(spec.extractor, spec.input_size)
     head = float(extractor_registry.info(spec.extractor).width * len(data_registry.info(spec.data).classes))
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
-    uses_target = isinstance(attack, GCFeature) or (isinstance(attack, FTMatching) and attack.stage2 == "gc")
-    if uses_target:
+    if getattr(attack, "target", None) and getattr(attack, "stage2", "gc") == "gc":
         units["target"] = n * head
-    if isinstance(attack, GCFeature | TGDAFeature | FTMatching):
-        units["stage2"] = attack.steps * (n + m) * head
+    radii = 3 if getattr(attack, "target", None) == "search" else 1
+    a_pass, a_head = m * macs * _PASSES, (n + m) * head
+    if isinstance(attack, GCFeature | TGDAFeature | Stage2):
+        by_gc = isinstance(attack, GCFeature) or getattr(attack, "stage2", "") == "gc"
+        units["stage2"] = attack.steps * a_head * (radii if by_gc else 1)
     if isinstance(attack, FTMatching):
-        units["invert"] = attack.match_steps * m * macs * _PASSES
-        units["finish"] = attack.finish_steps * (m * macs * _PASSES + (n + m) * head)
+        units["invert"] = attack.match_steps * a_pass
+        units["pixels"] = attack.finish_steps * (a_pass + a_head)
+    if isinstance(attack, TGDAInput | GCInput | UEInput):
+        units["pixels"] = attack.steps * (a_pass + a_head) * radii
     return {**units, "evaluate": (n + m) * head, "map": float(n)}
 
 
 def _variant(spec: ExperimentSpec, stage: str) -> str:
     """What else than the device a stage's rate depends on."""
-    if stage in {"extract", "invert", "finish"}:
+    if stage in {"extract", "invert", "pixels"}:
         return extractor_registry.info(spec.extractor).arch
     if stage == "stage2":
         is_gc = isinstance(spec.attack, GCFeature) or getattr(spec.attack, "stage2", "") == "gc"

@@ -15,7 +15,7 @@ STAGES: dict[str, str] = {
     "target": "Choosing target parameters",
     "stage2": "Optimising poisoned features",
     "invert": "Turning features into images",
-    "finish": "Refining the images on the head itself",
+    "pixels": "Optimising pixels on the head itself",
     "evaluate": "Retraining the head on the poisoned set",
     "map": "Placing poison on the map",
 }

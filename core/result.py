@@ -5,7 +5,7 @@ A run's folder:
     result.json     the numbers: see `Result.summary`
     features.npz    train_z, train_y, poison_z, poison_y, test_z, test_y: what the heads were fitted on
     poison.npz      x (m, C, H, W) float32 in [0, 1] (absent where the attack makes no images), y, base_index
-    poison/*.png    the same images in 8 bits, and labels.csv
+    poison/*.png    the same images in 8 bits (clipped to [0, 1] under the constraint `none`), and labels.csv
     view.npz        what the app draws: see `Result.view`
     manifest.json   SHA-256 of every file above
 """
@@ -45,7 +45,8 @@ class Poison:
     """The poison of a run, as the defender receives it.
 
     Attributes:
-        x: (m, C, H, W) float32 in [0, 1], multiples of 1/255; None for attacks that make features only.
+        x: (m, C, H, W) float32 in [0, 1], multiples of 1/255, or any numbers under the constraint `none`; None
+            for attacks that make features only.
         z: (m, d) float32, features of `x`, or the free features themselves.
         y: (m,) int64 labels.
         base_index: (m,) int64, row of each base point in the training set.

@@ -62,7 +62,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     attacked = attacks.build(spec)(scene, watch)
     watch.end_attack()
     with watch.stage("evaluate"):
-        poison_z, gap = _exported_features(pipeline, attacked, place)
+        poison_z, gap = _exported_features(pipeline, attacked, place, is_free=spec.constraint == "none")
         poisoned = evaluate.score(evaluate.retrain(poison_z, attacked.y, clean_head))
         stage2 = None
         if attacked.zeta is not None:
@@ -202,14 +202,16 @@ def _features(
 
 
 def _exported_features(
-    pipeline: features.Pipeline, attacked: Attacked, device: torch.device
+    pipeline: features.Pipeline, attacked: Attacked, device: torch.device, *, is_free: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Features of the poison as the defender gets it, and each image's inversion gap where there is one."""
     if attacked.x is None:
         assert attacked.zeta is not None
         return attacked.zeta.float(), None
-    # Extracted anew from the 8-bit images: what an attack believed of its own images counts for nothing.
-    exported = to_uint8(attacked.x.cpu().numpy())
+    # Extracted anew from the 8-bit images: what an attack believed of its own images counts for nothing. Only
+    # where nothing is checked are pixels any numbers, which 8 bits can't hold.
+    pixels = attacked.x.cpu().numpy()
+    exported = pixels if is_free else to_uint8(pixels)
     z = torch.from_numpy(features.extract(pipeline, exported, device)).to(device)
     return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
 

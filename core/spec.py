@@ -43,13 +43,38 @@ class LabelFlip(_Frozen):
     name: Literal["label-flip"] = "label-flip"
 
 
-class GCFeature(_Frozen):
-    """Gradient Canceling on free feature vectors, towards GradPC target parameters."""
+class Noise(_Frozen):
+    """Random pixels under the labels of the label rule: the control."""
 
-    name: Literal["gc-feature"] = "gc-feature"
+    name: Literal["noise"] = "noise"
+
+
+class _Target(_Frozen):
     target: Literal["gradpc", "search"] = Field("search", description="GradPC at one radius, or a search over radii.")
     radius: float = Field(3.0, gt=0, le=1000, description="GradPC's radius r around the clean head.")
-    steps: int = Field(500, ge=1, le=20_000, description="Most optimisation steps of Gradient Canceling.")
+
+
+class TGDAInput(_Frozen):
+    """Total gradient ascent on the pixels, through the extractor and the converged head."""
+
+    name: Literal["tgda-input"] = "tgda-input"
+    steps: int = Field(60, ge=1, le=5_000, description="Outer steps; the head is solved again at each.")
+    lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
+
+
+class GCInput(_Target):
+    """Gradient Canceling on the pixels, towards GradPC target parameters."""
+
+    name: Literal["gc-input"] = "gc-input"
+    steps: int = Field(60, ge=1, le=5_000, description="Optimisation steps for each target.")
+    lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
+
+
+class UEInput(_Frozen):
+    """Unlearnable examples: images that the head finds easy, by error-minimising noise."""
+
+    name: Literal["ue-input"] = "ue-input"
+    steps: int = Field(20, ge=1, le=1_000, description="Sign steps of 0.8/255, in turn with the head's optimum.")
 
 
 class TGDAFeature(_Frozen):
@@ -60,7 +85,22 @@ class TGDAFeature(_Frozen):
     lr: float = Field(0.3, gt=0, le=10, description="Adam's step, where a feature vector has norm about 3.")
 
 
-class FTMatching(_Frozen):
+class GCFeature(_Target):
+    """Gradient Canceling on free feature vectors, towards GradPC target parameters."""
+
+    name: Literal["gc-feature"] = "gc-feature"
+    steps: int = Field(500, ge=1, le=20_000, description="Most optimisation steps of Gradient Canceling.")
+
+
+class Stage2(_Target):
+    """What feature-targeted attacks share: how poisoned features are found."""
+
+    stage2: Literal["gc", "tgda"] = Field("tgda", description="How poisoned features are found.")
+    steps: int = Field(40, ge=1, le=20_000, description="Steps of stage 2.")
+    lr: float = Field(0.3, gt=0, le=10, description="Stage 2's Adam step; only for stage2 = tgda.")
+
+
+class FTMatching(Stage2):
     """Feature-targeted attack: poisoned features, then images whose features match them.
 
     `finish_steps` > 0 goes on after matching, on the pixels, by the head's implicit gradient (ours);
@@ -68,17 +108,21 @@ class FTMatching(_Frozen):
     """
 
     name: Literal["ft-matching"] = "ft-matching"
-    stage2: Literal["gc", "tgda"] = Field("tgda", description="How poisoned features are found.")
-    target: Literal["gradpc", "search"] = Field("search", description="Target parameters; only for stage2 = gc.")
-    radius: float = Field(3.0, gt=0, le=1000, description="GradPC's radius; only for stage2 = gc.")
-    steps: int = Field(40, ge=1, le=20_000, description="Steps of stage 2.")
-    lr: float = Field(0.3, gt=0, le=10, description="Stage 2's Adam step; only for stage2 = tgda.")
     match_steps: int = Field(30, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
     beta: float = Field(1e-3, ge=0, le=1000, description="Weight of the distance to the base image.")
     finish_steps: int = Field(60, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
 
 
-AttackSpec = Annotated[LabelFlip | GCFeature | TGDAFeature | FTMatching, Field(discriminator="name")]
+class FTDonor(Stage2):
+    """Feature-targeted attack whose images are the real ones nearest to the poisoned features."""
+
+    name: Literal["ft-donor"] = "ft-donor"
+
+
+AttackSpec = Annotated[
+    LabelFlip | Noise | TGDAInput | GCInput | UEInput | TGDAFeature | GCFeature | FTMatching | FTDonor,
+    Field(discriminator="name"),
+]
 
 ATTACK_SPECS: dict[str, type[_Frozen]] = {
     kind.model_fields["name"].default: kind for kind in get_args(get_args(AttackSpec)[0])

@@ -20,7 +20,7 @@ PALETTE = (
 NEUTRAL = "#8a93a0"
 """Readable on the light and on the dark background."""
 CLEAN, POISONED = "#3f90da", "#e76300"
-STAGE_WORDS = {"target": "target", "stage2": "stage 2", "invert": "inversion", "finish": "finish"}
+STAGE_WORDS = {"target": "target", "stage2": "stage 2", "invert": "inversion", "pixels": "pixels"}
 """Stages that have curves, short enough to stand beside each other on a phone."""
 MAP_HEIGHT = 480
 STRIP_PIXELS = 80

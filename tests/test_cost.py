@@ -28,9 +28,9 @@ def summary(spec: ExperimentSpec, seconds: dict[str, float], device: str = "cpu"
 @pytest.mark.parametrize(
     ("attack", "without"),
     [
-        ("label-flip", {"target", "stage2", "invert", "finish"}),
-        ("gc-feature", {"invert", "finish"}),
-        ("tgda-feature", {"target", "invert", "finish"}),
+        ("label-flip", {"target", "stage2", "invert", "pixels"}),
+        ("gc-feature", {"invert", "pixels"}),
+        ("tgda-feature", {"target", "invert", "pixels"}),
         ("ft-matching", {"target"}),
         ({"name": "ft-matching", "stage2": "gc"}, set()),
     ],
@@ -189,5 +189,5 @@ def test_a_stage_without_steps_is_timed_by_its_estimate() -> None:
 
 def test_a_stage_that_was_not_expected_is_no_error() -> None:
     progress = cost.Progress({"load": 4.0})
-    progress.update("finish", 1, 2, 0.0)
+    progress.update("pixels", 1, 2, 0.0)
     assert progress.seconds_left(3.0) == pytest.approx(3.0)

@@ -396,7 +396,7 @@ def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
     curve = [
         {"stage": "stage2", "done": 1, "train_accuracy": 0.9},
         {"stage": "invert", "done": 1, "gap": 0.5},
-        {"stage": "finish", "done": 1, "train_accuracy": 0.8},
+        {"stage": "pixels", "done": 1, "train_accuracy": 0.8},
     ]
     lines = {trace.name: list(trace.y) for trace in _figures.curve_figure(curve).data}
     assert lines == {"train accuracy": [90.0, None, 80.0], "gap": [None, 0.5, None]}

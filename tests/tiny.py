@@ -13,8 +13,13 @@ from core.spec import ExperimentSpec, parse_spec
 RIDGE = 1e-3
 ATTACK_SETTINGS: dict[str, dict[str, object]] = {
     "label-flip": {},
-    "gc-feature": {"steps": 60},
+    "noise": {},
+    "tgda-input": {"steps": 4},
+    "gc-input": {"steps": 6},
+    "ue-input": {"steps": 4},
     "tgda-feature": {"steps": 6},
+    "gc-feature": {"steps": 60},
+    "ft-donor": {"steps": 4},
     "ft-matching": {"steps": 4, "match_steps": 4, "finish_steps": 3},
 }
 

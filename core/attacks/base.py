@@ -51,12 +51,19 @@ class Feasible:
     high: Tensor | None
     delta: float | None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is checked at all."""
+        return self.low is None
+
     def features(self, z: Tensor) -> Tensor:
         """The nearest feasible feature vectors to z (m, d)."""
         return z if self.low is None else torch.clamp(z, self.low, self.high)
 
     def pixels(self, x: Tensor, base: Tensor) -> Tensor:
         """The nearest feasible images to x (m, C, H, W), for base images of the same shape."""
+        if self.is_free:
+            return x
         if self.delta is not None:
             x = torch.minimum(torch.maximum(x, base - self.delta), base + self.delta)
         return x.clamp(0.0, 1.0)
@@ -65,7 +72,10 @@ class Feasible:
         """The nearest feasible images with 8-bit pixels: integers over 255, within δ after rounding.
 
         Rounding alone could leave the δ-ball by half a grey level, so the ball is first shrunk to the grid.
+        Where nothing is checked, pixels are any numbers and stay what they are.
         """
+        if self.is_free:
+            return x
         grey = torch.round(x.clamp(0.0, 1.0) * 255.0)
         if self.delta is not None:
             reach = int(self.delta * 255.0 + 1e-6)

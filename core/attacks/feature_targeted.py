@@ -1,11 +1,24 @@
 """The feature-targeted attack: target head, poisoned features, images (Lu et al. 2024, section 4)."""
 
+from torch import Tensor
+
 from core.attacks.base import Attack, Draft, Plan, Scene
+from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import gc_features
-from core.attacks.inversion import finish, match, nearest_bases
+from core.attacks.input_space import climb
+from core.attacks.inversion import match, nearest_bases
 from core.attacks.tgda import tgda_features
 from core.events import Observer
-from core.spec import FTMatching
+from core.spec import FTDonor, FTMatching, Stage2
+
+FINISH_STEP = 0.03
+
+
+def stages_1_and_2(scene: Scene, plan: Plan, settings: Stage2, observe: Observer) -> tuple[Tensor | None, Tensor]:
+    """Target parameters (c, d + 1), where stage 2 needs them, and poisoned features (m, d)."""
+    if settings.stage2 == "gc":
+        return gc_features(scene, plan, settings.target, settings.radius, settings.steps, observe)
+    return None, tgda_features(scene, plan, settings.steps, settings.lr, observe)
 
 
 class FTMatchingAttack(Attack):
@@ -15,13 +28,22 @@ class FTMatchingAttack(Attack):
         """Run the stages one after another."""
         settings = self.spec.attack
         assert isinstance(settings, FTMatching)
-        target = None
-        if settings.stage2 == "gc":
-            target, zeta = gc_features(scene, plan, settings.target, settings.radius, settings.steps, observe)
-        else:
-            zeta = tgda_features(scene, plan, settings.steps, settings.lr, observe)
+        target, zeta = stages_1_and_2(scene, plan, settings, observe)
         base = nearest_bases(scene, plan, zeta)
-        x = match(scene, plan, zeta, base, settings.match_steps, settings.beta, observe)
+        canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
+        x = match(canvas, canvas.base, zeta, settings.match_steps, settings.beta, observe)
         if settings.finish_steps:
-            x = finish(scene, plan, x, base, settings.finish_steps, observe)
+            x = climb(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
         return Draft(target=target, zeta=zeta, x=x, base=base)
+
+
+class FTDonorAttack(Attack):
+    """Poisoned features, then the real images nearest to them: the baseline of every inversion (ours)."""
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Nothing is optimised after stage 2."""
+        settings = self.spec.attack
+        assert isinstance(settings, FTDonor)
+        target, zeta = stages_1_and_2(scene, plan, settings, observe)
+        base = nearest_bases(scene, plan, zeta)
+        return Draft(target=target, zeta=zeta, x=scene.images[base], base=base)

@@ -9,7 +9,7 @@ computed once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def gradpc_target(scene: Scene, radius: float) -> Tensor:
     Args:
         radius: most Euclidean distance from the clean head.
     """
-    problem = _clean_problem(scene)
+    problem = clean_problem(scene)
     theta = scene.clean_head
     for _ in range(TARGET_STEPS):
         p = torch.softmax(problem.z @ theta.T, dim=1)
@@ -43,6 +43,16 @@ def gradpc_target(scene: Scene, radius: float) -> Tensor:
         offset = moved - scene.clean_head
         theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
     return theta
+
+
+def targets(scene: Scene, target: str, radius: float, observe: Observer) -> list[Tensor]:
+    """Stage 1: target parameters, (c, d + 1) each: one for "gradpc", one for each of `RADII` for "search"."""
+    radii = RADII if target == "search" else (radius,)
+    found = []
+    for i, r in enumerate(radii):
+        found.append(gradpc_target(scene, r))
+        observe(Event("target", i + 1, len(radii), {"radius": r}))
+    return found
 
 
 @dataclass(frozen=True)
@@ -111,11 +121,12 @@ class Canceling:
 
 def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:
     """Poisoned features (m, d) that cancel the gradient at theta as far as the constraint allows."""
-    canceling = Canceling.prepare(_clean_problem(scene), theta, plan.y)
+    canceling = Canceling.prepare(clean_problem(scene), theta, plan.y)
     return canceling.minimise(scene.z[plan.base].double(), steps, plan.feasible.features, observe)
 
 
-def _clean_problem(scene: Scene) -> head.HeadProblem:
+def clean_problem(scene: Scene) -> head.HeadProblem:
+    """The defender's problem on the clean training set alone."""
     return head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
 
 
@@ -131,37 +142,25 @@ def gc_features(
     Returns:
         Target parameters (c, d + 1) and poisoned features (m, d).
     """
-    radii = RADII if target == "search" else (radius,)
-    found: list[tuple[float, Tensor, Tensor]] = []
-    for i, r in enumerate(radii):
-        theta = gradpc_target(scene, r)
-        values = {"radius": r}
-        if target == "search":
-            zeta = cancel(scene, plan, theta, steps, silent_but_cancellable(observe))
-            labels = torch.cat([scene.y, plan.y])
-            retrained = head.fit(
-                torch.cat([scene.z.double(), zeta]), labels, scene.n_classes, scene.ridge, scene.clean_head
-            )
-            accuracy = head.accuracy(retrained, scene.z, scene.y)
-            found.append((accuracy, theta, zeta))
-            values["train_accuracy"] = accuracy
-        observe(Event("target", i + 1, len(radii), values))
-    if target != "search":
-        return theta, cancel(scene, plan, theta, steps, observe)
+    tried = targets(scene, target, radius, observe)
+    found = []
+    for i, theta in enumerate(tried):
+        zeta = cancel(scene, plan, theta, steps, part_of(observe, i, len(tried)))
+        found.append((worst(scene, plan, zeta) if len(tried) > 1 else 0.0, theta, zeta))
     _, theta, zeta = min(found, key=lambda item: item[0])
-    residual, _ = Canceling.prepare(_clean_problem(scene), theta, plan.y).residual(zeta)
-    observe(Event("stage2", steps, steps, {"residual": float(residual.norm())}))
     return theta, zeta
 
 
-def silent_but_cancellable(observe: Observer) -> Observer:
-    """An observer for work inside a stage: it shows no progress of its own, but a cancel still gets through."""
+def worst(scene: Scene, plan: Plan, features: Tensor) -> float:
+    """Training accuracy of the head retrained with poisoned features (m, d): what a search minimises."""
+    z, y = torch.cat([scene.z.double(), features.double()]), torch.cat([scene.y, plan.y])
+    retrained = head.fit(z, y, scene.n_classes, scene.ridge, scene.clean_head)
+    return head.accuracy(retrained, scene.z, scene.y)
 
-    def relay(event: Event) -> None:
-        if observe is not silent:
-            observe(Event("target"))
 
-    return relay
+def part_of(observe: Observer, i: int, parts: int) -> Observer:
+    """An observer of the i-th of several equal parts of a stage, which counts through all of them."""
+    return lambda event: observe(replace(event, done=i * event.total + event.done, total=parts * event.total))
 
 
 class GCFeatureAttack(Attack):

@@ -1,17 +1,23 @@
 """The table of attacks: names as in `core.spec.ATTACK_SPECS`, and the classes that run them."""
 
 from core.attacks.base import Attack
-from core.attacks.feature_targeted import FTMatchingAttack
+from core.attacks.feature_targeted import FTDonorAttack, FTMatchingAttack
 from core.attacks.gradient_canceling import GCFeatureAttack
+from core.attacks.input_space import GCInputAttack, NoiseAttack, TGDAInputAttack, UEInputAttack
 from core.attacks.label_flip import LabelFlip
 from core.attacks.tgda import TGDAFeatureAttack
 from core.spec import ExperimentSpec
 
 ATTACKS: dict[str, type[Attack]] = {
     "label-flip": LabelFlip,
-    "gc-feature": GCFeatureAttack,
+    "noise": NoiseAttack,
+    "tgda-input": TGDAInputAttack,
+    "gc-input": GCInputAttack,
+    "ue-input": UEInputAttack,
     "tgda-feature": TGDAFeatureAttack,
+    "gc-feature": GCFeatureAttack,
     "ft-matching": FTMatchingAttack,
+    "ft-donor": FTDonorAttack,
 }
 
 

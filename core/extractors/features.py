@@ -70,11 +70,11 @@ class Pipeline(nn.Module):
 
 def extract(
     extractor: nn.Module,
-    images: Images,
+    images: Images | NDArray[np.float32],
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Features (N, d) float32 of uint8 images (N, C, H, W), in batches.
+    """Features (N, d) float32 of images (N, C, H, W), in batches; uint8 ones are divided by 255.
 
     Args:
         extractor: an `Extractor`, or a whole `Pipeline`.
@@ -83,7 +83,8 @@ def extract(
     rows = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
-            batch = torch.from_numpy(images[start : start + BATCH]).to(device).float().div_(255.0)
+            batch = torch.from_numpy(images[start : start + BATCH]).to(device)
+            batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
             rows.append(extractor(batch).float().cpu().numpy())
             if on_step:
                 on_step(min(start + BATCH, len(images)), len(images))

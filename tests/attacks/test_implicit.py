@@ -6,8 +6,8 @@ import torch
 from core import head
 from core.attacks import implicit
 from core.attacks.base import make_plan
+from core.attacks.canvas import Canvas
 from core.attacks.implicit import Ascent, Damage, damage, pullback
-from core.attacks.inversion import _pull_to_pixels
 from tests import tiny
 
 
@@ -76,7 +76,9 @@ def test_pixels_get_the_features_gradient_pulled_back() -> None:
     plan = make_plan(scene, tiny.spec("ft-matching"))
     x = scene.images[plan.base].double()
     ahead = torch.randn(len(x), 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = _pull_to_pixels(scene, plan, x, x, ahead)
+    features, pull = Canvas(scene.pipeline, x, plan.feasible).forward(x)
+    torch.testing.assert_close(features, scene.pipeline(x))
+    found = pull(ahead)
     generator = torch.Generator().manual_seed(1)
     for _ in range(3):
         direction = torch.randn(x.shape, generator=generator, dtype=torch.float64)

@@ -1,0 +1,67 @@
+"""Images under attack: their features, and gradients of features pulled back to the pixels, chunk by chunk."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from core.attacks.base import Feasible
+
+CHUNK = 64
+"""Images whose activations are held at once."""
+
+Pull = Callable[[Tensor], Tensor]
+
+
+class Canvas:
+    """The m images that one attack paints, bound to their base images by the constraint.
+
+    Features are those of the images as they will be exported: pixels are rounded to 8 bits, and gradients pass
+    the rounding straight through.
+
+    Attributes:
+        base: (m, C, H, W) base images.
+    """
+
+    def __init__(self, pipeline: Callable[[Tensor], Tensor], base: Tensor, feasible: Feasible) -> None:
+        self.base = base
+        self._pipeline = pipeline
+        self._feasible = feasible
+        self._chunks = [slice(i, i + CHUNK) for i in range(0, len(base), CHUNK)]
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest feasible images to x (m, C, H, W)."""
+        return self._feasible.pixels(x, self.base)
+
+    def chunks(self) -> list["Canvas"]:
+        """The same images as canvases of at most `CHUNK` each, for what does not couple them."""
+        return [Canvas(self._pipeline, self.base[rows], self._feasible) for rows in self._chunks]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Pull]:
+        """Features (m, d), and the map from a gradient in them (m, d) to one in the pixels (m, C, H, W).
+
+        The map can be called once. Where all images fit one chunk it reuses this pass's activations; else it
+        makes them anew, chunk by chunk.
+        """
+        if len(self._chunks) == 1:
+            leaf, z = self._attached(x, self._chunks[0])
+            return z.detach(), partial(_pull, leaf, z)
+        with torch.no_grad():
+            features = torch.cat([self._attached(x, rows)[1] for rows in self._chunks])
+        return features, lambda ahead: torch.cat(
+            [_pull(*self._attached(x, rows), ahead[rows]) for rows in self._chunks]
+        )
+
+    def _attached(self, x: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        leaf = x[rows].detach().requires_grad_()
+        exported = leaf + (self._feasible.eight_bit(leaf.detach(), self.base[rows]) - leaf.detach())
+        return leaf, self._pipeline(exported)
+
+
+def _pull(leaf: Tensor, z: Tensor, ahead: Tensor) -> Tensor:
+    # Scaled by its own size: the head's gradients are tiny, and float32 keeps its digits this way.
+    scale = ahead.norm().clamp_min(1e-30)
+    (gradient,) = torch.autograd.grad(z, leaf, (ahead / scale).to(z.dtype))
+    scaled: Tensor = gradient * scale.to(gradient.dtype)
+    return scaled

@@ -1,0 +1,128 @@
+"""Attacks on the pixels themselves, with no detour through features: TGDA, Gradient Canceling, unlearnable
+examples (Lu et al. 2024, section 3), and noise as their control."""
+
+import torch
+from torch import Tensor
+
+from core import head
+from core.attacks.base import Attack, Draft, Plan, Scene
+from core.attacks.canvas import Canvas
+from core.attacks.gradient_canceling import Canceling, clean_problem, part_of, targets, worst
+from core.attacks.implicit import Ascent, Damage
+from core.events import Event, Observer
+from core.spec import GCInput, TGDAInput, UEInput
+
+UE_STEP = 0.8 / 255
+"""Length of one sign step of unlearnable examples (Huang et al. 2021)."""
+
+
+def climb(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
+    """Total gradient ascent on the pixels: the head's implicit gradient, pulled back through f.
+
+    Returns:
+        The iterate (m, C, H, W) whose exported images leave the lowest accuracy on the clean TRAINING set.
+    """
+    damage = Damage(scene.z, scene.y, plan.y, scene.n_classes, scene.ridge, scene.clean_head)
+    ascend = Ascent(lr, max(1, steps))
+    best, lowest = x, float("inf")
+    for step in range(steps + 1):
+        features, pull = canvas.forward(x)
+        probe = damage.probe(features.double())
+        if probe.train_accuracy < lowest:
+            best, lowest = x, probe.train_accuracy
+        observe(Event("pixels", step, steps, {"train_accuracy": probe.train_accuracy, "damage": probe.damage}))
+        if step < steps:
+            x = ascend(x, pull(probe.gradient), canvas.project)
+    return best
+
+
+class TGDAInputAttack(Attack):
+    """Total gradient ascent on the pixels (arXiv 2204.09092), with the follower at its optimum."""
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Start from the base images."""
+        settings = self.spec.attack
+        assert isinstance(settings, TGDAInput)
+        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
+        return Draft(x=climb(scene, plan, canvas, canvas.base, settings.steps, settings.lr, observe))
+
+
+class GCInputAttack(Attack):
+    """Gradient Canceling on the pixels (arXiv 2303.03592), towards GradPC target parameters."""
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Of the radii, keep the one whose retrained head is worst on the training set."""
+        settings = self.spec.attack
+        assert isinstance(settings, GCInput)
+        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
+        tried = targets(scene, settings.target, settings.radius, observe)
+        found = []
+        for i, theta in enumerate(tried):
+            x, features = cancel_pixels(scene, plan, canvas, theta, settings, part_of(observe, i, len(tried)))
+            found.append((worst(scene, plan, features) if len(tried) > 1 else 0.0, x, theta))
+        _, x, theta = min(found, key=lambda item: item[0])
+        return Draft(target=theta, x=x)
+
+
+def cancel_pixels(
+    scene: Scene, plan: Plan, canvas: Canvas, theta: Tensor, settings: GCInput, observe: Observer
+) -> tuple[Tensor, Tensor]:
+    """Images (m, C, H, W) with the smallest residual that Adam finds, and their features (m, d)."""
+    canceling = Canceling.prepare(clean_problem(scene), theta, plan.y)
+    ascend = Ascent(settings.lr, settings.steps)
+    x = canvas.base
+    best, at_best, least = x, x, float("inf")
+    for step in range(settings.steps + 1):
+        features, pull = canvas.forward(x)
+        residual, gradient = canceling.residual(features.double())
+        norm = float(residual.norm())
+        if norm < least:
+            best, at_best, least = x, features, norm
+        observe(Event("pixels", step, settings.steps, {"residual": least}))
+        if step < settings.steps:
+            x = ascend(x, -pull(gradient), canvas.project)
+    return best, at_best
+
+
+class UEInputAttack(Attack):
+    """Unlearnable examples (error-minimising noise, Huang et al. 2021) on the added points, with f frozen.
+
+    min over w, min over the images, of the training loss: the images become easy for the head. In the product
+    because it teaches that this does next to nothing to a head on frozen features.
+    """
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Sign steps on the pixels in turn with the head's optimum."""
+        settings = self.spec.attack
+        assert isinstance(settings, UEInput)
+        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
+        x, theta = canvas.base, scene.clean_head
+        for step in range(settings.steps + 1):
+            features, pull = canvas.forward(x)
+            theta = _retrained(scene, plan, features, theta)
+            logits = head.logits(theta, features)
+            loss = torch.nn.functional.cross_entropy(logits, plan.y)
+            values = {"loss": float(loss), "train_accuracy": head.accuracy(theta, scene.z, scene.y)}
+            observe(Event("pixels", step, settings.steps, values))
+            if step < settings.steps:
+                residual = torch.softmax(logits, 1)
+                residual[torch.arange(len(residual), device=residual.device), plan.y] -= 1.0
+                x = canvas.project(x - UE_STEP * pull(residual @ theta[:, :-1]).sign())
+        return Draft(x=x)
+
+
+class NoiseAttack(Attack):
+    """Random pixels: uniform within δ of the base image, or anywhere in [0, 1]."""
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Nothing to optimise."""
+        base = scene.images[plan.base]
+        generator = torch.Generator().manual_seed(self.spec.seed)
+        uniform = torch.rand(base.shape, generator=generator).to(base.device)
+        delta = plan.feasible.delta
+        return Draft(x=uniform if delta is None else plan.feasible.pixels(base + delta * (2 * uniform - 1), base))
+
+
+def _retrained(scene: Scene, plan: Plan, features: Tensor, start: Tensor | None = None) -> Tensor:
+    z, y = torch.cat([scene.z, features]), torch.cat([scene.y, plan.y])
+    return head.fit(z, y, scene.n_classes, scene.ridge, scene.clean_head if start is None else start)

@@ -1,0 +1,59 @@
+"""Chunks change nothing but memory."""
+
+import pytest
+import torch
+
+from core.attacks import canvas
+from core.attacks.base import Feasible, make_plan
+from core.attacks.canvas import Canvas
+from core.attacks.inversion import gaps, match
+from core.events import Event, silent
+from tests import tiny
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return tiny.scene().images[:11]
+
+
+def test_chunks_give_the_same_features_and_gradients(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
+    ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
+    features, pull = Canvas(tiny.scene().pipeline, images, feasible).forward(images)
+    whole = pull(ahead)
+    monkeypatch.setattr(canvas, "CHUNK", 4)
+    in_parts, pull = Canvas(tiny.scene().pipeline, images, feasible).forward(images)
+    torch.testing.assert_close(in_parts, features)
+    torch.testing.assert_close(pull(ahead), whole)
+
+
+def test_features_are_those_of_the_exported_image(images: torch.Tensor) -> None:
+    feasible = make_plan(tiny.scene(), tiny.spec("ft-matching", constraint="perturbation", delta=2.4 / 255)).feasible
+    board = Canvas(tiny.scene().pipeline, images, feasible)
+    moved = images + 0.3
+    features, _ = board.forward(moved)
+    exported = torch.minimum(images + 2 / 255, torch.ones(()))
+    torch.testing.assert_close(features, tiny.scene().pipeline(exported))
+
+
+def test_nothing_is_rounded_or_clipped_where_nothing_is_checked(images: torch.Tensor) -> None:
+    free = Canvas(tiny.scene().pipeline, images, Feasible(None, None, None))
+    moved = images * 7 - 2.003
+    assert torch.equal(free.project(moved), moved)
+    torch.testing.assert_close(free.forward(moved)[0], tiny.scene().pipeline(moved))
+
+
+def test_matching_finds_an_image_that_is_there(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features of real images, from other images: the gap closes, each image keeps its own best iterate."""
+    monkeypatch.setattr(canvas, "CHUNK", 4)
+    scene = tiny.scene()
+    feasible = make_plan(scene, tiny.spec("ft-matching")).feasible
+    zeta, start = scene.z[50:61].double(), images
+    board = Canvas(scene.pipeline, start, feasible)
+    events: list[Event] = []
+    x = match(board, start, zeta, 200, 0.0, events.append)
+    before, after = (gaps(board.forward(image)[0], zeta.float()) for image in (start, x))
+    assert bool((after <= before).all())
+    assert after.mean() < 0.1 * before.mean()
+    assert events[-1].values["gap"] == pytest.approx(float(after.mean()), rel=1e-5)
+    assert torch.equal(match(board, start, zeta, 0, 0.0, silent), start)
