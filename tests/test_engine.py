@@ -25,7 +25,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("house")
         patch.setenv("POISON_LAB_HOME", str(folder))
-        patch.delenv("POISON_LAB_SCHEDULER", raising=False)
+        for name in ("POISON_LAB_SCHEDULER", "OMP_NUM_THREADS"):  # the latter is conftest's, and workers would heed it
+            patch.delenv(name, raising=False)
         yield folder
 
 

@@ -23,7 +23,7 @@ from core import head
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
-DAMPING = 1e-2
+DAMPING = 3e-3
 """Added to H, whose curvature is of order 1 for features of norm about 3."""
 
 
