@@ -32,7 +32,7 @@ def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
 
 @dataclass(frozen=True)
 class Curvature:
-    """The Hessian of F at one theta, as products with directions."""
+    """The Hessian of F at one theta, as products with directions, in the precision of its tensors."""
 
     z: Tensor
     p: Tensor
@@ -43,6 +43,10 @@ class Curvature:
         u = self.z @ v.T
         u = self.p * (u - (self.p * u).sum(1, keepdim=True))
         return u.T @ self.z / len(self.z) + self.ridge * v
+
+    def single(self) -> "Curvature":
+        """The same in float32, at half the cost: enough for a direction, since what converges is checked in float64."""
+        return Curvature(self.z.float(), self.p.float(), self.ridge.float())
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def solve(
         if norm <= tol:
             return theta
         forcing = min(0.1, norm**0.5)
-        step = conjugate_gradients(curvature, -gradient, tol=forcing)
+        step = conjugate_gradients(curvature.single(), -gradient.float(), tol=forcing).double()
         slope = float(torch.sum(gradient * step))
         length = 1.0
         for _ in range(30):

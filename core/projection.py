@@ -17,8 +17,7 @@ import torch
 import umap
 from numpy.typing import NDArray
 
-from core import paths
-from core.extractors.features import write_array
+from core import cache, paths
 
 Features = NDArray[np.float32]
 NEIGHBORS = 15
@@ -69,14 +68,6 @@ def cache_path(z: Features, seed: int = 0) -> Path:
     return paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
 
 
-def _read(path: Path, n: int) -> Features | None:
-    try:
-        xy: Features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: fitted anew and written over
-    return xy if xy.shape == (n, 2) else None
-
-
 def fit(z: Features, seed: int = 0) -> Map:
     """Fit the map of clean features (n, d), or restore it from the disk cache or from the maps that ship.
 
@@ -85,9 +76,9 @@ def fit(z: Features, seed: int = 0) -> Map:
     """
     neighbors = min(NEIGHBORS, len(z) - 1)
     path = cache_path(z, seed)
-    xy = _read(path, len(z))
+    xy = cache.read(path, len(z))
     if xy is None:
-        xy = _read(paths.MAPS / path.name, len(z))
+        xy = cache.read(paths.MAPS / path.name, len(z))
     with _quiet_umap():
         # n_epochs = 0 builds the graph and leaves the layout alone.
         epochs = None if xy is None else 0
@@ -95,7 +86,7 @@ def fit(z: Features, seed: int = 0) -> Map:
         model.fit(z)
     if xy is None:
         xy = np.asarray(model.embedding_, np.float32)
-        write_array(path, xy)
+        cache.write(path, xy)
     model.embedding_ = xy.copy()
     model.n_epochs = None  # placing has a length of its own, read off this field
     fitted = Map(xy, 0.0, model)

@@ -103,16 +103,23 @@ class StoredRun:
         """The poison as PNG files, in the order of its rows; empty where the attack makes no images."""
         return sorted((self.folder / "poison").glob("*.png"))
 
-    def _arrays(self, name: str) -> dict[str, Array]:
+    def file(self, name: str) -> bytes:
+        """One file, by its path in the folder, as the manifest says that it must be.
+
+        Raises:
+            StoreError: the file is missing or damaged.
+        """
         if not (self.folder / name).exists():
             raise StoreError(f"{name} of run {self.hash} isn't stored; run the experiment again to have it.")
         try:
-            content = _retried(partial(_verified, self.folder, name))
+            return _retried(partial(_verified, self.folder, name))
         except _DamagedError as error:
             if not self.shipped:
                 _set_aside(self.folder, str(error))
             raise StoreError(f"Run {self.hash} is damaged ({error}); run the experiment again.") from error
-        with np.load(BytesIO(content), allow_pickle=False) as archive:
+
+    def _arrays(self, name: str) -> dict[str, Array]:
+        with np.load(BytesIO(self.file(name)), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
 
 

@@ -156,14 +156,14 @@ def images_zip(spec_hash: str) -> bytes:
     run = _run(str(results()), spec_hash)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted((run.folder / "poison").iterdir()):
-            archive.write(path, f"poison-{spec_hash}/{path.name}")
+        for path in [*run.images(), run.folder / "poison" / "labels.csv"]:
+            archive.writestr(f"poison-{spec_hash}/{path.name}", run.file(f"poison/{path.name}"))
     return buffer.getvalue()
 
 
 def file_bytes(spec_hash: str, name: str) -> bytes:
     """One file of a run as it lies in the store."""
-    return (_run(str(results()), spec_hash).folder / name).read_bytes()
+    return _run(str(results()), spec_hash).file(name)
 
 
 def spec_json(spec: ExperimentSpec) -> str:

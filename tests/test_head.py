@@ -211,3 +211,17 @@ def test_ones_are_the_last_column() -> None:
     assert with_ones(z).tolist() == [[2.0, 2.0, 2.0, 1.0]] * 2
     assert with_ones(z, 0.0)[:, -1].tolist() == [0.0, 0.0]
     assert with_ones(z).dtype == torch.float64
+
+
+def test_single_precision_products_are_close_and_the_head_still_converges() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(200, 12, generator=generator)
+    y = torch.randint(4, (200,), generator=generator)
+    problem = head.HeadProblem(head.with_ones(z), y, 4, 1e-3)
+    theta = head.solve(problem)
+    gradient, curvature = problem.gradient(theta)
+    assert float(gradient.norm()) <= head.GRADIENT_TOLERANCE
+    v = torch.randn(4, 13, generator=generator, dtype=torch.float64)
+    rough = curvature.single()(v.float())
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough.double(), curvature(v), rtol=1e-4, atol=1e-6)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import paths, projection
+from core import cache, paths, projection
 
 
 def clusters(n: int = 150, seed: int = 0) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_the_same_features_give_the_same_map(
 
 def test_a_restored_map_is_the_fitted_one(fitted: projection.Map, monkeypatch: pytest.MonkeyPatch) -> None:
     assert projection.cache_path(clusters()).is_file()
-    monkeypatch.setattr(projection, "write_array", lambda *_: pytest.fail("it was fitted anew"))
+    monkeypatch.setattr(cache, "write", lambda *_: pytest.fail("it was fitted anew"))
     restored = projection.fit(clusters())
     np.testing.assert_array_equal(restored.xy, fitted.xy)
     np.testing.assert_array_equal(restored.place(new_points()), fitted.place(new_points()))
@@ -76,7 +76,7 @@ def test_a_shipped_map_is_used(
     (shipped / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(paths, "MAPS", shipped)
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(projection, "write_array", lambda *_: pytest.fail("it was fitted anew"))
+    monkeypatch.setattr(cache, "write", lambda *_: pytest.fail("it was fitted anew"))
     np.testing.assert_array_equal(projection.fit(clusters()).xy, fitted.xy)
 
 

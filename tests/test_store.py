@@ -280,3 +280,11 @@ def test_several_processes_and_threads_write_the_same_runs(store: Store) -> None
     assert failures == []
     assert not (store.root / "damaged").exists()
     assert {row.seed for row in store.list()} == {0, 1, 2}
+
+
+def test_a_file_is_handed_out_only_as_its_manifest_says(tmp_path: Path) -> None:
+    run = Store(tmp_path, shipped=None).put(tiny_result(tiny_spec()))
+    assert run.file("poison/labels.csv") == (run.folder / "poison" / "labels.csv").read_bytes()
+    (run.folder / "poison" / "labels.csv").write_text("other")
+    with pytest.raises(StoreError, match="damaged"):
+        run.file("poison/labels.csv")

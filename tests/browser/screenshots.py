@@ -22,7 +22,6 @@ NO_WEIGHTS = "extractor=resnet18-imagenet&attack=label-flip&train=100&test=50"
 LONG = "attack=tgda-feature&train=400&test=50&steps=5000"
 SIZES = {"wide": (1400, 1000), "phone": (400, 900)}
 THEMES = ("light", "dark")
-README_COLOURS = 128
 WAIT_MS = 300_000
 
 
@@ -99,12 +98,12 @@ def states(browser: Browser, address: str, folder: Path) -> None:
 
 
 def readme(browser: Browser, address: str, folder: Path) -> None:
-    """The first page as a person finds it, in few colours, for it to stay small."""
+    """The first page as a person finds it."""
     path = folder / "lab.png"
     with opened(browser, f"{address}/lab", "wide", "light") as page:
         finish(page)
         shoot(page, path)
-    Image.open(path).convert("RGB").quantize(README_COLOURS).save(path, optimize=True)
+    Image.open(path).convert("RGB").save(path, optimize=True)
 
 
 def main() -> None:

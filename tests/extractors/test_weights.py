@@ -30,7 +30,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("POISON_LAB_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
 
-    def no_network(url: str, part: str, progress: bool = True) -> None:
+    def no_network(url: str, part: str, hash_prefix: str | None = None, progress: bool = True) -> None:
         raise URLError("no network")
 
     monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
@@ -100,7 +100,7 @@ def test_missing_weights_name_the_file_and_the_folder(name: str, empty: Path) ->
 
 
 def test_a_download_that_breaks_off_leaves_nothing(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def cut(url: str, part: str, progress: bool = True) -> None:
+    def cut(url: str, part: str, hash_prefix: str | None = None, progress: bool = True) -> None:
         Path(part).write_bytes(b"half")
         raise OSError("connection lost")
 
@@ -113,7 +113,7 @@ def test_a_download_that_breaks_off_leaves_nothing(empty: Path, monkeypatch: pyt
 def test_a_download_is_kept_and_found_again(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def fetch(url: str, part: str, progress: bool = True) -> None:
+    def fetch(url: str, part: str, hash_prefix: str | None = None, progress: bool = True) -> None:
         asked.append(url)
         torch.save({"a": torch.ones(1)}, part)
 
