@@ -1,4 +1,4 @@
-"""The command line: `python -m core run | list | doctor | gallery`."""
+"""The command line: `python -m core run | list | doctor | gallery | bench`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from core import catalog, doctor
 from core.errors import Cancelled, PoisonLabError, SpecError
 from core.events import STAGES, Event
-from core.spec import ExperimentSpec, parse_spec
+from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
 cli = typer.Typer(
     help="Poison Lab: indiscriminate data poisoning of pre-trained feature extractors.",
@@ -132,6 +132,33 @@ def gallery_() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     for folder in gallery.build(_Progress()):
         typer.echo(str(folder))
+
+
+@cli.command("bench")
+def bench_(
+    what: Annotated[str, typer.Argument(help="What to measure: attacks.")],
+    attack: Annotated[list[str] | None, typer.Option(help="Only this attack; may be repeated.")] = None,
+    budget: Annotated[list[float] | None, typer.Option(help="Only this budget; may be repeated.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of attacks.md and attacks.json.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure how strong the attacks are; takes up where it was broken off."""
+    from core import bench
+
+    if what != "attacks":
+        raise SpecError(f"bench measures attacks; got {what!r}.")
+    folder = out or bench.FOLDER
+    if not folder.is_dir():
+        raise SpecError(f"--out {folder} is not a folder.")
+    names, budgets, seeds = attack or list(ATTACK_SPECS), budget or bench.BUDGETS, seed or bench.SEEDS
+    bench.specs(names, budgets, seeds)  # refuses what makes no sense before torch is loaded
+
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    bench.attacks(names, budgets, seeds, folder=folder, device=device, tell=typer.echo)
+    typer.echo(str(folder / "attacks.md"))
 
 
 class _Progress:

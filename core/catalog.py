@@ -8,7 +8,7 @@ from typing import Any
 
 from core.data.registry import DATA
 from core.data.registry import info as data_info
-from core.errors import SpecError
+from core.errors import SpecError, unknown
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
 from core.spec import (
@@ -100,7 +100,13 @@ _WHY_NOT = {
 
 
 def constraints_of(attack: str) -> tuple[str, ...]:
-    """The constraints under which an attack makes sense."""
+    """The constraints under which an attack makes sense.
+
+    Raises:
+        SpecError: no attack has this name.
+    """
+    if attack not in ATTACK_SPECS:
+        raise unknown("attack", attack, ATTACK_SPECS)
     if attack in FEATURE_ONLY:
         return ("none", "valid")
     return ("valid", "perturbation") if issubclass(ATTACK_SPECS[attack], Stage2) else tuple(CONSTRAINTS)

@@ -25,7 +25,7 @@ from core.result import Array, Poison, Result, Score, to_uint8
 from core.spec import ExperimentSpec
 
 
-def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto", with_map: bool = True) -> Result:
     """Run one experiment to its end.
 
     Nothing is written but caches; an observer that raises `core.errors.Cancelled` stops the run.
@@ -34,6 +34,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         spec: what to run; `resolve`d here.
         on_event: told of progress and of curves.
         device: "auto", "cpu" or "cuda".
+        with_map: whether to fit the map; without it the result's `view` is empty.
 
     Raises:
         PoisonLabError: bad spec, missing data or weights, no such device, a head that does not converge.
@@ -84,8 +85,10 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         "test_z": test_z.cpu().numpy(),
         "test_y": split.test_y,
     }
-    with watch.stage("map"):
-        view = _view(split, arrays["train_z"], poison, gap)
+    view: dict[str, Array] = {}
+    if with_map:
+        with watch.stage("map"):
+            view = _view(split, arrays["train_z"], poison, gap)
     return Result(
         spec=spec,
         device=devices.describe(place),
