@@ -41,6 +41,28 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Reachability:
+    """What a budget can reach of one target: see `core.threshold`.
+
+    Attributes:
+        budget: the run's epsilon.
+        tau: threshold of the loss alone; None where no budget is enough.
+        tau_ridge: threshold with the ridge term.
+        certificate: a budget below which no poison with features in the clean range reaches the target; None
+            where features are free.
+        residual: norm of the gradient that the run's poison leaves at the target.
+        floor: pairs (budget, smallest residual that free features could leave), on a grid of budgets.
+    """
+
+    budget: float
+    tau: float | None
+    tau_ridge: float | None
+    certificate: float | None
+    residual: float
+    floor: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Poison:
     """The poison of a run, as the defender receives it.
 
@@ -85,6 +107,7 @@ class Result:
     poison: Poison
     view: Mapping[str, Array] = field(default_factory=dict)
     notes: Mapping[str, float] = field(default_factory=dict)
+    threshold: Reachability | None = None
 
     def summary(self) -> dict[str, Any]:
         """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""
@@ -102,6 +125,7 @@ class Result:
             "stage2": _score(self.stage2),
             "poisoned": _score(self.poisoned),
             "inversion_gap": self.inversion_gap,
+            "threshold": None if self.threshold is None else asdict(self.threshold),
             "notes": dict(self.notes),
             "curve": self.curve,
             "seconds": self.seconds,

@@ -13,6 +13,7 @@ from core import device as devices
 from core import head, projection
 from core.attacks import registry as attacks
 from core.attacks.base import Attacked, Scene
+from core.attacks.gradient_canceling import Canceling, clean_problem
 from core.attacks.inversion import gaps
 from core.catalog import resolve
 from core.data.registry import info as data_info
@@ -21,8 +22,9 @@ from core.events import Event, Observer, silent
 from core.extractors import features
 from core.extractors.build import Extractor, build
 from core.extractors.registry import info as extractor_info
-from core.result import Array, Poison, Result, Score, to_uint8
+from core.result import Array, Poison, Reachability, Result, Score, to_uint8
 from core.spec import ExperimentSpec
+from core.threshold import reachability
 
 
 def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto", with_map: bool = True) -> Result:
@@ -70,6 +72,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
             zeta = attacked.zeta.float()
             same = attacked.x is None
             stage2 = poisoned if same else evaluate.score(evaluate.retrain(zeta, attacked.y, clean_head))
+        reach = _reachability(scene, attacked, poison_z, spec)
     poison = Poison(
         x=_numpy(attacked.x, np.float32),
         z=poison_z.cpu().numpy(),
@@ -104,6 +107,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         poison=poison,
         view=view,
         notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y)},
+        threshold=reach,
     )
 
 
@@ -217,6 +221,20 @@ def _exported_features(
     exported = pixels if is_free else to_uint8(pixels)
     z = torch.from_numpy(features.extract(pipeline, exported, device)).to(device)
     return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
+
+
+def _reachability(
+    scene: Scene, attacked: Attacked, poison_z: torch.Tensor, spec: ExperimentSpec
+) -> Reachability | None:
+    """What the budget can reach of the attack's target, where it has one."""
+    if attacked.target is None:
+        return None
+    problem = clean_problem(scene)
+    residual, _ = Canceling.prepare(problem, attacked.target, attacked.y).residual(poison_z.double())
+    # An image may have any features: only attacks that end with features are bound to their clean range.
+    bound = attacked.x is None and spec.constraint != "none"
+    box = (scene.z.amin(0), scene.z.amax(0)) if bound else None
+    return reachability(problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
 
 
 def _view(split: Split, train_z: Array, poison: Poison, gap: torch.Tensor | None) -> dict[str, Array]:

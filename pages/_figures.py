@@ -197,6 +197,45 @@ def per_class_figure(clean: Sequence[float], poisoned: Sequence[float], classes:
     return figure
 
 
+def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
+    """How near to its target an attack could come at each budget, and where this run came."""
+    budgets = [100 * budget for budget, _ in threshold["floor"]]
+    floor = [residual for _, residual in threshold["floor"]]
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=budgets,
+                y=floor,
+                name="floor",
+                mode="lines",
+                fill="tozeroy",
+                line={"width": 2, "color": NEUTRAL},
+                hovertemplate="At %{x:.3g} %: no nearer than %{y:.3g}<extra></extra>",
+            ),
+            go.Scatter(
+                x=[100 * threshold["budget"]],
+                y=[threshold["residual"]],
+                name="this run",
+                mode="markers",
+                marker={"size": 12, "symbol": "diamond", "color": PALETTE[1]},
+                hovertemplate="This run: %{x:.3g} %, %{y:.3g}<extra></extra>",
+            ),
+        ]
+    )
+    for key, words in (("tau_ridge", "threshold"), ("certificate", "certificate")):
+        value = threshold[key]
+        if value and 100 * value <= budgets[-1]:
+            figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL}, annotation_text=words)
+    figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        legend={"orientation": "h", "y": -0.3, "yanchor": "top", "title": None},
+    )
+    figure.update_xaxes(type="log", title="Budget, %", dtick=1)
+    figure.update_yaxes(title="Gradient left at the target", rangemode="tozero", automargin=True)
+    return figure
+
+
 def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Figure:
     """What a run said of itself at each step: accuracies above, everything else below, stages in order."""
     names = list(dict.fromkeys(key for point in curve for key in point if key not in ("stage", "done")))

@@ -327,6 +327,21 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         map_card(run, view)
     with right.container(border=True, height="stretch"):
         accuracy_card(run.result)
+    if run.result.get("threshold"):
+        with st.expander("What the budget can reach", icon=":material/straighten:"):
+            threshold = run.result["threshold"]
+            st.markdown(reach_words(threshold))
+            st.plotly_chart(
+                _figures.reach_figure(threshold),
+                key="reach",
+                config={"displayModeBar": False},
+                alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
+            )
+            st.caption(
+                "The defender trains the target head only where clean data and poison leave no gradient there. The "
+                "shaded area is out of reach for any poison, whatever its features; above it, an attack may or may "
+                "not get there."
+            )
     with st.expander("The run, step by step", icon=":material/show_chart:"):
         if run.result["curve"]:
             st.plotly_chart(
@@ -341,6 +356,21 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         st.caption(f"Computed on {run.result['device']}. {timing}.")
     with st.expander("Take it with you", icon=":material/download:"):
         downloads_card(run, "poison_x" in view)
+
+
+def reach_words(threshold: dict[str, Any]) -> str:
+    """In one sentence: was the target within reach of the budget?"""
+    budget = 100 * threshold["budget"]
+    needed = [value for key in ("tau_ridge", "certificate") if (value := threshold[key]) is not None]
+    if threshold["tau_ridge"] is None:
+        return "**No budget is enough**: the ridge alone keeps every defender away from this target."
+    least = 100 * max(needed)
+    if least > budget:
+        return f"**Out of reach**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %."
+    return (
+        f"**Not ruled out**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %. "
+        "More can be needed than this bound says."
+    )
 
 
 def other_settings(run: StoredRun) -> None:

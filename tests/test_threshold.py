@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from core import head
-from core.threshold import least_residual, reach, threshold
+from core.attacks.base import make_plan
+from core.attacks.gradient_canceling import Canceling, clean_problem, gradpc_target
+from core.threshold import BUDGETS, certificate, least_residual, reach, reachability, threshold
+from tests import tiny
 
 
 @pytest.mark.parametrize(("n_classes", "constant"), [(2, 0.278465), (3, 0.463056), (10, 1.101003)])
@@ -49,3 +52,70 @@ def test_heavy_parameters_are_out_of_reach_at_any_budget() -> None:
     theta = torch.full((2, 3), 10.0, dtype=torch.float64)
     assert threshold(theta, torch.zeros_like(theta), 2, ridge=1e-3) == math.inf
     assert threshold(theta, torch.zeros_like(theta), 2, ridge=0.0) == 0.0
+
+
+def parts(radius: float) -> tuple[head.HeadProblem, torch.Tensor, torch.Tensor]:
+    """The clean problem, a target, and the gradient of the loss alone there."""
+    scene = tiny.scene()
+    problem, theta = clean_problem(scene), gradpc_target(scene, radius)
+    return problem, theta, problem.gradient(theta)[0] - problem.ridge_row * theta
+
+
+@pytest.mark.parametrize("m", [3, 30, 150])
+@pytest.mark.parametrize("corner", [True, False])
+def test_no_bound_forbids_what_poison_does(m: int, corner: bool) -> None:
+    """Whatever head poison in the box makes is within reach of its budget, by the threshold and the certificate."""
+    scene = tiny.scene()
+    problem = clean_problem(scene)
+    low, high = scene.z.amin(0), scene.z.amax(0)
+    generator = torch.Generator().manual_seed(m)
+    share = torch.rand(m, 24, generator=generator)
+    zeta = low + (share.round() if corner else share) * (high - low)
+    y = torch.randint(10, (m,), generator=generator)
+    theta = head.fit(torch.cat([scene.z, zeta]), torch.cat([scene.y, y]), 10, scene.ridge)
+    gradient = problem.gradient(theta)[0] - problem.ridge_row * theta
+    bound = certificate(theta, gradient, low, high, scene.ridge)
+    assert 0 < bound <= m / 300
+    assert threshold(theta, gradient, 10, scene.ridge) <= m / 300 + 1e-6
+
+
+def test_the_certificate_is_a_supremum_over_the_box_by_brute_force() -> None:
+    """Two classes, one feature: the best direction among many, and the largest pull over a fine grid of the box."""
+    theta = torch.tensor([[-0.5, 0.1], [0.5, -0.1]], dtype=torch.float64)
+    gradient = torch.tensor([[-0.02, 0.01], [0.02, -0.01]], dtype=torch.float64)
+    low, high = torch.tensor([-1.0]), torch.tensor([2.0])
+    found = certificate(theta, gradient, low, high, 0.0)
+    angles = torch.linspace(0, 2 * math.pi, 20_001, dtype=torch.float64)
+    best = 0.0
+    for a, b in zip(angles.cos().tolist(), angles.sin().tolist(), strict=True):
+        needed = 2 * (a * 0.02 + b * -0.01)
+        reachable = max(2 * abs(a * z + b) for z in (-1.0, 2.0))
+        best = max(best, needed / reachable)
+    assert found <= best * (1 + 1e-3)  # the grid of directions is coarse
+    assert found > 0.9 * best
+
+
+def test_narrower_boxes_are_certified_higher() -> None:
+    scene = tiny.scene()
+    _, theta, gradient = parts(3.0)
+    low, high = scene.z.amin(0), scene.z.amax(0)
+    wide, narrow = (certificate(theta, gradient, s * low, s * high, scene.ridge) for s in (2.0, 0.5))
+    assert narrow > wide
+
+
+def test_reachability_gathers_what_the_parts_say() -> None:
+    scene = tiny.scene()
+    problem, theta, gradient = parts(3.0)
+    plan = make_plan(scene, tiny.spec("gc-feature"))
+    canceling = Canceling.prepare(problem, theta, plan.y)
+    residual = float(canceling.residual(scene.z[plan.base].double())[0].norm())
+    found = reachability(problem, theta, 0.04, residual, None)
+    assert found.tau == pytest.approx(threshold(theta, gradient, 10))
+    assert found.tau_ridge == pytest.approx(threshold(theta, gradient, 10, scene.ridge))
+    assert found.certificate is None
+    assert [budget for budget, _ in found.floor] == list(BUDGETS)
+    floors = [floor for _, floor in found.floor]
+    assert floors == sorted(floors, reverse=True)
+    assert least_residual(theta, gradient, 0.04, 10, scene.ridge) <= residual
+    heavy = reachability(problem, 100 * theta, 0.04, 1.0, (scene.z.amin(0), scene.z.amax(0)))
+    assert heavy.tau_ridge is None
