@@ -236,6 +236,21 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
     return figure
 
 
+def reach_words(threshold: Mapping[str, Any]) -> str:
+    """In one sentence: was the target within reach of the budget?"""
+    budget = 100 * threshold["budget"]
+    needed = [value for key in ("tau_ridge", "certificate") if (value := threshold[key]) is not None]
+    if threshold["tau_ridge"] is None:
+        return "**No budget is enough**: the ridge alone keeps every defender away from this target."
+    least = 100 * max(needed)
+    if least > budget:
+        return f"**Out of reach**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %."
+    return (
+        f"**Not ruled out**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %. "
+        "More can be needed than this bound says."
+    )
+
+
 def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Figure:
     """What a run said of itself at each step: accuracies above, everything else below, stages in order."""
     names = list(dict.fromkeys(key for point in curve for key in point if key not in ("stage", "done")))

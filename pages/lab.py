@@ -330,7 +330,7 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     if run.result.get("threshold"):
         with st.expander("What the budget can reach", icon=":material/straighten:"):
             threshold = run.result["threshold"]
-            st.markdown(reach_words(threshold))
+            st.markdown(_figures.reach_words(threshold))
             st.plotly_chart(
                 _figures.reach_figure(threshold),
                 key="reach",
@@ -356,21 +356,6 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         st.caption(f"Computed on {run.result['device']}. {timing}.")
     with st.expander("Take it with you", icon=":material/download:"):
         downloads_card(run, "poison_x" in view)
-
-
-def reach_words(threshold: dict[str, Any]) -> str:
-    """In one sentence: was the target within reach of the budget?"""
-    budget = 100 * threshold["budget"]
-    needed = [value for key in ("tau_ridge", "certificate") if (value := threshold[key]) is not None]
-    if threshold["tau_ridge"] is None:
-        return "**No budget is enough**: the ridge alone keeps every defender away from this target."
-    least = 100 * max(needed)
-    if least > budget:
-        return f"**Out of reach**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %."
-    return (
-        f"**Not ruled out**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %. "
-        "More can be needed than this bound says."
-    )
 
 
 def other_settings(run: StoredRun) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from core.catalog import FEATURE_ONLY
+from core.catalog import FEATURE_ONLY, STAGES_OF
 from core.data.registry import DATA
-from core.result import Poison, Result, Score
+from core.result import Poison, Reachability, Result, Score
 from core.spec import ExperimentSpec
 
 
@@ -35,7 +35,8 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
     if spec.attack.name not in FEATURE_ONLY:
         view["poison_x"] = x
     pixels = (x / 255).astype(np.float32) if "poison_x" in view else None
-    has_stage2 = spec.attack.name != "label-flip"
+    has_stage2 = "stage2" in STAGES_OF[spec.attack.name]
+    has_target = spec.attack.name == "gc-feature"
     if has_stage2:
         view["stage2_xy"] = train_xy[base] + 2
     return Result(
@@ -44,7 +45,8 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
         classes=list(data.classes),
         clean=Score(clean, [clean] * k),
         poisoned=Score(poisoned, [poisoned] * k),
-        target=None,
+        target=Score(0.2, [0.2] * k) if has_target else None,
+        threshold=Reachability(spec.budget, 0.4, 0.6, 0.02, 0.7, [(0.01, 1.0), (1.0, 0.0)]) if has_target else None,
         stage2=Score(0.5, [0.5] * k) if has_stage2 else None,
         inversion_gap=None,
         seconds={"clean": 0.1},

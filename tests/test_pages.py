@@ -2,7 +2,7 @@ import io
 import shutil
 import time
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.catalog import listing, resolve
 from core.engine import JobStatus
 from core.errors import EngineError
 from core.paths import ROOT
-from core.result import Result
+from core.result import Reachability, Result
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store
 from pages import _figures, _runs, _sidebar, _state
@@ -416,3 +416,30 @@ def test_archive_holds_every_image_and_the_labels() -> None:
         names = archive.namelist()
     assert len([name for name in names if name.endswith(".png")]) == spec.n_poison
     assert f"poison-{spec.hash}/labels.csv" in names
+
+
+def test_reach_is_said_where_the_attack_has_a_target(store: Store) -> None:
+    for name in ("gc-feature", "tgda-feature"):
+        app = lab(attack=name, train="100", test="50")
+        spec = app.session_state.spec
+        store.put(drawn_result(spec))
+        words = said(lab(attack=name, train="100", test="50"))
+        assert ("**Out of reach**: this target needs at least 60 % poison" in words) == (name == "gc-feature")
+
+
+@pytest.mark.parametrize(
+    ("tau_ridge", "certificate", "words"),
+    [
+        (None, None, "No budget is enough"),
+        (0.01, 0.2, "needs at least 20 %"),
+        (0.2, None, "Out of reach"),
+        (0.02, 0.01, "Not ruled out"),
+    ],
+)
+def test_words_on_reach_follow_the_tighter_bound(
+    tau_ridge: float | None, certificate: float | None, words: str
+) -> None:
+    reach = Reachability(0.03, 0.1, tau_ridge, certificate, 0.5, [(0.01, 1.0), (0.1, 0.0)])
+    assert words in _figures.reach_words(asdict(reach))
+    lines = _figures.reach_figure(asdict(reach)).layout.shapes
+    assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
