@@ -108,6 +108,9 @@ class FTMatching(Stage2):
     """
 
     name: Literal["ft-matching"] = "ft-matching"
+    bases: Literal["influence", "sample"] = Field(
+        "influence", description="Base points that hurt most as they are (ours), or a random sample."
+    )
     match_steps: int = Field(30, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
     beta: float = Field(1e-3, ge=0, le=1000, description="Weight of the distance to the base image.")
     finish_steps: int = Field(60, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")

@@ -32,6 +32,10 @@ PARAMETER_WORDS: dict[str, tuple[str, str]] = {
     "radius": ("Target radius", "How far the target head lies from the clean head."),
     "steps": ("Steps of stage 2", "More steps find stronger poisoned features and take longer."),
     "lr": ("Step size of stage 2", "How far features move in a step; a feature vector has length about 3."),
+    "bases": (
+        "Base images",
+        "Where the poison starts: at the images that already hurt most under their new label, or at random ones.",
+    ),
     "match_steps": ("Matching steps", "How long pixels are changed until the image's features match."),
     "beta": (
         "Pull to the base image",
@@ -47,6 +51,8 @@ VALUE_WORDS = {
     "tgda": "TGDA",
     "gradpc": "One radius",
     "search": "Search",
+    "influence": "Most harmful",
+    "sample": "Random",
 }
 
 

@@ -51,7 +51,7 @@ def scene(n: int = 300) -> Scene:
     return Scene(x, z, y, 10, RIDGE, head.fit(z, y, 10, RIDGE), pipeline)
 
 
-def spec(attack: str, **values: object) -> ExperimentSpec:
+def spec(attack: str, /, **values: object) -> ExperimentSpec:
     """A spec for `scene()`; the data set's name plays no part in an attack."""
     settings = {"name": attack, **ATTACK_SETTINGS[attack], **values.pop("attack", {})}  # type: ignore[dict-item]
     return parse_spec({"attack": settings, "train_size": 300, "budget": 0.04, **values})

@@ -116,12 +116,14 @@ class Draft:
         zeta: (m, d) poisoned features, where the attack has a stage 2.
         x: (m, C, H, W) images, where the attack makes them.
         base: (m,) other base points than the plan's, where the attack chose them by the label rule.
+        y: (m,) other labels than the plan's, where other base points ask for them.
     """
 
     target: Tensor | None = None
     zeta: Tensor | None = None
     x: Tensor | None = None
     base: Tensor | None = None
+    y: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,14 @@ class Attack(ABC):
         plan = make_plan(scene, self.spec)
         draft = self.run(scene, plan, observe)
         base = plan.base if draft.base is None else draft.base
-        if len(base) != plan.n_poison or not bool(_follows_rule(scene, plan, base).all()):
+        y = plan.y if draft.y is None else draft.y
+        if not len(base) == len(y) == plan.n_poison or not bool(_follows_rule(scene, plan, base, y).all()):
             raise AssertionError("an attack left its budget or its label rule")
         x = None
         if draft.x is not None:
             x = plan.feasible.eight_bit(draft.x, scene.images[base])
         zeta = None if draft.zeta is None else plan.feasible.features(draft.zeta)
-        return Attacked(plan.y, base, draft.target, zeta, x)
+        return Attacked(y, base, draft.target, zeta, x)
 
 
 def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
@@ -192,5 +195,6 @@ def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
     return torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
 
 
-def _follows_rule(scene: Scene, plan: Plan, base: Tensor) -> Tensor:
-    return allowed_bases(scene, plan).gather(1, base[:, None])[:, 0]
+def _follows_rule(scene: Scene, plan: Plan, base: Tensor, y: Tensor) -> Tensor:
+    wanted = plan.label_for[base]
+    return torch.where(wanted < 0, scene.y[base] != y, wanted == y)

@@ -5,6 +5,7 @@ from torch import Tensor
 from core.attacks.base import Attack, Draft, Plan, Scene
 from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import gc_features
+from core.attacks.implicit import influential
 from core.attacks.input_space import climb
 from core.attacks.inversion import match, nearest_bases
 from core.attacks.tgda import tgda_features
@@ -28,13 +29,15 @@ class FTMatchingAttack(Attack):
         """Run the stages one after another."""
         settings = self.spec.attack
         assert isinstance(settings, FTMatching)
+        if settings.bases == "influence":
+            plan = influential(scene, plan)
         target, zeta = stages_1_and_2(scene, plan, settings, observe)
         base = nearest_bases(scene, plan, zeta)
         canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
         x = match(canvas, canvas.base, zeta, settings.match_steps, settings.beta, observe)
         if settings.finish_steps:
             x = climb(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
-        return Draft(target=target, zeta=zeta, x=x, base=base)
+        return Draft(target=target, zeta=zeta, x=x, base=base, y=plan.y)
 
 
 class FTDonorAttack(Attack):

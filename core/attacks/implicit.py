@@ -14,12 +14,13 @@ accuracy and leaves the test accuracy alone (ours).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from core import head
+from core.attacks.base import Plan, Scene
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
@@ -113,6 +114,26 @@ class Damage:
         self.q = head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=cg_tol, start=start)
         gradient = -pullback(self.theta, self.z1[self.n :], self.poison_y, self.q.double()) / len(self.z1)
         return Probe(self.theta, accuracy, float(loss), gradient)
+
+
+def influential(scene: Scene, plan: Plan) -> Plan:
+    """The same plan on the m base points that, added as they are under their labels, raise the damage most.
+
+    To first order, adding a point raises the outer loss by -<q, grad CE> / N (its influence). Where any wrong label
+    will do there is no one label to judge a point by, and the plan stays.
+    """
+    if bool((plan.label_for < 0).any()):
+        return plan
+    z1 = head.with_ones(scene.z)
+    problem = head.HeadProblem(z1, scene.y, scene.n_classes, scene.ridge)
+    _, outer = damage(scene.clean_head, z1, scene.y)
+    _, curvature = problem.gradient(scene.clean_head)
+    q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
+    residual = torch.softmax(z1 @ scene.clean_head.T, dim=1)
+    residual[torch.arange(len(z1), device=z1.device), plan.label_for] -= 1.0
+    influence = -((z1 @ q.T) * residual).sum(1)
+    base = influence.topk(plan.n_poison).indices
+    return replace(plan, base=base, y=plan.label_for[base])
 
 
 class Ascent:

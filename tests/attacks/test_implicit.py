@@ -7,7 +7,7 @@ from core import head
 from core.attacks import implicit
 from core.attacks.base import make_plan
 from core.attacks.canvas import Canvas
-from core.attacks.implicit import Ascent, Damage, damage, pullback
+from core.attacks.implicit import Ascent, Damage, damage, influential, pullback
 from tests import tiny
 
 
@@ -57,6 +57,29 @@ def test_the_implicit_gradient_equals_finite_differences() -> None:
         step = 1e-4
         ahead, behind = (evaluator().probe(zeta + s * step * direction, **exact).damage for s in (1, -1))
         assert float((gradient * direction).sum()) == pytest.approx((ahead - behind) / (2 * step), rel=1e-5)
+
+
+def test_influence_is_what_adding_a_point_does() -> None:
+    """To first order: against heads that are fitted with each point added at a tiny weight, i.e. many copies of D."""
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("ft-matching", budget=1 / 300))
+    chosen = influential(scene, plan)
+    assert chosen.y.equal(plan.label_for[chosen.base])
+    z1 = head.with_ones(scene.z)
+    before = float(damage(scene.clean_head, z1, scene.y)[0])
+
+    def rise(i: int) -> float:
+        z, y = torch.cat([scene.z] * 10 + [scene.z[i : i + 1]]), torch.cat([scene.y] * 10 + [plan.label_for[i : i + 1]])
+        return float(damage(head.fit(z, y, 10, scene.ridge, scene.clean_head), z1, scene.y)[0]) - before
+
+    rises = torch.tensor([rise(i) for i in range(0, 300, 5)])
+    assert rise(int(chosen.base[0])) >= rises.quantile(0.95)
+
+
+def test_a_rule_without_one_label_keeps_its_sample() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("ft-matching", label_rule="random"))
+    assert influential(scene, plan) is plan
 
 
 def test_damping_keeps_an_ascent_direction() -> None:

@@ -64,7 +64,9 @@ def test_the_rules_hold(name: str, constraint: str, rule: LabelRule) -> None:
 
 @pytest.mark.parametrize("name", registry.ATTACKS)
 def test_the_seed_decides(name: str) -> None:
-    first, again, other = (attack(tiny.spec(name, seed=seed)) for seed in (3, 3, 4))
+    # Bases of the largest influence are the same for every seed on the same images.
+    values = {"attack": {"bases": "sample"}} if name == "ft-matching" else {}
+    first, again, other = (attack(tiny.spec(name, seed=seed, **values)) for seed in (3, 3, 4))
     for field in ("y", "base", "target", "zeta", "x"):
         a, b = getattr(first, field), getattr(again, field)
         assert (a is None and b is None) or torch.equal(a, b)
