@@ -1,5 +1,6 @@
 """The pictures of a finished run: figures and image strips from stored arrays. No Streamlit here."""
 
+import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -166,6 +167,7 @@ def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
         )
     )
     figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0}, showlegend=False, bargap=0.35)
+    figure.update_xaxes(tickangle=0, tickfont={"size": 10 if len(known) > 3 else 12})
     figure.update_yaxes(range=[0, 108], tickvals=[0, 25, 50, 75, 100], title="Test accuracy, %")
     return figure
 
@@ -222,16 +224,27 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
             ),
         ]
     )
-    for key, words in (("tau_ridge", "threshold"), ("certificate", "certificate")):
+    for key, words, side in (("tau_ridge", "threshold", "left"), ("certificate", "certificate", "right")):
         value = threshold[key]
         if value and 100 * value <= budgets[-1]:
-            figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL}, annotation_text=words)
+            figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL})
+            # Plotly takes a line's place on a logarithmic axis as it is, but an annotation's as its logarithm.
+            figure.add_annotation(
+                x=math.log10(100 * value),
+                y=1,
+                yref="paper",
+                text=words,
+                showarrow=False,
+                xanchor=side,
+                yanchor="bottom",
+            )
     figure.update_layout(
         height=height,
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
         legend={"orientation": "h", "y": -0.3, "yanchor": "top", "title": None},
     )
-    figure.update_xaxes(type="log", title="Budget, %", dtick=1)
+    ends = [math.log10(budgets[0]), math.log10(budgets[-1])]
+    figure.update_xaxes(type="log", title="Budget, %", dtick=1, range=ends)
     figure.update_yaxes(title="Gradient left at the target", rangemode="tozero", automargin=True)
     return figure
 
