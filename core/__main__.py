@@ -79,11 +79,9 @@ def run(
     if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
         raise SpecError(f"--out {out} can't be written: {nearest} is not a folder that you may write to.")
     # Not before the spec is known to be good: torch takes seconds to import.
-    import torch
-
+    _use_all_cores()
     from core.run import run as run_spec
 
-    torch.set_num_threads(os.cpu_count() or 1)
     result = run_spec(spec, _quiet if quiet else _Progress(), device=device)
     try:
         result.write(out)
@@ -125,11 +123,9 @@ def doctor_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
 @cli.command("gallery")
 def gallery_() -> None:
     """Compute the experiments that ship in assets/gallery, where they are missing."""
-    import torch
-
+    _use_all_cores()
     from core import gallery
 
-    torch.set_num_threads(os.cpu_count() or 1)
     for folder in gallery.build(_Progress()):
         typer.echo(str(folder))
 
@@ -154,9 +150,7 @@ def bench_(
     names, budgets, seeds = attack or list(ATTACK_SPECS), budget or bench.BUDGETS, seed or bench.SEEDS
     bench.specs(names, budgets, seeds)  # refuses what makes no sense before torch is loaded
 
-    import torch
-
-    torch.set_num_threads(os.cpu_count() or 1)
+    _use_all_cores()
     bench.attacks(names, budgets, seeds, folder=folder, device=device, tell=typer.echo)
     typer.echo(str(folder / "attacks.md"))
 
@@ -178,6 +172,12 @@ class _Progress:
             count = f" {event.done}/{event.total}" if event.total else ""
             sys.stderr.write(f"\r\033[K{STAGES[event.stage]}{count}  {values}")
         sys.stderr.flush()
+
+
+def _use_all_cores() -> None:
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
 
 
 def _quiet(event: Event) -> None:

@@ -5,7 +5,6 @@ images and the attack's own choices. A finished run is kept, so that a measureme
 """
 
 import json
-import os
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from typing import Any
 
 from core import catalog, paths
 from core.events import silent
+from core.files import replacing
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
-SETTING: dict[str, Any] = {"data": "fashion-mnist", "train_size": 1000, "test_size": 1000}
+SETTING: dict[str, Any] = {"data": "fashion-mnist", "train_size": 500, "test_size": 2000}
 BUDGETS = (0.01, 0.03, 0.10)
 SEEDS = (0, 1, 2)
 FOLDER = paths.ROOT / "benchmarks"
@@ -111,25 +111,30 @@ def page(found: list[Row], example: dict[str, Any]) -> str:
     ]
     for constraint in dict.fromkeys(row.constraint for row in found):
         lines += ["", f"## Constraint `{constraint}`", ""]
-        lines += [
-            "| Attack | Budget | Drop | Stage 2 | Seeds | Seconds |",
-            "| --- | ---: | ---: | ---: | ---: | ---: |",
+        cells = [
+            [
+                f"`{row.attack}`",
+                f"{100 * row.budget:g} %",
+                spread(row.drops),
+                spread(row.stage2_drops),
+                str(len(row.drops)),
+                f"{statistics.mean(row.seconds):.1f}",
+            ]
+            for row in found
+            if row.constraint == constraint
         ]
-        for row in found:
-            if row.constraint == constraint:
-                cells = (
-                    f"`{row.attack}`",
-                    f"{100 * row.budget:g} %",
-                    _spread(row.drops),
-                    _spread(row.stage2_drops),
-                    str(len(row.drops)),
-                    f"{statistics.mean(row.seconds):.1f}",
-                )
-                lines.append(f"| {' | '.join(cells)} |")
+        lines.append(table(["Attack", "Budget", "Drop", "Stage 2", "Seeds", "Seconds"], cells))
     return "\n".join(lines) + "\n"
 
 
-def _spread(values: list[float]) -> str:
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; all columns but the first are right-aligned."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(values: list[float]) -> str:
+    """Mean ± standard deviation, to one decimal; "" of nothing."""
     if not values:
         return ""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
@@ -142,6 +147,5 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    os.replace(part, path)
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -1,13 +1,13 @@
-"""Arrays cached on disk by content: there whole or not at all, and never needed."""
+"""What is cached on disk by content: there whole or not at all, and never needed."""
 
 import logging
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +23,13 @@ def read(path: Path, rows: int) -> Array | None:
     return found if isinstance(found, np.ndarray) and found.ndim == 2 and len(found) == rows else None
 
 
-def write(path: Path, array: Array) -> None:
-    """Save a matrix atomically. A cache that can't be written costs time later, not the run: it is logged."""
+def write(path: Path, content: Array | bytes) -> None:
+    """Save a matrix, or bytes. A cache that can't be written costs time later, not the run: it is logged."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.save(file, array, allow_pickle=False)
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with replacing(path) as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                np.save(file, content, allow_pickle=False)
     except OSError as error:
         log.warning("The cache can't be written to %s: %s", path, error)

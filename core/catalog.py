@@ -4,6 +4,7 @@
 computed or written.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.data.registry import DATA
@@ -29,6 +30,7 @@ ATTACK_TITLES: dict[str, str] = {
     "tgda-feature": "TGDA, features",
     "gc-feature": "Gradient Canceling, features",
     "ft-matching": "Feature-targeted, matched images",
+    "ft-decoder": "Feature-targeted, decoded images",
     "ft-donor": "Feature-targeted, real images",
 }
 STAGES_OF: dict[str, tuple[str, ...]] = {
@@ -40,6 +42,7 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
     "tgda-feature": ("stage2",),
     "gc-feature": ("target", "stage2"),
     "ft-matching": ("target", "stage2", "invert", "pixels"),
+    "ft-decoder": ("target", "stage2", "decoder", "invert", "pixels"),
     "ft-donor": ("target", "stage2"),
 }
 """The stages of `core.events.STAGES` that an attack adds to loading, extraction, heads and map."""
@@ -89,7 +92,8 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     if spec.constraint != "perturbation":
         fill["delta"] = ExperimentSpec.model_fields["delta"].default
     fields = type(spec.attack).model_fields
-    fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in _unread(spec)})
+    unread = unread_parameters(spec.attack.model_dump(), spec.label_rule)
+    fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in unread})
     return spec.model_copy(update=fill)
 
 
@@ -117,13 +121,29 @@ def label_rules_of(attack: str) -> tuple[str, ...]:
     return tuple(rule for rule in LABEL_RULES if (attack, rule) != ("label-flip", "clean"))
 
 
-def _unread(spec: ExperimentSpec) -> tuple[str, ...]:
-    """Parameters of the attack that its other parameters switch off."""
-    attack = spec.attack
-    if isinstance(attack, Stage2) and attack.stage2 == "tgda":
-        return ("target", "radius")
-    searches = getattr(attack, "target", None) == "search"
-    return (*(("radius",) if searches else ()), *(("lr",) if isinstance(attack, Stage2) else ()))
+def unread_parameters(attack: Mapping[str, Any], label_rule: str) -> set[str]:
+    """Parameters of an attack that its other parameters, or the label rule, switch off.
+
+    Args:
+        attack: its parameters by name.
+    """
+    unread = set()
+    if not uses_target(attack):
+        unread |= {"target", "radius"}
+    elif attack.get("target") == "search":
+        unread.add("radius")
+    if attack.get("stage2") == "gc":
+        unread.add("lr")
+    if attack.get("match_steps") == 0:
+        unread |= {"beta", "restarts"}
+    if label_rule == "random":  # a label drawn at random is known only once its base point is
+        unread.add("bases")
+    return unread & attack.keys()
+
+
+def uses_target(attack: Mapping[str, Any]) -> bool:
+    """Whether an attack aims at target parameters, given its parameters by name."""
+    return "target" in attack and attack.get("stage2") != "tgda"
 
 
 def listing() -> dict[str, Any]:

@@ -7,23 +7,26 @@ are measured: each finished run moves them (`record`), so an estimate gets bette
 import json
 import logging
 import math
-import os
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.catalog import uses_target
 from core.data import registry as data_registry
 from core.errors import SpecError
 from core.events import STAGES
 from core.extractors import registry as extractor_registry
+from core.files import replacing
 from core.paths import home
 from core.spec import (
+    RADII,
     ExperimentSpec,
+    FTDecoder,
     FTMatching,
     GCFeature,
     GCInput,
+    Inversion,
     Stage2,
     TGDAFeature,
     TGDAInput,
@@ -43,6 +46,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "target": 2e-8,
         "stage2": 1e-9,
         "stage2/tgda": 2.5e-8,
+        "decoder": 2e-6,
         "invert": 5e-11,
         "pixels": 1.4e-10,
         "evaluate": 6e-8,
@@ -55,6 +59,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "target": 1e-8,
         "stage2": 1e-10,
         "stage2/tgda": 1e-9,
+        "decoder": 5e-8,
         "invert": 2e-12,
         "pixels": 2e-12,
         "evaluate": 1e-8,
@@ -178,15 +183,19 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
     macs = extractor_macs(spec.extractor, spec.input_size)
     head = float(extractor_registry.info(spec.extractor).width * len(data_registry.info(spec.data).classes))
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
-    if getattr(attack, "target", None) and getattr(attack, "stage2", "gc") == "gc":
+    aims = uses_target(attack.model_dump())
+    radii = len(RADII) if aims and getattr(attack, "target", "") == "search" else 1
+    if aims:
         units["target"] = n * head
-    radii = 3 if getattr(attack, "target", None) == "search" else 1
     a_pass, a_head = m * macs * _PASSES, (n + m) * head
     if isinstance(attack, GCFeature | TGDAFeature | Stage2):
-        by_gc = isinstance(attack, GCFeature) or getattr(attack, "stage2", "") == "gc"
-        units["stage2"] = attack.steps * a_head * (radii if by_gc else 1)
+        units["stage2"] = attack.steps * a_head * radii
     if isinstance(attack, FTMatching):
-        units["invert"] = attack.match_steps * a_pass
+        units["invert"] = attack.restarts * attack.match_steps * a_pass
+    if isinstance(attack, FTDecoder):
+        units["decoder"] = macs
+        units["invert"] = m * macs
+    if isinstance(attack, Inversion):
         units["pixels"] = attack.finish_steps * (a_pass + a_head)
     if isinstance(attack, TGDAInput | GCInput | UEInput):
         units["pixels"] = attack.steps * (a_pass + a_head) * radii
@@ -195,11 +204,10 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
 
 def _variant(spec: ExperimentSpec, stage: str) -> str:
     """What else than the device a stage's rate depends on."""
-    if stage in {"extract", "invert", "pixels"}:
+    if stage in {"extract", "decoder", "invert", "pixels"}:
         return extractor_registry.info(spec.extractor).arch
     if stage == "stage2":
-        is_gc = isinstance(spec.attack, GCFeature) or getattr(spec.attack, "stage2", "") == "gc"
-        return "gc" if is_gc else "tgda"
+        return "gc" if uses_target(spec.attack.model_dump()) else "tgda"
     return ""
 
 
@@ -236,9 +244,5 @@ def _load() -> dict[str, Any]:
 
 
 def _save(rates: dict[str, Any]) -> None:
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rates.")
-    with os.fdopen(handle, "w") as file:
-        json.dump(rates, file, indent=1, sort_keys=True)
-    os.replace(name, path)
+    with replacing(_path()) as file:
+        file.write(json.dumps(rates, indent=1, sort_keys=True).encode())

@@ -5,7 +5,7 @@ observer that wants the run to stop raises `core.errors.Cancelled`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 STAGES: dict[str, str] = {
@@ -14,6 +14,7 @@ STAGES: dict[str, str] = {
     "clean": "Training the clean head",
     "target": "Choosing target parameters",
     "stage2": "Optimising poisoned features",
+    "decoder": "Training the decoder",
     "invert": "Turning features into images",
     "pixels": "Optimising pixels on the head itself",
     "evaluate": "Retraining the head on the poisoned set",
@@ -48,3 +49,8 @@ Observer = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """The observer that ignores everything."""
+
+
+def part_of(observe: Observer, i: int, parts: int) -> Observer:
+    """An observer of the i-th of several equal parts of a stage, which counts through all of them."""
+    return lambda event: observe(replace(event, done=i * event.total + event.done, total=parts * event.total))

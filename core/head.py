@@ -30,6 +30,11 @@ def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
     return torch.cat([z.double(), torch.full((len(z), 1), ones, dtype=torch.float64, device=z.device)], dim=1)
 
 
+def errors(p: Tensor, y: Tensor) -> Tensor:
+    """p - onehot(y), (N, c): the gradient of the cross-entropy in the logits, for probabilities p of labels y."""
+    return p.scatter_add(1, y[:, None], p.new_full((len(y), 1), -1.0))
+
+
 @dataclass(frozen=True)
 class Curvature:
     """The Hessian of F at one theta, as products with directions, in the precision of its tensors."""
@@ -84,10 +89,12 @@ class HeadProblem:
     def gradient(self, theta: Tensor) -> tuple[Tensor, Curvature]:
         """The gradient of F (c, d + 1), and its Hessian at the same point."""
         p = torch.softmax(self.z @ theta.T, dim=1)
-        residual = p.clone()
-        residual[torch.arange(len(self.y), device=p.device), self.y] -= 1.0
         row = self.ridge_row
-        return residual.T @ self.z / len(self.z) + row * theta, Curvature(self.z, p, row)
+        return errors(p, self.y).T @ self.z / len(self.z) + row * theta, Curvature(self.z, p, row)
+
+    def loss_gradient(self, theta: Tensor) -> Tensor:
+        """The gradient (c, d + 1) of the mean cross-entropy alone, without the ridge's own."""
+        return errors(torch.softmax(self.z @ theta.T, dim=1), self.y).T @ self.z / len(self.z)
 
 
 def conjugate_gradients(
@@ -168,9 +175,9 @@ def fit(z: Tensor, y: Tensor, n_classes: int, ridge: float, start: Tensor | None
     return solve(HeadProblem(with_ones(z), y, n_classes, ridge), start)
 
 
-def logits(theta: Tensor, z: Tensor) -> Tensor:
-    """(N, c) float64 logits of features (N, d)."""
-    return z.double() @ theta[:, :-1].T + theta[:, -1]
+def logits(theta: Tensor, z: Tensor, ones: float = 1.0) -> Tensor:
+    """(N, c) float64 logits of features (N, d); `ones` as in `with_ones`."""
+    return torch.addmm(theta[:, -1], z.double(), theta[:, :-1].T, beta=ones)
 
 
 def accuracy(theta: Tensor, z: Tensor, y: Tensor) -> float:

@@ -9,6 +9,8 @@ GALLERY = ASSETS / "gallery"
 """Finished runs that ship with the project, one folder each, read-only."""
 MAPS = ASSETS / "maps"
 """Fitted maps that ship with the project, named as in the cache, read-only."""
+DECODERS = ASSETS / "decoders"
+"""Trained decoders that ship with the project, named as in the cache, read-only."""
 
 
 def home() -> Path:

@@ -90,7 +90,8 @@ class Result:
     `base_xy` (m, 2), `poison_xy` (m, 2), `stage2_xy` (m, 2; absent without a stage 2), `noise_floor` (a
     scalar in map units), `shift` (m,) distance in feature space from base to poison, `base_x` (m, C, H, W)
     uint8, `poison_x` (m, C, H, W) uint8 (absent without images), `gap` (m,) inversion gap of each poison
-    (absent without inversion), `poison_y`, `base_y`, `base_index` (m,).
+    (absent without inversion), `poison_y`, `base_y`, `base_index` (m,). `digest` names the extractor and the
+    training images by content.
     """
 
     spec: ExperimentSpec
@@ -108,6 +109,7 @@ class Result:
     view: Mapping[str, Array] = field(default_factory=dict)
     notes: Mapping[str, float] = field(default_factory=dict)
     threshold: Reachability | None = None
+    digest: str = ""
 
     def summary(self) -> dict[str, Any]:
         """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""

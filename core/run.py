@@ -13,7 +13,7 @@ from core import device as devices
 from core import head, projection
 from core.attacks import registry as attacks
 from core.attacks.base import Attacked, Scene
-from core.attacks.gradient_canceling import Canceling, clean_problem
+from core.attacks.gradient_canceling import Canceling
 from core.attacks.inversion import gaps
 from core.catalog import resolve
 from core.data.registry import info as data_info
@@ -61,7 +61,16 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     with watch.stage("clean"):
         clean_head = evaluate.retrain()
     images = torch.from_numpy(split.train_x).to(place).float() / 255.0
-    scene = Scene(images, train_z, train_y, len(classes), spec.ridge, clean_head, pipeline)
+    scene = Scene(
+        images,
+        train_z,
+        train_y,
+        len(classes),
+        spec.ridge,
+        clean_head,
+        pipeline,
+        features.digest(extractor, split.train_x),
+    )
     attacked = attacks.build(spec)(scene, watch)
     watch.end_attack()
     with watch.stage("evaluate"):
@@ -106,8 +115,9 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         features=arrays,
         poison=poison,
         view=view,
-        notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y)},
+        notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y), **attacked.notes},
         threshold=reach,
+        digest=scene.digest,
     )
 
 
@@ -229,12 +239,11 @@ def _reachability(
     """What the budget can reach of the attack's target, where it has one."""
     if attacked.target is None:
         return None
-    problem = clean_problem(scene)
-    residual, _ = Canceling.prepare(problem, attacked.target, attacked.y).residual(poison_z.double())
+    residual, _ = Canceling.prepare(scene.problem, attacked.target, attacked.y).residual(poison_z.double())
     # An image may have any features: only attacks that end with features are bound to their clean range.
     bound = attacked.x is None and spec.constraint != "none"
-    box = (scene.z.amin(0), scene.z.amax(0)) if bound else None
-    return reachability(problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
+    box = scene.box if bound else None
+    return reachability(scene.problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
 
 
 def _view(split: Split, train_z: Array, poison: Poison, gap: torch.Tensor | None) -> dict[str, Array]:

@@ -49,25 +49,30 @@ class Noise(_Frozen):
     name: Literal["noise"] = "noise"
 
 
+RADII = (1.0, 3.0, 10.0)
+"""Radii that the search for a target tries, around a head whose features have norm about 3."""
+
+
 class _Target(_Frozen):
     target: Literal["gradpc", "search"] = Field("search", description="GradPC at one radius, or a search over radii.")
     radius: float = Field(3.0, gt=0, le=1000, description="GradPC's radius r around the clean head.")
 
 
-class TGDAInput(_Frozen):
+class _Pixels(_Frozen):
+    steps: int = Field(60, ge=1, le=5_000, description="Steps on the pixels, for each target where there are several.")
+    lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
+
+
+class TGDAInput(_Pixels):
     """Total gradient ascent on the pixels, through the extractor and the converged head."""
 
     name: Literal["tgda-input"] = "tgda-input"
-    steps: int = Field(60, ge=1, le=5_000, description="Outer steps; the head is solved again at each.")
-    lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
 
 
-class GCInput(_Target):
+class GCInput(_Pixels, _Target):
     """Gradient Canceling on the pixels, towards GradPC target parameters."""
 
     name: Literal["gc-input"] = "gc-input"
-    steps: int = Field(60, ge=1, le=5_000, description="Optimisation steps for each target.")
-    lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
 
 
 class UEInput(_Frozen):
@@ -100,20 +105,33 @@ class Stage2(_Target):
     lr: float = Field(0.3, gt=0, le=10, description="Stage 2's Adam step; only for stage2 = tgda.")
 
 
-class FTMatching(Stage2):
-    """Feature-targeted attack: poisoned features, then images whose features match them.
+class Inversion(Stage2):
+    """What feature-targeted attacks that make images of their own share.
 
-    `finish_steps` > 0 goes on after matching, on the pixels, by the head's implicit gradient (ours);
+    `finish_steps` > 0 goes on after the inversion, on the pixels, by the head's implicit gradient (ours);
     0 is the paper's stage 3.
     """
 
-    name: Literal["ft-matching"] = "ft-matching"
     bases: Literal["influence", "sample"] = Field(
         "influence", description="Base points that hurt most as they are (ours), or a random sample."
     )
-    match_steps: int = Field(30, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
-    beta: float = Field(1e-3, ge=0, le=1000, description="Weight of the distance to the base image.")
     finish_steps: int = Field(60, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
+
+
+class FTMatching(Inversion):
+    """Feature-targeted attack: poisoned features, then images whose features match them."""
+
+    name: Literal["ft-matching"] = "ft-matching"
+    match_steps: int = Field(30, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
+    restarts: int = Field(1, ge=1, le=20, description="Real images from which each match is tried, nearest first.")
+    beta: float = Field(1e-3, ge=0, le=1000, description="Weight of the distance to the base image.")
+
+
+class FTDecoder(Inversion):
+    """Feature-targeted attack: poisoned features, then the images that a trained decoder makes of them."""
+
+    name: Literal["ft-decoder"] = "ft-decoder"
+    finish_steps: int = Field(0, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
 
 
 class FTDonor(Stage2):
@@ -123,7 +141,7 @@ class FTDonor(Stage2):
 
 
 AttackSpec = Annotated[
-    LabelFlip | Noise | TGDAInput | GCInput | UEInput | TGDAFeature | GCFeature | FTMatching | FTDonor,
+    LabelFlip | Noise | TGDAInput | GCInput | UEInput | TGDAFeature | GCFeature | FTMatching | FTDecoder | FTDonor,
     Field(discriminator="name"),
 ]
 

@@ -35,7 +35,7 @@ def reachability(
         residual: what the run's poison leaves there.
         box: (d,) lowest and (d,) highest value of each feature, or None where features are free.
     """
-    gradient = problem.gradient(theta)[0] - problem.ridge_row * theta
+    gradient = problem.loss_gradient(theta)
     c, ridge = problem.n_classes, problem.ridge
     taus = [threshold(theta, gradient, c, r) for r in (0.0, ridge)]
     return Reachability(

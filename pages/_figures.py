@@ -21,7 +21,7 @@ PALETTE = (
 NEUTRAL = "#8a93a0"
 """Readable on the light and on the dark background."""
 CLEAN, POISONED = "#3f90da", "#e76300"
-STAGE_WORDS = {"target": "target", "stage2": "stage 2", "invert": "inversion", "pixels": "pixels"}
+STAGE_WORDS = {"target": "target", "stage2": "stage 2", "decoder": "decoder", "invert": "inversion", "pixels": "pixels"}
 """Stages that have curves, short enough to stand beside each other on a phone."""
 MAP_HEIGHT = 480
 STRIP_PIXELS = 80
@@ -247,6 +247,16 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
     figure.update_xaxes(type="log", title="Budget, %", dtick=1, range=ends)
     figure.update_yaxes(title="Gradient left at the target", rangemode="tozero", automargin=True)
     return figure
+
+
+def decoder_words(notes: Mapping[str, float]) -> str:
+    """How well the run's decoder does on real images that it was not trained on; "" where there is none."""
+    if "decoder_gap" not in notes:
+        return ""
+    return (
+        f"On real images that the decoder was not trained on, its pixels are off by {notes['decoder_pixel_error']:.2f} "
+        f"(root mean square, of 1) and its features by {100 * notes['decoder_gap']:.0f}%."
+    )
 
 
 def reach_words(threshold: Mapping[str, Any]) -> str:

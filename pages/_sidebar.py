@@ -37,6 +37,10 @@ PARAMETER_WORDS: dict[str, tuple[str, str]] = {
         "Where the poison starts: at the images that already hurt most under their new label, or at random ones.",
     ),
     "match_steps": ("Matching steps", "How long pixels are changed until the image's features match."),
+    "restarts": (
+        "Starts of matching",
+        "From how many of the nearest real images each match is tried; the closest match is kept.",
+    ),
     "beta": (
         "Pull to the base image",
         "Larger values keep images closer to where they started.",
@@ -131,7 +135,8 @@ def _controls() -> Values:
     if any(_state.control(key, chosen) for key in attack_parameters(str(chosen["attack"]))):
         with st.expander("Attack parameters", icon=":material/tune:"):
             for key in _state.PARAMETERS:
-                _ask(key, PARAMETER_WORDS.get(key, (key, ""))[0], chosen, help=_parameter_help(chosen, key))
+                label, help_ = _parameter_words(chosen, key)
+                _ask(key, label, chosen, help=help_)
     # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
     budget = st.container()
     _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
@@ -199,9 +204,12 @@ def _number(key: str, label: str, one: Number, help: str) -> Value | None:
     return st.number_input(label, low, high, step=step, format="%g", key=name, help=help)
 
 
-def _parameter_help(chosen: Values, key: str) -> str:
-    own = attack_parameters(str(chosen["attack"])).get(key, {}).get("description", "")
-    return PARAMETER_WORDS.get(key, ("", own))[1]
+def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:
+    """Label and help: an attack with one stage only does not speak of stage 2."""
+    own = attack_parameters(str(chosen["attack"]))
+    if key in ("steps", "lr") and "stage2" not in own:
+        return {"steps": "Steps", "lr": "Step size"}[key], own.get(key, {}).get("description", "")
+    return PARAMETER_WORDS.get(key, (key, own.get(key, {}).get("description", "")))
 
 
 @st.cache_data

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve
+from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
 from core.data.registry import DATA
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
@@ -25,7 +25,9 @@ _SMALLEST = 1e-6
 """In place of a bound that is itself excluded."""
 
 PARAMETERS: tuple[str, ...] = tuple(
-    dict.fromkeys(("stage2", "target", "radius", *(key for name in ATTACK_SPECS for key in attack_parameters(name))))
+    dict.fromkeys(
+        ("stage2", "target", "radius", "bases", *(key for name in ATTACK_SPECS for key in attack_parameters(name)))
+    )
 )
 """Every parameter of any attack; those that others depend on come first."""
 
@@ -148,14 +150,10 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
 
 
 def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:
-    schema = attack_parameters(attack).get(key)
-    by_gc = chosen.get("stage2", "gc") == "gc"
-    unread = (
-        (key == "target" and not by_gc)
-        or (key == "radius" and (not by_gc or chosen.get("target") == "search"))
-        or (key == "lr" and "stage2" in chosen and by_gc)
-    )
-    if schema is None or unread:
+    schemas = attack_parameters(attack)
+    schema = schemas.get(key)
+    given = {name: chosen.get(name, about["default"]) for name, about in schemas.items()}
+    if schema is None or key in unread_parameters(given, str(chosen.get("labels", ""))):
         return None
     if "enum" in schema:
         return Choice({name: name for name in schema["enum"]}, schema["default"])

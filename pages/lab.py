@@ -200,6 +200,8 @@ def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
         st.caption("Base | poisoned | difference: no pixel is changed, only the labels are wrong.")
     else:
         st.caption(f"Base | poisoned | difference, amplified {factor}× around grey.")
+    if words := _figures.decoder_words(run.result.get("notes", {})):
+        st.caption(words)
     rows = sorted_rows(view)
     page = 1
     if len(rows) > PER_PAGE:

@@ -28,11 +28,12 @@ def summary(spec: ExperimentSpec, seconds: dict[str, float], device: str = "cpu"
 @pytest.mark.parametrize(
     ("attack", "without"),
     [
-        ("label-flip", {"target", "stage2", "invert", "pixels"}),
-        ("gc-feature", {"invert", "pixels"}),
-        ("tgda-feature", {"target", "invert", "pixels"}),
-        ("ft-matching", {"target"}),
-        ({"name": "ft-matching", "stage2": "gc"}, set()),
+        ("label-flip", {"target", "stage2", "decoder", "invert", "pixels"}),
+        ("gc-feature", {"decoder", "invert", "pixels"}),
+        ("tgda-feature", {"target", "decoder", "invert", "pixels"}),
+        ("ft-matching", {"target", "decoder"}),
+        ({"name": "ft-matching", "stage2": "gc"}, {"decoder"}),
+        ({"name": "ft-decoder", "stage2": "gc", "finish_steps": 1}, set()),
     ],
 )
 def test_a_run_is_charged_for_the_stages_it_has(attack: object, without: set[str]) -> None:

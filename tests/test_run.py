@@ -193,7 +193,7 @@ def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> No
     result, _, told = results(attack)
     stages = list(dict.fromkeys(event.stage for event in told))
     assert stages == sorted(stages, key=list(STAGES).index)
-    assert set(stages) == STAGES.keys() - {"target", "stage2", "invert", "pixels"} | set(stages) & set(
+    assert set(stages) == STAGES.keys() - {"target", "stage2", "decoder", "invert", "pixels"} | set(stages) & set(
         STAGES_OF[attack]
     )
     assert result.seconds.keys() == set(stages)

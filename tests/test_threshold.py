@@ -7,7 +7,7 @@ import torch
 
 from core import head
 from core.attacks.base import make_plan
-from core.attacks.gradient_canceling import Canceling, clean_problem, gradpc_target
+from core.attacks.gradient_canceling import Canceling, gradpc_target
 from core.threshold import BUDGETS, certificate, least_residual, reach, reachability, threshold
 from tests import tiny
 
@@ -57,7 +57,7 @@ def test_heavy_parameters_are_out_of_reach_at_any_budget() -> None:
 def parts(radius: float) -> tuple[head.HeadProblem, torch.Tensor, torch.Tensor]:
     """The clean problem, a target, and the gradient of the loss alone there."""
     scene = tiny.scene()
-    problem, theta = clean_problem(scene), gradpc_target(scene, radius)
+    problem, theta = scene.problem, gradpc_target(scene, radius)
     return problem, theta, problem.gradient(theta)[0] - problem.ridge_row * theta
 
 
@@ -66,7 +66,7 @@ def parts(radius: float) -> tuple[head.HeadProblem, torch.Tensor, torch.Tensor]:
 def test_no_bound_forbids_what_poison_does(m: int, corner: bool) -> None:
     """Whatever head poison in the box makes is within reach of its budget, by the threshold and the certificate."""
     scene = tiny.scene()
-    problem = clean_problem(scene)
+    problem = scene.problem
     low, high = scene.z.amin(0), scene.z.amax(0)
     generator = torch.Generator().manual_seed(m)
     share = torch.rand(m, 24, generator=generator)

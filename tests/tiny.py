@@ -20,6 +20,7 @@ ATTACK_SETTINGS: dict[str, dict[str, object]] = {
     "tgda-feature": {"steps": 6},
     "gc-feature": {"steps": 60},
     "ft-donor": {"steps": 4},
+    "ft-decoder": {"steps": 4, "finish_steps": 2},
     "ft-matching": {"steps": 4, "match_steps": 4, "finish_steps": 3},
 }
 
@@ -48,7 +49,7 @@ def scene(n: int = 300) -> Scene:
     y = torch.from_numpy(labels)[rows].long()
     pipeline = TinyExtractor()
     z = pipeline(x)
-    return Scene(x, z, y, 10, RIDGE, head.fit(z, y, 10, RIDGE), pipeline)
+    return Scene(x, z, y, 10, RIDGE, head.fit(z, y, 10, RIDGE), pipeline, "tiny")
 
 
 def spec(attack: str, /, **values: object) -> ExperimentSpec:

@@ -5,8 +5,9 @@ constraint itself: it never trusts the attack with them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import final
 
 import torch
@@ -27,6 +28,7 @@ class Scene:
         y: (n,) int64.
         clean_head: (c, d + 1) float64, the converged head of the clean training set.
         pipeline: the whole f, differentiable in the images.
+        digest: names f and the training images by content.
     """
 
     images: Tensor
@@ -36,6 +38,24 @@ class Scene:
     ridge: float
     clean_head: Tensor
     pipeline: Callable[[Tensor], Tensor]
+    digest: str
+
+    @cached_property
+    def problem(self) -> head.HeadProblem:
+        """The defender's problem on the clean training set alone."""
+        return head.HeadProblem(head.with_ones(self.z), self.y, self.n_classes, self.ridge)
+
+    @cached_property
+    def box(self) -> tuple[Tensor, Tensor]:
+        """(d,) lowest and (d,) highest value of each feature on the clean training set."""
+        return self.z.amin(0), self.z.amax(0)
+
+    def retrained(self, z: Tensor, y: Tensor, start: Tensor | None = None) -> Tensor:
+        """The converged head (c, d + 1) with poisoned features z (m, d) and labels y (m,) added."""
+        both = torch.cat([self.z.double(), z.double()])
+        return head.fit(
+            both, torch.cat([self.y, y]), self.n_classes, self.ridge, self.clean_head if start is None else start
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,13 @@ class Feasible:
 
     def features(self, z: Tensor) -> Tensor:
         """The nearest feasible feature vectors to z (m, d)."""
-        return z if self.low is None else torch.clamp(z, self.low, self.high)
+        return self.features_(z.clone())
+
+    def features_(self, z: Tensor) -> Tensor:
+        """The same in place."""
+        if self.low is None or self.high is None:
+            return z
+        return torch.clamp(z, self.low.to(z), self.high.to(z), out=z)
 
     def pixels(self, x: Tensor, base: Tensor) -> Tensor:
         """The nearest feasible images to x (m, C, H, W), for base images of the same shape."""
@@ -117,6 +143,7 @@ class Draft:
         x: (m, C, H, W) images, where the attack makes them.
         base: (m,) other base points than the plan's, where the attack chose them by the label rule.
         y: (m,) other labels than the plan's, where other base points ask for them.
+        notes: named numbers to report beside the result.
     """
 
     target: Tensor | None = None
@@ -124,6 +151,7 @@ class Draft:
     x: Tensor | None = None
     base: Tensor | None = None
     y: Tensor | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,6 +163,7 @@ class Attacked:
     target: Tensor | None
     zeta: Tensor | None
     x: Tensor | None
+    notes: Mapping[str, float]
 
 
 class Attack(ABC):
@@ -160,7 +189,7 @@ class Attack(ABC):
         if draft.x is not None:
             x = plan.feasible.eight_bit(draft.x, scene.images[base])
         zeta = None if draft.zeta is None else plan.feasible.features(draft.zeta)
-        return Attacked(y, base, draft.target, zeta, x)
+        return Attacked(y, base, draft.target, zeta, x, draft.notes)
 
 
 def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
@@ -183,8 +212,7 @@ def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
         label_for = torch.full_like(scene.y, -1)
         shift = torch.randint(1, c, (m,), generator=generator).to(scene.y.device)
         y = (scene.y[base] + shift) % c
-    free = spec.constraint == "none"
-    low, high = (None, None) if free else (scene.z.amin(0), scene.z.amax(0))
+    low, high = (None, None) if spec.constraint == "none" else scene.box
     feasible = Feasible(low, high, spec.delta if spec.constraint == "perturbation" else None)
     return Plan(base, y, feasible, label_for)
 

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from core.attacks.base import Feasible
+from core.attacks.implicit import Pull
 
 CHUNK = 64
 """Images whose activations are held at once."""
-
-Pull = Callable[[Tensor], Tensor]
 
 
 class Canvas:
@@ -34,9 +33,9 @@ class Canvas:
         """The nearest feasible images to x (m, C, H, W)."""
         return self._feasible.pixels(x, self.base)
 
-    def chunks(self) -> list["Canvas"]:
-        """The same images as canvases of at most `CHUNK` each, for what does not couple them."""
-        return [Canvas(self._pipeline, self.base[rows], self._feasible) for rows in self._chunks]
+    def chunks(self) -> list[tuple[slice, "Canvas"]]:
+        """The same images as canvases of at most `CHUNK` each, with their rows, for what does not couple them."""
+        return [(rows, Canvas(self._pipeline, self.base[rows], self._feasible)) for rows in self._chunks]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Pull]:
         """Features (m, d), and the map from a gradient in them (m, d) to one in the pixels (m, C, H, W).

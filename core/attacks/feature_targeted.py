@@ -2,15 +2,16 @@
 
 from torch import Tensor
 
+from core.attacks import decoders
 from core.attacks.base import Attack, Draft, Plan, Scene
 from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import gc_features
 from core.attacks.implicit import influential
 from core.attacks.input_space import climb
-from core.attacks.inversion import match, nearest_bases
+from core.attacks.inversion import matched, nearest_bases
 from core.attacks.tgda import tgda_features
-from core.events import Observer
-from core.spec import FTDonor, FTMatching, Stage2
+from core.events import Event, Observer
+from core.spec import FTDecoder, FTDonor, FTMatching, Stage2
 
 FINISH_STEP = 0.03
 
@@ -20,6 +21,14 @@ def stages_1_and_2(scene: Scene, plan: Plan, settings: Stage2, observe: Observer
     if settings.stage2 == "gc":
         return gc_features(scene, plan, settings.target, settings.radius, settings.steps, observe)
     return None, tgda_features(scene, plan, settings.steps, settings.lr, observe)
+
+
+def finished(scene: Scene, plan: Plan, base: Tensor, x: Tensor, steps: int, observe: Observer) -> Tensor:
+    """Images (m, C, H, W) made from base points (m,), driven on by the head's own gradient (ours)."""
+    if not steps:
+        return x
+    canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
+    return climb(scene, plan, canvas, x, steps, FINISH_STEP, observe)
 
 
 class FTMatchingAttack(Attack):
@@ -32,12 +41,26 @@ class FTMatchingAttack(Attack):
         if settings.bases == "influence":
             plan = influential(scene, plan)
         target, zeta = stages_1_and_2(scene, plan, settings, observe)
-        base = nearest_bases(scene, plan, zeta)
-        canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
-        x = match(canvas, canvas.base, zeta, settings.match_steps, settings.beta, observe)
-        if settings.finish_steps:
-            x = climb(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
+        base, x = matched(scene, plan, zeta, settings.match_steps, settings.beta, settings.restarts, observe)
+        x = finished(scene, plan, base, x, settings.finish_steps, observe)
         return Draft(target=target, zeta=zeta, x=x, base=base, y=plan.y)
+
+
+class FTDecoderAttack(Attack):
+    """Poisoned features, then a trained decoder's images of them, then (ours, off by default) a finish."""
+
+    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
+        """Base images, which bound the change of pixels, are the real ones nearest to the poisoned features."""
+        settings = self.spec.attack
+        assert isinstance(settings, FTDecoder)
+        if settings.bases == "influence":
+            plan = influential(scene, plan)
+        target, zeta = stages_1_and_2(scene, plan, settings, observe)
+        decoder = decoders.cached(scene, observe)
+        base = nearest_bases(scene, plan, zeta)[:, 0]
+        observe(Event("invert", 0, 1))
+        x = finished(scene, plan, base, decoder.paint(zeta), settings.finish_steps, observe)
+        return Draft(target, zeta, x, base, plan.y, decoder.errors)
 
 
 class FTDonorAttack(Attack):
@@ -48,5 +71,5 @@ class FTDonorAttack(Attack):
         settings = self.spec.attack
         assert isinstance(settings, FTDonor)
         target, zeta = stages_1_and_2(scene, plan, settings, observe)
-        base = nearest_bases(scene, plan, zeta)
+        base = nearest_bases(scene, plan, zeta)[:, 0]
         return Draft(target=target, zeta=zeta, x=scene.images[base], base=base)

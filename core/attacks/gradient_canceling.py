@@ -8,20 +8,17 @@ over ALL head parameters, biases included (which carry no ridge). The clean term
 computed once.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
-from core.attacks.implicit import Ascent, pullback
-from core.events import Event, Observer, silent
-from core.spec import GCFeature
+from core.attacks.implicit import Ascent, Forward, as_it_is, pullback
+from core.events import Event, Observer, part_of, silent
+from core.spec import RADII, GCFeature
 
-RADII = (1.0, 3.0, 10.0)
-"""Radii that the target search tries, around a head whose features have norm about 3."""
 TARGET_STEPS = 20
 ADAM_STEP = 0.1
 REPORT_EVERY = 25
@@ -33,12 +30,9 @@ def gradpc_target(scene: Scene, radius: float) -> Tensor:
     Args:
         radius: most Euclidean distance from the clean head.
     """
-    problem = clean_problem(scene)
     theta = scene.clean_head
     for _ in range(TARGET_STEPS):
-        p = torch.softmax(problem.z @ theta.T, dim=1)
-        p[torch.arange(len(scene.y), device=p.device), scene.y] -= 1.0
-        gradient = p.T @ problem.z
+        gradient = scene.problem.loss_gradient(theta)
         moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
         offset = moved - scene.clean_head
         theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
@@ -85,49 +79,62 @@ class Canceling:
         constant = gradient + weight * problem.ridge_row * theta
         return cls(theta, constant, y, weight, float(problem.z[0, -1]))
 
-    def residual(self, zeta: Tensor) -> tuple[Tensor, Tensor]:
-        """The residual (c, d + 1), and half its square's gradient in zeta (m, d)."""
-        z1 = head.with_ones(zeta, self.ones)
-        p = torch.softmax(z1 @ self.theta.T, dim=1)
-        p[torch.arange(len(self.y), device=p.device), self.y] -= 1.0
+    def residual(self, zeta: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The residual (c, d + 1), and the direction (m, d) in zeta in which half its square falls: minus the gradient.
+
+        Args:
+            out: where the direction goes.
+        """
+        p = torch.softmax(head.logits(self.theta, zeta, self.ones), dim=1)
+        errors = head.errors(p, self.y)
         weight = self.epsilon / len(self.y)
-        residual = self.constant + weight * p.T @ z1
-        return residual, weight * pullback(self.theta, z1, self.y, residual)
+        residual = self.constant.clone()
+        residual[:, :-1].addmm_(errors.T, zeta, alpha=weight)
+        residual[:, -1] += weight * self.ones * errors.sum(0)
+        return residual, pullback(self.theta, zeta, p, self.y, residual, -weight, self.ones, out)
 
     def minimise(
         self,
-        start: Tensor,
+        descent: Ascent,
         steps: int,
-        project: Callable[[Tensor], Tensor] = lambda zeta: zeta,
+        forward: Forward = as_it_is,
+        *,
+        stage: str = "stage2",
+        every: int = REPORT_EVERY,
         observe: Observer = silent,
     ) -> Tensor:
-        """Poisoned features (m, d) with the smallest residual that Adam finds; stops when it no longer falls."""
-        zeta = project(start)
-        ascend = Ascent(ADAM_STEP, steps)
-        best, least, mark = zeta, float("inf"), float("inf")
+        """The poison, be it features or pixels, with the smallest residual; stops when it no longer falls.
+
+        Args:
+            descent: where to begin, and what is allowed.
+            forward: features of the poison, and the map from a gradient in them to one in the poison.
+            stage, every: under which name, and after how many steps, progress is told.
+        """
+        best, least, mark = descent.x.clone(), float("inf"), float("inf")
+        buffer: Tensor | None = None
         for step in range(steps + 1):
-            residual, gradient = self.residual(zeta)
+            features, pull = forward(descent.x)
+            residual, buffer = self.residual(features.double(), buffer)
             norm = float(residual.norm())
             if norm < least:
-                best, least = zeta, norm
-            if step % REPORT_EVERY == 0 or step == steps:
-                observe(Event("stage2", step, steps, {"residual": least}))
+                best.copy_(descent.x)
+                least = norm
+            if step % every == 0 or step == steps:
+                observe(Event(stage, step, steps, {"residual": least}))
+            if step % REPORT_EVERY == 0:
                 if least < 1e-10 or (step >= 8 * REPORT_EVERY and least > mark * (1 - 1e-6)):
                     break
                 mark = least
-            zeta = ascend(zeta, -gradient, project)
+            if step < steps:
+                descent.step(pull(buffer))
         return best
 
 
 def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:
     """Poisoned features (m, d) that cancel the gradient at theta as far as the constraint allows."""
-    canceling = Canceling.prepare(clean_problem(scene), theta, plan.y)
-    return canceling.minimise(scene.z[plan.base].double(), steps, plan.feasible.features, observe)
-
-
-def clean_problem(scene: Scene) -> head.HeadProblem:
-    """The defender's problem on the clean training set alone."""
-    return head.HeadProblem(head.with_ones(scene.z), scene.y, scene.n_classes, scene.ridge)
+    canceling = Canceling.prepare(scene.problem, theta, plan.y)
+    descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, steps, plan.feasible.features_)
+    return canceling.minimise(descent, steps, observe=observe)
 
 
 def gc_features(
@@ -153,14 +160,7 @@ def gc_features(
 
 def worst(scene: Scene, plan: Plan, features: Tensor) -> float:
     """Training accuracy of the head retrained with poisoned features (m, d): what a search minimises."""
-    z, y = torch.cat([scene.z.double(), features.double()]), torch.cat([scene.y, plan.y])
-    retrained = head.fit(z, y, scene.n_classes, scene.ridge, scene.clean_head)
-    return head.accuracy(retrained, scene.z, scene.y)
-
-
-def part_of(observe: Observer, i: int, parts: int) -> Observer:
-    """An observer of the i-th of several equal parts of a stage, which counts through all of them."""
-    return lambda event: observe(replace(event, done=i * event.total + event.done, total=parts * event.total))
+    return head.accuracy(scene.retrained(features, plan.y), scene.z, scene.y)
 
 
 class GCFeatureAttack(Attack):

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from core import head
 from core.attacks.base import Plan, Scene
+from core.events import Event, Observer
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
@@ -30,24 +31,34 @@ DAMPING = 3e-3
 """Added to H, whose curvature is of order 1 for features of norm about 3."""
 
 
-def pullback(theta: Tensor, z1: Tensor, y: Tensor, direction: Tensor) -> Tensor:
-    """d/dz of sum_i <direction, grad_theta CE(theta; z_i, y_i)>.
+def pullback(
+    theta: Tensor,
+    zeta: Tensor,
+    p: Tensor,
+    y: Tensor,
+    direction: Tensor,
+    scale: float = 1.0,
+    ones: float = 1.0,
+    out: Tensor | None = None,
+) -> Tensor:
+    """`scale` times d/dz of sum_i <direction, grad_theta CE(theta; z_i, y_i)>, in two matrix products.
 
     Args:
         theta: (c, d + 1) head.
-        z1: (m, d + 1) features with ones.
+        zeta: (m, d) features.
+        p: (m, c) probabilities that theta gives them.
         y: (m,) labels.
         direction: (c, d + 1).
+        ones: what the bias multiplies.
+        out: where the result goes.
 
     Returns:
         (m, d).
     """
-    p = torch.softmax(z1 @ theta.T, dim=1)
-    residual = p.clone()
-    residual[torch.arange(len(y), device=y.device), y] -= 1.0
-    u = z1 @ direction.T
+    u = head.logits(direction, zeta, ones)
     u = p * (u - (p * u).sum(1, keepdim=True))
-    return residual @ direction[:, :-1] + u @ theta[:, :-1]
+    left = torch.cat([head.errors(p, y), u], dim=1)
+    return torch.mm(left, scale * torch.cat([direction, theta])[:, :-1], out=out)
 
 
 def damage(theta: Tensor, z1: Tensor, y: Tensor, sharpness: float = SHARPNESS) -> tuple[Tensor, Tensor]:
@@ -83,21 +94,14 @@ class Probe:
 class Damage:
     """Evaluates poisoned features again and again for one clean training set, warm-starting every solve."""
 
-    def __init__(self, z: Tensor, y: Tensor, poison_y: Tensor, n_classes: int, ridge: float, start: Tensor) -> None:
-        """Keep what never changes.
-
-        Args:
-            z, y: clean training features (n, d) and labels (n,).
-            poison_y: (m,) labels of the poison.
-            n_classes, ridge: of the head.
-            start: (c, d + 1) the clean head.
-        """
-        self.n = len(y)
-        self.y = y
+    def __init__(self, scene: Scene, poison_y: Tensor) -> None:
+        """Keep what never changes; `poison_y` (m,) are the labels of the poison."""
+        self.n = len(scene.y)
+        self.y = scene.y
         self.poison_y = poison_y
-        self.z1 = head.with_ones(torch.cat([z, z.new_zeros(len(poison_y), z.shape[1])]))
-        self.problem = head.HeadProblem(self.z1, torch.cat([y, poison_y]), n_classes, ridge)
-        self.theta = start
+        self.z1 = head.with_ones(torch.cat([scene.z, scene.z.new_zeros(len(poison_y), scene.z.shape[1])]))
+        self.problem = head.HeadProblem(self.z1, torch.cat([scene.y, poison_y]), scene.n_classes, scene.ridge)
+        self.theta = scene.clean_head
         self.q: Tensor | None = None
 
     def probe(self, zeta: Tensor, *, tol: float = 1e-5, cg_tol: float = 1e-2, damping: float = DAMPING) -> Probe:
@@ -112,7 +116,9 @@ class Damage:
             curvature, outer = curvature.single(), outer.float()
         start = None if self.q is None else self.q.to(outer.dtype)
         self.q = head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=cg_tol, start=start)
-        gradient = -pullback(self.theta, self.z1[self.n :], self.poison_y, self.q.double()) / len(self.z1)
+        poison = self.z1[self.n :, :-1]
+        p = torch.softmax(head.logits(self.theta, poison), dim=1)
+        gradient = pullback(self.theta, poison, p, self.poison_y, self.q.double(), -1 / len(self.z1))
         return Probe(self.theta, accuracy, float(loss), gradient)
 
 
@@ -124,35 +130,82 @@ def influential(scene: Scene, plan: Plan) -> Plan:
     """
     if bool((plan.label_for < 0).any()):
         return plan
-    z1 = head.with_ones(scene.z)
-    problem = head.HeadProblem(z1, scene.y, scene.n_classes, scene.ridge)
+    z1 = scene.problem.z
     _, outer = damage(scene.clean_head, z1, scene.y)
-    _, curvature = problem.gradient(scene.clean_head)
+    _, curvature = scene.problem.gradient(scene.clean_head)
     q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
-    residual = torch.softmax(z1 @ scene.clean_head.T, dim=1)
-    residual[torch.arange(len(z1), device=z1.device), plan.label_for] -= 1.0
-    influence = -((z1 @ q.T) * residual).sum(1)
+    influence = -((z1 @ q.T) * head.errors(curvature.p, plan.label_for)).sum(1)
     base = influence.topk(plan.n_poison).indices
     return replace(plan, base=base, y=plan.label_for[base])
 
 
+Pull = Callable[[Tensor], Tensor]
+"""From a gradient in features (m, d) to one in the poison that has them."""
+Forward = Callable[[Tensor], tuple[Tensor, Pull]]
+"""From poison to its features (m, d) and the pull of gradients in them."""
+
+
+def as_it_is(zeta: Tensor) -> tuple[Tensor, Pull]:
+    """The `Forward` of poison that is features itself."""
+    return zeta, lambda gradient: gradient
+
+
 class Ascent:
-    """Adam, ascending, on a tensor of poisoned features or pixels, with a cosine-decayed step."""
+    """Projected Adam, ascending, with a cosine-decayed step, on a tensor of poisoned features or pixels.
 
-    def __init__(self, lr: float, steps: int, betas: tuple[float, float] = (0.9, 0.99)) -> None:
-        self.lr, self.steps, self.betas = lr, steps, betas
-        self.k = 0
-        self.first: Tensor | None = None
-        self.second: Tensor | None = None
+    Attributes:
+        x: the iterate, moved in place.
+    """
 
-    def __call__(self, x: Tensor, gradient: Tensor, project: Callable[[Tensor], Tensor]) -> Tensor:
-        """The next, projected iterate."""
-        a, b = self.betas
-        first = torch.zeros_like(gradient) if self.first is None else self.first
-        second = torch.zeros_like(gradient) if self.second is None else self.second
-        self.first = a * first + (1 - a) * gradient
-        self.second = b * second + (1 - b) * gradient.square()
-        decay = 0.1 + 0.9 * 0.5 * (1.0 + float(torch.cos(torch.tensor(torch.pi * self.k / self.steps))))
-        self.k += 1
-        scale = (self.second / (1 - b**self.k)).sqrt() + 1e-30
-        return project(x + self.lr * decay * (self.first / (1 - a**self.k)) / scale)
+    def __init__(self, start: Tensor, lr: float, steps: int, project: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        """Begin at the projected `start`; the step falls from `lr` to a tenth of it in `steps` steps.
+
+        Args:
+            project: to what is allowed; it may work in place.
+        """
+        self.x = project(start.detach().clone())
+        self._project = project
+        # Gradients of the head are tiny, and Adam's usual epsilon would drown them.
+        self._adam = torch.optim.Adam([self.x], lr=lr, betas=(0.9, 0.99), eps=1e-30, maximize=True, fused=True)
+        self._decay = torch.optim.lr_scheduler.CosineAnnealingLR(self._adam, T_max=max(1, steps), eta_min=0.1 * lr)
+
+    def step(self, gradient: Tensor) -> None:
+        """Move along the gradient, and back to what is allowed."""
+        self.x.grad = gradient
+        self._adam.step()
+        self._decay.step()
+        allowed = self._project(self.x)
+        if allowed is not self.x:
+            self.x.copy_(allowed)
+
+
+def maximise(
+    damage: Damage,
+    ascent: Ascent,
+    steps: int,
+    forward: Forward = as_it_is,
+    *,
+    stage: str,
+    damping: float,
+    observe: Observer,
+) -> Tensor:
+    """Climb the damage that poison does to the converged head.
+
+    Args:
+        ascent: the poison, be it features or pixels.
+        forward: from the poison to its features.
+        stage: under which name progress is told.
+
+    Returns:
+        The iterate that leaves the lowest accuracy on the clean TRAINING set: the attacker has no test set.
+    """
+    best, lowest = ascent.x, float("inf")
+    for step in range(steps + 1):
+        features, pull = forward(ascent.x)
+        probe = damage.probe(features.double(), damping=damping)
+        if probe.train_accuracy < lowest:
+            best, lowest = ascent.x.clone(), probe.train_accuracy
+        observe(Event(stage, step, steps, {"train_accuracy": probe.train_accuracy, "damage": probe.damage}))
+        if step < steps:
+            ascent.step(pull(probe.gradient))
+    return best

@@ -7,9 +7,9 @@ from torch import Tensor
 from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
 from core.attacks.canvas import Canvas
-from core.attacks.gradient_canceling import Canceling, clean_problem, part_of, targets, worst
-from core.attacks.implicit import Ascent, Damage
-from core.events import Event, Observer
+from core.attacks.gradient_canceling import Canceling, targets, worst
+from core.attacks.implicit import Ascent, Damage, maximise
+from core.events import Event, Observer, part_of
 from core.spec import GCInput, TGDAInput, UEInput
 
 DAMPING = 1e-2
@@ -19,23 +19,9 @@ UE_STEP = 0.8 / 255
 
 
 def climb(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
-    """Total gradient ascent on the pixels: the head's implicit gradient, pulled back through f.
-
-    Returns:
-        The iterate (m, C, H, W) whose exported images leave the lowest accuracy on the clean TRAINING set.
-    """
-    damage = Damage(scene.z, scene.y, plan.y, scene.n_classes, scene.ridge, scene.clean_head)
-    ascend = Ascent(lr, max(1, steps))
-    best, lowest = x, float("inf")
-    for step in range(steps + 1):
-        features, pull = canvas.forward(x)
-        probe = damage.probe(features.double(), damping=DAMPING)
-        if probe.train_accuracy < lowest:
-            best, lowest = x, probe.train_accuracy
-        observe(Event("pixels", step, steps, {"train_accuracy": probe.train_accuracy, "damage": probe.damage}))
-        if step < steps:
-            x = ascend(x, pull(probe.gradient), canvas.project)
-    return best
+    """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f."""
+    damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
+    return maximise(damage, ascent, steps, canvas.forward, stage="pixels", damping=DAMPING, observe=observe)
 
 
 class TGDAInputAttack(Attack):
@@ -60,30 +46,19 @@ class GCInputAttack(Attack):
         tried = targets(scene, settings.target, settings.radius, observe)
         found = []
         for i, theta in enumerate(tried):
-            x, features = cancel_pixels(scene, plan, canvas, theta, settings, part_of(observe, i, len(tried)))
-            found.append((worst(scene, plan, features) if len(tried) > 1 else 0.0, x, theta))
+            x = cancel_pixels(scene, plan, canvas, theta, settings, part_of(observe, i, len(tried)))
+            found.append((worst(scene, plan, canvas.forward(x)[0]) if len(tried) > 1 else 0.0, x, theta))
         _, x, theta = min(found, key=lambda item: item[0])
         return Draft(target=theta, x=x)
 
 
 def cancel_pixels(
     scene: Scene, plan: Plan, canvas: Canvas, theta: Tensor, settings: GCInput, observe: Observer
-) -> tuple[Tensor, Tensor]:
-    """Images (m, C, H, W) with the smallest residual that Adam finds, and their features (m, d)."""
-    canceling = Canceling.prepare(clean_problem(scene), theta, plan.y)
-    ascend = Ascent(settings.lr, settings.steps)
-    x = canvas.base
-    best, at_best, least = x, x, float("inf")
-    for step in range(settings.steps + 1):
-        features, pull = canvas.forward(x)
-        residual, gradient = canceling.residual(features.double())
-        norm = float(residual.norm())
-        if norm < least:
-            best, at_best, least = x, features, norm
-        observe(Event("pixels", step, settings.steps, {"residual": least}))
-        if step < settings.steps:
-            x = ascend(x, -pull(gradient), canvas.project)
-    return best, at_best
+) -> Tensor:
+    """Images (m, C, H, W) that cancel the gradient at theta as far as the constraint allows."""
+    canceling = Canceling.prepare(scene.problem, theta, plan.y)
+    descent = Ascent(canvas.base, settings.lr, settings.steps, canvas.project)
+    return canceling.minimise(descent, settings.steps, canvas.forward, stage="pixels", every=1, observe=observe)
 
 
 class UEInputAttack(Attack):
@@ -101,15 +76,14 @@ class UEInputAttack(Attack):
         x, theta = canvas.base, scene.clean_head
         for step in range(settings.steps + 1):
             features, pull = canvas.forward(x)
-            theta = _retrained(scene, plan, features, theta)
+            theta = scene.retrained(features, plan.y, theta)
             logits = head.logits(theta, features)
             loss = torch.nn.functional.cross_entropy(logits, plan.y)
             values = {"loss": float(loss), "train_accuracy": head.accuracy(theta, scene.z, scene.y)}
             observe(Event("pixels", step, settings.steps, values))
             if step < settings.steps:
-                residual = torch.softmax(logits, 1)
-                residual[torch.arange(len(residual), device=residual.device), plan.y] -= 1.0
-                x = canvas.project(x - UE_STEP * pull(residual @ theta[:, :-1]).sign())
+                uphill = head.errors(torch.softmax(logits, 1), plan.y) @ theta[:, :-1]
+                x = canvas.project(x - UE_STEP * pull(uphill).sign())
         return Draft(x=x)
 
 
@@ -123,8 +97,3 @@ class NoiseAttack(Attack):
         uniform = torch.rand(base.shape, generator=generator).to(base.device)
         delta = plan.feasible.delta
         return Draft(x=uniform if delta is None else plan.feasible.pixels(base + delta * (2 * uniform - 1), base))
-
-
-def _retrained(scene: Scene, plan: Plan, features: Tensor, start: Tensor | None = None) -> Tensor:
-    z, y = torch.cat([scene.z, features]), torch.cat([scene.y, plan.y])
-    return head.fit(z, y, scene.n_classes, scene.ridge, scene.clean_head if start is None else start)

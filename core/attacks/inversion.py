@@ -2,7 +2,7 @@
 
     min over feasible x of  ||f(x) - zeta||^2 / ||zeta||^2 + beta ||x - x_base||^2,
 
-all images of a chunk at once, with Adam. The start is the nearest real image in feature space (ours) among
+all images of a chunk at once, with Adam. The starts are the nearest real images in feature space (ours) among
 those that the label rule allows.
 """
 
@@ -12,16 +12,19 @@ from torch import Tensor
 from core.attacks.base import Plan, Scene, allowed_bases
 from core.attacks.canvas import Canvas
 from core.attacks.implicit import Ascent
-from core.events import Event, Observer
+from core.events import Event, Observer, part_of
 
 ADAM_STEP = 0.03
 
 
-def nearest_bases(scene: Scene, plan: Plan, zeta: Tensor) -> Tensor:
-    """(m,) the training image nearest to each poisoned feature, among those the label rule allows."""
-    distance: Tensor = torch.cdist(zeta.float(), scene.z)
-    nearest: Tensor = distance.masked_fill(~allowed_bases(scene, plan), torch.inf).argmin(1)
-    return nearest
+def nearest_bases(scene: Scene, plan: Plan, zeta: Tensor, k: int = 1) -> Tensor:
+    """(m, k) the training images nearest to each poisoned feature, among those the label rule allows.
+
+    Where it allows fewer, the nearest stands in for what is missing.
+    """
+    distance = torch.cdist(zeta.float(), scene.z).masked_fill(~allowed_bases(scene, plan), torch.inf)
+    found = distance.topk(min(k, distance.shape[1]), largest=False)
+    return torch.where(found.values.isfinite(), found.indices, found.indices[:, :1])
 
 
 def gaps(features: Tensor, zeta: Tensor) -> Tensor:
@@ -30,33 +33,52 @@ def gaps(features: Tensor, zeta: Tensor) -> Tensor:
     return gap
 
 
-def match(canvas: Canvas, start: Tensor, zeta: Tensor, steps: int, beta: float, observe: Observer) -> Tensor:
-    """Images (m, C, H, W) that match poisoned features (m, d); of each, the iterate with the smallest gap.
+def matched(
+    scene: Scene, plan: Plan, zeta: Tensor, steps: int, beta: float, restarts: int, observe: Observer
+) -> tuple[Tensor, Tensor]:
+    """Match from each of the `restarts` nearest real images, and keep of each poison the closest match.
 
-    The gaps are those of the exported images.
+    Returns:
+        Base points (m,), from which the images were made, and the images (m, C, H, W).
+    """
+    starts = nearest_bases(scene, plan, zeta, restarts)
+    least = torch.full((len(zeta),), torch.inf, device=zeta.device)
+    base, x = starts[:, 0], scene.images[starts[:, 0]]
+    for i, tried in enumerate(starts.T):
+        canvas = Canvas(scene.pipeline, scene.images[tried], plan.feasible)
+        found, gap = match(canvas, canvas.base, zeta, steps, beta, part_of(observe, i, starts.shape[1]))
+        better = gap < least
+        least, base = torch.where(better, gap, least), torch.where(better, tried, base)
+        x = torch.where(better[:, None, None, None], found, x)
+    return base, x
+
+
+def match(
+    canvas: Canvas, start: Tensor, zeta: Tensor, steps: int, beta: float, observe: Observer
+) -> tuple[Tensor, Tensor]:
+    """Images that match poisoned features (m, d): of each, the iterate with the smallest gap.
+
+    Returns:
+        The images (m, C, H, W) and the gaps (m,) of their exported forms.
     """
     done: list[Tensor] = []
     lowest: list[Tensor] = []
     parts = canvas.chunks()
     total = max(1, steps * len(parts))
-    at = 0
-    for i, part in enumerate(parts):
-        rows = slice(at, at + len(part.base))
-        at = rows.stop
-        x, wanted = start[rows], zeta[rows].float()
+    for i, (rows, part) in enumerate(parts):
+        wanted = zeta[rows].float()
         weight = 2.0 / wanted.square().sum(1, keepdim=True).clamp_min(1e-24)
-        ascend = Ascent(ADAM_STEP, max(1, steps))
-        best, least = x, torch.full((len(x),), torch.inf, device=x.device)
+        ascent = Ascent(start[rows], ADAM_STEP, steps, part.project)
+        best, least = start[rows], torch.full((len(wanted),), torch.inf, device=zeta.device)
         for step in range(steps + 1):
-            features, pull = part.forward(x)
+            features, pull = part.forward(ascent.x)
             gap = gaps(features, wanted)
             better = gap < least
             least = torch.where(better, gap, least)
-            best = torch.where(better[:, None, None, None], x, best)
+            best = torch.where(better[:, None, None, None], ascent.x, best)
             observe(Event("invert", i * steps + step, total, {"gap": float(torch.cat([*lowest, least]).mean())}))
             if step < steps:
-                gradient = pull(weight * (features - wanted)) + 2.0 * beta * (x - part.base)
-                x = ascend(x, -gradient, part.project)
+                ascent.step(-pull(weight * (features - wanted)) - 2.0 * beta * (ascent.x - part.base))
         done.append(best)
         lowest.append(least)
-    return torch.cat(done)
+    return torch.cat(done), torch.cat(lowest)

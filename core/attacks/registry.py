@@ -1,7 +1,7 @@
 """The table of attacks: names as in `core.spec.ATTACK_SPECS`, and the classes that run them."""
 
 from core.attacks.base import Attack
-from core.attacks.feature_targeted import FTDonorAttack, FTMatchingAttack
+from core.attacks.feature_targeted import FTDecoderAttack, FTDonorAttack, FTMatchingAttack
 from core.attacks.gradient_canceling import GCFeatureAttack
 from core.attacks.input_space import GCInputAttack, NoiseAttack, TGDAInputAttack, UEInputAttack
 from core.attacks.label_flip import LabelFlip
@@ -17,6 +17,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "tgda-feature": TGDAFeatureAttack,
     "gc-feature": GCFeatureAttack,
     "ft-matching": FTMatchingAttack,
+    "ft-decoder": FTDecoderAttack,
     "ft-donor": FTDonorAttack,
 }
 

@@ -99,7 +99,7 @@ def cached(
     Returns:
         The features, and whether they came from the cache.
     """
-    path = paths.cache() / "features" / f"{_key(extractor, images, device)}.npy"
+    path = paths.cache() / "features" / f"{digest(extractor, images)}-{device.type}.npy"
     found = cache.read(path, len(images))
     if found is not None:
         return found, True
@@ -108,10 +108,11 @@ def cached(
     return features, False
 
 
-def _key(extractor: Extractor, images: Images, device: torch.device) -> str:
-    digest = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {device.type} {images.shape}".encode())
+def digest(extractor: Extractor, images: Images) -> str:
+    """32 hexadecimal digits that name an extractor, weights and all, together with images (N, C, H, W) uint8."""
+    found = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {images.shape}".encode())
     for name, value in extractor.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().numpy().tobytes())
-    digest.update(np.ascontiguousarray(images).tobytes())
-    return digest.hexdigest()[:32]
+        found.update(name.encode())
+        found.update(value.cpu().contiguous().numpy().tobytes())
+    found.update(np.ascontiguousarray(images).tobytes())
+    return found.hexdigest()[:32]

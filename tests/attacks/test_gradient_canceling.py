@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from core import head
+from core.attacks import registry
 from core.attacks.base import make_plan
-from core.attacks.gradient_canceling import RADII, Canceling, cancel, gc_features, gradpc_target, worst
+from core.attacks.gradient_canceling import ADAM_STEP, Canceling, cancel, gc_features, gradpc_target, worst
+from core.attacks.implicit import Ascent
 from core.events import Event, silent
+from core.spec import RADII
 from core.threshold import least_residual, threshold
 from tests import tiny
 
@@ -24,7 +27,7 @@ def toy(scale: float) -> tuple[head.HeadProblem, torch.Tensor]:
 def residual_of(problem: head.HeadProblem, theta: torch.Tensor, label: int, epsilon: float) -> float:
     """The residual's norm in the binary form, after the best single poison location."""
     canceling = Canceling.prepare(problem, theta, torch.tensor([label]), epsilon)
-    zeta = canceling.minimise(torch.tensor([[0.1, 0.1]], dtype=torch.float64), 4000)
+    zeta = canceling.minimise(Ascent(torch.tensor([[0.1, 0.1]], dtype=torch.float64), ADAM_STEP, 4000), 4000)
     residual, _ = canceling.residual(zeta)
     assert residual[:, -1].abs().max() == 0  # no bias, no gradient of it
     return float(residual.norm()) / math.sqrt(2)
@@ -67,7 +70,7 @@ def test_its_gradient_equals_finite_differences() -> None:
     clean = head.HeadProblem(head.with_ones(scene.z), scene.y, 10, scene.ridge)
     canceling = Canceling.prepare(clean, gradpc_target(scene, 3.0), plan.y)
     zeta = scene.z[plan.base].double()
-    _, gradient = canceling.residual(zeta)
+    gradient = -canceling.residual(zeta)[1]
     direction = torch.randn(zeta.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     plus, minus = (0.5 * canceling.residual(zeta + s * 1e-5 * direction)[0].square().sum() for s in (1, -1))
     assert float((gradient * direction).sum()) == pytest.approx(float(plus - minus) / 2e-5, rel=1e-5)
@@ -117,3 +120,20 @@ def test_the_search_keeps_the_radius_that_hurts_training_most() -> None:
     steps = [(event.done, event.total) for event in events if event.stage == "stage2"]
     assert steps == sorted(steps)
     assert {total for _, total in steps} == {300}
+
+
+def test_a_larger_budget_cancels_at_least_as_well() -> None:
+    problem, theta = toy(1.0)
+    residuals = [min(residual_of(problem, theta, label, epsilon) for label in (0, 1)) for epsilon in (0.2, 0.4, 0.6)]
+    assert residuals == sorted(residuals, reverse=True)
+
+
+def test_features_cancel_better_than_the_images_made_of_them() -> None:
+    scene = tiny.scene()
+    settings = {"stage2": "gc", "target": "gradpc", "steps": 400}
+    found = registry.build(tiny.spec("ft-donor", attack=settings))(scene, silent)
+    assert found.target is not None
+    assert found.zeta is not None
+    canceling = Canceling.prepare(scene.problem, found.target, found.y)
+    stage2, images = (float(canceling.residual(z.double())[0].norm()) for z in (found.zeta, scene.pipeline(found.x)))
+    assert stage2 < images

@@ -1,0 +1,178 @@
+"""Decoders: networks trained to turn features back into images, for one frozen extractor and its training images.
+
+    min over decoder of  mean ||Dec(f(x)) - x||^2 + w mean ||f(Dec(f(x))) - f(x)||^2 / ||f(x)||^2,
+
+first on the pixels alone, which is cheap, then on both. Every tenth image is held out, and what the decoder does
+to those is its reconstruction error.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core import cache, paths
+from core.attacks.base import Scene
+from core.attacks.canvas import CHUNK
+from core.attacks.inversion import gaps
+from core.events import Event, Observer
+
+VERSION = 1
+"""Part of every name: raise it when training would give another decoder."""
+NARROW = 256
+CHANNELS = (32, 32, 16)
+"""At 1/4, 1/2 and full size."""
+DROPOUT = 0.3
+"""Of the features: a run has few training images."""
+WEIGHT_DECAY = 1e-2
+BATCH = 64
+PIXEL_STEPS = 400
+BOTH_STEPS = 120
+FEATURE_WEIGHT = 0.1
+PIXEL_RATE = 2e-3
+BOTH_RATE = 2e-3
+REPORT_EVERY = 10
+
+
+class Network(nn.Module):
+    """Features (N, d) to images (N, C, H, W) in (0, 1): dense layers, then convolutions at half and at full size."""
+
+    def __init__(self, width: int, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+        channels, height, width_ = shape
+        self.grid = (math.ceil(height / 4), math.ceil(width_ / 4))
+        self.dense = nn.Sequential(
+            nn.Dropout(DROPOUT),
+            nn.Linear(width, NARROW),
+            nn.GELU(),
+            nn.Linear(NARROW, CHANNELS[0] * self.grid[0] * self.grid[1]),
+            nn.GELU(),
+        )
+        self.at_half, self.at_full = (
+            nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.GroupNorm(4, after), nn.GELU())
+            for before, after in pairwise(CHANNELS)
+        )
+        self.paint = nn.Conv2d(CHANNELS[-1], channels, 3, padding=1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Images (N, C, H, W)."""
+        x = self.dense(z).reshape(len(z), CHANNELS[0], *self.grid)
+        for layer in (self.at_half, self.at_full):
+            x = layer(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        _, height, width = self.shape
+        return torch.sigmoid(self.paint(x)[:, :, :height, :width])
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A trained decoder.
+
+    Attributes:
+        errors: `decoder_pixel_error`, root mean square over pixels in [0, 1], and `decoder_gap`, mean of
+            ||f(Dec(z)) - z|| / ||z||, both on images that it was not trained on.
+    """
+
+    network: Network
+    errors: Mapping[str, float]
+
+    def paint(self, zeta: Tensor) -> Tensor:
+        """Images (m, C, H, W) in [0, 1] of features (m, d)."""
+        with torch.no_grad():
+            return torch.cat([self.network(part) for part in torch.split(zeta.float(), CHUNK)])
+
+
+def file_name(digest: str) -> str:
+    """Of the decoder of a scene's digest, in the cache and among those that ship."""
+    return f"{digest}-{VERSION}.safetensors"
+
+
+def cached(scene: Scene, observe: Observer) -> Decoder:
+    """The decoder of a scene: as it ships, from the disk cache, or trained now and cached."""
+    name = file_name(scene.digest)
+    path = paths.cache() / "decoders" / name
+    observe(Event("decoder"))
+    found = _read(paths.DECODERS / name, scene) or _read(path, scene)
+    if found is None:
+        found = train(scene, observe)
+        cache.write(path, dump(found))
+    return found
+
+
+def train(scene: Scene, observe: Observer) -> Decoder:
+    """Train the decoder of a scene's extractor on its training images; the same scene gives the same decoder."""
+    device = scene.images.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)  # of the weights and of dropout
+        return _train(scene, observe)
+
+
+def _train(scene: Scene, observe: Observer) -> Decoder:
+    device = scene.images.device
+    network = _network(scene)
+    generator = torch.Generator().manual_seed(0)
+    held_out = torch.zeros(len(scene.y), dtype=torch.bool)
+    held_out[torch.randperm(len(held_out), generator=generator)[: max(1, len(held_out) // 10)]] = True
+    rows = (~held_out).nonzero().squeeze(1)
+    total = PIXEL_STEPS + BOTH_STEPS
+    done = 0
+    for steps, rate, weight in ((PIXEL_STEPS, PIXEL_RATE, 0.0), (BOTH_STEPS, BOTH_RATE, FEATURE_WEIGHT)):
+        optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+        for _ in range(steps):
+            batch = rows[torch.randint(len(rows), (min(BATCH, len(rows)),), generator=generator)].to(device)
+            x, z = scene.images[batch], scene.z[batch]
+            made = network(z)
+            loss = F.mse_loss(made, x)
+            if weight:
+                loss = loss + weight * gaps(scene.pipeline(made), z).square().mean()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            done += 1
+            if done % REPORT_EVERY == 0:
+                observe(Event("decoder", done, total, {"decoder_loss": loss.item()}))
+    network.half().float().requires_grad_(False)  # as it will be read back
+    network.eval()
+    decoder = Decoder(network, {})
+    unseen = held_out.nonzero().squeeze(1).to(device)
+    x, z = scene.images[unseen], scene.z[unseen]
+    made = decoder.paint(z)
+    with torch.no_grad():
+        pairs = zip(torch.split(made, CHUNK), torch.split(z, CHUNK), strict=True)
+        gap = torch.cat([gaps(scene.pipeline(part), wanted) for part, wanted in pairs])
+    errors = {"decoder_pixel_error": float(F.mse_loss(made, x).sqrt()), "decoder_gap": float(gap.mean())}
+    return Decoder(network, errors)
+
+
+def dump(decoder: Decoder) -> bytes:
+    """A decoder as the content of a safetensors file, in half precision."""
+    tensors = {name: value.half().contiguous().cpu() for name, value in decoder.network.state_dict().items()}
+    content: bytes = save(tensors, {name: repr(value) for name, value in decoder.errors.items()})
+    return content
+
+
+def _network(scene: Scene) -> Network:
+    _, channels, height, width = scene.images.shape
+    return Network(scene.z.shape[1], (channels, height, width)).to(scene.images.device)
+
+
+def _read(path: Path, scene: Scene) -> Decoder | None:
+    """The decoder of a file, or None where it is not there or damaged."""
+    network = _network(scene)
+    try:
+        with safe_open(path, framework="pt") as file:
+            weights = {name: file.get_tensor(name).float() for name in network.state_dict()}
+            errors = {name: float(value) for name, value in (file.metadata() or {}).items() if name != "format"}
+        network.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError, ValueError):
+        return None
+    return Decoder(network.requires_grad_(False).eval(), errors)

@@ -1,0 +1,26 @@
+"""Writing files so that they are there whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` once the block ends well; its folder is made if need be.
+
+    Raises:
+        OSError: the file can't be written. What was at `path` before is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.chmod(name, 0o644)  # temporary files are their owner's alone
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)

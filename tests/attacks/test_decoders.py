@@ -1,0 +1,92 @@
+"""The decoder: learns, is found again, and says how well it does on images that it has not seen."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from core import paths
+from core.attacks import decoders
+from core.attacks.inversion import gaps
+from core.events import Event, silent
+from tests import tiny
+
+
+@pytest.fixture
+def longer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(decoders, "PIXEL_STEPS", 200)
+
+
+@pytest.mark.usefixtures("longer")
+def test_it_beats_the_mean_image_on_unseen_images() -> None:
+    scene = tiny.scene()
+    decoder = decoders.train(scene, silent)
+    mean_error = float((scene.images - scene.images.mean(0)).square().mean().sqrt())
+    assert decoder.errors["decoder_pixel_error"] < 0.8 * mean_error
+    made = decoder.paint(scene.z)
+    assert made.shape == scene.images.shape
+    assert float(made.min()) >= 0
+    assert float(made.max()) <= 1
+    assert decoder.errors["decoder_gap"] < 1
+
+
+@pytest.mark.usefixtures("longer")
+def test_the_feature_loss_brings_features_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same number of steps, with and without the second term."""
+    scene = tiny.scene()
+    monkeypatch.setattr(decoders, "BOTH_STEPS", 200)
+    both = decoders.train(scene, silent).errors
+    monkeypatch.setattr(decoders, "FEATURE_WEIGHT", 0.0)
+    pixels = decoders.train(scene, silent).errors
+    assert both["decoder_gap"] < pixels["decoder_gap"]
+
+
+def test_errors_are_those_of_images_held_out() -> None:
+    scene = tiny.scene()
+    held_out = torch.randperm(300, generator=torch.Generator().manual_seed(0))[:30].sort().values
+    decoder = decoders.train(scene, silent)
+    made = decoder.paint(scene.z[held_out])
+    assert decoder.errors["decoder_pixel_error"] == pytest.approx(
+        float(F.mse_loss(made, scene.images[held_out]).sqrt())
+    )
+    gap = gaps(scene.pipeline(made), scene.z[held_out]).mean()
+    assert decoder.errors["decoder_gap"] == pytest.approx(float(gap))
+    # Not one of them was trained on: other images there, the same decoder.
+    other = scene.images.clone()
+    other[held_out] = 0.5
+    blind = decoders.train(replace(scene, images=other), silent)
+    assert torch.equal(blind.paint(scene.z), decoder.paint(scene.z))
+
+
+def test_it_is_trained_once_and_read_back_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    scene = tiny.scene()
+    told: list[Event] = []
+    first = decoders.cached(scene, told.append)
+    assert told[-1].done == told[-1].total == 30
+    (file,) = (tmp_path / "cache" / "decoders").iterdir()
+    told.clear()
+    again = decoders.cached(scene, told.append)
+    assert [event.done for event in told] == [0]
+    assert first.errors == again.errors
+    assert torch.equal(first.paint(scene.z), again.paint(scene.z))
+    file.write_bytes(file.read_bytes()[:1000])
+    assert torch.equal(decoders.cached(scene, silent).paint(scene.z), first.paint(scene.z))
+    assert len(file.read_bytes()) > 1000
+
+
+def test_what_ships_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = tiny.scene()
+    decoder = decoders.train(scene, silent)
+    monkeypatch.setattr(paths, "DECODERS", tmp_path)
+    (tmp_path / decoders.file_name("tiny")).write_bytes(decoders.dump(decoder))
+    monkeypatch.setattr(decoders, "train", lambda *_: pytest.fail("trained anew"))
+    assert torch.equal(decoders.cached(scene, silent).paint(scene.z), decoder.paint(scene.z))
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (3, 9, 13)])
+def test_any_shape_of_image(shape: tuple[int, int, int]) -> None:
+    assert decoders.Network(7, shape)(torch.zeros(2, 7)).shape == (2, *shape)
