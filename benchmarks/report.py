@@ -30,12 +30,6 @@ def load() -> str:
     return f"Load average of the minute before: {os.getloadavg()[0]:.1f}."
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; all columns but the first are right-aligned."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def write(name: str, text: str, values: Any) -> None:
     """Put `text` between the markers of `name` in README.md, and `values` into `name`.json."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"

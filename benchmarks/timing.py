@@ -19,6 +19,7 @@ import torch
 
 from benchmarks import report
 from core import paths
+from core.bench import table
 from core.events import STAGES
 
 STATES = ("cold", "warm")
@@ -61,7 +62,7 @@ def timing_table(runs: dict[str, dict[str, list[Run]]]) -> str:
     stages = [stage for stage in WORDS if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
     cells = {column: runs[column[0]][column[1]] for column in COLUMNS}
     rows = [[WORDS[stage], *(_cell(cells[column], stage) for column in COLUMNS)] for stage in stages]
-    return report.table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
+    return table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
 
 
 def _cell(runs: list[Run], stage: str) -> str:
