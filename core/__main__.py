@@ -1,4 +1,4 @@
-"""The command line: `python -m core run | list | doctor | gallery | bench`."""
+"""The command line: `python -m core run | list | doctor | gallery | pretrain | bench`."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from core import catalog, doctor
-from core.errors import Cancelled, PoisonLabError, SpecError
+from core.errors import Cancelled, PoisonLabError, SpecError, unknown
 from core.events import STAGES, Event
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
@@ -128,6 +128,50 @@ def gallery_() -> None:
 
     for folder in gallery.build(_Progress()):
         typer.echo(str(folder))
+
+
+@cli.command("pretrain")
+def pretrain_(
+    out: Annotated[Path, typer.Option(help="Weights file to write, *.safetensors; its checkpoint lies beside it.")],
+    data: Annotated[str, typer.Option(help="Data set, see `list`; labels are read to measure only.")] = _DEFAULT.data,
+    domain: Annotated[str | None, typer.Option(help="Domain of the images, for data that has domains.")] = None,
+    method: Annotated[str, typer.Option(help="simclr or moco.")] = "simclr",
+    arch: Annotated[str, typer.Option(help="resnet10-small or resnet18-small.")] = "resnet10-small",
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the images.")] = 20,
+    batch: Annotated[int, typer.Option(min=2, max=65_536, help="Images per step.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    quiet: Annotated[bool, typer.Option(help="No progress on standard error.")] = False,
+) -> None:
+    """Learn an extractor without labels; killed at any moment, the same command goes on. Runs under torchrun too."""
+    if out.suffix != ".safetensors":
+        raise SpecError(f"--out {out} is not a *.safetensors file.")
+    if not (out.absolute().parent.is_dir() and os.access(out.absolute().parent, os.W_OK)):
+        raise SpecError(f"--out {out} can't be written: its folder is not there, or not yours to write to.")
+    _use_all_cores()
+    from core import device as devices
+    from core.pretraining.methods import METHODS
+    from core.pretraining.networks import ARCHS
+    from core.pretraining.recipe import pretrain_data
+    from core.pretraining.train import Progress, Settings, processes
+
+    for kind, name, known in (("method", method, METHODS), ("architecture", arch, ARCHS)):
+        if name not in known:
+            raise unknown(kind, name, known)
+    settings = Settings(method=method, arch=arch, epochs=epochs, batch=batch, seed=seed)
+
+    def tell(progress: Progress) -> None:
+        if progress.knn is not None:
+            typer.echo(
+                f"epoch {progress.epoch + 1}/{progress.epochs}  loss {progress.loss:.3f}  kNN {100 * progress.knn:.1f}%"
+            )
+        elif not quiet and sys.stderr.isatty():
+            sys.stderr.write(f"\r\033[Kepoch {progress.epoch + 1} step {progress.step}/{progress.steps}")
+
+    with processes(devices.choose(device)) as place:
+        record = pretrain_data(data, settings, out, domain=domain, device=place, tell=tell)
+    probe, pixels = (100 * record[name] for name in ("linear_probe", "linear_probe_of_pixels"))
+    typer.echo(f"linear probe {probe:.1f}%  (of raw pixels {pixels:.1f}%)  ->  {out}")
 
 
 @cli.command("bench")

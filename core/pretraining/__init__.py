@@ -1,0 +1,1 @@
+"""Extractors of our own, learnt without labels."""

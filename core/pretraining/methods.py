@@ -1,0 +1,112 @@
+"""Contrastive methods: SimCLR (Chen et al. 2020, arXiv 2002.05709) and MoCo v2 (He et al. 2020, arXiv 1911.05722)."""
+
+import copy
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.distributed.nn.functional import all_gather
+from torch.nn import functional as F
+
+PROJECTION = 128
+
+
+def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """The normalised temperature-scaled cross-entropy of two views' embeddings, (N, k) each, of unit length.
+
+    Each embedding must find its other view among all 2N - 1 others. Where several processes train together, the
+    others are those of all of them.
+    """
+    if dist.is_available() and dist.is_initialized():
+        gathered = (all_gather(part) for part in (first, second))  # type: ignore[no-untyped-call]
+        first, second = (torch.cat(list(parts)) for parts in gathered)
+    n = len(first)
+    both = torch.cat([first, second])
+    similarity = both @ both.T / temperature
+    similarity.fill_diagonal_(-torch.inf)
+    partner = torch.arange(2 * n, device=both.device).roll(n)
+    return F.cross_entropy(similarity.float(), partner)
+
+
+class Method(nn.Module):
+    """A backbone with what its method trains it by; `forward` is the loss of two views (N, C, H, W)."""
+
+    backbone: nn.Module
+
+    def __init__(self, backbone: nn.Module, width: int, temperature: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.temperature = temperature
+        self.projector = nn.Sequential(
+            nn.Linear(width, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, PROJECTION)
+        )
+
+    @abstractmethod
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """The loss."""
+
+    def after_step(self) -> None:
+        """What follows each step of the optimiser."""
+
+
+class SimCLR(Method):
+    """Both views pass the same network; the batch holds the negatives."""
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """NT-Xent."""
+        embedded = F.normalize(self.projector(self.backbone(torch.cat([first, second]))), dim=1)
+        a, b = embedded.chunk(2)
+        return nt_xent(a, b, self.temperature)
+
+
+class MoCo(Method):
+    """One view passes a slow copy of the network; a queue of its embeddings holds the negatives."""
+
+    queue: Tensor
+    position: Tensor
+
+    def __init__(
+        self, backbone: nn.Module, width: int, temperature: float, momentum: float = 0.99, length: int = 4096
+    ) -> None:
+        super().__init__(backbone, width, temperature)
+        self.momentum = momentum
+        self.slow = copy.deepcopy(nn.Sequential(self.backbone, self.projector)).requires_grad_(False)
+        self.register_buffer("queue", F.normalize(torch.randn(length, PROJECTION), dim=1))
+        self.register_buffer("position", torch.zeros((), dtype=torch.long))
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """InfoNCE, each view in turn as the query."""
+        a, b = (F.normalize(self.projector(self.backbone(x)), dim=1) for x in (first, second))
+        with torch.no_grad():
+            slow_a, slow_b = (F.normalize(self.slow(x), dim=1) for x in (first, second))
+        loss = (self._loss(a, slow_b) + self._loss(b, slow_a)) / 2
+        self._enqueue(slow_a)
+        return loss
+
+    def _loss(self, query: Tensor, key: Tensor) -> Tensor:
+        positive = (query * key).sum(1, keepdim=True)
+        scores = torch.cat([positive, query @ self.queue.to(query).T], dim=1) / self.temperature
+        return F.cross_entropy(scores.float(), torch.zeros(len(query), dtype=torch.long, device=query.device))
+
+    @torch.no_grad()
+    def _enqueue(self, keys: Tensor) -> None:
+        if dist.is_available() and dist.is_initialized():
+            parts = [torch.empty_like(keys) for _ in range(dist.get_world_size())]
+            dist.all_gather(parts, keys.contiguous())
+            keys = torch.cat(parts)
+        rows = (self.position + torch.arange(len(keys), device=keys.device)) % len(self.queue)
+        # In place of the old tensor, which the loss's graph still holds.
+        self.queue = self.queue.index_copy(0, rows, keys.to(self.queue))
+        self.position = (self.position + len(keys)) % len(self.queue)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Let the slow copy follow."""
+        for slow, fast in zip(
+            self.slow.parameters(), nn.Sequential(self.backbone, self.projector).parameters(), strict=True
+        ):
+            slow.lerp_(fast, 1 - self.momentum)
+
+
+METHODS: dict[str, type[Method]] = {"simclr": SimCLR, "moco": MoCo}

@@ -1,0 +1,95 @@
+"""From a data set to a weights file: `python -m core pretrain`."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.data.embedded import read
+from core.data.registry import info
+from core.pretraining.augment import Augmentation
+from core.pretraining.probes import linear_probe
+from core.pretraining.train import Progress, Settings, export, prepared, pretrain
+
+NO_FLIP = ("mnist",)
+"""Data whose images mean something else in a mirror."""
+BANK, TOLD = 5_000, 1_000
+"""Training images that vote, and that are told, while kNN accuracy is monitored."""
+PROBED = 10_000
+
+
+def pretrain_data(
+    data: str,
+    settings: Settings,
+    out: Path,
+    *,
+    domain: str | None = None,
+    device: torch.device,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> dict[str, Any]:
+    """Pre-train on all training images of a data set, and write weights and record to a safetensors file.
+
+    Labels are read to monitor and to measure, never to train. The checkpoint lies beside the file while it works.
+
+    Returns:
+        The record: settings, seconds, losses, kNN accuracies, the linear probe on test images and the same of raw
+        pixels.
+
+    Raises:
+        PoisonLabError: bad settings, missing data, or a checkpoint of another pre-training.
+    """
+    record = info(data)
+    x, y = (torch.from_numpy(array.copy()) for array in read(record, "train", domain))
+    if data in NO_FLIP:
+        settings = Settings(**{**asdict(settings), "augmentation": Augmentation(flip=False)})
+    mean, std = _statistics(x)
+    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    told = rows[: min(TOLD, len(x) // 5)]
+    bank = rows[len(told) :][:BANK]
+    checkpoint = out.with_suffix(".checkpoint")
+    done = pretrain(
+        x,
+        settings,
+        normalise=(mean, std),
+        device=device,
+        checkpoint=checkpoint,
+        labelled=(x[bank], y[bank], x[told], y[told]),
+        tell=tell,
+    )
+    test_x, test_y = (torch.from_numpy(array.copy()) for array in read(record, "test", domain))
+    probed = rows[:PROBED]
+    features = [prepared(done.backbone, part, (mean, std), device) for part in (x[probed], test_x)]
+    pixels = [part.flatten(1).float() / 255.0 for part in (x[probed], test_x)]
+    probes = [
+        linear_probe(train.cpu(), y[probed], test.cpu(), test_y, len(record.classes))
+        for train, test in (features, pixels)
+    ]
+    found = {
+        **asdict(settings),
+        "data": data,
+        "domain": domain,
+        "images": len(x),
+        "input_size": x.shape[-1],
+        "mean": mean,
+        "std": std,
+        "seconds": done.seconds,
+        "losses": done.losses,
+        "knn": done.knn,
+        "linear_probe": probes[0],
+        "linear_probe_of_pixels": probes[1],
+        "probe_images": len(probed),
+        "licence": record.licence,
+    }
+    export(out, done.backbone, found)
+    checkpoint.unlink(missing_ok=True)
+    return found
+
+
+def _statistics(x: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of each of three channels, of images in [0, 1], to three digits."""
+    scaled = x.float() / 255.0
+    mean, std = (value.expand(3).tolist() for value in (scaled.mean((0, 2, 3)), scaled.std((0, 2, 3))))
+    return tuple(round(v, 3) for v in mean), tuple(round(v, 3) for v in std)

@@ -1,0 +1,266 @@
+"""Pre-training: views, a contrastive loss, AdamW with a cosine schedule, checkpoints after every epoch.
+
+Epoch k draws its batches and views from a seed of its own. A run that is killed goes on from its last checkpoint
+and ends with the same weights as if nothing had happened.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from core.errors import PoisonLabError
+from core.files import replacing
+from core.pretraining import networks
+from core.pretraining.augment import Augmentation, view
+from core.pretraining.methods import METHODS, Method
+from core.pretraining.probes import knn_accuracy
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One pre-training; the same settings and images give the same weights on the same machine.
+
+    Attributes:
+        method: a key of `METHODS`.
+        arch: a key of `networks.ARCHS`.
+        rate: AdamW's step at its highest, after a tenth of the steps; it falls to 0 along a cosine.
+        batch: images per step, over all processes.
+    """
+
+    method: str = "simclr"
+    arch: str = "resnet10-small"
+    epochs: int = 20
+    batch: int = 256
+    rate: float = 1e-3
+    weight_decay: float = 1e-4
+    temperature: float = 0.2
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a pre-training is, told after each step; `knn` after each epoch, else None."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    knn: float | None = None
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A finished pre-training.
+
+    Attributes:
+        backbone: in evaluation mode.
+        losses: mean loss of each epoch.
+        knn: kNN accuracy after each epoch, empty where no labels were given.
+        seconds: in all, those before a restart included.
+    """
+
+    backbone: nn.Module
+    losses: list[float]
+    knn: list[float]
+    seconds: float
+
+
+def pretrain(
+    x: Tensor,
+    settings: Settings,
+    *,
+    normalise: tuple[tuple[float, float, float], tuple[float, float, float]],
+    device: torch.device,
+    checkpoint: Path | None = None,
+    labelled: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> Pretrained:
+    """Learn features of images (N, C, H, W) uint8 without labels.
+
+    Args:
+        normalise: mean and deviation per channel, as the finished extractor will have them.
+        checkpoint: a file that is written after every epoch, and gone on from where it exists.
+        labelled: images (n, C, H, W) uint8 and labels (n,) that vote, and images and labels that are told, to
+            monitor kNN accuracy. No weight depends on them.
+        tell: told of progress, by the first process only.
+
+    Raises:
+        PoisonLabError: the checkpoint is of another pre-training or damaged; too few images for one batch.
+    """
+    rank, world = _process()
+    share = settings.batch // world
+    steps = len(x) // settings.batch
+    if steps == 0 or share == 0:
+        raise PoisonLabError(f"A batch of {settings.batch} is more than the {len(x)} images. Use a smaller one.")
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(settings.seed)
+        method = METHODS[settings.method](networks.network(settings.arch), networks.WIDTH, settings.temperature)
+    method = method.to(device).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(method.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    total = settings.epochs * steps
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.rate, total_steps=total + 1, pct_start=0.1, cycle_momentum=False
+    )
+    state = _State(method, optimiser, schedule, settings)
+    if checkpoint is not None:
+        state.restore(checkpoint)
+    trained: nn.Module = method
+    if world > 1:
+        if device.type == "cuda":
+            method = nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-untyped-call]
+        trained = DistributedDataParallel(method, find_unused_parameters=settings.method == "moco")
+    prepare = _Prepare(*normalise, device)
+    for epoch in range(state.epoch, settings.epochs):
+        begun, losses = time.perf_counter(), []
+        method.train()
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(_seed(settings.seed, epoch)))
+        generator = torch.Generator(device).manual_seed(_seed(settings.seed, epoch, rank))
+        for step in range(steps):
+            first = step * settings.batch + rank * share
+            images = x[order[first : first + share]].to(device).float() / 255.0
+            views = [prepare(view(images, settings.augmentation, generator)) for _ in range(2)]
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = trained(*views)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            method.after_step()
+            losses.append(loss.item())
+            if rank == 0:
+                tell(Progress(epoch, settings.epochs, step + 1, steps, losses[-1]))
+        state.finish_epoch(sum(losses) / steps, time.perf_counter() - begun)
+        if rank == 0:
+            if labelled is not None:
+                state.knn.append(_monitor(method.backbone, prepare, labelled))
+                tell(Progress(epoch, settings.epochs, steps, steps, state.losses[-1], state.knn[-1]))
+            if checkpoint is not None:
+                state.save(checkpoint)
+    return Pretrained(method.backbone.eval(), state.losses, state.knn, state.seconds)
+
+
+def export(path: Path, backbone: nn.Module, record: Mapping[str, Any]) -> None:
+    """Write a backbone as safetensors with its record as metadata, whole or not at all."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()}
+    with replacing(path) as file:
+        file.write(save(tensors, {"record": json.dumps(dict(record), sort_keys=True)}))
+
+
+def prepared(
+    backbone: nn.Module,
+    images: Tensor,
+    normalise: tuple[tuple[float, float, float], tuple[float, float, float]],
+    device: torch.device,
+) -> Tensor:
+    """Features (N, d) of images (N, C, H, W) uint8, by a backbone in evaluation mode."""
+    return _extract(backbone.to(device), _Prepare(*normalise, device), images)
+
+
+class _Prepare:
+    """Grey to three channels, and the extractor's own normalisation."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
+        self.mean, self.std = (torch.tensor(value, device=device)[:, None, None] for value in (mean, std))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return ((x.expand(-1, 3, -1, -1) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+
+class _State:
+    """What a checkpoint holds."""
+
+    def __init__(
+        self,
+        method: Method,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        settings: Settings,
+    ) -> None:
+        self._parts: dict[str, Any] = {"method": method, "optimiser": optimiser, "schedule": schedule}
+        self._settings = json.dumps(asdict(settings), sort_keys=True)
+        self.epoch = 0
+        self.losses: list[float] = []
+        self.knn: list[float] = []
+        self.seconds = 0.0
+
+    def finish_epoch(self, loss: float, seconds: float) -> None:
+        self.epoch += 1
+        self.losses.append(loss)
+        self.seconds += seconds
+
+    def save(self, path: Path) -> None:
+        own = {name: getattr(self, name) for name in ("epoch", "losses", "knn", "seconds")}
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        with replacing(path) as file:
+            torch.save({"settings": self._settings, **own, **parts}, file)
+
+    def restore(self, path: Path) -> None:
+        if not path.exists():
+            return
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+            settings = found["settings"]
+        except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
+            raise PoisonLabError(f"Checkpoint {path} can't be read: delete it to begin anew.") from error
+        if settings != self._settings:
+            raise PoisonLabError(f"Checkpoint {path} is of other settings: delete it, or choose another --out.")
+        for name, part in self._parts.items():
+            part.load_state_dict(found[name])
+        for name in ("epoch", "losses", "knn", "seconds"):
+            setattr(self, name, found[name])
+
+
+def _seed(*numbers: int) -> int:
+    seed = 0
+    for number in numbers:
+        seed = (seed * 1_000_003 + number + 1) % 2**31
+    return seed
+
+
+def _process() -> tuple[int, int]:
+    """Rank and number of processes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[torch.device]:
+    """Join the processes that torchrun started, if it did: yields the device of this one."""
+    if "RANK" not in os.environ:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def _monitor(backbone: nn.Module, prepare: _Prepare, labelled: tuple[Tensor, Tensor, Tensor, Tensor]) -> float:
+    bank_x, bank_y, x, y = labelled
+    bank, z = (_extract(backbone, prepare, images) for images in (bank_x, x))
+    return knn_accuracy(bank, bank_y.to(bank.device), z, y.to(bank.device), int(bank_y.max()) + 1)
+
+
+@torch.no_grad()
+def _extract(backbone: nn.Module, prepare: _Prepare, images: Tensor) -> Tensor:
+    backbone.eval()
+    parts = (part.to(prepare.mean.device).float() / 255.0 for part in torch.split(images, 250))
+    return torch.cat([backbone(prepare(part)) for part in parts])
