@@ -199,7 +199,8 @@ def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
     elif factor == 0:
         st.caption("Base | poisoned | difference: no pixel is changed, only the labels are wrong.")
     else:
-        st.caption(f"Base | poisoned | difference, amplified {factor}× around grey.")
+        amplified = f", amplified {factor}×" if factor > 1 else ""
+        st.caption(f"Base | poisoned | difference{amplified}, around grey.")
     if words := _figures.decoder_words(run.result.get("notes", {})):
         st.caption(words)
     rows = sorted_rows(view)
