@@ -29,7 +29,7 @@ def run(
     data: Annotated[str, typer.Option(help="Data set, see `list`.")] = _DEFAULT.data,
     train_domain: Annotated[str | None, typer.Option(help="Domain of the training images.")] = None,
     test_domain: Annotated[str | None, typer.Option(help="Domain of the test images.")] = None,
-    extractor: Annotated[str, typer.Option(help="Frozen extractor, see `list`.")] = _DEFAULT.extractor,
+    extractor: Annotated[str, typer.Option(help="Extractor, see `list`, or LIBRARY:ARCH@FILE.")] = _DEFAULT.extractor,
     input_size: Annotated[int | None, typer.Option(help="Side in pixels at which the extractor sees.")] = None,
     attack: Annotated[str, typer.Option(help="Attack, see `list`.")] = _DEFAULT.attack.name,
     stage2: Annotated[str | None, typer.Option(help="How poisoned features are found: gc or tgda.")] = None,

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import WeightsError
+from core.extractors import own
 from core.extractors.registry import ExtractorInfo
 from core.extractors.weights import state_dict
 
@@ -55,7 +56,7 @@ def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extract
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
     """
-    backbone = _BUILDERS[info.library](info)
+    backbone = own.build(info) if own.is_own(info.name) else _BUILDERS[info.library](info)
     extractor = Extractor(info, backbone, input_size)
     return extractor.to(device).to(memory_format=torch.channels_last)
 

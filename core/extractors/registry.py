@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.errors import unknown
 
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def _torchvision(
         arch=arch,
         width=width,
         weights=weights,
-        mean=_IMAGENET[0],
-        std=_IMAGENET[1],
+        mean=IMAGENET[0],
+        std=IMAGENET[1],
         input_sizes=sizes,
         macs=macs,
         pretrained_on="imagenet",
@@ -133,11 +133,16 @@ EXTRACTORS: dict[str, ExtractorInfo] = {
 
 
 def info(name: str) -> ExtractorInfo:
-    """The record of an extractor.
+    """The record of an extractor, of the registry or brought as a file (`core.extractors.own`).
 
     Raises:
         SpecError: unknown name; the message lists the known ones.
+        WeightsError: a file that was named is not there.
     """
+    if "@" in name:
+        from core.extractors import own  # only here, since it needs torch
+
+        return own.info(name)
     if name not in EXTRACTORS:
         raise unknown("extractor", name, EXTRACTORS)
     return EXTRACTORS[name]

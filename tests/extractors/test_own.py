@@ -1,0 +1,149 @@
+"""Weights that a person brings: every usual wrapping is opened, everything else is refused in one line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core.__main__ import main
+from core.catalog import resolve
+from core.errors import PoisonLabError, SpecError, WeightsError
+from core.extractors import own
+from core.extractors.build import build
+from core.extractors.registry import info
+from core.pretraining import networks
+from core.pretraining.train import export
+from core.spec import parse_spec
+
+CPU = torch.device("cpu")
+ARCHS = ("timm:test_resnet", "timm:test_vit", "torchvision:shufflenet_v2_x0_5")
+
+
+def source(arch: str) -> nn.Module:
+    """A backbone with weights of its own."""
+    library, _, name = arch.partition(":")
+    torch.manual_seed(7)
+    return own.backbone(library, name).eval()
+
+
+def prefixed(prefix: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
+    return lambda tensors: {prefix + name: value for name, value in tensors.items()}
+
+
+WRAPPINGS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
+    "plain": lambda t: t,
+    "with a classifier": lambda t: {**t, "fc.weight": torch.ones(3, 3)},
+    "training state": lambda t: {"epoch": 3, "model": t, "optimizer": {"lr": 0.1}},
+    "SimCLR": lambda t: {"state_dict": prefixed("backbone.")(t)},
+    "MoCo v2": lambda t: {"state_dict": prefixed("module.encoder_q.")(t)},
+    "MoCo v3": lambda t: {
+        "state_dict": {**prefixed("module.base_encoder.")(t), "module.predictor.0.weight": torch.ones(2)}
+    },
+    "DINO": lambda t: {
+        "student": prefixed("module.backbone.")({k: torch.zeros_like(v) for k, v in t.items()}),
+        "teacher": prefixed("backbone.")(t),
+    },
+    "image tower": lambda t: {**prefixed("visual.")(t), "text.weight": torch.ones(2)},
+}
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_every_wrapping_gives_the_sources_features(arch: str, wrapping: str, tmp_path: Path) -> None:
+    model = source(arch)
+    torch.save(WRAPPINGS[wrapping](model.state_dict()), tmp_path / "w.pth")
+    record = info(f"{arch}@{tmp_path / 'w.pth'}")
+    built = build(record, record.input_sizes[0], CPU).backbone
+    x = torch.rand(2, 3, record.input_sizes[0], record.input_sizes[0], generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(built(x), model(x))
+    assert record.width == model(x).shape[1]
+    assert record.macs > 0
+
+
+def test_safetensors_are_read(tmp_path: Path) -> None:
+    model = source(ARCHS[0])
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    built = own.build(info(f"{ARCHS[0]}@{tmp_path / 'w.safetensors'}"))
+    assert all(torch.equal(built.state_dict()[name], value) for name, value in model.state_dict().items())
+
+
+def test_an_extractor_of_pretrain_brings_its_preprocessing(tmp_path: Path) -> None:
+    model = networks.network("resnet10-small").eval()
+    about = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": 28, "data": "mnist", "method": "moco"}
+    export(tmp_path / "w.safetensors", model, about)
+    record = info(f"own:resnet10-small@{tmp_path / 'w.safetensors'}")
+    assert (record.mean, record.std, record.input_sizes) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), (28,))
+    assert (record.pretrained_on, record.method, record.width) == ("mnist", "moco", networks.WIDTH)
+    x = torch.rand(2, 1, 28, 28)
+    mean, std = (torch.tensor(value)[:, None, None] for value in (record.mean, record.std))
+    torch.testing.assert_close(build(record, 28, CPU)(x), model((x.expand(-1, 3, -1, -1) - mean) / std))
+
+
+def test_the_content_is_a_part_of_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(source(ARCHS[0]).state_dict(), path)
+    values = {"extractor": f"{ARCHS[0]}@{path}", "train_size": 20, "test_size": 20}
+    first = resolve(parse_spec(values))
+    assert resolve(first) == first
+    torch.save({**source(ARCHS[0]).state_dict(), "other": torch.ones(1)}, path)
+    assert resolve(parse_spec(values)).hash != first.hash
+    with pytest.raises(WeightsError, match="has changed since"):
+        resolve(first)
+
+
+class Trap:
+    """An object whose unpickling would run code."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (exec, ("raise SystemExit('code of a weights file was run')",))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "words"),
+    [
+        ("timm:test_resnet", None, SpecError, "Allowed: timm:ARCH@FILE"),
+        ("keras:test_resnet@{}.pth", None, SpecError, "Allowed: timm:ARCH@FILE"),
+        ("timm:test_resnet@{}.pth", None, WeightsError, "is missing"),
+        ("timm:test_resnet@{}.bin", None, WeightsError, "is not one of .safetensors, .pt, .pth"),
+        ("timm:nothing@{}.pth", {"a": torch.ones(1)}, SpecError, "no architecture 'nothing'"),
+        ("torchvision:nothing@{}.pth", {"a": torch.ones(1)}, SpecError, "no architecture 'nothing'"),
+        ("own:resnet10-small@{}.pth", {"a": torch.ones(1)}, WeightsError, "has no record"),
+        ("timm:test_resnet@{}.pth", {"a": torch.ones(1)}, WeightsError, "entries are missing"),
+        ("timm:test_resnet@{}.pth", {"a": Trap()}, WeightsError, "could run code, and is refused"),
+        ("timm:test_resnet@{}.pth", [1, 2], WeightsError, "no dictionary of tensors"),
+        ("timm:test_resnet@{}.safetensors", b"nonsense", WeightsError, "not readable safetensors"),
+    ],
+)
+def test_anything_else_is_refused_in_one_line(
+    name: str, content: Any, kind: type[PoisonLabError], words: str, tmp_path: Path
+) -> None:
+    name = name.format(tmp_path / "w")
+    if isinstance(content, bytes):
+        Path(name.partition("@")[2]).write_bytes(content)
+    elif content is not None:
+        torch.save(content, name.partition("@")[2])
+    with pytest.raises(kind) as caught:
+        own.build(own.info(name))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_runs_on_a_brought_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    torch.save({"state_dict": prefixed("module.base_encoder.")(source(ARCHS[0]).state_dict())}, tmp_path / "w.pth")
+    name = f"{ARCHS[0]}@{tmp_path / 'w.pth'}"
+    small = ["--attack", "label-flip", "--train-size", "20", "--test-size", "20", "--device", "cpu", "--quiet"]
+    assert main(["run", "--extractor", name, "--out", str(tmp_path / "run"), *small]) == 0
+    summary = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert summary["spec"]["extractor"].startswith(f"{name}#")
+    assert main(["run", "--extractor", name.replace("w.pth", "x.pth"), "--out", str(tmp_path / "no"), *small]) == 2
+    assert "is missing" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
