@@ -26,7 +26,7 @@ _DEFAULT = ExperimentSpec()
 @cli.command()
 def run(
     out: Annotated[Path, typer.Option(help="Folder to write; an existing run there is replaced.")],
-    data: Annotated[str, typer.Option(help="Data set, see `list`.")] = _DEFAULT.data,
+    data: Annotated[str, typer.Option(help="Data set, see `list`, or image-folder:PATH.")] = _DEFAULT.data,
     train_domain: Annotated[str | None, typer.Option(help="Domain of the training images.")] = None,
     test_domain: Annotated[str | None, typer.Option(help="Domain of the test images.")] = None,
     extractor: Annotated[str, typer.Option(help="Extractor, see `list`, or LIBRARY:ARCH@FILE.")] = _DEFAULT.extractor,

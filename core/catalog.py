@@ -61,7 +61,11 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         SpecError: what was wrong, what is allowed.
     """
     data, extractor = data_info(spec.data), extractor_info(spec.extractor)
-    fill: dict[str, Any] = {"extractor": extractor.name, "input_size": spec.input_size or extractor.input_sizes[0]}
+    fill: dict[str, Any] = {
+        "data": data.name,
+        "extractor": extractor.name,
+        "input_size": spec.input_size or extractor.input_sizes[0],
+    }
     if fill["input_size"] not in extractor.input_sizes:
         allowed = ", ".join(map(str, extractor.input_sizes))
         raise SpecError(f"{spec.extractor} takes input_size {allowed}; got {spec.input_size}.")

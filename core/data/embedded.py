@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.data import own
 from core.data.registry import DataInfo, info
 from core.errors import DataError
 from core.paths import ASSETS
@@ -34,6 +35,8 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
     Raises:
         DataError: a file of the data set is missing or damaged.
     """
+    if own.is_own(record.name):
+        return own.read(record, part)
     try:
         return _READERS[record.name](part, domain)
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:

@@ -86,11 +86,16 @@ DATA: dict[str, DataInfo] = {
 
 
 def info(name: str) -> DataInfo:
-    """The record of a data set.
+    """The record of a data set, of the registry or brought as a folder (`core.data.own`).
 
     Raises:
         SpecError: unknown name; the message lists the known ones.
+        DataError: a folder that was named is not there, or is refused.
     """
+    if name.startswith("image-folder:"):
+        from core.data import own  # only here, since it reads images
+
+        return own.info(name)
     if name not in DATA:
         raise unknown("data set", name, DATA)
     return DATA[name]

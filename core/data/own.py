@@ -1,0 +1,201 @@
+"""Images that a person brings: `image-folder:PATH`, a folder or a zip with one folder of images for each class.
+
+A name that was resolved ends with `#` and 16 digits of a SHA-256 over all images: other images are other data. Zips are
+read where they are, never unpacked.
+"""
+
+import hashlib
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.data.registry import DataInfo
+from core.errors import DataError, SpecError
+
+SIDE = 64
+"""Pixels of a side to which every image is cropped and resized."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+LEAST_OF_A_CLASS = 10
+MOST_IMAGES = 100_000
+MOST_BYTES = 50 << 20
+"""Of one image's file."""
+MOST_PIXELS = 50_000_000
+"""Of one image: a small file can hold an image that fills the memory."""
+TESTED = 0.3
+_NAME = re.compile(r"image-folder:(.+?)(?:#([0-9a-f]{16}))?")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds: images (N, 3, 64, 64) uint8, labels (N,), and which of them are for testing (N,)."""
+
+    classes: tuple[str, ...]
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    tested: NDArray[np.bool_]
+    digest: str
+
+
+def is_own(name: str) -> bool:
+    """Whether a name asks for a folder rather than for an entry of the registry."""
+    return name.startswith("image-folder:")
+
+
+def info(name: str) -> DataInfo:
+    """The record of brought images, its name resolved.
+
+    Raises:
+        SpecError: the name is not image-folder:PATH.
+        DataError: see `load`, or the images have changed since the name was resolved.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise SpecError(f"Data {name!r} can't be read. Allowed: image-folder:PATH, a folder or a zip.")
+    path, expected = Path(match[1]).expanduser().absolute(), match[2]
+    found = load(path)
+    if expected not in (None, found.digest):
+        raise DataError(f"The images of {path} have changed since: their SHA-256 does not begin with {expected}.")
+    return DataInfo(
+        name=f"image-folder:{path}#{found.digest}",
+        title=path.stem,
+        classes=found.classes,
+        shape=(3, SIDE, SIDE),
+        train_images=int((~found.tested).sum()),
+        test_images=int(found.tested.sum()),
+        licence="yours",
+        source=str(path),
+    )
+
+
+def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images and labels of one part, "train" or "test"."""
+    found = load(Path(record.source))
+    rows = found.tested if part == "test" else ~found.tested
+    return found.x[rows], found.y[rows]
+
+
+def load(path: Path) -> Folder:
+    """Read and check a folder or a zip; remembered while its files do not change.
+
+    Raises:
+        DataError: what is wrong, and in which file.
+    """
+    if not path.exists():
+        raise DataError(f"{path} is missing: name a folder, or a zip, with one folder of images for each class.")
+    with _files(path) as files:
+        return _load(path, tuple(sorted(files)))
+
+
+@dataclass(frozen=True, order=True)
+class _File:
+    """An image's file: its class, its name inside the folder, its size, and when it changed."""
+
+    label: str
+    name: str
+    size: int
+    changed: float
+
+
+@contextmanager
+def _files(path: Path) -> Iterator[list[_File]]:
+    if path.is_dir():
+        inside = (file for file in sorted(path.glob("*/**/*")) if file.is_file())
+        named = [(file.relative_to(path), file.stat()) for file in inside]
+        yield [
+            _File(name.parts[0], name.as_posix(), status.st_size, status.st_mtime)
+            for name, status in named
+            if name.suffix.lower() in SUFFIXES
+        ]
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is neither a folder nor a readable zip.") from error
+    for member in members:
+        name = PurePosixPath(member.filename)
+        if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
+            raise DataError(f"{path} holds {member.filename!r}, a path that leads out of it; it is refused as a whole.")
+    yield [
+        _File(name.parts[-2], str(name), member.file_size, path.stat().st_mtime)
+        for member in members
+        if len((name := PurePosixPath(member.filename)).parts) > 1
+        and name.suffix.lower() in SUFFIXES
+        and name.parts[0] != "__MACOSX"
+    ]
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, files: tuple[_File, ...]) -> Folder:
+    if len(files) > MOST_IMAGES:
+        raise DataError(f"{path} holds {len(files)} images; at most {MOST_IMAGES} are allowed.")
+    classes = tuple(sorted({file.label for file in files}))
+    if len(classes) < 2:
+        allowed = f"one folder for each class, with {', '.join(SUFFIXES)} in it"
+        raise DataError(f"{path} holds {len(classes)} classes of images; two or more are needed: {allowed}.")
+    for label in classes:
+        count = sum(file.label == label for file in files)
+        if count < LEAST_OF_A_CLASS:
+            raise DataError(f"Class {label!r} of {path} has {count} images; at least {LEAST_OF_A_CLASS} are needed.")
+    images, digests = [], []
+    with _opened(path) as content_of:
+        for file in files:
+            if file.size > MOST_BYTES:
+                raise DataError(
+                    f"{file.name} of {path} has {file.size >> 20} MiB; at most {MOST_BYTES >> 20} are allowed."
+                )
+            content = content_of(file.name)
+            images.append(_image(content, f"{file.name} of {path}"))
+            digests.append(hashlib.sha256(content).hexdigest())
+    y = np.array([classes.index(file.label) for file in files], np.int64)
+    whole = hashlib.sha256("".join(f"{file.label}/{d}\n" for file, d in zip(files, digests, strict=True)).encode())
+    return Folder(classes, np.stack(images), y, _tested(y, digests), whole.hexdigest()[:16])
+
+
+def _tested(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
+    """About three tenths of every class, chosen by content: copies of one image are never on both sides."""
+    tested = np.zeros(len(y), bool)
+    sides: dict[str, bool] = {}
+    for label in np.unique(y):
+        rows = sorted(np.flatnonzero(y == label), key=lambda row: digests[row])
+        count = round(TESTED * len(rows))
+        for place, row in enumerate(rows):
+            tested[row] = sides.setdefault(digests[row], place < count)
+    return tested
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
+    if path.is_dir():
+        yield lambda name: (path / name).read_bytes()
+        return
+    with zipfile.ZipFile(path) as archive:
+        yield archive.read
+
+
+def _image(content: bytes, where: str) -> NDArray[np.uint8]:
+    """(3, 64, 64): the middle square of an image, resized."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a limit of our own follows
+            with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise DataError(
+                        f"{where} has {image.width} x {image.height} pixels; at most {MOST_PIXELS:,} are allowed."
+                    )
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+        fitted = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.BILINEAR)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = " ".join(str(error).split())[:100] if not isinstance(error, UnidentifiedImageError) else "not an image"
+        raise DataError(f"{where} can't be read as PNG, JPEG or WebP ({reason}): repair or remove it.") from error
+    return np.asarray(fitted).transpose(2, 0, 1)

@@ -1,0 +1,179 @@
+"""Image folders and zips that a person brings: read as they are meant, or refused with the file and the reason."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.__main__ import main
+from core.catalog import resolve
+from core.data import own
+from core.data.embedded import read
+from core.data.registry import info
+from core.errors import DataError, SpecError
+from core.spec import parse_spec
+
+
+def picture(seed: int, kind: str = "PNG", size: tuple[int, int] = (20, 30), mode: str = "RGB") -> bytes:
+    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    file = BytesIO()
+    Image.fromarray(values).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def content(per_class: int = 12) -> dict[str, bytes]:
+    kinds = (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"), ("JPEG", "JPEG"))
+    return {
+        f"{label}/{i}.{kinds[i % 4][0]}": picture(100 * c + i, kinds[i % 4][1])
+        for c, label in enumerate(("cats", "dogs", "über"))
+        for i in range(per_class)
+    }
+
+
+def as_folder(files: dict[str, bytes], place: Path) -> Path:
+    for name, data in files.items():
+        path = place / "pets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return place / "pets"
+
+
+def as_zip(files: dict[str, bytes], place: Path) -> Path:
+    with zipfile.ZipFile(place / "pets.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"pets/{name}", data)
+    return place / "pets.zip"
+
+
+Maker = Callable[[dict[str, bytes], Path], Path]
+MAKERS = pytest.mark.parametrize("make", [as_folder, as_zip])
+
+
+@MAKERS
+def test_folders_and_zips_are_read(make: Maker, tmp_path: Path) -> None:
+    path = make({**content(), "cats/readme.txt": b"no image"}, tmp_path)
+    record = info(f"image-folder:{path}")
+    assert (record.title, record.classes, record.shape) == ("pets", ("cats", "dogs", "über"), (3, 64, 64))
+    assert (record.train_images, record.test_images) == (24, 12)
+    for part, each in (("train", 8), ("test", 4)):
+        x, y = read(record, part)
+        assert x.shape == (3 * each, 3, 64, 64)
+        assert x.dtype == np.uint8
+        assert np.bincount(y).tolist() == [each] * 3
+    assert info(record.name) == record
+
+
+def test_both_forms_hold_the_same_images(tmp_path: Path) -> None:
+    one, other = (own.load(make(content(), tmp_path)) for make in (as_folder, as_zip))
+    assert one.digest == other.digest
+    np.testing.assert_array_equal(one.x, other.x)
+    np.testing.assert_array_equal(one.tested, other.tested)
+
+
+def test_an_image_keeps_its_middle_and_stands_upright(tmp_path: Path) -> None:
+    wide = np.zeros((64, 192, 3), np.uint8)
+    wide[:, 64:128] = (10, 200, 30)
+    turned = Image.fromarray(np.rot90(wide))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # shown turned by a quarter to the right
+    for kind, image, extra in (("PNG", Image.fromarray(wide), {}), ("PNG", turned, {"exif": exif})):
+        file = BytesIO()
+        image.save(file, kind, **extra)
+        found = own._image(file.getvalue(), "here")
+        np.testing.assert_array_equal(found, np.broadcast_to(np.array([10, 200, 30])[:, None, None], (3, 64, 64)))
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA"])
+def test_any_mode_becomes_rgb(mode: str) -> None:
+    assert own._image(picture(0, "PNG", mode=mode), "here").shape == (3, 64, 64)
+
+
+def test_copies_of_an_image_are_never_on_both_sides(tmp_path: Path) -> None:
+    files = content(20)
+    files |= {f"dogs/copy{i}.png": files[f"dogs/{4 * (i % 5)}.png"] for i in range(30)}
+    found = own.load(as_folder(files, tmp_path))
+    sides: dict[bytes, set[bool]] = {}
+    for image, side in zip(found.x, found.tested, strict=True):
+        sides.setdefault(image.tobytes(), set()).add(bool(side))
+    assert all(len(side) == 1 for side in sides.values())
+
+
+def test_other_images_are_other_data(tmp_path: Path) -> None:
+    path = as_folder(content(), tmp_path)
+    values = {"data": f"image-folder:{path}", "train_size": 20, "test_size": 10, "attack": "label-flip"}
+    first = resolve(parse_spec(values))
+    assert resolve(first) == first
+    (path / "cats" / "0.png").write_bytes(picture(999))
+    assert resolve(parse_spec(values)).hash != first.hash
+    with pytest.raises(DataError, match="have changed since"):
+        resolve(first)
+
+
+def bomb() -> bytes:
+    file = BytesIO()
+    Image.new("1", (8_000, 8_000)).save(file, "PNG")
+    return file.getvalue()
+
+
+BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
+    "one class": ({"dogs": None, "über": None}, "holds 1 classes of images; two or more are needed"),
+    "few images": ({"dogs/11.JPEG": None, "dogs/10.webp": None, "dogs/9.jpg": None}, "Class 'dogs' of"),
+    "no image": ({"cats/0.png": b"text"}, "cats/0.png of"),
+    "cut": ({"dogs/0.png": picture(0)[:200]}, "dogs/0.png of"),
+    "other kind": ({"dogs/0.png": picture(0, "GIF")}, "can't be read as PNG, JPEG or WebP"),
+    "bomb": ({"dogs/0.png": bomb()}, "has 8000 x 8000 pixels; at most"),
+}
+
+
+@MAKERS
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_refused_with_file_and_reason(case: str, make: Maker, tmp_path: Path) -> None:
+    change, words = BAD[case]
+    files = {n: c for n, c in content().items() if not any(n.startswith(k) for k, v in change.items() if v is None)}
+    files |= {name: data for name, data in change.items() if data is not None}
+    with pytest.raises(DataError) as caught:
+        info(f"image-folder:{make(files, tmp_path)}")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../out.png", "/etc/out.png", "cats/../../out.png", "cats\\..\\out.png"])
+def test_a_zip_with_a_path_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for inside, data in content().items():
+            archive.writestr(inside, data)
+        archive.writestr(name, picture(0))
+    with pytest.raises(DataError, match="leads out of it"):
+        own.load(tmp_path / "a.zip")
+
+
+def test_what_is_not_there_or_not_a_zip_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is missing"):
+        own.load(tmp_path / "nothing")
+    (tmp_path / "a.zip").write_bytes(b"PK nonsense")
+    with pytest.raises(DataError, match="neither a folder nor a readable zip"):
+        own.load(tmp_path / "a.zip")
+    with pytest.raises(SpecError, match="Allowed: image-folder:PATH"):
+        own.info("image-folder:")
+
+
+def test_the_command_line_runs_on_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    path = as_folder(content(), tmp_path)
+    options = ["--attack", "label-flip", "--train-size", "20", "--test-size", "10", "--device", "cpu", "--quiet"]
+    assert main(["run", "--data", f"image-folder:{path}", "--out", str(tmp_path / "run"), *options]) == 0
+    summary = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert summary["spec"]["data"].startswith(f"image-folder:{path}#")
+    assert (summary["n_train"], summary["n_test"]) == (20, 10)
+    (path / "cats" / "0.png").write_bytes(b"broken")
+    assert main(["run", "--data", f"image-folder:{path}", "--out", str(tmp_path / "no"), *options]) == 2
+    assert "cats/0.png" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
