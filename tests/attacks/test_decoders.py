@@ -37,7 +37,7 @@ def test_it_beats_the_mean_image_on_unseen_images() -> None:
 def test_the_feature_loss_brings_features_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number of steps, with and without the second term."""
     scene = tiny.scene()
-    monkeypatch.setattr(decoders, "BOTH_STEPS", 200)
+    monkeypatch.setattr(decoders, "BOTH_STEPS", 80)
     both = decoders.train(scene, silent).errors
     monkeypatch.setattr(decoders, "FEATURE_WEIGHT", 0.0)
     pixels = decoders.train(scene, silent).errors
