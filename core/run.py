@@ -49,7 +49,8 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         extractor = build(extractor_info(spec.extractor), spec.input_size or 0, place)
     classes = data_info(spec.data).classes
     with watch.stage("extract"):
-        raw, was_cached = _features(extractor, split, place, watch)
+        digest = features.digest(extractor, split.train_x)
+        raw, was_cached = _features(extractor, split, digest, place, watch)
         train_raw = torch.from_numpy(raw[0]).to(place)
         pipeline = features.Pipeline(extractor, features.Scale.fit(train_raw)).to(place)
         train_z = pipeline.scale(train_raw).float()
@@ -61,16 +62,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     with watch.stage("clean"):
         clean_head = evaluate.retrain()
     images = torch.from_numpy(split.train_x).to(place).float() / 255.0
-    scene = Scene(
-        images,
-        train_z,
-        train_y,
-        len(classes),
-        spec.ridge,
-        clean_head,
-        pipeline,
-        features.digest(extractor, split.train_x),
-    )
+    scene = Scene(images, train_z, train_y, len(classes), spec.ridge, clean_head, pipeline, digest)
     attacked = attacks.build(spec)(scene, watch)
     watch.end_attack()
     with watch.stage("evaluate"):
@@ -117,7 +109,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         view=view,
         notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y), **attacked.notes},
         threshold=reach,
-        digest=scene.digest,
+        digest=digest,
     )
 
 
@@ -206,11 +198,11 @@ def _draw(spec: ExperimentSpec) -> Split:
 
 
 def _features(
-    extractor: Extractor, split: Split, device: torch.device, watch: _Watch
+    extractor: Extractor, split: Split, digest: str, device: torch.device, watch: _Watch
 ) -> tuple[tuple[Array, Array], bool]:
     total = len(split.train_x) + len(split.test_x)
     train, first = features.cached(
-        extractor, split.train_x, device, lambda done, _: watch(Event("extract", done, total))
+        extractor, split.train_x, device, lambda done, _: watch(Event("extract", done, total)), digest
     )
     test, second = features.cached(
         extractor, split.test_x, device, lambda done, _: watch(Event("extract", len(split.train_x) + done, total))

@@ -69,13 +69,19 @@ def single_point(theta: Tensor, gradient: Tensor, epsilon: float) -> Tensor:
     return ((1 + np.exp(t)) / epsilon * (g - left * w))[None, :-1]
 
 
-def test_at_the_threshold_one_location_makes_the_target() -> None:
+def at(share: float) -> tuple[Tensor, Tensor, float, Tensor, float]:
+    """Target, gradient, a share of its threshold as budget, the best single point, the residual that it leaves."""
     problem, _ = clean()
     theta, gradient = target()
-    epsilon = 1.0001 * threshold(theta, gradient, 2, RIDGE)
+    epsilon = share * threshold(theta, gradient, 2, RIDGE)
     point = single_point(theta, gradient, epsilon)
     residual, _ = Canceling.prepare(problem, theta, torch.tensor([1]), epsilon).residual(point)
-    assert float(residual.norm()) < 1e-12
+    return theta, gradient, epsilon, point, float(residual.norm())
+
+
+def test_at_the_threshold_one_location_makes_the_target() -> None:
+    theta, _, epsilon, point, residual = at(1.0001)
+    assert residual < 1e-12
     z, y, *_ = ones_and_sevens()
     weights = np.append(np.ones(TRAIN), epsilon * TRAIN)
     model = LogisticRegression(
@@ -87,13 +93,9 @@ def test_at_the_threshold_one_location_makes_the_target() -> None:
 
 
 def test_at_half_of_it_the_residual_is_the_formulas() -> None:
-    problem, _ = clean()
-    theta, gradient = target()
-    epsilon = 0.5 * threshold(theta, gradient, 2, RIDGE)
-    point = single_point(theta, gradient, epsilon)
-    residual, _ = Canceling.prepare(problem, theta, torch.tensor([1]), epsilon).residual(point)
-    assert float(residual.norm()) > 1e-4
-    assert float(residual.norm()) == pytest.approx(least_residual(theta, gradient, epsilon, 2, RIDGE), rel=1e-9)
+    theta, gradient, epsilon, _, residual = at(0.5)
+    assert residual > 1e-4
+    assert residual == pytest.approx(least_residual(theta, gradient, epsilon, 2, RIDGE), rel=1e-9)
 
 
 @pytest.mark.parametrize("radius", [1.0, 3.0])

@@ -1,5 +1,8 @@
 """The feature-targeted attack: target head, poisoned features, images (Lu et al. 2024, section 4)."""
 
+from abc import abstractmethod
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from core.attacks import decoders
@@ -11,7 +14,7 @@ from core.attacks.input_space import climb
 from core.attacks.inversion import matched, nearest_bases
 from core.attacks.tgda import tgda_features
 from core.events import Event, Observer
-from core.spec import FTDecoder, FTDonor, FTMatching, Stage2
+from core.spec import FTDonor, FTMatching, Inversion, Stage2
 
 FINISH_STEP = 0.03
 
@@ -23,44 +26,52 @@ def stages_1_and_2(scene: Scene, plan: Plan, settings: Stage2, observe: Observer
     return None, tgda_features(scene, plan, settings.steps, settings.lr, observe)
 
 
-def finished(scene: Scene, plan: Plan, base: Tensor, x: Tensor, steps: int, observe: Observer) -> Tensor:
-    """Images (m, C, H, W) made from base points (m,), driven on by the head's own gradient (ours)."""
-    if not steps:
-        return x
-    canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
-    return climb(scene, plan, canvas, x, steps, FINISH_STEP, observe)
+class InversionAttack(Attack):
+    """Poisoned features, images of them, then (ours) a finish on the head itself. Subclasses write `invert`."""
 
-
-class FTMatchingAttack(Attack):
-    """Poisoned features, then feature matching on the pixels, then (ours) a finish on the head itself."""
+    @abstractmethod
+    def invert(
+        self, scene: Scene, plan: Plan, zeta: Tensor, observe: Observer
+    ) -> tuple[Tensor, Tensor, Mapping[str, float]]:
+        """Base points (m,), images (m, C, H, W) of poisoned features (m, d), and numbers to report."""
 
     def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
         """Run the stages one after another."""
         settings = self.spec.attack
-        assert isinstance(settings, FTMatching)
+        assert isinstance(settings, Inversion)
         if settings.bases == "influence":
             plan = influential(scene, plan)
         target, zeta = stages_1_and_2(scene, plan, settings, observe)
-        base, x = matched(scene, plan, zeta, settings.match_steps, settings.beta, settings.restarts, observe)
-        x = finished(scene, plan, base, x, settings.finish_steps, observe)
-        return Draft(target=target, zeta=zeta, x=x, base=base, y=plan.y)
+        base, x, notes = self.invert(scene, plan, zeta, observe)
+        if settings.finish_steps:
+            canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
+            x = climb(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
+        return Draft(target, zeta, x, base, plan.y, notes)
 
 
-class FTDecoderAttack(Attack):
-    """Poisoned features, then a trained decoder's images of them, then (ours, off by default) a finish."""
+class FTMatchingAttack(InversionAttack):
+    """Images by feature matching on the pixels."""
 
-    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
-        """Base images, which bound the change of pixels, are the real ones nearest to the poisoned features."""
+    def invert(
+        self, scene: Scene, plan: Plan, zeta: Tensor, observe: Observer
+    ) -> tuple[Tensor, Tensor, Mapping[str, float]]:
+        """Match from the nearest real images."""
         settings = self.spec.attack
-        assert isinstance(settings, FTDecoder)
-        if settings.bases == "influence":
-            plan = influential(scene, plan)
-        target, zeta = stages_1_and_2(scene, plan, settings, observe)
+        assert isinstance(settings, FTMatching)
+        base, x = matched(scene, plan, zeta, settings.match_steps, settings.beta, settings.restarts, observe)
+        return base, x, {}
+
+
+class FTDecoderAttack(InversionAttack):
+    """Images by a trained decoder."""
+
+    def invert(
+        self, scene: Scene, plan: Plan, zeta: Tensor, observe: Observer
+    ) -> tuple[Tensor, Tensor, Mapping[str, float]]:
+        """Base images, which bound the change of pixels, are the real ones nearest to the poisoned features."""
         decoder = decoders.cached(scene, observe)
-        base = nearest_bases(scene, plan, zeta)[:, 0]
         observe(Event("invert", 0, 1))
-        x = finished(scene, plan, base, decoder.paint(zeta), settings.finish_steps, observe)
-        return Draft(target, zeta, x, base, plan.y, decoder.errors)
+        return nearest_bases(scene, plan, zeta)[:, 0], decoder.paint(zeta), decoder.errors
 
 
 class FTDonorAttack(Attack):

@@ -8,6 +8,7 @@ over ALL head parameters, biases included (which carry no ridge). The clean term
 computed once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -150,12 +151,32 @@ def gc_features(
         Target parameters (c, d + 1) and poisoned features (m, d).
     """
     tried = targets(scene, target, radius, observe)
+    return search(scene, plan, tried, observe, lambda theta, part: cancel(scene, plan, theta, steps, part))
+
+
+def search(
+    scene: Scene,
+    plan: Plan,
+    tried: list[Tensor],
+    observe: Observer,
+    make: Callable[[Tensor, Observer], Tensor],
+    forward: Forward = as_it_is,
+) -> tuple[Tensor, Tensor]:
+    """Make poison for each target (c, d + 1); where there are several, keep the one that is `worst`.
+
+    Args:
+        make: the poison of one target, be it features or pixels.
+        forward: from the poison to its features.
+
+    Returns:
+        The target and its poison.
+    """
     found = []
     for i, theta in enumerate(tried):
-        zeta = cancel(scene, plan, theta, steps, part_of(observe, i, len(tried)))
-        found.append((worst(scene, plan, zeta) if len(tried) > 1 else 0.0, theta, zeta))
-    _, theta, zeta = min(found, key=lambda item: item[0])
-    return theta, zeta
+        poison = make(theta, part_of(observe, i, len(tried)))
+        found.append((worst(scene, plan, forward(poison)[0]) if len(tried) > 1 else 0.0, theta, poison))
+    _, theta, poison = min(found, key=lambda item: item[0])
+    return theta, poison
 
 
 def worst(scene: Scene, plan: Plan, features: Tensor) -> float:

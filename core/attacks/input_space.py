@@ -7,9 +7,9 @@ from torch import Tensor
 from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
 from core.attacks.canvas import Canvas
-from core.attacks.gradient_canceling import Canceling, targets, worst
+from core.attacks.gradient_canceling import Canceling, search, targets
 from core.attacks.implicit import Ascent, Damage, maximise
-from core.events import Event, Observer, part_of
+from core.events import Event, Observer
 from core.spec import GCInput, TGDAInput, UEInput
 
 DAMPING = 1e-2
@@ -44,21 +44,14 @@ class GCInputAttack(Attack):
         assert isinstance(settings, GCInput)
         canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
         tried = targets(scene, settings.target, settings.radius, observe)
-        found = []
-        for i, theta in enumerate(tried):
-            x = cancel_pixels(scene, plan, canvas, theta, settings, part_of(observe, i, len(tried)))
-            found.append((worst(scene, plan, canvas.forward(x)[0]) if len(tried) > 1 else 0.0, x, theta))
-        _, x, theta = min(found, key=lambda item: item[0])
+
+        def cancel(theta: Tensor, observe: Observer) -> Tensor:
+            canceling = Canceling.prepare(scene.problem, theta, plan.y)
+            descent = Ascent(canvas.base, settings.lr, settings.steps, canvas.project)
+            return canceling.minimise(descent, settings.steps, canvas.forward, stage="pixels", every=1, observe=observe)
+
+        theta, x = search(scene, plan, tried, observe, cancel, canvas.forward)
         return Draft(target=theta, x=x)
-
-
-def cancel_pixels(
-    scene: Scene, plan: Plan, canvas: Canvas, theta: Tensor, settings: GCInput, observe: Observer
-) -> Tensor:
-    """Images (m, C, H, W) that cancel the gradient at theta as far as the constraint allows."""
-    canceling = Canceling.prepare(scene.problem, theta, plan.y)
-    descent = Ascent(canvas.base, settings.lr, settings.steps, canvas.project)
-    return canceling.minimise(descent, settings.steps, canvas.forward, stage="pixels", every=1, observe=observe)
 
 
 class UEInputAttack(Attack):

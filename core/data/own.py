@@ -92,8 +92,7 @@ def load(path: Path) -> Folder:
     """
     if not path.exists():
         raise DataError(f"{path} is missing: name a folder, or a zip, with one folder of images for each class.")
-    with _files(path) as files:
-        return _load(path, tuple(sorted(files)))
+    return _load(path, tuple(sorted(_in_folder(path) if path.is_dir() else _in_zip(path))))
 
 
 @dataclass(frozen=True, order=True)
@@ -106,33 +105,26 @@ class _File:
     changed: float
 
 
-@contextmanager
-def _files(path: Path) -> Iterator[list[_File]]:
-    if path.is_dir():
-        inside = (file for file in sorted(path.glob("*/**/*")) if file.is_file())
-        named = [(file.relative_to(path), file.stat()) for file in inside]
-        yield [
-            _File(name.parts[0], name.as_posix(), status.st_size, status.st_mtime)
-            for name, status in named
-            if name.suffix.lower() in SUFFIXES
-        ]
-        return
+def _in_folder(path: Path) -> Iterator[_File]:
+    for file in path.glob("*/**/*"):
+        if file.suffix.lower() in SUFFIXES and file.is_file():
+            name, status = file.relative_to(path), file.stat()
+            yield _File(name.parts[0], name.as_posix(), status.st_size, status.st_mtime)
+
+
+def _in_zip(path: Path) -> Iterator[_File]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path} is neither a folder nor a readable zip.") from error
+    changed = path.stat().st_mtime
     for member in members:
         name = PurePosixPath(member.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
             raise DataError(f"{path} holds {member.filename!r}, a path that leads out of it; it is refused as a whole.")
-    yield [
-        _File(name.parts[-2], str(name), member.file_size, path.stat().st_mtime)
-        for member in members
-        if len((name := PurePosixPath(member.filename)).parts) > 1
-        and name.suffix.lower() in SUFFIXES
-        and name.parts[0] != "__MACOSX"
-    ]
+        if len(name.parts) > 1 and name.suffix.lower() in SUFFIXES and name.parts[0] != "__MACOSX":
+            yield _File(name.parts[-2], str(name), member.file_size, changed)
 
 
 @lru_cache(maxsize=4)

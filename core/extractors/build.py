@@ -2,7 +2,6 @@
 
 import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -65,7 +64,7 @@ def _timm(info: ExtractorInfo) -> nn.Module:
     # Random weights are drawn from a generator of their own: a control must be the same in every run.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        backbone: nn.Module = timm.create_model(info.arch, pretrained=False, num_classes=0)
+        backbone = own.backbone(info.library, info.arch)
     if info.weights:
         with torch.device("meta"):  # names and shapes only
             whole = timm.create_model(info.arch, pretrained=False)
@@ -74,11 +73,9 @@ def _timm(info: ExtractorInfo) -> nn.Module:
 
 
 def _torchvision(info: ExtractorInfo) -> nn.Module:
-    backbone: nn.Module = torchvision.models.get_model(info.arch, weights=None)
+    backbone = own.backbone(info.library, info.arch)
     if info.weights:
         load(backbone, state_dict(info), info)
-    head = "heads" if hasattr(backbone, "heads") else "fc"
-    setattr(backbone, head, nn.Identity())
     return backbone
 
 

@@ -93,13 +93,17 @@ def cached(
     images: Images,
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
+    name: str | None = None,
 ) -> tuple[NDArray[np.float32], bool]:
     """Like `extract`, answered from the disk cache where the same images were seen before.
+
+    Args:
+        name: their `digest`, where it is known already.
 
     Returns:
         The features, and whether they came from the cache.
     """
-    path = paths.cache() / "features" / f"{digest(extractor, images)}-{device.type}.npy"
+    path = paths.cache() / "features" / f"{name or digest(extractor, images)}-{device.type}.npy"
     found = cache.read(path, len(images))
     if found is not None:
         return found, True

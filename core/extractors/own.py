@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.errors import SpecError, WeightsError
 from core.extractors.registry import IMAGENET, ExtractorInfo
+from core.extractors.weights import unpickled
 from core.pretraining.networks import network
 
 LIBRARIES = ("timm", "torchvision", "own")
@@ -155,13 +156,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"Weights file {path} is not readable safetensors: fetch it anew.") from error
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
-        raise WeightsError(
-            f"Weights file {path} can't be read as plain tensors ({type(error).__name__}): a pickle that carries more "
-            "could run code, and is refused. Save its state_dict alone, or convert it to safetensors."
-        ) from error
+    loaded = unpickled(path)
     for key in INSIDE:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
@@ -188,7 +183,7 @@ def _preprocessing(
         mean, std = (tuple(float(v) for v in about[key]) for key in ("mean", "std"))
         return mean, std, (int(about["input_size"]),)  # type: ignore[return-value]
     if library == "torchvision":
-        fixed = arch.startswith("vit") or arch.startswith("swin")
+        fixed = arch.startswith(("vit", "swin"))
         return *IMAGENET, (_PIXELS,) if fixed else SIZES
     config = timm.get_pretrained_cfg(arch)
     if config is None:
@@ -215,8 +210,5 @@ def _measure(library: str, arch: str, size: int) -> tuple[int, float]:
 
 @lru_cache(maxsize=64)
 def _digest(path: Path, changed: int, size: int) -> str:
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()[:16]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -36,13 +37,25 @@ def read(path: Path) -> dict[str, Tensor]:
     digest = path.stem.rpartition("-")[2]
     if len(digest) == 8 and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest):
         raise WeightsError(f"Weights file {path} is damaged: its SHA-256 does not begin with {digest}. Fetch it anew.")
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
-        raise WeightsError(f"Weights file {path} can't be read as plain tensors ({type(error).__name__}).") from error
+    loaded = unpickled(path)
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise WeightsError(f"Weights file {path} is not a dictionary of tensors.")
     return loaded
+
+
+def unpickled(path: Path) -> Any:
+    """The content of a file that torch saved, refusing pickled code.
+
+    Raises:
+        WeightsError: damaged, or it holds more than plain data.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
+        raise WeightsError(
+            f"Weights file {path} can't be read as plain tensors ({type(error).__name__}): a pickle that carries more "
+            "could run code, and is refused. Save its state_dict alone, or convert it to safetensors."
+        ) from error
 
 
 def _packaged(info: ExtractorInfo) -> Path:

@@ -1,7 +1,7 @@
 """From a data set to a weights file: `python -m core pretrain`."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from core.data.embedded import read
 from core.data.registry import info
-from core.pretraining.augment import Augmentation
 from core.pretraining.probes import linear_probe
 from core.pretraining.train import Progress, Settings, export, prepared, pretrain
 
@@ -44,7 +43,7 @@ def pretrain_data(
     record = info(data)
     x, y = (torch.from_numpy(array.copy()) for array in read(record, "train", domain))
     if data in NO_FLIP:
-        settings = Settings(**{**asdict(settings), "augmentation": Augmentation(flip=False)})
+        settings = replace(settings, augmentation=replace(settings.augmentation, flip=False))
     mean, std = _statistics(x)
     rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     told = rows[: min(TOLD, len(x) // 5)]

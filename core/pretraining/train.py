@@ -20,6 +20,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from core.errors import PoisonLabError
+from core.extractors.features import extract
 from core.files import replacing
 from core.pretraining import networks
 from core.pretraining.augment import Augmentation, view
@@ -145,7 +146,10 @@ def pretrain(
         state.finish_epoch(sum(losses) / steps, time.perf_counter() - begun)
         if rank == 0:
             if labelled is not None:
-                state.knn.append(_monitor(method.backbone, prepare, labelled))
+                bank_x, bank_y, told_x, told_y = labelled
+                bank, told = (prepared(method.backbone, images, normalise, device) for images in (bank_x, told_x))
+                n_classes = int(bank_y.max()) + 1
+                state.knn.append(knn_accuracy(bank, bank_y.to(device), told, told_y.to(device), n_classes))
                 tell(Progress(epoch, settings.epochs, steps, steps, state.losses[-1], state.knn[-1]))
             if checkpoint is not None:
                 state.save(checkpoint)
@@ -165,17 +169,20 @@ def prepared(
     normalise: tuple[tuple[float, float, float], tuple[float, float, float]],
     device: torch.device,
 ) -> Tensor:
-    """Features (N, d) of images (N, C, H, W) uint8, by a backbone in evaluation mode."""
-    return _extract(backbone.to(device), _Prepare(*normalise, device), images)
+    """Features (N, d), on the device, of images (N, C, H, W) uint8, by a backbone in evaluation mode."""
+    pipeline = nn.Sequential(_Prepare(*normalise, device), backbone.to(device)).eval()
+    return torch.from_numpy(extract(pipeline, images.numpy(), device)).to(device)
 
 
-class _Prepare:
+class _Prepare(nn.Module):
     """Grey to three channels, and the extractor's own normalisation."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
+        super().__init__()
         self.mean, self.std = (torch.tensor(value, device=device)[:, None, None] for value in (mean, std))
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W), as the backbone wants them."""
         return ((x.expand(-1, 3, -1, -1) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
@@ -251,16 +258,3 @@ def processes(device: torch.device) -> Iterator[torch.device]:
         yield device
     finally:
         dist.destroy_process_group()
-
-
-def _monitor(backbone: nn.Module, prepare: _Prepare, labelled: tuple[Tensor, Tensor, Tensor, Tensor]) -> float:
-    bank_x, bank_y, x, y = labelled
-    bank, z = (_extract(backbone, prepare, images) for images in (bank_x, x))
-    return knn_accuracy(bank, bank_y.to(bank.device), z, y.to(bank.device), int(bank_y.max()) + 1)
-
-
-@torch.no_grad()
-def _extract(backbone: nn.Module, prepare: _Prepare, images: Tensor) -> Tensor:
-    backbone.eval()
-    parts = (part.to(prepare.mean.device).float() / 255.0 for part in torch.split(images, 250))
-    return torch.cat([backbone(prepare(part)) for part in parts])
