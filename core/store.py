@@ -31,6 +31,8 @@ from core.spec import ExperimentSpec, parse_spec
 
 log = logging.getLogger(__name__)
 
+_PAUSES = (0.02, 0.2)
+"""Seconds after which a folder that seems damaged or gone is looked at again."""
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LEFTOVER_SECONDS = 3600.0
 _RACE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
@@ -221,6 +223,11 @@ class Store:
         """Make the rows of the index those of the folders."""
         folders = self._folders()
         known = {row[0]: row[1:] for row in index.execute("SELECT hash, created, shipped FROM runs")}
+        for pause in _PAUSES:
+            if known.keys() <= folders.keys():
+                break
+            time.sleep(pause)  # for a moment, a folder that another process replaces is not there
+            folders |= self._folders()
         for spec_hash in known.keys() - folders.keys():
             index.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
         for spec_hash, (created, shipped) in folders.items():
@@ -303,7 +310,7 @@ def _is_current(result: dict[str, Any]) -> bool:
 
 def _retried(read: Callable[[], _Value]) -> _Value:
     """Read again where a check fails: another process may just be replacing the folder."""
-    for pause in (0.02, 0.2):
+    for pause in _PAUSES:
         try:
             return read()
         except _DamagedError:
