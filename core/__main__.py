@@ -1,4 +1,4 @@
-"""The command line: `python -m core run | list | doctor | gallery | pretrain | bench`."""
+"""The command line: `python -m core run | list | doctor | gallery | pretrain | bench | compare-settings`."""
 
 import json
 import os
@@ -197,6 +197,40 @@ def bench_(
     _use_all_cores()
     bench.attacks(names, budgets, seeds, folder=folder, device=device, tell=typer.echo)
     typer.echo(str(folder / "attacks.md"))
+
+
+@cli.command("compare-settings")
+def compare_settings(
+    data: Annotated[list[str] | None, typer.Option(help="Data set of the head; may be repeated.")] = None,
+    extractor: Annotated[list[str] | None, typer.Option(help="Extractor; may be repeated.")] = None,
+    attack: Annotated[str, typer.Option(help="Attack, see `list`.")] = _DEFAULT.attack.name,
+    budget: Annotated[float, typer.Option(help="Poisoned per clean training point.")] = _DEFAULT.budget,
+    constraint: Annotated[str, typer.Option(help="none, valid or perturbation.")] = _DEFAULT.constraint,
+    train_size: Annotated[int, typer.Option(help="Clean training images.")] = 1000,
+    test_size: Annotated[int, typer.Option(help="Test images.")] = 2000,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated, three or more tell more.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of settings.md, .html (the plot) and .json.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure fine-tuning against transfer, the same attack on each; takes up where it was broken off."""
+    from core import bench, compare
+
+    folder = out or bench.FOLDER
+    if not folder.is_dir():
+        raise SpecError(f"--out {folder} is not a folder.")
+    shared = {
+        "attack": attack,
+        "budget": budget,
+        "constraint": constraint,
+        "train_size": train_size,
+        "test_size": test_size,
+    }
+    todo = compare.specs(data or compare.DATA, extractor or compare.EXTRACTORS, seed or compare.SEEDS, shared)
+    _use_all_cores()
+    found = compare.compare(todo, folder, device=device, tell=typer.echo)
+    for gap in compare.gaps(found):
+        typer.echo(compare.verdict(gap))
+    typer.echo(str(folder / "settings.md"))
 
 
 class _Progress:

@@ -6,7 +6,7 @@ images and the attack's own choices. A finished run is kept, so that a measureme
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -60,35 +60,55 @@ def attacks(
         folder: where both files lie; what attacks.json already holds is not run again.
         tell: given a line on each finished run.
     """
+    todo = specs(names, budgets, seeds)
+    measured = list(measure(todo, folder / "attacks.json", device=device, tell=tell))
+    found = rows(measured)
+    write(folder / "attacks.md", page(found, measured[0]))
+    return found
+
+
+def measure(
+    todo: Sequence[ExperimentSpec], path: Path, *, device: str, tell: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
+    """The numbers of each resolved spec, in order: read from a JSON file, or else run and added to it.
+
+    Args:
+        tell: given a line on each.
+    """
     from core.run import run
 
-    todo = specs(names, budgets, seeds)
-    measured = _read(folder / "attacks.json")
+    measured = _read(path)
     for i, spec in enumerate(todo):
         if spec.hash not in measured:
             summary = run(spec, silent, device=device, with_map=False).summary()
-            measured[spec.hash] = {
-                key: summary[key] for key in ("spec", "device", "clean", "target", "stage2", "poisoned", "seconds")
-            }
-            _write(folder / "attacks.json", json.dumps(measured, indent=1, sort_keys=True) + "\n")
+            measured[spec.hash] = {key: summary[key] for key in _KEPT}
+            write(path, json.dumps(measured, indent=1, sort_keys=True) + "\n")
         one = measured[spec.hash]
-        drop = 100 * (one["clean"]["accuracy"] - one["poisoned"]["accuracy"])
-        tell(f"{i + 1}/{len(todo)} {spec.attack.name} {spec.constraint} {spec.budget:g} seed {spec.seed}: {drop:.1f}")
-    found = rows([measured[spec.hash] for spec in todo])
-    _write(folder / "attacks.md", page(found, measured[todo[0].hash]))
-    return found
+        tell(
+            f"{i + 1}/{len(todo)} {spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} "
+            f"seed {spec.seed}: {drop(one):.1f}"
+        )
+        yield one
+
+
+_KEPT = ("spec", "device", "clean", "target", "stage2", "poisoned", "seconds")
+
+
+def drop(one: Mapping[str, Any], of: str = "poisoned") -> float:
+    """Points of test accuracy lost by a measured run, at the end or after another of its heads."""
+    return float(100 * (one["clean"]["accuracy"] - one[of]["accuracy"]))
 
 
 def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
     """One row for each attack, constraint and budget, in the order of the catalog."""
     groups: dict[tuple[str, str, float], Row] = {}
     for one in measured:
-        spec, clean = one["spec"], one["clean"]["accuracy"]
+        spec = one["spec"]
         key = (spec["attack"]["name"], spec["constraint"], spec["budget"])
         row = groups.setdefault(key, Row(*key, [], [], []))
-        row.drops.append(100 * (clean - one["poisoned"]["accuracy"]))
+        row.drops.append(drop(one))
         if one["stage2"]:
-            row.stage2_drops.append(100 * (clean - one["stage2"]["accuracy"]))
+            row.stage2_drops.append(drop(one, "stage2"))
         row.seconds.append(sum(s for stage, s in one["seconds"].items() if stage in _ATTACK_STAGES))
     names = list(ATTACK_SPECS)
     return sorted(groups.values(), key=lambda row: (row.constraint, row.budget, names.index(row.attack)))
@@ -146,6 +166,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     with replacing(path) as file:
         file.write(text.encode())

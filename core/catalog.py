@@ -101,6 +101,32 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     return spec.model_copy(update=fill)
 
 
+SETTINGS: dict[str, tuple[str, str]] = {
+    "fine-tuning": ("fine-tuning", "the extractor has learnt from the same data, of which the head now sees a part."),
+    "domain-adaptation": ("domain adaptation", "training, test or the extractor's own images are of another domain."),
+    "transfer": ("transfer", "the extractor has learnt from other data than the head's."),
+    "random": ("control", "the extractor has learnt nothing: its weights are random."),
+    "unknown": ("unknown", "nothing says what the extractor has learnt from."),
+}
+"""What extractor and data are to each other, after the paper: a title and its meaning."""
+
+
+def setting(spec: ExperimentSpec) -> str:
+    """The key of `SETTINGS` that a resolved spec belongs to.
+
+    Raises:
+        SpecError: unknown names.
+    """
+    extractor = extractor_info(spec.extractor)
+    if not extractor.pretrained_on:
+        return "random"
+    if spec.train_domain != spec.test_domain:
+        return "domain-adaptation"
+    if extractor.pretrained_on == spec.data:
+        return "fine-tuning" if extractor.domain in ("", spec.train_domain) else "domain-adaptation"
+    return "unknown" if extractor.pretrained_on == "unknown" else "transfer"
+
+
 _WHY_NOT = {
     "none": "its images are always images, with pixels in [0, 1].",
     "perturbation": "it makes feature vectors, not images, so that no pixel can be bound.",

@@ -94,6 +94,7 @@ def info(name: str) -> ExtractorInfo:
         method=str(about.get("method", "unknown")),
         licence=str(about.get("licence", "unknown")),
         paper="unknown",
+        domain=str(about.get("domain") or ""),
     )
 
 

@@ -17,7 +17,8 @@ class ExtractorInfo:
         mean, std: per channel, of images in [0, 1]; part of f, as is the resize to the input size.
         input_sizes: sides in pixels that are offered; the first is the default.
         macs: multiply-adds of one forward pass at 224 × 224, for cost estimates.
-        pretrained_on: the data set the weights were learnt on, "" for none.
+        pretrained_on: the data set the weights were learnt on, "" for none, "unknown" where nobody says.
+        domain: of that data set, the one domain that was seen; "" for all.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ExtractorInfo:
     method: str
     licence: str
     paper: str
+    domain: str = ""
 
     def macs_at(self, input_size: int) -> float:
         """Multiply-adds of one forward pass at another input size."""

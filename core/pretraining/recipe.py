@@ -68,7 +68,7 @@ def pretrain_data(
     ]
     found = {
         **asdict(settings),
-        "data": data,
+        "data": record.name,
         "domain": domain,
         "images": len(x),
         "input_size": x.shape[-1],

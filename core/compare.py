@@ -1,0 +1,185 @@
+"""Fine-tuning against transfer, measured: `python -m core compare-settings`.
+
+The paper says that a head on an extractor which has learnt from other data (transfer) loses more to the same attack
+than one on an extractor which has learnt from the same data (fine-tuning). Every data set meets every extractor here,
+over seeds that draw both the images and the attack's own choices. Within a data set the same seed is the same images
+for every extractor, so that differences are paired.
+"""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core import bench, catalog
+from core.extractors.registry import info
+from core.spec import ExperimentSpec, parse_spec
+
+DATA = ("fashion-mnist", "mnist")
+EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
+SEEDS = (0, 1, 2)
+COLOURS = {"fine-tuning": "#4c78a8", "domain-adaptation": "#72b7b2", "transfer": "#e45756", "random": "#8c8c8c"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One extractor on one data set; accuracies and drops in points, one number for each seed."""
+
+    data: str
+    extractor: str
+    setting: str
+    clean: list[float] = field(default_factory=list)
+    drops: list[float] = field(default_factory=list)
+    stage2_drops: list[float] = field(default_factory=list)
+
+
+def specs(
+    data: Iterable[str], extractors: Iterable[str], seeds: Iterable[int], shared: dict[str, Any]
+) -> list[ExperimentSpec]:
+    """Every experiment of the comparison.
+
+    Args:
+        shared: what all have in common: fields of `ExperimentSpec`, the attack and the budget among them.
+
+    Raises:
+        SpecError: bad names or values.
+    """
+    return [
+        catalog.resolve(parse_spec({**shared, "data": name, "extractor": extractor, "seed": seed}))
+        for name, seed, extractor in product(data, seeds, extractors)
+    ]
+
+
+def compare(
+    todo: Sequence[ExperimentSpec],
+    folder: Path,
+    *,
+    device: str = "auto",
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Row]:
+    """Run what is missing of `specs`; write `settings.json` after each, `settings.md` and `settings.html` at the end.
+
+    Args:
+        tell: given a line on each finished run.
+    """
+    measured = list(bench.measure(todo, folder / "settings.json", device=device, tell=tell))
+    found = rows(measured)
+    bench.write(folder / "settings.md", page(found, measured[0]))
+    bench.write(folder / "settings.html", figure(found).to_html(include_plotlyjs=True))
+    return found
+
+
+def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
+    """One row for each data set and extractor, fine-tuning first."""
+    groups: dict[tuple[str, str], Row] = {}
+    for one in measured:
+        spec = parse_spec(one["spec"])
+        key = (spec.data, spec.extractor)
+        row = groups.setdefault(key, Row(*key, catalog.setting(spec)))
+        row.clean.append(100 * one["clean"]["accuracy"])
+        row.drops.append(bench.drop(one))
+        if one["stage2"]:
+            row.stage2_drops.append(bench.drop(one, "stage2"))
+    order = list(catalog.SETTINGS)
+    data = list(dict.fromkeys(row.data for row in groups.values()))
+    return sorted(groups.values(), key=lambda row: (data.index(row.data), order.index(row.setting)))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Points that transfer loses more than fine-tuning, one number for each seed, on one data set."""
+
+    data: str
+    transfer: str
+    points: list[float]
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean over seeds; 0 of a single one."""
+        return statistics.stdev(self.points) / len(self.points) ** 0.5 if len(self.points) > 1 else 0.0
+
+
+def gaps(found: Iterable[Row]) -> list[Gap]:
+    """Each transfer beside the fine-tuning on the same data, seed by seed."""
+    found = list(found)
+    return [
+        Gap(row.data, row.extractor, [a - b for a, b in zip(row.drops, base.drops, strict=True)])
+        for base in found
+        if base.setting == "fine-tuning"
+        for row in found
+        if row.setting == "transfer" and row.data == base.data
+    ]
+
+
+def page(found: Sequence[Row], example: dict[str, Any]) -> str:
+    """The comparison as a document."""
+    spec = parse_spec(example["spec"])
+    lines = [
+        "# Fine-tuning against transfer",
+        "",
+        f"`python -m core compare-settings`: {spec.attack.name} under the constraint {spec.constraint} with "
+        f"{100 * spec.budget:g} % poison and {spec.label_rule} labels, {spec.train_size} training and {spec.test_size} "
+        f"test images, λ = {spec.ridge:g}, on {example['device']}. Points of test accuracy, mean ± standard deviation "
+        f"over {len(found[0].drops)} seeds; each seed draws other images, the same for every extractor. *Stage 2* is "
+        "the drop by the poisoned features themselves, before they become images.",
+        "",
+        bench.table(
+            ["Data", "Extractor", "Setting", "Clean", "Drop", "Stage 2"],
+            [
+                [
+                    f"`{row.data}`",
+                    f"`{row.extractor}`",
+                    catalog.SETTINGS[row.setting][0],
+                    bench.spread(row.clean),
+                    bench.spread(row.drops),
+                    bench.spread(row.stage2_drops),
+                ]
+                for row in found
+            ],
+        ),
+        "",
+        "The paper's claim is that transfer loses more. Points that it lost more than fine-tuning here, paired by "
+        "seed, mean ± standard error:",
+        "",
+        *(f"- {verdict(gap)}" for gap in gaps(found)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def verdict(gap: Gap) -> str:
+    """One gap in words: agreement, disagreement, or too close to tell."""
+    mean = statistics.mean(gap.points)
+    if len(gap.points) < 2 or abs(mean) < 2 * gap.error:
+        word = "too close to tell"
+    else:
+        word = "as the paper says" if mean > 0 else "against the paper"
+    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {word}."
+
+
+def figure(found: Sequence[Row]) -> go.Figure:
+    """Drops by data set and extractor, coloured by setting; whiskers are standard deviations over seeds."""
+    chart = go.Figure()
+    for setting in dict.fromkeys(row.setting for row in found):
+        group = [row for row in found if row.setting == setting]
+        chart.add_bar(
+            x=[[row.data for row in group], [info(row.extractor).title for row in group]],
+            y=[statistics.mean(row.drops) for row in group],
+            error_y={"array": [statistics.stdev(row.drops) if len(row.drops) > 1 else 0.0 for row in group]},
+            name=catalog.SETTINGS[setting][0],
+            marker={"color": COLOURS.get(setting, "#b8b8b8")},
+            text=[f"{statistics.mean(row.drops):.1f}" for row in group],
+            textposition="inside",
+            hovertemplate="%{y:.1f} points<extra>%{fullData.name}</extra>",
+        )
+    chart.update_layout(
+        height=420,
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+    chart.update_yaxes(title="Points of accuracy lost", automargin=True)
+    chart.update_xaxes(automargin=True)
+    return chart
