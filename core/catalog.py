@@ -111,20 +111,20 @@ SETTINGS: dict[str, tuple[str, str]] = {
 """What extractor and data are to each other, after the paper: a title and its meaning."""
 
 
-def setting(spec: ExperimentSpec) -> str:
-    """The key of `SETTINGS` that a resolved spec belongs to.
+def setting(data: str, extractor: str, train_domain: str | None = None, test_domain: str | None = None) -> str:
+    """The key of `SETTINGS` that a choice belongs to; of data that has domains, both are needed.
 
     Raises:
-        SpecError: unknown names.
+        SpecError: no extractor has this name.
     """
-    extractor = extractor_info(spec.extractor)
-    if not extractor.pretrained_on:
+    record = extractor_info(extractor)
+    if not record.pretrained_on:
         return "random"
-    if spec.train_domain != spec.test_domain:
+    if train_domain != test_domain:
         return "domain-adaptation"
-    if extractor.pretrained_on == spec.data:
-        return "fine-tuning" if extractor.domain in ("", spec.train_domain) else "domain-adaptation"
-    return "unknown" if extractor.pretrained_on == "unknown" else "transfer"
+    if record.pretrained_on == data:
+        return "fine-tuning" if record.domain in ("", train_domain) else "domain-adaptation"
+    return "unknown" if record.pretrained_on == "unknown" else "transfer"
 
 
 _WHY_NOT = {

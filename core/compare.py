@@ -79,7 +79,7 @@ def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
     for one in measured:
         spec = parse_spec(one["spec"])
         key = (spec.data, spec.extractor)
-        row = groups.setdefault(key, Row(*key, catalog.setting(spec)))
+        row = groups.setdefault(key, Row(*key, catalog.setting(*key, spec.train_domain, spec.test_domain)))
         row.clean.append(100 * one["clean"]["accuracy"])
         row.drops.append(bench.drop(one))
         if one["stage2"]:

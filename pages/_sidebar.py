@@ -131,6 +131,7 @@ def _controls() -> Values:
             _ask("to", "Test on", chosen, help="Another style than in training is a domain shift.")
     _ask("extractor", "Extractor", chosen, help=_extractor_help())
     _ask("px", "Input size", chosen, help="Side at which the extractor sees an image; larger is slower.")
+    st.caption(setting_words(chosen))
     _ask("attack", "Attack", chosen, help=_attack_help())
     if any(_state.control(key, chosen) for key in attack_parameters(str(chosen["attack"]))):
         with st.expander("Attack parameters", icon=":material/tune:"):
@@ -158,6 +159,13 @@ def _controls() -> Values:
         count = ExperimentSpec(budget=float(chosen["budget"]) / 100, train_size=train).n_poison
         st.caption(f"**{count:,}** poisoned among {train + count:,} training images")
     return {key: chosen[key] for key in _state.KEYS if key in chosen}
+
+
+def setting_words(chosen: Values) -> str:
+    """What the extractor has learnt from, beside what the head learns from."""
+    domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
+    title, meaning = catalog.SETTINGS[catalog.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
+    return f"Setting: **{title}**; {meaning}"
 
 
 def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:

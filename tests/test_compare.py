@@ -42,7 +42,8 @@ RUNS = [
 
 def test_a_setting_is_what_extractor_and_data_are_to_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(**values: Any) -> str:
-        return catalog.setting(catalog.resolve(tiny_spec(**values)))
+        spec = catalog.resolve(tiny_spec(**values))
+        return catalog.setting(spec.data, spec.extractor, spec.train_domain, spec.test_domain)
 
     small = {"train_size": 20, "test_size": 20}
     assert of(data="mnist", extractor="of-mnist") == "fine-tuning"

@@ -243,6 +243,19 @@ def test_sizes_follow_the_data() -> None:
     assert not app.error
 
 
+@pytest.mark.parametrize(
+    ("link", "setting"),
+    [
+        ({}, "transfer"),
+        ({"extractor": "efficientnet-lite0-random"}, "control"),
+        ({"data": "emoji"}, "transfer"),
+        ({"data": "emoji", "to": "twitter"}, "domain adaptation"),
+    ],
+)
+def test_sidebar_says_which_setting_a_choice_is(link: dict[str, str], setting: str) -> None:
+    assert f"Setting: **{setting}**; " in said(lab(**link))
+
+
 @pytest.mark.parametrize("values", EXPERIMENTS)
 def test_state_round_trip(values: dict[str, Any]) -> None:
     spec = resolve(parse_spec(values))
