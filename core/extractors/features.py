@@ -1,7 +1,7 @@
 """Features of images: extracted once, in batches, cached on disk by content, and scaled once and for all."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,15 +77,35 @@ def extract(
         extractor: an `Extractor`, or a whole `Pipeline`.
         on_step: told (images done, images in all) after each batch.
     """
-    rows = []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            batch = torch.from_numpy(images[start : start + BATCH]).to(device)
-            batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
-            rows.append(extractor(batch).float().cpu().numpy())
-            if on_step:
-                on_step(min(start + BATCH, len(images)), len(images))
-    return np.concatenate(rows)
+    return np.concatenate(list(batches(extractor, images, device, on_step)))
+
+
+@torch.inference_mode()  # as a decorator: a `with` would stay in force for whoever takes the batches
+def batches(
+    extractor: nn.Module,
+    images: Images | NDArray[np.float32],
+    device: torch.device,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """The rows of `extract`, batch by batch: no more than two batches are in memory, however many images there are.
+
+    A GPU is given its next batch before the features of the last one are waited for.
+    """
+    waiting: Tensor | None = None
+    for start in range(0, len(images), BATCH):
+        part = torch.from_numpy(np.array(images[start : start + BATCH]))
+        if device.type == "cuda":
+            part = part.pin_memory()
+        batch = part.to(device, non_blocking=True)
+        batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
+        features = extractor(batch).float()
+        if waiting is not None:
+            yield waiting.cpu().numpy()
+        waiting = features
+        if on_step:
+            on_step(min(start + BATCH, len(images)), len(images))
+    if waiting is not None:
+        yield waiting.cpu().numpy()
 
 
 def cached(
@@ -95,7 +115,7 @@ def cached(
     on_step: Callable[[int, int], None] | None = None,
     name: str | None = None,
 ) -> tuple[NDArray[np.float32], bool]:
-    """Like `extract`, answered from the disk cache where the same images were seen before.
+    """Like `extract`, kept on the disk and mapped from there, and answered where the same images were seen before.
 
     Args:
         name: their `digest`, where it is known already.
@@ -107,9 +127,8 @@ def cached(
     found = cache.read(path, len(images))
     if found is not None:
         return found, True
-    features = extract(extractor, images, device, on_step)
-    cache.write(path, features)
-    return features, False
+    shape = (len(images), extractor.info.width)
+    return cache.keep(path, lambda: batches(extractor, images, device, on_step), shape), False
 
 
 def digest(extractor: Extractor, images: Images) -> str:
@@ -118,5 +137,6 @@ def digest(extractor: Extractor, images: Images) -> str:
     for name, value in extractor.state_dict().items():
         found.update(name.encode())
         found.update(value.cpu().contiguous().numpy().tobytes())
-    found.update(np.ascontiguousarray(images).tobytes())
+    for start in range(0, len(images), BATCH):
+        found.update(np.ascontiguousarray(images[start : start + BATCH]).data)
     return found.hexdigest()[:32]

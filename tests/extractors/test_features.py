@@ -1,21 +1,25 @@
 """Features: batches, the disk cache, and the fixed scale."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from core import cache
 from core.extractors import features
 from core.extractors.build import Extractor
 from core.extractors.features import FEATURE_NORM, STD_FLOOR, Pipeline, Scale, cached, extract
 from core.extractors.registry import info
+from core.files import replacing
 
 CPU = torch.device("cpu")
-RECORD = info("efficientnet-lite0-imagenet")
+RECORD = dataclasses.replace(info("efficientnet-lite0-imagenet"), width=2)
 
 
 class Backbone(nn.Module):
@@ -77,6 +81,34 @@ def test_a_second_call_is_answered_from_the_disk() -> None:
     assert cached(made()[0], pictures(), CPU)[1]
 
 
+def test_large_features_are_mapped_from_the_disk_and_safe_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAPPED", 1)
+    extractor, _ = made()
+    for _ in range(2):  # computed, then found
+        mapped, _ = cached(extractor, pictures(), CPU)
+        assert isinstance(mapped, np.memmap)
+        mapped[:] = 0
+    again, was_cached = cached(extractor, pictures(), CPU)
+    assert was_cached
+    np.testing.assert_array_equal(again, extract(extractor, pictures(), CPU))
+
+
+def test_images_may_lie_on_the_disk_and_go_backwards(tmp_path: Path) -> None:
+    extractor, _ = made()
+    np.save(tmp_path / "x.npy", pictures())
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    np.testing.assert_array_equal(extract(extractor, x, CPU), extract(extractor, pictures(), CPU))
+    assert features.digest(extractor, x) == features.digest(extractor, pictures())
+    np.testing.assert_array_equal(extract(extractor, x[::-1], CPU), extract(extractor, pictures(), CPU)[::-1])
+
+
+def test_between_batches_gradients_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "BATCH", 5)
+    for _ in features.batches(made()[0], pictures(), CPU):
+        assert not torch.is_inference_mode_enabled()
+        assert torch.is_grad_enabled()
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -115,12 +147,26 @@ def test_another_question_is_not_answered_from_the_cache(change: str) -> None:
 
 
 def test_a_full_disk_leaves_nothing_and_costs_only_the_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise OSError("disk full")
+    class Full:
+        def __init__(self, file: BinaryIO) -> None:
+            self.file, self.free = file, 200
 
-    monkeypatch.setattr(features.np, "save", fail)
-    features_without_cache, was_cached = cached(made()[0], pictures(), CPU)
-    assert len(features_without_cache) == len(pictures())
+        def write(self, content: bytes | memoryview) -> int:
+            self.free -= len(bytes(content))
+            if self.free < 0:
+                raise OSError("disk full")
+            return self.file.write(content)
+
+    @contextmanager
+    def full(path: Path) -> Iterator[Full]:
+        with replacing(path) as file:
+            yield Full(file)
+
+    monkeypatch.setattr(features, "BATCH", 5)
+    monkeypatch.setattr(cache, "replacing", full)
+    extractor, _ = made()
+    without_cache, was_cached = cached(extractor, pictures(), CPU)
+    np.testing.assert_array_equal(without_cache, extract(extractor, pictures(), CPU))
     assert not was_cached
     assert list((home / "cache" / "features").iterdir()) == []
 
