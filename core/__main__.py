@@ -11,8 +11,10 @@ import typer
 from typer.exceptions import TyperException
 
 from core import catalog, doctor
+from core.data.registry import DATA
 from core.errors import Cancelled, PoisonLabError, SpecError, unknown
 from core.events import STAGES, Event
+from core.extractors.registry import EXTRACTORS
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
 cli = typer.Typer(
@@ -170,33 +172,55 @@ def pretrain_(
 
     with processes(devices.choose(device)) as place:
         record = pretrain_data(data, settings, out, domain=domain, device=place, tell=tell)
+    if record is None:
+        return
     probe, pixels = (100 * record[name] for name in ("linear_probe", "linear_probe_of_pixels"))
     typer.echo(f"linear probe {probe:.1f}%  (of raw pixels {pixels:.1f}%)  ->  {out}")
 
 
 @cli.command("bench")
 def bench_(
-    what: Annotated[str, typer.Argument(help="What to measure: attacks.")],
+    what: Annotated[str, typer.Argument(help="What to measure: attacks or extractors.")],
     attack: Annotated[list[str] | None, typer.Option(help="Only this attack; may be repeated.")] = None,
     budget: Annotated[list[float] | None, typer.Option(help="Only this budget; may be repeated.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of attacks.md and attacks.json.")] = None,
+    extractor: Annotated[
+        list[str] | None, typer.Option(help="Only this extractor, or pixels; may be repeated.")
+    ] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Only this data set, of extractors; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of attacks.md and attacks.json, or extractors.json.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Measure how strong the attacks are; takes up where it was broken off."""
+    """Measure how strong the attacks are, or how good the extractors' features; keeps what was measured before."""
+    if what not in ("attacks", "extractors"):
+        raise SpecError(f"bench measures attacks or extractors; got {what!r}.")
+    if out is not None and not out.is_dir():
+        raise SpecError(f"--out {out} is not a folder.")
+    if what == "extractors":
+        _bench_extractors(extractor, data, out, device)
+        return
     from core import bench
 
-    if what != "attacks":
-        raise SpecError(f"bench measures attacks; got {what!r}.")
     folder = out or bench.FOLDER
-    if not folder.is_dir():
-        raise SpecError(f"--out {folder} is not a folder.")
     names, budgets, seeds = attack or list(ATTACK_SPECS), budget or bench.BUDGETS, seed or bench.SEEDS
     bench.specs(names, budgets, seeds)  # refuses what makes no sense before torch is loaded
 
     _use_all_cores()
     bench.attacks(names, budgets, seeds, folder=folder, device=device, tell=typer.echo)
     typer.echo(str(folder / "attacks.md"))
+
+
+def _bench_extractors(names: list[str] | None, data: list[str] | None, out: Path | None, device: str) -> None:
+    """Measure what is named, else every extractor whose weights are on this machine."""
+    from core import device as devices
+    from core.extractors import quality
+    from core.extractors.weights import present
+
+    _use_all_cores()
+    names = names or [quality.PIXELS, *(name for name, record in EXTRACTORS.items() if present(record))]
+    path = (out or quality.FILE.parent) / quality.FILE.name
+    quality.measure_all(names, data or list(DATA), devices.choose(device), path, typer.echo)
+    typer.echo(str(path))
 
 
 @cli.command("compare-settings")

@@ -11,7 +11,7 @@ from torch import Tensor
 from core.data.embedded import read
 from core.data.registry import info
 from core.pretraining.probes import linear_probe
-from core.pretraining.train import Progress, Settings, export, prepared, pretrain
+from core.pretraining.train import Progress, Settings, export, is_first_process, prepared, pretrain
 
 NO_FLIP = ("mnist",)
 """Data whose images mean something else in a mirror."""
@@ -28,14 +28,14 @@ def pretrain_data(
     domain: str | None = None,
     device: torch.device,
     tell: Callable[[Progress], None] = lambda progress: None,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Pre-train on all training images of a data set, and write weights and record to a safetensors file.
 
     Labels are read to monitor and to measure, never to train. The checkpoint lies beside the file while it works.
 
     Returns:
         The record: settings, seconds, losses, kNN accuracies, the linear probe on test images and the same of raw
-        pixels.
+        pixels. None in all but the first of several processes, which does not write either.
 
     Raises:
         PoisonLabError: bad settings, missing data, or a checkpoint of another pre-training.
@@ -58,6 +58,8 @@ def pretrain_data(
         labelled=(x[bank], y[bank], x[told], y[told]),
         tell=tell,
     )
+    if not is_first_process():
+        return None
     test_x, test_y = (torch.from_numpy(array.copy()) for array in read(record, "test", domain))
     probed = rows[:PROBED]
     features = [prepared(done.backbone, part, (mean, std), device) for part in (x[probed], test_x)]

@@ -108,7 +108,8 @@ def pretrain(
         raise PoisonLabError(f"A batch of {settings.batch} is more than the {len(x)} images. Use a smaller one.")
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
-        method = METHODS[settings.method](networks.network(settings.arch), networks.WIDTH, settings.temperature)
+        width = networks.ARCHS[settings.arch].width
+        method = METHODS[settings.method](networks.network(settings.arch), width, settings.temperature)
     method = method.to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(method.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     total = settings.epochs * steps
@@ -235,6 +236,11 @@ def _seed(*numbers: int) -> int:
     for number in numbers:
         seed = (seed * 1_000_003 + number + 1) % 2**31
     return seed
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and speaks; True where there is no other."""
+    return _process()[0] == 0
 
 
 def _process() -> tuple[int, int]:

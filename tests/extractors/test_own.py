@@ -78,7 +78,11 @@ def test_an_extractor_of_pretrain_brings_its_preprocessing(tmp_path: Path) -> No
     export(tmp_path / "w.safetensors", model, about)
     record = info(f"own:resnet10-small@{tmp_path / 'w.safetensors'}")
     assert (record.mean, record.std, record.input_sizes) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), (28,))
-    assert (record.pretrained_on, record.method, record.width) == ("mnist", "moco", networks.WIDTH)
+    assert (record.pretrained_on, record.method, record.width) == (
+        "mnist",
+        "moco",
+        networks.ARCHS["resnet10-small"].width,
+    )
     x = torch.rand(2, 1, 28, 28)
     mean, std = (torch.tensor(value)[:, None, None] for value in (record.mean, record.std))
     torch.testing.assert_close(build(record, 28, CPU)(x), model((x.expand(-1, 3, -1, -1) - mean) / std))

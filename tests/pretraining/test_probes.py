@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from core.extractors.features import Scale
-from core.pretraining.probes import NEIGHBOURS, TEMPERATURE, knn_accuracy, linear_probe
+from core.pretraining.probes import NEIGHBOURS, RIDGES, TEMPERATURE, knn_accuracy, linear_probe
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -25,9 +25,15 @@ def test_knn_is_scikit_learns() -> None:
     assert knn_accuracy(bank, bank_y, z, y, 10) == pytest.approx(expected, abs=2 / len(y))
 
 
-def test_the_linear_probe_is_scikit_learns() -> None:
+def test_the_linear_probe_is_scikit_learns_with_a_held_out_choice_of_ridge() -> None:
     train, train_y, z, y = digits()
-    scale = Scale.fit(train)
-    model = LogisticRegression(C=1 / (500 * 1e-3), tol=1e-10, max_iter=10_000)
-    expected = model.fit(scale(train).double().numpy(), train_y.numpy()).score(scale(z).double().numpy(), y.numpy())
-    assert linear_probe(train, train_y, z, y, 10) == pytest.approx(expected, abs=1e-12)
+
+    def score(rows: slice, ridge: float, told: torch.Tensor, told_y: torch.Tensor) -> float:
+        scale, labels = Scale.fit(train[rows]), train_y[rows]
+        model = LogisticRegression(C=1 / (len(labels) * ridge), tol=1e-10, max_iter=10_000)
+        model.fit(scale(train[rows]).double().numpy(), labels.numpy())
+        return float(model.score(scale(told).double().numpy(), told_y.numpy()))
+
+    best = max(RIDGES, key=lambda ridge: score(slice(0, 400), ridge, train[400:], train_y[400:]))
+    assert best != RIDGES[0]
+    assert linear_probe(train, train_y, z, y, 10) == pytest.approx(score(slice(0, 500), best, z, y), abs=1e-12)

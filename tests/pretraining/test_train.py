@@ -95,7 +95,7 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
 @pytest.mark.parametrize("arch", networks.ARCHS)
 @pytest.mark.parametrize("side", [8, 28, 64])
 def test_networks_take_small_images(arch: str, side: int) -> None:
-    assert networks.network(arch).eval()(torch.zeros(2, 3, side, side)).shape == (2, networks.WIDTH)
+    assert networks.network(arch).eval()(torch.zeros(2, 3, side, side)).shape == (2, networks.ARCHS[arch].width)
 
 
 def test_an_unknown_network_is_refused() -> None:
