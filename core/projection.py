@@ -5,9 +5,10 @@ them; only new points are placed, and what placing alone moves is measured and r
 """
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import umap
+from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
 from core import cache, paths
@@ -23,6 +25,21 @@ Features = NDArray[np.float32]
 NEIGHBORS = 15
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
+
+
+def _keep_kernels() -> None:
+    """Let numba keep the kernels that it compiles for umap, which else takes every process half a minute.
+
+    They lie where numba keeps those of packages that ask for it: among the package's own byte code, or in the user's
+    cache folder. Where neither can be written they are compiled anew.
+    """
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("umap", "pynndescent")]
+    for kernel in {kernel for module in modules for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}:
+        with suppress(RuntimeError):
+            kernel.enable_caching()
+
+
+_keep_kernels()
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
 
 
 def warm_up() -> None:
-    """Do what every first run waits for: import the libraries and compile the map's kernels."""
+    """Do what every first run waits for: import the libraries and have the map's kernels compiled."""
     projection.fit(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)).place(np.zeros((2, 8), np.float32))
 
 

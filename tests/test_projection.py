@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import umap
 
 from core import cache, paths, projection
 
@@ -123,3 +124,10 @@ def test_a_new_point_lands_among_its_neighbours(fitted: projection.Map) -> None:
 
 def test_no_points_are_placed_nowhere(fitted: projection.Map) -> None:
     assert fitted.place(np.zeros((0, 10), np.float32)).shape == (0, 2)
+
+
+def test_compiled_kernels_are_kept_for_the_next_process() -> None:
+    projection.fit(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)).place(np.zeros((2, 8), np.float32))
+    stats = umap.umap_.smooth_knn_dist.stats
+    assert any(Path(stats.cache_path).glob("*smooth_knn_dist*.nbi"))
+    assert stats.cache_hits or stats.cache_misses
