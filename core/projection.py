@@ -7,7 +7,7 @@ them; only new points are placed, and what placing alone moves is measured and r
 import hashlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,15 @@ import torch
 import umap
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.metrics import pairwise_distances
 
 from core import cache, paths
 
 Features = NDArray[np.float32]
 NEIGHBORS = 15
+SMALL = 4096
+"""Points below which all distances are computed; umap takes an approximate search for more."""
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
 
@@ -55,13 +59,14 @@ class Map:
     xy: Features
     noise_floor: float
     _model: Any
+    _near: Callable[[Features], Features]
 
     def place(self, z: Features) -> Features:
         """(m, 2) positions of new feature vectors (m, d)."""
         if len(z) == 0:
             return np.zeros((0, 2), np.float32)
         with _quiet_umap():
-            return np.asarray(self._model.transform(z), np.float32)
+            return np.asarray(self._model.transform(self._near(z)), np.float32)
 
 
 @contextmanager
@@ -81,7 +86,7 @@ def _quiet_umap() -> Iterator[None]:
 
 def cache_path(z: Features, seed: int = 0) -> Path:
     """Where the positions of clean features (n, d) are cached."""
-    key = hashlib.sha256(f"1 {seed} {NEIGHBORS} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
+    key = hashlib.sha256(f"2 {seed} {NEIGHBORS} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
     return paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
 
 
@@ -96,18 +101,36 @@ def fit(z: Features, seed: int = 0) -> Map:
     xy = cache.read(path, len(z))
     if xy is None:
         xy = cache.read(paths.MAPS / path.name, len(z))
+    is_small = len(z) < SMALL
+
+    def near(points: Features) -> Features:
+        """What the model takes for feature vectors: of few points their distances, which umap computes one by one."""
+        return np.asarray(pairwise_distances(points, z), np.float32) if is_small else points
+
     with _quiet_umap():
-        # n_epochs = 0 builds the graph and leaves the layout alone.
-        epochs = None if xy is None else 0
-        model = umap.UMAP(n_neighbors=neighbors, random_state=seed, n_epochs=epochs, transform_seed=seed, init="pca")
-        model.fit(z)
+        model = umap.UMAP(
+            n_neighbors=neighbors,
+            metric="precomputed" if is_small else "euclidean",
+            random_state=seed,
+            # 0 builds the graph and leaves the layout alone.
+            n_epochs=None if xy is None else 0,
+            transform_seed=seed,
+            init=_principal(z, seed),
+        )
+        model.fit(near(z))
     if xy is None:
         xy = np.asarray(model.embedding_, np.float32)
         cache.write(path, xy)
     model.embedding_ = xy.copy()
     model.n_epochs = None  # placing has a length of its own, read off this field
-    fitted = Map(xy, 0.0, model)
+    fitted = Map(xy, 0.0, model, near)
     sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
     # A point placed anew finds itself among its neighbours; what is left is the placing's own noise.
     moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
-    return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), model)
+    return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), model, near)
+
+
+def _principal(z: Features, seed: int) -> Features:
+    """(n, 2): the first two principal components, the largest value 10, as umap begins its own layouts."""
+    found = PCA(2, random_state=seed).fit_transform(z)
+    return np.asarray(10 * found / max(float(np.abs(found).max()), 1e-12), np.float32)

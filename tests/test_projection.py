@@ -131,3 +131,18 @@ def test_compiled_kernels_are_kept_for_the_next_process() -> None:
     stats = umap.umap_.smooth_knn_dist.stats
     assert any(Path(stats.cache_path).glob("*smooth_knn_dist*.nbi"))
     assert stats.cache_hits or stats.cache_misses
+
+
+def test_the_neighbour_graph_is_umaps_own(fitted: projection.Map) -> None:
+    peer = umap.UMAP(projection.NEIGHBORS, random_state=0, n_epochs=0).fit(clusters())
+    np.testing.assert_allclose(fitted._model.graph_.toarray(), peer.graph_.toarray(), atol=1e-4)
+
+
+def test_many_points_take_the_approximate_search(
+    fitted: projection.Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(projection, "SMALL", 100)
+    many = projection.fit(clusters())
+    nearest = np.linalg.norm(many.place(new_points())[:, None] - many.xy[None], axis=2).argmin(1)
+    assert np.mean(nearest % 3 == np.arange(30) % 3) > 0.9
