@@ -104,7 +104,7 @@ class Damage:
         self.theta = scene.clean_head
         self.q: Tensor | None = None
 
-    def probe(self, zeta: Tensor, *, tol: float = 1e-5, cg_tol: float = 1e-2, damping: float = DAMPING) -> Probe:
+    def probe(self, zeta: Tensor, *, tol: float = 5e-4, cg_tol: float = 1e-2, damping: float = DAMPING) -> Probe:
         """Solve the head for poisoned features (m, d), and differentiate the damage through it."""
         self.z1[self.n :, :-1] = zeta
         self.theta = head.solve(self.problem, self.theta, tol=tol)
