@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from core import catalog, doctor
+from core.data.known import whereabouts
 from core.data.registry import DATA
 from core.errors import Cancelled, PoisonLabError, SpecError, unknown
 from core.events import STAGES, Event
@@ -109,7 +110,10 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
     for kind in ("data", "extractors", "attacks", "defenses", "constraints", "label_rules"):
         typer.echo(kind)
         for name, about in everything[kind].items():
-            typer.echo(f"  {name:32} {about if isinstance(about, str) else about.get('about', about['title'])}")
+            words = about if isinstance(about, str) else about.get("about", about["title"])
+            if kind == "data" and not about["embedded"]:
+                words += f": {whereabouts(DATA[name])}"
+            typer.echo(f"  {name:32} {words}")
 
 
 @cli.command("doctor")

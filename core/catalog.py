@@ -7,6 +7,7 @@ computed or written.
 from collections.abc import Mapping
 from typing import Any
 
+from core.data import known
 from core.data.registry import DATA
 from core.data.registry import info as data_info
 from core.errors import SpecError, unknown
@@ -201,6 +202,8 @@ def listing() -> dict[str, Any]:
                 "domains": list(record.domains),
                 "licence": record.licence,
                 "source": record.source,
+                "embedded": record.embedded,
+                "here": known.present(record),
             }
             for name, record in DATA.items()
         },

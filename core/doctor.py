@@ -5,6 +5,7 @@ from importlib import metadata
 from typing import Any
 
 from core import paths
+from core.data import known
 from core.data.registry import DATA
 from core.extractors.registry import EXTRACTORS
 
@@ -46,7 +47,13 @@ def examine() -> dict[str, Any]:
             if not there
         ]
     data = {name: _readable(name) for name in DATA}
-    problems += [f"Data set {name} can't be read: restore assets/data." for name, there in data.items() if not there]
+    problems += [
+        f"Data set {name} can't be read: restore assets/data."
+        if DATA[name].embedded
+        else f"Data set {name} is {known.whereabouts(DATA[name])}."
+        for name, there in data.items()
+        if not there
+    ]
     return {
         "python": platform.python_version(),
         "packages": packages,
@@ -77,6 +84,8 @@ def _readable(name: str) -> bool:
     from core.errors import DataError
 
     record = DATA[name]
+    if not record.embedded:  # up to gigabytes: whether its files are here has to do
+        return known.present(record)
     try:
         read(record, "test", record.domains[0] if record.domains else None)
     except DataError:

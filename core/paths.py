@@ -14,7 +14,7 @@ DECODERS = ASSETS / "decoders"
 
 
 def home() -> Path:
-    """The folder of caches, weights and results: `POISON_LAB_HOME`, or `.poison_lab` in the project."""
+    """The folder of caches, weights, data and results: `POISON_LAB_HOME`, or `.poison_lab` in the project."""
     return Path(os.environ.get("POISON_LAB_HOME") or ROOT / ".poison_lab")
 
 
@@ -26,6 +26,11 @@ def cache() -> Path:
 def weights() -> Path:
     """Weights files that a person puts there."""
     return Path(os.environ.get("POISON_LAB_WEIGHTS") or home() / "weights")
+
+
+def data() -> Path:
+    """Data sets that a person puts there, or that are fetched."""
+    return Path(os.environ.get("POISON_LAB_DATA") or home() / "data")
 
 
 def results() -> Path:

@@ -17,6 +17,10 @@ from pages._state import Choice, Number, Value, Values
 SIDE_BY_SIDE = 25
 """Most letters of options that are shown side by side; more go into a drop-down."""
 
+_DATA_HELP = (
+    "The images that the head is trained on. What is to be fetched is not on this machine: its first run downloads it, "
+    "or says which files to put where."
+)
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
 
@@ -122,7 +126,7 @@ def _controls() -> Values:
     """The widgets from top to bottom, each drawn with what the ones before it allow."""
     chosen: Values = {}
     st.subheader("Experiment")
-    _ask("data", "Data", chosen, help="The images that the head is trained on.")
+    _ask("data", "Data", chosen, help=_DATA_HELP)
     if DATA[str(chosen["data"])].domains:
         left, right = st.columns(2)
         with left:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
-from core.data.registry import DATA
+from core.data import known
+from core.data.registry import DATA, DataInfo
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters, parse_spec
@@ -118,7 +119,7 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
     attack = str(chosen.get("attack", _DEFAULT.attack.name))
     match key:
         case "data":
-            return Choice({name: record.title for name, record in DATA.items()}, _DEFAULT.data)
+            return Choice({name: _data_title(record) for name, record in DATA.items()}, _DEFAULT.data)
         case "from" | "to" if data.domains:
             default = data.domains[0] if key == "from" else chosen["from"]
             return Choice({name: name for name in data.domains}, default)
@@ -147,6 +148,10 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
         case _ if key in PARAMETERS:
             return _parameter(attack, key, chosen)
     return None
+
+
+def _data_title(record: DataInfo) -> str:
+    return record.title if known.present(record) else f"{record.title} (to be fetched)"
 
 
 def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:

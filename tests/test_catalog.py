@@ -1,6 +1,7 @@
 """The check that a choice makes sense, over every record of the registries."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, pa
 
 
 def resolved(**values: Any) -> ExperimentSpec:
-    return resolve(parse_spec({"train_size": 100, "test_size": 50, **values}))
+    return resolve(parse_spec({"train_size": 200, "test_size": 200, **values}))
 
 
 def refusal(**values: Any) -> str:
@@ -171,6 +172,15 @@ def test_listing_tells_of_data(name: str) -> None:
     assert about["source"]
     assert about["classes"] == list(record.classes)
     assert about["domains"] == list(record.domains)
+    assert about["embedded"] == record.embedded
+
+
+def test_listing_tells_whether_data_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_DATA", str(tmp_path))
+    here = {name for name, record in DATA.items() if record.embedded}
+    assert {name for name, about in listing()["data"].items() if about["here"]} == here
+    (tmp_path / "stl10_binary.tar.gz").touch()
+    assert {name for name, about in listing()["data"].items() if about["here"]} == here | {"stl10"}
 
 
 @pytest.mark.parametrize("name", ATTACK_SPECS)

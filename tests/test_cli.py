@@ -27,6 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("POISON_LAB_HOME", str(home))
     monkeypatch.delenv("POISON_LAB_WEIGHTS", raising=False)
+    monkeypatch.delenv("POISON_LAB_DATA", raising=False)
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.set_num_threads", lambda _: None)
@@ -35,6 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise URLError("no network")
 
     monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
     return home
 
 
@@ -107,6 +109,7 @@ BAD = {
     "input size": (["--input-size", "65"], ["65", "64, 128, 224"]),
     "ridge 0": (["--ridge", "0"], ["ridge"]),
     "missing weights": (["--extractor", "resnet18-imagenet"], ["resnet18-f37072fd.pth", "POISON_LAB_WEIGHTS"]),
+    "missing data": (["--data", "cifar10"], ["cifar-10-python.tar.gz", "POISON_LAB_DATA"]),
     "refused combination": (["--constraint", "perturbation", "--attack", "gc-feature"], ["gc-feature", "none, valid"]),
     "flips nothing": (["--label-rule", "clean"], ["flips nothing"]),
     "set without value": (["--set", "steps"], ["NAME=VALUE", "'steps'"]),
@@ -262,11 +265,22 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(f"\n  {name} " in printed for name in found[kind])
 
 
+def test_list_says_which_data_is_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "cifar-10-python.tar.gz").touch()
+    assert main(["list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["cifar10"].endswith("CIFAR-10: on this machine")
+    assert f"not on this machine; put cifar-100-python.tar.gz into {home / 'data'}" in lines["cifar100"]
+    assert lines["mnist"].endswith(DATA["mnist"].title)
+
+
 def test_doctor_tells_what_is_here_and_what_is_missing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["device"] == "cpu"
-    assert report["data"] == dict.fromkeys(DATA, True)
+    assert report["data"] == {name: record.embedded for name, record in DATA.items()}
+    assert any(f"put cifar-10-python.tar.gz into {home / 'data'}" in problem for problem in report["problems"])
     assert report["extractors"]["efficientnet-lite0-imagenet"]
     assert not report["extractors"]["resnet18-imagenet"]
     assert any("resnet18-f37072fd.pth" in problem for problem in report["problems"])

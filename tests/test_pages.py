@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from core import engine as engine_module
 from core.catalog import listing, resolve
+from core.data.registry import DATA
 from core.engine import JobStatus
 from core.errors import EngineError
 from core.paths import ROOT
@@ -254,6 +255,26 @@ def test_sizes_follow_the_data() -> None:
 )
 def test_sidebar_says_which_setting_a_choice_is(link: dict[str, str], setting: str) -> None:
     assert f"Setting: **{setting}**; " in said(lab(**link))
+
+
+def test_data_to_be_fetched_is_chosen_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_DATA", str(tmp_path / "data"))
+    app = lab()
+    embedded = [record.title for record in DATA.values() if record.embedded]
+    assert app.selectbox(key="ask-data").options[: len(embedded)] == embedded
+    for name, record in DATA.items():
+        if not record.embedded:
+            assert f"{record.title} (to be fetched)" in app.selectbox(key="ask-data").options
+            app = rerun(app.selectbox(key="ask-data").select(name))
+            assert (app.session_state.spec.data, app.session_state.spec.train_size) == (name, 2000)
+            assert not app.error
+    # Once it is here its label changes, and the choice stays.
+    app = rerun(app.selectbox(key="ask-data").select("cifar100"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cifar-100-python.tar.gz").touch()
+    app.run()
+    assert "CIFAR-100" in app.selectbox(key="ask-data").options
+    assert app.session_state.spec.data == "cifar100"
 
 
 @pytest.mark.parametrize("values", EXPERIMENTS)

@@ -1,4 +1,4 @@
-"""Readers of the data sets that ship in assets/data, as arrays in (N, C, H, W) uint8."""
+"""The reader of every data set, as arrays in (N, C, H, W) uint8, and those that ship in assets/data."""
 
 import csv
 import gzip
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.data import own
+from core.data import known, own
 from core.data.registry import DataInfo, info
 from core.errors import DataError
 from core.paths import ASSETS
@@ -33,10 +33,12 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
         Images (N, C, H, W) uint8 and labels (N,) int64, in an order that never changes.
 
     Raises:
-        DataError: a file of the data set is missing or damaged.
+        DataError: a file of the data set is missing or damaged, and can't be fetched.
     """
     if own.is_own(record.name):
         return own.read(record, part)
+    if record.name in known.SOURCES:
+        return known.read(record, part)
     try:
         return _READERS[record.name](part, domain)
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:

@@ -74,6 +74,7 @@ def info(name: str) -> DataInfo:
         test_images=int(found.tested.sum()),
         licence="yours",
         source=str(path),
+        embedded=False,
     )
 
 

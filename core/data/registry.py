@@ -13,6 +13,7 @@ class DataInfo:
         shape: (channels, height, width) of every image.
         train_images, test_images: images available; for data with domains, in the smallest domain.
         domains: names of its domains, or empty. Training and test images may come from different ones.
+        embedded: whether its files ship with the project.
     """
 
     name: str
@@ -24,6 +25,19 @@ class DataInfo:
     licence: str
     source: str
     domains: tuple[str, ...] = ()
+    embedded: bool = True
+
+
+_CIFAR100 = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish
+forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
+mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine
+possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
+sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
+willow_tree wolf woman worm
+"""
+"""The fine labels, in the order of the published file."""
 
 
 DATA: dict[str, DataInfo] = {
@@ -80,6 +94,62 @@ DATA: dict[str, DataInfo] = {
             domains=("google", "twitter", "fluent3d"),
             licence="google: Apache-2.0; twitter: CC-BY 4.0; fluent3d: MIT",
             source="Noto Emoji, Twemoji, Fluent Emoji",
+        ),
+        DataInfo(
+            name="cifar10",
+            title="CIFAR-10",
+            classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+            shape=(3, 32, 32),
+            train_images=50_000,
+            test_images=10_000,
+            licence="none stated",
+            source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+            embedded=False,
+        ),
+        DataInfo(
+            name="cifar100",
+            title="CIFAR-100",
+            classes=tuple(name.replace("_", " ") for name in _CIFAR100.split()),
+            shape=(3, 32, 32),
+            train_images=50_000,
+            test_images=10_000,
+            licence="none stated",
+            source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+            embedded=False,
+        ),
+        DataInfo(
+            name="stl10",
+            title="STL-10, labelled images",
+            classes=("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"),
+            shape=(3, 96, 96),
+            train_images=5_000,
+            test_images=8_000,
+            licence="none stated; images from ImageNet",
+            source="Coates, Lee, Ng 2011, An Analysis of Single-Layer Networks in Unsupervised Feature Learning",
+            embedded=False,
+        ),
+        DataInfo(
+            name="svhn",
+            title="SVHN, cropped digits",
+            classes=tuple("0123456789"),
+            shape=(3, 32, 32),
+            train_images=73_257,
+            test_images=26_032,
+            licence="non-commercial use only",
+            source="Netzer, Wang, Coates, Bissacco, Wu, Ng 2011, Reading Digits in Natural Images",
+            embedded=False,
+        ),
+        DataInfo(
+            name="pcam",
+            # Of 262,144 and 32,768 images: see `core.data.known.PCAM_STEPS`.
+            title="PatchCamelyon, 24,576-image subset",
+            classes=("no tumour", "tumour"),
+            shape=(3, 96, 96),
+            train_images=16_384,
+            test_images=8_192,
+            licence="CC0",
+            source="Veeling, Linmans, Winkens, Cohen, Welling 2018 (arXiv 1806.03962)",
+            embedded=False,
         ),
     )
 }

@@ -13,7 +13,7 @@ from core.data.registry import info
 from core.pretraining.probes import linear_probe
 from core.pretraining.train import Progress, Settings, export, is_first_process, prepared, pretrain
 
-NO_FLIP = ("mnist",)
+NO_FLIP = ("mnist", "svhn")
 """Data whose images mean something else in a mirror."""
 BANK, TOLD = 5_000, 1_000
 """Training images that vote, and that are told, while kNN accuracy is monitored."""
