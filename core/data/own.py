@@ -8,6 +8,8 @@ import hashlib
 import re
 import warnings
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ LEAST_OF_A_CLASS = 10
 MOST_IMAGES = 100_000
 MOST_BYTES = 50 << 20
 """Of one image's file."""
+MOST_UNPACKED = 4 << 30
+"""Of all files of a zip together."""
 MOST_PIXELS = 50_000_000
 """Of one image: a small file can hold an image that fills the memory."""
 TESTED = 0.3
@@ -47,8 +51,8 @@ class Folder:
 
 
 def is_own(name: str) -> bool:
-    """Whether a name asks for a folder rather than for an entry of the registry."""
-    return name.startswith("image-folder:")
+    """Whether a name asks for a person's images rather than for an entry of the registry."""
+    return name.startswith(("image-folder:", "upload:"))
 
 
 def info(name: str) -> DataInfo:
@@ -120,6 +124,12 @@ def _in_zip(path: Path) -> Iterator[_File]:
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path} is neither a folder nor a readable zip.") from error
     changed = path.stat().st_mtime
+    if sum(member.file_size for member in members) > MOST_UNPACKED:
+        limit = f"{MOST_UNPACKED >> 30} GiB"
+        raise DataError(f"{path} holds more than the {limit} that are allowed unpacked; it is refused as a whole.")
+    counts = Counter(member.filename for member in members)
+    if twice := next((name for name, count in counts.items() if count > 1), None):
+        raise DataError(f"{path} holds {twice!r} more than once; it is refused as a whole.")
     for member in members:
         name = PurePosixPath(member.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
@@ -135,7 +145,8 @@ def _load(path: Path, files: tuple[_File, ...]) -> Folder:
     classes = tuple(sorted({file.label for file in files}))
     if len(classes) < 2:
         allowed = f"one folder for each class, with {', '.join(SUFFIXES)} in it"
-        raise DataError(f"{path} holds {len(classes)} classes of images; two or more are needed: {allowed}.")
+        held = "one class" if classes else "no classes"
+        raise DataError(f"{path} holds {held} of images; two or more are needed: {allowed}.")
     for label in classes:
         count = sum(file.label == label for file in files)
         if count < LEAST_OF_A_CLASS:
@@ -173,7 +184,18 @@ def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
         yield lambda name: (path / name).read_bytes()
         return
     with zipfile.ZipFile(path) as archive:
-        yield archive.read
+
+        def content_of(name: str) -> bytes:
+            try:
+                return archive.read(name)
+            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, OSError) as error:
+                # RuntimeError: encrypted, or packed by a method that Python does not know.
+                reason = " ".join(str(error).split())[:100]
+                raise DataError(
+                    f"{name} of {path} can't be unpacked ({reason}): pack it anew, without a password."
+                ) from error
+
+        yield content_of
 
 
 def _image(content: bytes, where: str) -> NDArray[np.uint8]:
@@ -188,7 +210,9 @@ def _image(content: bytes, where: str) -> NDArray[np.uint8]:
                     )
                 upright = ImageOps.exif_transpose(image).convert("RGB")
         fitted = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{where} has more than the {MOST_PIXELS:,} pixels that are allowed.") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         reason = " ".join(str(error).split())[:100] if not isinstance(error, UnidentifiedImageError) else "not an image"
         raise DataError(f"{where} can't be read as PNG, JPEG or WebP ({reason}): repair or remove it.") from error
     return np.asarray(fitted).transpose(2, 0, 1)
