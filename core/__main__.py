@@ -15,7 +15,7 @@ from core.data.known import whereabouts
 from core.data.registry import DATA
 from core.errors import Cancelled, PoisonLabError, SpecError, unknown
 from core.events import STAGES, Event
-from core.extractors.registry import EXTRACTORS
+from core.extractors.registry import EXTRACTORS, present
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
 cli = typer.Typer(
@@ -143,7 +143,7 @@ def pretrain_(
     domain: Annotated[str | None, typer.Option(help="Domain of the images, for data that has domains.")] = None,
     method: Annotated[str, typer.Option(help="simclr or moco.")] = "simclr",
     arch: Annotated[str, typer.Option(help="resnet10-small or resnet18-small.")] = "resnet10-small",
-    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the images.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the images.")] = 15,
     batch: Annotated[int, typer.Option(min=2, max=65_536, help="Images per step.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -218,12 +218,11 @@ def _bench_extractors(names: list[str] | None, data: list[str] | None, out: Path
     """Measure what is named, else every extractor whose weights are on this machine."""
     from core import device as devices
     from core.extractors import quality
-    from core.extractors.weights import present
 
     _use_all_cores()
     names = names or [quality.PIXELS, *(name for name, record in EXTRACTORS.items() if present(record))]
     path = (out or quality.FILE.parent) / quality.FILE.name
-    quality.measure_all(names, data or list(DATA), devices.choose(device), path, typer.echo)
+    quality.measure_all(names, data or quality.EMBEDDED, devices.choose(device), path, typer.echo)
     typer.echo(str(path))
 
 

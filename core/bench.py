@@ -17,7 +17,12 @@ from core.events import silent
 from core.files import replacing
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
-SETTING: dict[str, Any] = {"data": "fashion-mnist", "train_size": 500, "test_size": 2000}
+SETTING: dict[str, Any] = {
+    "data": "fashion-mnist",
+    "extractor": "efficientnet-lite0-imagenet",
+    "train_size": 500,
+    "test_size": 2000,
+}
 BUDGETS = (0.01, 0.03, 0.10)
 SEEDS = (0, 1, 2)
 FOLDER = paths.ROOT / "benchmarks"

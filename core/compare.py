@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from scipy.stats import t
 
 from core import bench, catalog
+from core.data.registry import info as data_info
 from core.extractors.registry import info
 from core.spec import ExperimentSpec, parse_spec
 
 DATA = ("fashion-mnist", "mnist")
 EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
 SEEDS = (0, 1, 2)
-COLOURS = {"fine-tuning": "#4c78a8", "domain-adaptation": "#72b7b2", "transfer": "#e45756", "random": "#8c8c8c"}
+COLOURS = {"fine-tuning": "#3f90da", "domain-adaptation": "#92dadd", "transfer": "#e76300", "random": "#94a4a2"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Row:
     setting: str
     clean: list[float] = field(default_factory=list)
     drops: list[float] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
     stage2_drops: list[float] = field(default_factory=list)
 
 
@@ -82,6 +86,7 @@ def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
         row = groups.setdefault(key, Row(*key, catalog.setting(*key, spec.train_domain, spec.test_domain)))
         row.clean.append(100 * one["clean"]["accuracy"])
         row.drops.append(bench.drop(one))
+        row.seeds.append(spec.seed)
         if one["stage2"]:
             row.stage2_drops.append(bench.drop(one, "stage2"))
     order = list(catalog.SETTINGS)
@@ -107,12 +112,18 @@ def gaps(found: Iterable[Row]) -> list[Gap]:
     """Each transfer beside the fine-tuning on the same data, seed by seed."""
     found = list(found)
     return [
-        Gap(row.data, row.extractor, [a - b for a, b in zip(row.drops, base.drops, strict=True)])
+        Gap(row.data, row.extractor, points)
         for base in found
         if base.setting == "fine-tuning"
         for row in found
-        if row.setting == "transfer" and row.data == base.data
+        if row.setting == "transfer" and row.data == base.data and (points := _paired(row, base))
     ]
+
+
+def _paired(row: Row, base: Row) -> list[float]:
+    """Differences of the drops at the seeds that both have."""
+    known = dict(zip(base.seeds, base.drops, strict=True))
+    return [drop - known[seed] for seed, drop in zip(row.seeds, row.drops, strict=True) if seed in known]
 
 
 def page(found: Sequence[Row], example: dict[str, Any]) -> str:
@@ -153,7 +164,9 @@ def page(found: Sequence[Row], example: dict[str, Any]) -> str:
 def verdict(gap: Gap) -> str:
     """One gap in words: agreement, disagreement, or too close to tell."""
     mean = statistics.mean(gap.points)
-    if len(gap.points) < 2 or abs(mean) < 2 * gap.error:
+    n = len(gap.points)
+    # Student's t: of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
+    if n < 2 or abs(mean) < float(t.ppf(0.975, n - 1)) * gap.error:
         word = "too close to tell"
     else:
         word = "as the paper says" if mean > 0 else "against the paper"
@@ -162,24 +175,36 @@ def verdict(gap: Gap) -> str:
 
 def figure(found: Sequence[Row]) -> go.Figure:
     """Drops by data set and extractor, coloured by setting; whiskers are standard deviations over seeds."""
-    chart = go.Figure()
+    data = list(dict.fromkeys(row.data for row in found))
+    titles = [data_info(name).title for name in data]
+    chart = make_subplots(len(data), shared_xaxes=True, subplot_titles=titles, vertical_spacing=0.12)
     for setting in dict.fromkeys(row.setting for row in found):
-        group = [row for row in found if row.setting == setting]
-        chart.add_bar(
-            x=[[row.data for row in group], [info(row.extractor).title for row in group]],
-            y=[statistics.mean(row.drops) for row in group],
-            error_y={"array": [statistics.stdev(row.drops) if len(row.drops) > 1 else 0.0 for row in group]},
-            name=catalog.SETTINGS[setting][0],
-            marker={"color": COLOURS.get(setting, "#b8b8b8")},
-            text=[f"{statistics.mean(row.drops):.1f}" for row in group],
-            textposition="inside",
-            hovertemplate="%{y:.1f} points<extra>%{fullData.name}</extra>",
-        )
+        for place, name in enumerate(data, start=1):
+            group = [row for row in found if (row.setting, row.data) == (setting, name)]
+            chart.add_bar(
+                y=[wrapped(info(row.extractor).title) for row in group],
+                x=[statistics.mean(row.drops) for row in group],
+                orientation="h",
+                error_x={"array": [statistics.stdev(row.drops) if len(row.drops) > 1 else 0.0 for row in group]},
+                name=catalog.SETTINGS[setting][0],
+                legendgroup=setting,
+                showlegend=place == 1,
+                marker={"color": COLOURS.get(setting, "#b8b8b8")},
+                hovertemplate="%{x:.1f} points<extra>%{fullData.name}</extra>",
+                row=place,
+                col=1,
+            )
     chart.update_layout(
-        height=420,
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        height=120 + 55 * len(found),
+        margin={"l": 0, "r": 0, "t": 60, "b": 0},
+        legend={"orientation": "h", "y": 1.1, "yanchor": "bottom"},
     )
-    chart.update_yaxes(title="Points of accuracy lost", automargin=True)
-    chart.update_xaxes(automargin=True)
+    chart.update_xaxes(rangemode="tozero")
+    chart.update_xaxes(title="Points of accuracy lost", row=len(data), col=1)
+    chart.update_yaxes(autorange="reversed", automargin=True)
     return chart
+
+
+def wrapped(title: str) -> str:
+    """A title on two lines, for the narrow axis of a plot."""
+    return title.replace(", ", ",<br>", 1)

@@ -130,6 +130,18 @@ def extractor_macs(name: str, input_size: int | None) -> float:
     return record.macs_at(input_size or record.input_sizes[0])
 
 
+def images_per_second(name: str) -> tuple[float, bool]:
+    """How many images an extractor sees in a second at its default size, on the device of the latest run.
+
+    Returns:
+        The number, and whether this machine has measured it; else it is a guess from the network's multiply-adds.
+    """
+    rates, macs = _load(), extractor_macs(name, None)
+    kind = _kind(rates["device"])
+    key = f"{kind}/extract/{extractor_registry.info(name).arch}"
+    return 1 / (macs * rates["rates"].get(key, _DEFAULTS[kind]["extract"])), key in rates["rates"]
+
+
 class Progress:
     """How far a run is, by the time that it has taken and the time that is left.
 

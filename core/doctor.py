@@ -7,7 +7,7 @@ from typing import Any
 from core import paths
 from core.data import known
 from core.data.registry import DATA
-from core.extractors.registry import EXTRACTORS
+from core.extractors.registry import EXTRACTORS, present
 
 PACKAGES = (
     "torch",
@@ -36,7 +36,6 @@ def examine() -> dict[str, Any]:
     extractors: dict[str, bool] = {}
     if packages["torch"] and packages["torchvision"] and packages["timm"]:
         from core import device as devices
-        from core.extractors.weights import present
 
         device = devices.describe(devices.choose("auto"))
         extractors = {name: present(record) for name, record in EXTRACTORS.items()}

@@ -9,6 +9,8 @@ GALLERY = ASSETS / "gallery"
 """Finished runs that ship with the project, one folder each, read-only."""
 MAPS = ASSETS / "maps"
 """Fitted maps that ship with the project, named as in the cache, read-only."""
+EXTRACTORS = ASSETS / "extractors"
+"""Weights of our own that ship with the project, with their records inside."""
 DECODERS = ASSETS / "decoders"
 """Trained decoders that ship with the project, named as in the cache, read-only."""
 
@@ -31,6 +33,17 @@ def weights() -> Path:
 def data() -> Path:
     """Data sets that a person puts there, or that are fetched."""
     return Path(os.environ.get("POISON_LAB_DATA") or home() / "data")
+
+
+def uploads() -> Path:
+    """Images and weights that people bring through the app."""
+    return home() / "uploads"
+
+
+def hub() -> Path:
+    """Where torch.hub keeps weights files that it has fetched; as torch's documentation has it, without torch."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return Path(os.environ.get("TORCH_HOME") or cache).expanduser() / "hub" / "checkpoints"
 
 
 def results() -> Path:

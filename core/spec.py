@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import SpecError, unknown
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 """Part of every hash: raise it when the same spec would give another result."""
 
 Constraint = Literal["none", "valid", "perturbation"]
@@ -159,7 +159,7 @@ class ExperimentSpec(_Frozen):
     data: str = "fashion-mnist"
     train_domain: str | None = Field(None, description="Domain of the training images, for data that has domains.")
     test_domain: str | None = Field(None, description="Domain of the test images, for data that has domains.")
-    extractor: str = "efficientnet-lite0-imagenet"
+    extractor: str = "resnet10-small-fashion-mnist"
     input_size: int | None = Field(None, ge=8, le=1024, description="Side in pixels at which the extractor sees.")
     attack: AttackSpec = FTMatching()
     budget: float = Field(0.03, gt=0, le=1, description="ε_d: poisoned points per clean training point.")

@@ -1,6 +1,7 @@
 """The pictures of a finished run: figures and image strips from stored arrays. No Streamlit here."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -10,6 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
+
+from core import compare
 
 Array = NDArray[Any]
 
@@ -57,6 +60,14 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
         tiles += [tile, np.zeros((tile.shape[0], GAP, 4), np.uint8)]
+    buffer = BytesIO()
+    Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def row_of(images: Array) -> bytes:
+    """One PNG of images (k, 3, H, W) uint8 side by side."""
+    tiles = [np.pad(image.transpose(1, 2, 0), ((0, 0), (0, GAP), (0, 0)), constant_values=255) for image in images]
     buffer = BytesIO()
     Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -325,3 +336,46 @@ def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Fi
 def _stage_starts(curve: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
     stages = [str(point["stage"]) for point in curve]
     return [(i, stage) for i, stage in enumerate(stages) if i == 0 or stages[i - 1] != stage]
+
+
+def plain(text: str) -> str:
+    """Text that somebody has brought, as it is: without effect as Markdown."""
+    return re.sub(r"([\\`*_\[\]#:$<>|~])", r"\\\1", text)
+
+
+def two_digits(value: float) -> str:
+    """A positive number, rounded to two digits that count: 1,234 is 1,200."""
+    return f"{float(f'{value:.2g}'):,.10g}"
+
+
+def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str], pixels: str) -> go.Figure:
+    """Accuracy on each data set by extractor; raw pixels are what there is to beat.
+
+    Args:
+        scores: fractions by extractor, then by data set.
+        names: words for both.
+        pixels: the key of raw pixels.
+    """
+    figure = go.Figure()
+    data = list(dict.fromkeys(name for row in scores.values() for name in row))
+    for i, name in enumerate(data):
+        values = {key: 100 * row[name] for key, row in scores.items() if name in row}
+        figure.add_bar(
+            y=[compare.wrapped(names[key]) for key in values],
+            x=list(values.values()),
+            orientation="h",
+            text=[f"{value:.1f}" for value in values.values()],
+            textangle=0,
+            name=names[name],
+            marker={"color": PALETTE[i], "opacity": [0.45 if key == pixels else 1.0 for key in values]},
+            hovertemplate="%{x:.1f} %<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        height=90 + 75 * len(scores),
+        barmode="group",
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "title": None, "traceorder": "normal"},
+    )
+    figure.update_xaxes(title="Test accuracy, %", range=[0, 100])
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure

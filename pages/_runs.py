@@ -4,19 +4,22 @@ import io
 import json
 import uuid
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
 from core import catalog
-from core.data.registry import DATA
-from core.errors import StoreError
-from core.extractors.registry import EXTRACTORS
+from core.data.registry import DataInfo
+from core.data.registry import info as data_info
+from core.errors import PoisonLabError, StoreError
+from core.extractors.registry import ExtractorInfo
+from core.extractors.registry import info as extractor_info
 from core.paths import GALLERY, results
 from core.spec import ATTACK_SPECS, ExperimentSpec
 from core.store import Store, StoredRun
 from pages import _figures
-from pages._figures import Array
+from pages._figures import Array, plain
 
 PERSON_COOKIE = "poison_lab_person"
 CACHED_RUNS = 24
@@ -54,7 +57,7 @@ def person() -> str:
 
 def words(spec: ExperimentSpec) -> str:
     """An experiment in one line."""
-    data = DATA[spec.data].title
+    data = _title(data_info, spec.data)
     if spec.train_domain is not None:
         same = spec.train_domain == spec.test_domain
         data += f" ({spec.train_domain})" if same else f" ({spec.train_domain} → {spec.test_domain})"
@@ -65,7 +68,7 @@ def words(spec: ExperimentSpec) -> str:
     }[spec.constraint]
     parts = (
         data,
-        f"{EXTRACTORS[spec.extractor].title} at {spec.input_size} px",
+        f"{_title(extractor_info, spec.extractor)} at {spec.input_size} px",
         catalog.ATTACK_TITLES[spec.attack.name],
         f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
@@ -73,6 +76,14 @@ def words(spec: ExperimentSpec) -> str:
         f"seed {spec.seed}",
     )
     return " · ".join(parts)
+
+
+def _title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
+    """What a person calls it; the bare name of an upload or a file that is gone."""
+    try:
+        return plain(info(name).title)
+    except PoisonLabError:
+        return plain(name)
 
 
 def command(spec: ExperimentSpec) -> str:

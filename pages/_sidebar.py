@@ -7,7 +7,7 @@ choices, and a link that can't be followed must say so, in one place, instead of
 import streamlit as st
 
 from core import catalog
-from core.data.registry import DATA
+from core.data.registry import info as data_info
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.spec import CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters
@@ -88,6 +88,11 @@ def choose(values: Values) -> None:
         st.session_state[_widget(key)] = value
 
 
+def to_lab() -> None:
+    """Go to the lab and take the link along, which Streamlit else drops on the way."""
+    st.switch_page("lab.py", query_params=st.query_params.to_dict())
+
+
 def show_problems() -> None:
     """One box for everything that can't be followed, in the link or in the controls."""
     problems = [*st.session_state.problems, *filter(None, [st.session_state.refusal])]
@@ -127,7 +132,7 @@ def _controls() -> Values:
     chosen: Values = {}
     st.subheader("Experiment")
     _ask("data", "Data", chosen, help=_DATA_HELP)
-    if DATA[str(chosen["data"])].domains:
+    if data_info(str(chosen["data"])).domains:
         left, right = st.columns(2)
         with left:
             _ask("from", "Train on", chosen, help="Style of the training images, the poison's base included.")

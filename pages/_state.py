@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core import uploads
 from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
 from core.data import known
 from core.data.registry import DATA, DataInfo
+from core.data.registry import info as data_info
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
+from core.extractors.registry import info as extractor_info
 from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters, parse_spec
 
 Value = str | int | float
@@ -114,18 +117,20 @@ Control = Choice | Number
 
 def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
     """What may be chosen for a key, given the keys before it; None where it has no use."""
-    data = DATA[str(chosen.get("data", _DEFAULT.data))]
-    extractor = EXTRACTORS[str(chosen.get("extractor", _DEFAULT.extractor))]
+    data = data_info(str(chosen.get("data", _DEFAULT.data)))
+    extractor = extractor_info(str(chosen.get("extractor", _DEFAULT.extractor)))
     attack = str(chosen.get("attack", _DEFAULT.attack.name))
     match key:
         case "data":
-            return Choice({name: _data_title(record) for name, record in DATA.items()}, _DEFAULT.data)
+            records = DATA | uploads.all_images()
+            return Choice({name: _data_title(record) for name, record in records.items()}, _DEFAULT.data)
         case "from" | "to" if data.domains:
             default = data.domains[0] if key == "from" else chosen["from"]
             return Choice({name: name for name in data.domains}, default)
         case "extractor":
-            return Choice({name: record.title for name, record in EXTRACTORS.items()}, _DEFAULT.extractor)
-        case "px":
+            extractors = EXTRACTORS | uploads.all_weights()
+            return Choice({name: record.title for name, record in extractors.items()}, _DEFAULT.extractor)
+        case "px" if len(extractor.input_sizes) > 1:
             return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
         case "attack":
             return Choice({name: ATTACK_TITLES.get(name, name) for name in ATTACK_SPECS}, _DEFAULT.attack.name)

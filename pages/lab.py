@@ -1,5 +1,6 @@
 """One experiment: what poison looks like, where its features land, what it costs in accuracy."""
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +216,7 @@ def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
             _runs.strips(root, run.hash, tuple(rows)),
             caption=captions,
             width="content" if makes_images else TILE_WIDTH,
-            alt=[caption.replace("**", "") for caption in captions],
+            alt=[re.sub(r"\*\*|\\", "", caption) for caption in captions],
         )
 
 
@@ -237,7 +238,7 @@ def sorted_rows(view: dict[str, _figures.Array]) -> list[int]:
 
 def image_words(view: dict[str, _figures.Array], classes: list[str], row: int) -> str:
     """Labels, gap and shift of one poison."""
-    old, new = classes[int(view["base_y"][row])], classes[int(view["poison_y"][row])]
+    old, new = (_figures.plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
     label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
     gap = f"gap {float(view['gap'][row]):.2f} · " if "gap" in view else ""
     return f"{label} · {gap}shift {float(view['shift'][row]):.2f}"

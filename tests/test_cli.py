@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("POISON_LAB_HOME", str(home))
     monkeypatch.delenv("POISON_LAB_WEIGHTS", raising=False)
     monkeypatch.delenv("POISON_LAB_DATA", raising=False)
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.set_num_threads", lambda _: None)
 
@@ -106,7 +106,7 @@ BAD = {
     "negative seed": (["--seed", "-1"], ["seed"]),
     "too many images": (["--train-size", "60001"], ["60001", "60000"]),
     "too few images": (["--test-size", "19"], ["19", "20"]),
-    "input size": (["--input-size", "65"], ["65", "64, 128, 224"]),
+    "input size": (["--input-size", "65"], ["65", "takes input_size 28"]),
     "ridge 0": (["--ridge", "0"], ["ridge"]),
     "missing weights": (["--extractor", "resnet18-imagenet"], ["resnet18-f37072fd.pth", "POISON_LAB_WEIGHTS"]),
     "missing data": (["--data", "cifar10"], ["cifar-10-python.tar.gz", "POISON_LAB_DATA"]),

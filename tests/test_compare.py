@@ -89,8 +89,8 @@ def test_every_bar_of_the_plot_is_there() -> None:
     rows = compare.rows(measured(*run) for run in RUNS)
     bars = compare.figure(rows).data
     assert [bar.name for bar in bars] == ["fine-tuning", "transfer"]
-    assert [list(bar.y) for bar in bars] == [pytest.approx([3]), pytest.approx([7])]
-    assert bars[0].error_y.array == pytest.approx([1])
+    assert [list(bar.x) for bar in bars] == [pytest.approx([3]), pytest.approx([7])]
+    assert bars[0].error_x.array == pytest.approx([1])
 
 
 def test_what_was_measured_is_not_run_again(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_broken_file_is_the_defaults(house: Path, content: str, caplog: pytest
 @pytest.mark.parametrize("rate", ["-1", "0", "NaN", "Infinity"])
 def test_senseless_rates_are_left_out(house: Path, rate: str) -> None:
     defaults = cost.estimate(ExperimentSpec())
-    key = "cpu/extract/tf_efficientnet_lite0"
+    key = "cpu/extract/resnet10-small"
     (house / "rates.json").write_text(f'{{"device": "cpu", "rates": {{"{key}": {rate}}}}}')
     assert cost.estimate(ExperimentSpec()) == defaults
 

@@ -11,16 +11,19 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core import engine as engine_module
+from core import uploads
 from core.catalog import listing, resolve
 from core.data.registry import DATA
 from core.engine import JobStatus
 from core.errors import EngineError
+from core.extractors.registry import EXTRACTORS
 from core.paths import ROOT
 from core.result import Reachability, Result
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store
 from pages import _figures, _runs, _sidebar, _state
 from tests.drawn import drawn_result
+from tests.test_uploads import pets, zipped
 
 WAITING = JobStatus("queued", 2, "", 0, 0, 0.0, None, 0.0, 90.0, [], None)
 RUNNING = JobStatus(
@@ -35,6 +38,7 @@ EXPERIMENTS: list[dict[str, Any]] = [
     {"attack": "label-flip", "budget": 0.3, "constraint": "perturbation", "delta": 4 / 255},
     {"attack": {"name": "gc-feature", "target": "gradpc", "radius": 2.5}, "ridge": 1e-4},
     {"attack": {"name": "ft-matching", "stage2": "gc", "steps": 9}, "train_size": 100, "seed": 12},
+    {"extractor": "efficientnet-lite0-imagenet", "input_size": 128},
     {"data": "emoji", "train_size": 300, "test_size": 50, "test_domain": "fluent3d", "budget": 0.125},
 ]
 
@@ -203,7 +207,7 @@ def test_late_link_does_not_undo_a_newer_change() -> None:
         ("attack", "magic", "label-flip"),
         ("data", "imagenet", "fashion-mnist"),
         ("extractor", "", "efficientnet-lite0-imagenet"),
-        ("px", "65", "64, 128, 224"),
+        ("px", "28", "no use"),
         ("budget", "99", "from 0.5 to 30"),
         ("budget", "nan", "from 0.5 to 30"),
         ("budget", "inf", "from 0.5 to 30"),
@@ -221,6 +225,16 @@ def test_bad_link_says_what_is_allowed_and_goes_on(key: str, value: str, allowed
     assert allowed in app.error[0].value
     assert app.session_state.spec == resolve(ExperimentSpec(ridge=0.01))
     assert query(app) == {"ridge": "0.01"}
+
+
+def test_input_size_is_asked_for_where_there_is_a_choice() -> None:
+    app = lab(extractor="efficientnet-lite0-imagenet", px="65")
+    assert "allowed: 64, 128, 224" in app.error[0].value
+    app = rerun(app.segmented_control(key="ask-px").select(128))
+    assert app.session_state.spec.input_size == 128
+    app = rerun(app.selectbox(key="ask-extractor").select("resnet10-small-mnist"))
+    assert app.session_state.spec.input_size == 28
+    assert query(app) == {"extractor": "resnet10-small-mnist"}
 
 
 def test_box_about_the_link_goes_with_the_next_change() -> None:
@@ -247,7 +261,9 @@ def test_sizes_follow_the_data() -> None:
 @pytest.mark.parametrize(
     ("link", "setting"),
     [
-        ({}, "transfer"),
+        ({}, "fine-tuning"),
+        ({"data": "mnist"}, "transfer"),
+        ({"extractor": "efficientnet-lite0-imagenet"}, "transfer"),
         ({"extractor": "efficientnet-lite0-random"}, "control"),
         ({"data": "emoji"}, "transfer"),
         ({"data": "emoji", "to": "twitter"}, "domain adaptation"),
@@ -465,3 +481,63 @@ def test_words_on_reach_follow_the_tighter_bound(
     assert words in _figures.reach_words(asdict(reach))
     lines = _figures.reach_figure(asdict(reach)).layout.shapes
     assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
+
+
+def test_uploads_can_be_chosen_used_and_removed(tmp_path: Path) -> None:
+    kept = uploads.add_images("My pets.zip", zipped(pets(20)))
+    app = lab(data=kept.name, attack="label-flip")
+    spec = app.session_state.spec
+    assert (spec.data, spec.train_size, spec.test_size) == (kept.name, 28, 12)
+    assert query(app) == {"data": kept.name, "attack": "label-flip"}
+    assert f"--data {kept.name}" in _runs.command(spec)
+    assert _runs.words(spec).startswith("My pets · ")
+    uploads.remove(kept.name)
+    assert "upload\\:my-pets" in _runs.words(spec)
+    app.run()
+    assert app.session_state.spec.data == "fashion-mnist"
+    app = lab(data=kept.name)
+    assert "allowed: fashion-mnist" in app.error[0].value
+
+
+def test_bring_page_lists_what_is_kept() -> None:
+    kept = uploads.add_images("pets.zip", zipped(pets()))
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    app.run()
+    app.switch_page("bring.py").run()
+    assert not app.exception
+    assert "**pets**: 2 classes, 16 + 8 images" in said(app)
+    app = rerun(app.button(key=f"remove-{kept.name}").click())
+    assert "Nothing yet" in said(app)
+    assert uploads.all_images() == {}
+
+
+def test_brought_text_is_no_markdown() -> None:
+    assert _figures.plain("**x** [a](b) $y$ :red[z]") == r"\*\*x\*\* \[a\](b) \$y\$ \:red\[z\]"
+
+
+def extractors() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    app.run()
+    app.switch_page("extractors.py").run()
+    assert not app.exception
+    return app
+
+
+def test_extractors_page_tells_of_every_extractor_and_measure() -> None:
+    app = extractors()
+    assert app.title[0].value == "Extractors"
+    table = app.dataframe[0].value
+    assert list(table["Extractor"]) == [record.title for record in EXTRACTORS.values()]
+    assert table["Paper"].str.startswith("https://arxiv.org/abs/").all()
+    assert table["Images per second"].str.match(r"(about )?[\d,.]+$").all()
+    assert "python -m core bench extractors" in said(app)
+    assert "python -m core compare-settings" in said(app)
+    assert len(app.get("plotly_chart")) == 2
+    assert app.button(key="use").disabled
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(12345.0, "12,000"), (9.96, "10"), (0.234, "0.23"), (450.0, "450"), (4.56, "4.6")]
+)
+def test_numbers_are_told_with_two_digits(value: float, words: str) -> None:
+    assert _figures.two_digits(value) == words

@@ -1,4 +1,4 @@
-"""Whole runs, small and real: Fashion-MNIST through EfficientNet-Lite0 to an exported folder."""
+"""Whole runs, small and real: Fashion-MNIST through the default extractor to an exported folder."""
 
 import csv
 import json
@@ -78,7 +78,7 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
     assert (summary["n_train"], summary["n_test"], summary["n_poison"]) == (40, 20, 8)
     found = stored(folder, "features.npz")
     for part, n in (("train", 40), ("poison", 8), ("test", 20)):
-        assert found[f"{part}_z"].shape == (n, 1280)
+        assert found[f"{part}_z"].shape == (n, 512)
         assert found[f"{part}_y"].shape == (n,)
         assert np.isfinite(found[f"{part}_z"]).all()
     norm = np.sqrt(np.square(found["train_z"]).sum(1).mean())

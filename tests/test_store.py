@@ -77,7 +77,7 @@ def test_a_row_tells_the_run(store: Store) -> None:
     assert row == RunRow(
         hash=run.hash,
         data="fashion-mnist",
-        extractor="efficientnet-lite0-imagenet",
+        extractor="resnet10-small-fashion-mnist",
         attack="ft-matching",
         budget=0.1,
         constraint="valid",

@@ -156,12 +156,16 @@ DATA: dict[str, DataInfo] = {
 
 
 def info(name: str) -> DataInfo:
-    """The record of a data set, of the registry or brought as a folder (`core.data.own`).
+    """The record of a data set, of the registry, brought as a folder (`core.data.own`) or uploaded (`core.uploads`).
 
     Raises:
         SpecError: unknown name; the message lists the known ones.
         DataError: a folder that was named is not there, or is refused.
     """
+    if name.startswith("upload:"):
+        from core import uploads
+
+        return uploads.images(name)
     if name.startswith("image-folder:"):
         from core.data import own  # only here, since it reads images
 

@@ -79,7 +79,13 @@ def _torchvision(info: ExtractorInfo) -> nn.Module:
     return backbone
 
 
-_BUILDERS = {"timm": _timm, "torchvision": _torchvision}
+def _own(info: ExtractorInfo) -> nn.Module:
+    backbone = own.backbone(info.library, info.arch)
+    load(backbone, state_dict(info), info)
+    return backbone
+
+
+_BUILDERS = {"timm": _timm, "torchvision": _torchvision, "own": _own}
 
 
 def map_in_order(source: dict[str, Tensor], target: nn.Module) -> dict[str, Tensor]:

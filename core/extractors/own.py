@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from core.errors import SpecError, WeightsError
 from core.extractors.registry import IMAGENET, ExtractorInfo
-from core.extractors.weights import unpickled
+from core.extractors.weights import read_safetensors, unpickled
 from core.pretraining.networks import network
 
 LIBRARIES = ("timm", "torchvision", "own")
@@ -51,8 +51,8 @@ _PIXELS = 224
 
 
 def is_own(name: str) -> bool:
-    """Whether a name asks for a file rather than for an entry of the registry."""
-    return name.startswith(tuple(f"{library}:" for library in LIBRARIES))
+    """Whether a name asks for a person's file rather than for an entry of the registry."""
+    return name.startswith(("upload:", *(f"{library}:" for library in LIBRARIES)))
 
 
 def info(name: str) -> ExtractorInfo:
@@ -152,11 +152,7 @@ def _without_prefix(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -
 def _tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a file by name."""
     if path.suffix == ".safetensors":
-        try:
-            with safe_open(path, framework="pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"Weights file {path} is not readable safetensors: fetch it anew.") from error
+        return read_safetensors(path)
     loaded = unpickled(path)
     for key in INSIDE:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
@@ -165,6 +161,15 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise WeightsError(f"Weights file {path} holds no dictionary of tensors.")
     return tensors
+
+
+def recorded_arch(path: Path) -> str:
+    """The architecture that a file of `pretrain` says it is of.
+
+    Raises:
+        WeightsError: the file has no record.
+    """
+    return str(_record(path).get("arch"))
 
 
 def _record(path: Path) -> dict[str, Any]:

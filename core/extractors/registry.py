@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core import paths
 from core.errors import unknown
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -12,7 +13,7 @@ class ExtractorInfo:
     """One frozen extractor f: images (N, C, H, W) in [0, 1] to features (N, width).
 
     Attributes:
-        library: "timm" or "torchvision": which one builds `arch`.
+        library: "timm" or "torchvision", which builds `arch`; "own" for networks of `core.pretraining`.
         weights: file name of the weights; "" for random ones.
         mean, std: per channel, of images in [0, 1]; part of f, as is the resize to the input size.
         input_sizes: sides in pixels that are offered; the first is the default.
@@ -89,9 +90,55 @@ def _lite0(name: str, title: str, weights: str, pretrained_on: str, method: str)
     )
 
 
+def _own(
+    name: str,
+    title: str,
+    pretrained_on: str,
+    method: str,
+    mean: float,
+    std: float,
+    licence: str,
+    paper: str = "Chen, Kornblith, Norouzi, Hinton 2020 (arXiv 2002.05709)",
+) -> ExtractorInfo:
+    return ExtractorInfo(
+        name=name,
+        title=title,
+        library="own",
+        arch="resnet10-small",
+        width=512,
+        weights=f"{name}.safetensors",
+        mean=(mean,) * 3,
+        std=(std,) * 3,
+        input_sizes=(28,),
+        macs=1.128e9,
+        pretrained_on=pretrained_on,
+        method=method,
+        licence=licence,
+        paper=paper,
+    )
+
+
 EXTRACTORS: dict[str, ExtractorInfo] = {
     record.name: record
     for record in (
+        _own(
+            "resnet10-small-fashion-mnist",
+            "Small ResNet-10, Fashion-MNIST",
+            "fashion-mnist",
+            "simclr",
+            0.286,
+            0.353,
+            "MIT",
+        ),
+        _own(
+            "resnet10-small-mnist",
+            "Small ResNet-10, MNIST",
+            "mnist",
+            "simclr",
+            0.131,
+            0.309,
+            "MIT; see MNIST's terms",
+        ),
         _lite0(
             "efficientnet-lite0-imagenet",
             "EfficientNet-Lite0, ImageNet",
@@ -134,13 +181,25 @@ EXTRACTORS: dict[str, ExtractorInfo] = {
 }
 
 
+def present(record: ExtractorInfo) -> bool:
+    """Whether the weights are on this machine, so that no download is needed."""
+    if not record.weights or record.library == "timm":
+        return True
+    folders = [paths.EXTRACTORS] if record.library == "own" else [paths.weights(), paths.hub()]
+    return any((folder / record.weights).is_file() for folder in folders)
+
+
 def info(name: str) -> ExtractorInfo:
-    """The record of an extractor, of the registry or brought as a file (`core.extractors.own`).
+    """The record of an extractor, of the registry, a file (`core.extractors.own`) or an upload (`core.uploads`).
 
     Raises:
         SpecError: unknown name; the message lists the known ones.
         WeightsError: a file that was named is not there.
     """
+    if name.startswith("upload:"):
+        from core import uploads
+
+        return uploads.weights(name)
     if "@" in name:
         from core.extractors import own  # only here, since it needs torch
 

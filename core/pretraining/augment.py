@@ -19,7 +19,7 @@ class Augmentation:
         noise: standard deviation of the noise on each pixel.
     """
 
-    area: float = 0.3
+    area: float = 0.7
     flip: bool = True
     brightness: float = 0.4
     contrast: float = 0.4

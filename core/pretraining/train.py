@@ -41,11 +41,11 @@ class Settings:
 
     method: str = "simclr"
     arch: str = "resnet10-small"
-    epochs: int = 20
+    epochs: int = 15
     batch: int = 256
-    rate: float = 1e-3
+    rate: float = 2e-3
     weight_decay: float = 1e-4
-    temperature: float = 0.2
+    temperature: float = 0.1
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 

@@ -1,6 +1,5 @@
 """The lab in a real browser, on a real server with a real engine: what AppTest can't see."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,17 +15,6 @@ PAGE_MS = 60_000  # a page takes a second; a machine that does much else besides
 RUN_MS = 300_000
 SMALL = "attack=label-flip&train=100&test=50"
 LONG = "attack=tgda-feature&steps=5000&train=400&test=50"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if app_server.chromium_path() is None:
-        message = "NO CHROMIUM: the app was not tested in a browser; install it or set CHROMIUM=/path"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with app_server.browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from urllib.error import URLError
 import pytest
 import torch
 
+from core import paths
 from core.errors import WeightsError
-from core.extractors import weights
+from core.extractors import registry, weights
 from core.extractors.registry import EXTRACTORS, info
 
 RESNET = info("resnet18-imagenet")
@@ -28,7 +29,7 @@ class Trap:
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without any weights and without a network."""
     monkeypatch.setenv("POISON_LAB_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
 
     def no_network(url: str, part: str, hash_prefix: str | None = None, progress: bool = True) -> None:
         raise URLError("no network")
@@ -95,7 +96,7 @@ def test_missing_weights_name_the_file_and_the_folder(name: str, empty: Path) ->
     assert str(empty / "weights") in message
     assert "POISON_LAB_WEIGHTS" in message
     assert "\n" not in message
-    assert not weights.present(record)
+    assert not registry.present(record)
     assert list((empty / "weights").iterdir()) == []
 
 
@@ -122,16 +123,25 @@ def test_a_download_is_kept_and_found_again(empty: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         assert weights.state_dict(record).keys() == {"a"}
     assert asked == ["https://download.pytorch.org/models/own.pth"]
-    assert weights.present(record)
+    assert registry.present(record)
+
+
+@pytest.mark.parametrize("variable", ["TORCH_HOME", "XDG_CACHE_HOME", ""])
+def test_the_hub_is_torchs_own(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert paths.hub() == Path(torch.hub.get_dir()) / "checkpoints"
 
 
 @pytest.mark.parametrize("folder", ["weights", "hub/checkpoints"])
 def test_a_file_that_is_here_is_not_fetched(folder: str, empty: Path) -> None:
     record = dataclasses.replace(RESNET, weights="own.pth")
-    assert not weights.present(record)
+    assert not registry.present(record)
     (empty / folder).mkdir(parents=True)
     torch.save({"a": torch.ones(1)}, empty / folder / "own.pth")
-    assert weights.present(record)
+    assert registry.present(record)
     assert weights.state_dict(record).keys() == {"a"}
 
 
@@ -139,7 +149,7 @@ def test_packaged_weights_have_the_recorded_name_and_hash() -> None:
     record = info("efficientnet-lite0-imagenet")
     assert weights._packaged(record).name == record.weights
     assert len(weights.state_dict(record)) > 100
-    assert weights.present(record)
+    assert registry.present(record)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

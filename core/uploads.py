@@ -1,0 +1,247 @@
+"""What people bring through the app: checked as a whole, then kept under a name that its content gives it.
+
+    uploads/images/SLUG-DIGEST/   content.zip, record.json
+    uploads/weights/SLUG-DIGEST/  content.safetensors (or .pt, .pth), record.json
+
+The name `upload:SLUG-DIGEST` stands for it wherever a data set or an extractor is named, so that links and results
+never tell a path of the server. What is refused leaves nothing behind.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import paths
+from core.data.registry import DataInfo
+from core.errors import DataError, PoisonLabError, WeightsError
+from core.extractors.registry import ExtractorInfo
+
+PREFIX = "upload:"
+MOST_BYTES = {"images": 500 << 20, "weights": 2 << 30}
+SAMPLES = 6
+"""Images of each class in a preview."""
+_RECORD = "record.json"
+_CHUNK = 1 << 20
+_LEFTOVER_SECONDS = 3600.0
+_NAME = re.compile(rf"{PREFIX}([a-z0-9-]{{1,40}}-[0-9a-f]{{16}})")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What kept images look like: for each class, how many train and test, and a few, (k, 3, 64, 64) uint8."""
+
+    train: dict[str, int]
+    test: dict[str, int]
+    samples: dict[str, NDArray[np.uint8]]
+
+
+def add_images(file_name: str, content: BinaryIO) -> DataInfo:
+    """Check a zip with a folder of images for each class, and keep it.
+
+    Raises:
+        DataError: what is wrong with it, and in which file; nothing is kept.
+    """
+    if Path(file_name).suffix.lower() != ".zip":
+        raise DataError(f"{file_name} is not a zip: put the folders, one of images for each class, into a zip.")
+
+    def check(path: Path, name: str) -> dict[str, Any]:
+        from core.data import own
+
+        found = own.info(f"image-folder:{path}")
+        return asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name))
+
+    return images(_add("images", file_name, ".zip", content, check, DataError))
+
+
+def add_weights(library: str, arch: str, file_name: str, content: BinaryIO) -> ExtractorInfo:
+    """Check a weights file by building its network and looking at an image with it, and keep it.
+
+    Args:
+        library: "timm", "torchvision", or "own" for a file of `python -m core pretrain`, whose record tells the
+            architecture.
+
+    Raises:
+        PoisonLabError: the file is refused, or there is no such architecture; nothing is kept.
+    """
+
+    def check(path: Path, name: str) -> dict[str, Any]:
+        import torch
+
+        from core.extractors import own
+        from core.extractors.build import build
+
+        asked = own.recorded_arch(path) if library == "own" else arch
+        found = own.info(f"{library}:{asked}@{path}")
+        with torch.inference_mode():
+            features = build(found, found.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
+        if not bool(features.isfinite().all()):
+            raise WeightsError(f"{path} gives features that are not finite: it is damaged, or of another architecture.")
+        return asdict(replace(found, name=name, title=f"{asked}, {file_name}", weights=file_name))
+
+    suffix = Path(file_name).suffix.lower()
+    digested = f"{library}:{arch}:".encode()  # the same file under another architecture is another extractor
+    return weights(_add("weights", file_name, suffix, content, check, WeightsError, digested))
+
+
+def images(name: str) -> DataInfo:
+    """The record of kept images.
+
+    Raises:
+        DataError: no such upload is here.
+    """
+    found, folder = _kept("images", name, DataError)
+    lists = {"classes": tuple(found["classes"]), "shape": tuple(found["shape"]), "domains": tuple(found["domains"])}
+    return DataInfo(**{**found, **lists, "source": str(folder / "content.zip")})
+
+
+def weights(name: str) -> ExtractorInfo:
+    """The record of a kept weights file.
+
+    Raises:
+        WeightsError: no such upload is here.
+    """
+    found, folder = _kept("weights", name, WeightsError)
+    lists = {key: tuple(found[key]) for key in ("mean", "std", "input_sizes")}
+    (file,) = folder.glob("content.*")
+    return ExtractorInfo(**{**found, **lists, "weights": str(file)})
+
+
+def is_upload(name: str) -> bool:
+    """Whether a data set's or an extractor's name asks for an upload."""
+    return name.startswith(PREFIX)
+
+
+def all_images() -> dict[str, DataInfo]:
+    """All kept images by name, oldest first."""
+    return {name: images(name) for name in _names("images")}
+
+
+def all_weights() -> dict[str, ExtractorInfo]:
+    """All kept weights files by name, oldest first."""
+    return {name: weights(name) for name in _names("weights")}
+
+
+def remove(name: str) -> None:
+    """Delete an upload; nothing happens where it is gone already."""
+    match = _NAME.fullmatch(name)
+    for kind in MOST_BYTES:
+        if match:
+            shutil.rmtree(_folder(kind) / match[1], ignore_errors=True)
+
+
+def preview(name: str) -> Preview:
+    """What kept images look like.
+
+    Raises:
+        DataError: no such upload is here, or it was damaged since.
+    """
+    from core.data import own
+
+    record = images(name)
+    found = own.load(Path(record.source))
+    rows = {label: np.flatnonzero(found.y == i) for i, label in enumerate(found.classes)}
+    return Preview(
+        train={label: int((~found.tested[of]).sum()) for label, of in rows.items()},
+        test={label: int(found.tested[of].sum()) for label, of in rows.items()},
+        samples={label: found.x[of[:SAMPLES]] for label, of in rows.items()},
+    )
+
+
+Check = Callable[[Path, str], dict[str, Any]]
+"""From a file and the name that it will have to its record; raises what it is refused for."""
+
+
+def _add(
+    kind: str,
+    file_name: str,
+    suffix: str,
+    content: BinaryIO,
+    check: Check,
+    refused: type[PoisonLabError],
+    digested: bytes = b"",
+) -> str:
+    """Write, check and keep a file; its name."""
+    with _incoming(kind, refused) as folder:
+        file = folder / f"content{suffix}"
+        digest, size = hashlib.sha256(digested), 0
+        with file.open("wb") as target:
+            while chunk := content.read(_CHUNK):
+                size += len(chunk)
+                if size > MOST_BYTES[kind]:
+                    raise refused(f"{file_name} is larger than the {MOST_BYTES[kind] >> 20} MiB that are allowed.")
+                digest.update(chunk)
+                target.write(chunk)
+        slug = re.sub(r"[^a-z0-9]+", "-", Path(file_name).stem.lower()).strip("-")[:23].strip("-") or "file"
+        key = f"{slug}-{digest.hexdigest()[:16]}"
+        try:
+            record = check(file, PREFIX + key)
+        except PoisonLabError as error:
+            # A person knows the file by the name that it came with.
+            raise type(error)(str(error).replace(str(file), file_name)) from error
+        (folder / _RECORD).write_text(json.dumps(record, indent=1))
+        place = _folder(kind) / key
+        if not place.exists():  # the same content was brought before
+            folder.rename(place)
+    return PREFIX + key
+
+
+@contextmanager
+def _incoming(kind: str, refused: type[PoisonLabError]) -> Iterator[Path]:
+    """A folder that is gone afterwards, unless it was moved; leftovers of killed processes go too."""
+    home = _folder(kind)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for left in home.glob(".*"):
+            if time.time() - left.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=".", dir=home))
+    except OSError as error:
+        raise _full(refused, error) from error
+    try:
+        yield folder
+    except OSError as error:
+        raise _full(refused, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _full(refused: type[PoisonLabError], error: OSError) -> PoisonLabError:
+    return refused(f"Uploads can't be kept in {paths.uploads()} ({error.strerror}): make room, or set POISON_LAB_HOME.")
+
+
+def _folder(kind: str) -> Path:
+    return paths.uploads() / kind
+
+
+def _names(kind: str) -> list[str]:
+    found = [path.parent for path in _folder(kind).glob(f"*/{_RECORD}") if _NAME.fullmatch(PREFIX + path.parent.name)]
+    return [PREFIX + folder.name for folder in sorted(found, key=lambda folder: (folder.stat().st_mtime, folder.name))]
+
+
+def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], Path]:
+    """The record of an upload and its folder."""
+    match = _NAME.fullmatch(name)
+    folder = _folder(kind) / (match[1] if match else "-")
+    try:
+        return _read(folder / _RECORD, (folder / _RECORD).stat().st_mtime_ns), folder
+    except (OSError, ValueError) as error:
+        what = "images" if kind == "images" else "a weights file"
+        raise missing(f"{name!r} is not among the uploads of this machine: bring it again, as {what}.") from error
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, changed: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found

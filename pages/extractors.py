@@ -1,0 +1,122 @@
+"""Every extractor: what it is, what it has learnt from, how good its features are, how fast it is here."""
+
+import json
+import re
+from typing import Any
+
+import streamlit as st
+
+from core import compare, cost
+from core.bench import FOLDER
+from core.data.registry import DATA
+from core.extractors import quality
+from core.extractors.registry import EXTRACTORS, ExtractorInfo, present
+from pages import _figures, _sidebar
+
+MEASURES = {"linear_probe": "Linear head", "knn": "Nearest neighbours"}
+LEARNT_FROM = {"": "nothing", "imagenet": "ImageNet", **{name: record.title for name, record in DATA.items()}}
+INTRODUCTION = (
+    "An extractor is a frozen network that turns an image into a vector of features. What it has learnt from, and "
+    "whether with labels, decides what a head on top of it can do, and what poison can do to that head."
+)
+
+
+def line(record: ExtractorInfo) -> dict[str, Any]:
+    """One extractor in the table."""
+    speed, is_measured = cost.images_per_second(record.name)
+    arxiv = re.search(r"arXiv (\d{4}\.\d{4,5})", record.paper)
+    learnt = LEARNT_FROM.get(record.pretrained_on, record.pretrained_on)
+    return {
+        "Extractor": record.title,
+        "Architecture": record.arch,
+        "Learnt from": f"{learnt} ({record.domain})" if record.domain else learnt,
+        "Method": record.method,
+        "Features": record.width,
+        "Input": f"{record.input_sizes[0]} px",
+        "Images per second": ("" if is_measured else "about ") + _figures.two_digits(speed),
+        "Licence": record.licence,
+        "Paper": f"https://arxiv.org/abs/{arxiv[1]}#{record.paper}" if arxiv else None,
+        "Weights": "here" if present(record) else "to be fetched",
+    }
+
+
+def table() -> None:
+    """What there is; a chosen line can be taken to the lab."""
+    records = list(EXTRACTORS.values())
+    chosen = st.dataframe(
+        [line(record) for record in records],
+        hide_index=True,
+        key="registry",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "Paper": st.column_config.LinkColumn(display_text="#(.*)$"),
+            "Images per second": st.column_config.TextColumn(
+                help="On this machine, at the first input size. “About” is a guess from the network's size, until a "
+                "run has measured it."
+            ),
+        },
+    )
+    rows = chosen["selection"]["rows"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = records[rows[0]].name if rows else ""
+        values = {**st.session_state.chosen, "extractor": name}
+        icon, act = ":material/science:", _sidebar.choose
+        if st.button("Use it in the lab", key="use", disabled=not rows, icon=icon, on_click=act, args=(values,)):
+            _sidebar.to_lab()
+        st.caption(f"Chosen: {EXTRACTORS[name].title}" if rows else "Choose a line to take its extractor to the lab.")
+
+
+def qualities() -> None:
+    """Probes on the embedded data."""
+    st.subheader("How good the features are")
+    measure = st.segmented_control(
+        "Measured by", list(MEASURES), format_func=MEASURES.get, default="linear_probe", required=True, key="measure"
+    )
+    found = quality.read()
+    names = {name: record.title for name, record in (EXTRACTORS | DATA).items()} | {quality.PIXELS: "Raw pixels"}
+    scores = {
+        key: {data: getattr(one, str(measure)) for data, one in row.items()}
+        for key, row in found.items()
+        if key in names
+    }
+    st.plotly_chart(
+        _figures.quality_figure(scores, names, quality.PIXELS),
+        key="quality",
+        config={"displayModeBar": False},
+        alt="Test accuracy of each extractor on each data set, beside raw pixels",
+    )
+    sizes = "; ".join(
+        f"{names[data]}: {one.train_images:,} and {one.test_images:,}" for data, one in found[quality.PIXELS].items()
+    )
+    missing = [record.title for name, record in EXTRACTORS.items() if name not in found]
+    st.caption(
+        "Linear head: trained to convergence, with the λ that does best on a held-out fifth. Nearest neighbours: the "
+        f"vote of 20. Training and test images of {sizes}. Measured by `python -m core bench extractors`."
+        + (f" Not measured, for want of their weights: {', '.join(missing)}." if missing else "")
+    )
+
+
+def settings() -> None:
+    """Fine-tuning against transfer, as measured."""
+    st.subheader("Fine-tuning against transfer")
+    measured = list(json.loads((FOLDER / "settings.json").read_text()).values())
+    rows = compare.rows(measured)
+    st.plotly_chart(
+        compare.figure(rows),
+        key="settings",
+        config={"displayModeBar": False},
+        alt="Points of accuracy lost to the same attack, by data set and extractor",
+    )
+    st.markdown("\n".join(f"- {compare.verdict(gap)}" for gap in compare.gaps(rows)))
+    st.caption(
+        "The paper says that transfer loses more to the same attack. Measured by `python -m core compare-settings`: "
+        "whiskers are standard deviations over seeds, differences are paired by seed, ± is a standard error."
+    )
+
+
+st.title("Extractors")
+st.markdown(INTRODUCTION)
+table()
+qualities()
+settings()

@@ -1,0 +1,76 @@
+"""Bringing images and weights through the app, in a real browser: what is kept can be used, what is refused is told."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from core.pretraining.networks import network
+from core.pretraining.train import export
+from tests.browser import server as app_server
+
+pytestmark = pytest.mark.browser
+
+PAGE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with app_server.server(tmp_path_factory.mktemp("home")) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PAGE_MS)
+    expect.set_options(timeout=PAGE_MS)
+    page.goto(f"{address}/bring")
+    expect(page.get_by_role("heading", name="Bring your own")).to_be_visible()
+    yield page
+    page.close()
+
+
+def pets(place: Path, classes: tuple[str, ...]) -> Path:
+    with zipfile.ZipFile(place / "pets.zip", "w") as archive:
+        for label in classes:
+            for i in range(30):
+                file = io.BytesIO()
+                Image.fromarray(np.random.default_rng(i).integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(file, "PNG")
+                archive.writestr(f"{label}/{i}.png", file.getvalue())
+    return place / "pets.zip"
+
+
+def test_images_are_shown_kept_and_used(page: Page, tmp_path: Path) -> None:
+    page.locator(".st-key-file-images input[type=file]").set_input_files(pets(tmp_path, ("cats", "dogs")))
+    expect(page.get_by_text("Kept as upload:pets-")).to_be_visible()
+    expect(page.get_by_text("21 to train, 9 to test")).to_have_count(2)
+    expect(page.get_by_alt_text("Images of dogs")).to_be_visible()
+    page.get_by_role("button", name="Use it in the lab").first.click()
+    expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
+    page.wait_for_url("**/lab?data=upload%3Apets-*")
+    expect(page.get_by_text("poisoned among 43 training images")).to_be_visible()
+
+
+def test_weights_are_checked_kept_and_removed(page: Page, tmp_path: Path) -> None:
+    about = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": 28, "arch": "resnet10-small", "data": "mnist"}
+    export(tmp_path / "mine.safetensors", network("resnet10-small"), {**about, "method": "moco"})
+    page.locator("[class*=st-key-file-own] input[type=file]").set_input_files(tmp_path / "mine.safetensors")
+    expect(page.get_by_text("Kept as upload:mine-")).to_be_visible()
+    expect(page.get_by_text("Has learnt from: mnist; method: moco")).to_be_visible()
+    page.get_by_role("button", name="Remove", exact=True).last.click()
+    expect(page.get_by_text("Kept as upload:mine-")).to_have_count(0)
+    expect(page.get_by_text("mine.safetensors: 512 features")).to_have_count(0)
+
+
+def test_what_is_refused_is_told_and_not_kept(page: Page, tmp_path: Path) -> None:
+    expect(page.get_by_text("Kept on this machine")).to_be_visible()
+    page.locator(".st-key-file-images input[type=file]").set_input_files(pets(tmp_path, ("cats",)))
+    expect(page.get_by_text("Refused, and nothing is kept")).to_be_visible()
+    expect(page.get_by_text("pets.zip holds one class of images; two or more are needed")).to_be_visible()
+    expect(page.get_by_text("pets: 1 classes")).to_have_count(0)

@@ -1,0 +1,49 @@
+"""The extractors of our own that ship: their records are true, and they beat the pixels that they saw."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from core import paths
+from core.data.registry import info as data_info
+from core.data.split import draw
+from core.extractors.build import build
+from core.extractors.features import extract
+from core.extractors.own import _measure
+from core.extractors.registry import EXTRACTORS, ExtractorInfo
+from core.pretraining.probes import linear_probe
+
+SHIPPED = [record for record in EXTRACTORS.values() if record.library == "own"]
+
+
+@pytest.fixture(params=SHIPPED, ids=lambda record: record.name)
+def record(request: pytest.FixtureRequest) -> ExtractorInfo:
+    found: ExtractorInfo = request.param
+    return found
+
+
+def test_the_registry_says_what_the_file_says(record: ExtractorInfo) -> None:
+    with safe_open(paths.EXTRACTORS / record.weights, framework="pt") as file:
+        about = json.loads(file.metadata()["record"])
+    assert (about["arch"], about["method"], about["data"]) == (record.arch, record.method, record.pretrained_on)
+    assert (tuple(about["mean"]), tuple(about["std"])) == (record.mean, record.std)
+    assert (about["input_size"],) == record.input_sizes
+    assert _measure("own", record.arch, record.input_sizes[0]) == (record.width, pytest.approx(record.macs, rel=0.01))
+    assert about["linear_probe"] >= about["linear_probe_of_pixels"] + 0.03
+    assert about["epochs"] == len(about["knn"])
+    assert (paths.EXTRACTORS / record.weights).stat().st_size < 12 << 20
+
+
+def test_its_features_beat_the_pixels_it_saw(record: ExtractorInfo) -> None:
+    split = draw(data_info(record.pretrained_on), train_size=1000, test_size=500, seed=1)
+    extractor = build(record, record.input_sizes[0], torch.device("cpu"))
+    y, test_y = torch.from_numpy(split.train_y), torch.from_numpy(split.test_y)
+
+    def probe(train: torch.Tensor, test: torch.Tensor) -> float:
+        return linear_probe(train, y, test, test_y, 10)
+
+    features = (torch.from_numpy(extract(extractor, x, torch.device("cpu"))) for x in (split.train_x, split.test_x))
+    pixels = (torch.from_numpy(x).flatten(1).float() / 255 for x in (split.train_x, split.test_x))
+    assert probe(*features) > probe(*pixels) + 0.02

@@ -1,0 +1,305 @@
+"""Uploads: what is kept is sound and has a name of its own; what is refused leaves nothing behind."""
+
+import io
+import os
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save
+
+from core import paths, uploads
+from core.catalog import resolve
+from core.data import own as own_data
+from core.data.embedded import read
+from core.data.registry import info as data_info
+from core.errors import DataError, PoisonLabError, SpecError, WeightsError
+from core.extractors.build import build
+from core.extractors.registry import info as extractor_info
+from core.pretraining.networks import network
+from core.pretraining.train import export
+from core.spec import parse_spec
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    return tmp_path
+
+
+def tree() -> list[str]:
+    return sorted(str(path) for path in paths.uploads().rglob("*") if path.is_file() or path.name.startswith("."))
+
+
+def picture(seed: int) -> bytes:
+    values = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    return file.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> io.BytesIO:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    content.seek(0)
+    return content
+
+
+def pets(per_class: int = 12) -> dict[str, bytes]:
+    return {f"{c}/{i}.png": picture(100 * k + i) for k, c in enumerate(("cats", "dogs")) for i in range(per_class)}
+
+
+def test_images_are_kept_under_a_name_that_tells_no_path(home: Path) -> None:
+    record = uploads.add_images("My Pets (1).ZIP", zipped(pets(20)))
+    assert record.name.startswith("upload:my-pets-1-")
+    assert (record.title, record.classes) == ("My Pets (1)", ("cats", "dogs"))
+    assert data_info(record.name) == record == uploads.all_images()[record.name]
+    spec = resolve(parse_spec({"data": record.name, "train_size": 20, "test_size": 10}))
+    assert str(home) not in spec.to_json()
+    (x, y), (test_x, test_y) = read(record, "train"), read(record, "test")
+    assert (len(x), len(test_x)) == (record.train_images, record.test_images) == (28, 12)
+    assert np.bincount(y).tolist() == [14, 14]
+    assert np.bincount(test_y).tolist() == [6, 6]
+    shown = uploads.preview(record.name)
+    assert shown.train == {"cats": 14, "dogs": 14}
+    assert shown.test == {"cats": 6, "dogs": 6}
+    assert all(
+        samples.shape == (uploads.SAMPLES, 3, own_data.SIDE, own_data.SIDE) for samples in shown.samples.values()
+    )
+
+
+def test_the_same_content_is_one_upload() -> None:
+    first = uploads.add_images("pets.zip", zipped(pets()))
+    before = tree()
+    assert uploads.add_images("pets.zip", zipped(pets())) == first
+    assert tree() == before
+    assert uploads.add_images("pets.zip", zipped(pets(13))) != first
+
+
+def encrypted() -> io.BytesIO:
+    content = bytearray(zipped(pets()).getvalue())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flag of a password, in both headers
+        place = content.find(signature)
+        while place >= 0:
+            content[place + offset] |= 1
+            place = content.find(signature, place + 4)
+    return io.BytesIO(bytes(content))
+
+
+def corrupted() -> io.BytesIO:
+    content = bytearray(zipped(pets()).getvalue())
+    place = content.find(b"cats/3.png") + 60
+    content[place] ^= 255
+    return io.BytesIO(bytes(content))
+
+
+def doubled() -> io.BytesIO:
+    content = zipped(pets())
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("cats/3.png", picture(999))
+    content.seek(0)
+    return content
+
+
+def bomb() -> bytes:
+    file = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(file, "PNG")
+    return file.getvalue()
+
+
+REFUSED_IMAGES: dict[str, tuple[str, Callable[[], io.BytesIO], str]] = {
+    "no zip": ("pets.tar", lambda: zipped(pets()), "pets.tar is not a zip"),
+    "text": ("pets.zip", lambda: io.BytesIO(b"not a zip"), "pets.zip is neither a folder nor a readable zip"),
+    "empty": ("pets.zip", lambda: zipped({}), "pets.zip holds no classes"),
+    "one class": ("pets.zip", lambda: zipped({k: v for k, v in pets().items() if "cats" in k}), "holds one class"),
+    "too few": ("pets.zip", lambda: zipped(pets(9)), "Class 'cats' of pets.zip has 9 images; at least 10"),
+    "corrupt image": (
+        "pets.zip",
+        lambda: zipped({**pets(), "cats/x.png": b"PNG"}),
+        "cats/x.png of pets.zip can't be read",
+    ),
+    "image bomb": (
+        "pets.zip",
+        lambda: zipped({**pets(), "cats/x.png": bomb()}),
+        "cats/x.png of pets.zip has more than the 50,000,000",
+    ),
+    "way out": (
+        "pets.zip",
+        lambda: zipped({**pets(), "../x/y.png": picture(1)}),
+        "'../x/y.png', a path that leads out",
+    ),
+    "absolute": (
+        "pets.zip",
+        lambda: zipped({**pets(), "/etc/x.png": picture(1)}),
+        "'/etc/x.png', a path that leads out",
+    ),
+    "password": ("pets.zip", encrypted, "without a password"),
+    "bit flip": ("pets.zip", corrupted, "cats/3.png of pets.zip can't be unpacked"),
+    "twice": ("pets.zip", doubled, "'cats/3.png' more than once"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_IMAGES)
+def test_refused_images_are_named_and_leave_nothing(case: str, home: Path) -> None:
+    file_name, content, words = REFUSED_IMAGES[case]
+    uploads.add_images("pets.zip", zipped(pets()))
+    before = tree()
+    with pytest.raises(DataError) as caught:
+        uploads.add_images(file_name, content())
+    assert words in str(caught.value)
+    assert str(home) not in str(caught.value)
+    assert tree() == before
+
+
+def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_data, "MOST_UNPACKED", 1000)
+    with pytest.raises(DataError, match=r"pets\.zip holds more than the 0 GiB that are allowed unpacked"):
+        uploads.add_images("pets.zip", zipped(pets()))
+    assert tree() == []
+
+
+@pytest.mark.parametrize("kind", uploads.MOST_BYTES)
+def test_a_file_that_is_too_large_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(uploads.MOST_BYTES, kind, 1 << 20)
+    content = io.BytesIO(bytes((1 << 20) + 1))
+    add = {
+        "images": lambda: uploads.add_images("a.zip", content),
+        "weights": lambda: uploads.add_weights("timm", "resnet18", "a.pth", content),
+    }[kind]
+    with pytest.raises(PoisonLabError, match=r"a\.\w+ is larger than the 1 MiB that are allowed"):
+        add()
+    assert tree() == []
+
+
+def pretrained(folder: Path) -> bytes:
+    about = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": 28, "arch": "resnet10-small", "data": "mnist"}
+    export(folder / "made.safetensors", network("resnet10-small"), {**about, "method": "moco"})
+    return (folder / "made.safetensors").read_bytes()
+
+
+def test_weights_of_pretrain_bring_their_architecture(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    content = pretrained(tmp_path_factory.mktemp("made"))
+    record = uploads.add_weights("own", "", "mine.safetensors", io.BytesIO(content))
+    assert record.name.startswith("upload:mine-")
+    assert (record.arch, record.width, record.pretrained_on, record.input_sizes) == (
+        "resnet10-small",
+        512,
+        "mnist",
+        (28,),
+    )
+    assert extractor_info(record.name) == record == uploads.all_weights()[record.name]
+    assert str(home) not in resolve(parse_spec({"extractor": record.name})).to_json()
+    assert build(record, 28, torch.device("cpu"))(torch.rand(3, 1, 28, 28)).shape == (3, 512)
+
+
+def test_the_same_weights_under_two_architectures_are_two_uploads() -> None:
+    from timm import create_model
+
+    content = save(create_model("resnet18", pretrained=False, num_classes=0).state_dict())
+    records = [
+        uploads.add_weights(lib, "resnet18", "r.safetensors", io.BytesIO(content)) for lib in ("timm", "torchvision")
+    ]
+    assert {record.library for record in records} == {"timm", "torchvision"}
+    assert len(uploads.all_weights()) == 2
+
+
+class Trap:
+    """An object whose unpickling would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (os.mkdir, (str(self.path),))
+
+
+def saved(content: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+def test_a_pickle_with_code_is_refused_and_never_run(home: Path) -> None:
+    with pytest.raises(
+        WeightsError, match=r"evil\.pth can't be read as plain tensors .* could run code, and is refused"
+    ):
+        uploads.add_weights("timm", "resnet18", "evil.pth", io.BytesIO(saved({"a": Trap(home / "ran")})))
+    assert not (home / "ran").exists()
+    assert tree() == []
+
+
+def broken() -> bytes:
+    model = network("resnet10-small")
+    return saved({name: torch.full_like(value, torch.nan) for name, value in model.state_dict().items()})
+
+
+@pytest.mark.parametrize(
+    ("library", "arch", "file_name", "content", "words"),
+    [
+        ("timm", "resnet18", "a.zip", b"", "a.zip is not one of .safetensors, .pt, .pth"),
+        ("timm", "resnet18", "a.safetensors", b"nonsense", "a.safetensors is not readable safetensors"),
+        ("timm", "resnet18", "a.pth", saved({"x": torch.ones(1)}), "a.pth does not fit timm:resnet18"),
+        ("timm", "nothing", "a.pth", saved({"x": torch.ones(1)}), "no architecture 'nothing'"),
+        ("own", "", "a.safetensors", save({"x": torch.ones(1)}), "a.safetensors has no record"),
+    ],
+)
+def test_refused_weights_are_named_and_leave_nothing(
+    library: str, arch: str, file_name: str, content: bytes, words: str, home: Path
+) -> None:
+    with pytest.raises((WeightsError, SpecError)) as caught:
+        uploads.add_weights(library, arch, file_name, io.BytesIO(content))
+    assert words in str(caught.value)
+    assert str(home) not in str(caught.value)
+    assert tree() == []
+
+
+def test_weights_that_give_no_numbers_are_refused() -> None:
+    from timm import create_model
+
+    model = create_model("resnet18", pretrained=False, num_classes=0)
+    content = save(
+        {name: value * torch.nan if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    )
+    with pytest.raises(WeightsError, match=r"a\.safetensors gives features that are not finite"):
+        uploads.add_weights("timm", "resnet18", "a.safetensors", io.BytesIO(content))
+    assert tree() == []
+
+
+@pytest.mark.parametrize("name", ["upload:pets-0123456789abcdef", "upload:../../etc", "upload:"])
+def test_an_unknown_upload_is_said(name: str) -> None:
+    for values in ({"data": name}, {"extractor": name}):
+        with pytest.raises(PoisonLabError, match="is not among the uploads of this machine"):
+            resolve(parse_spec(values))
+    uploads.remove(name)
+
+
+def test_removed_is_gone() -> None:
+    record = uploads.add_images("pets.zip", zipped(pets()))
+    uploads.remove(record.name)
+    assert uploads.all_images() == {}
+    assert tree() == []
+    uploads.remove(record.name)
+
+
+def test_leftovers_of_a_killed_upload_go_with_the_next() -> None:
+    folder = paths.uploads() / "images"
+    for name, age in ((".old", 2 * 3600), (".young", 60)):
+        (folder / name).mkdir(parents=True)
+        os.utime(folder / name, (time.time() - age,) * 2)
+    uploads.add_images("pets.zip", zipped(pets()))
+    assert not (folder / ".old").exists()
+    assert (folder / ".young").exists()
+    assert len(uploads.all_images()) == 1
+
+
+def test_no_room_is_said(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    (home / "uploads").write_text("a file where a folder should be")
+    with pytest.raises(DataError, match="make room, or set POISON_LAB_HOME"):
+        uploads.add_images("pets.zip", zipped(pets()))
