@@ -198,14 +198,12 @@ def bench_(
     """Measure how strong the attacks are, or how good the extractors' features; keeps what was measured before."""
     if what not in ("attacks", "extractors"):
         raise SpecError(f"bench measures attacks or extractors; got {what!r}.")
-    if out is not None and not out.is_dir():
-        raise SpecError(f"--out {out} is not a folder.")
     if what == "extractors":
         _bench_extractors(extractor, data, out, device)
         return
     from core import bench
 
-    folder = out or bench.FOLDER
+    folder = _folder(out, bench.FOLDER)
     names, budgets, seeds = attack or list(ATTACK_SPECS), budget or bench.BUDGETS, seed or bench.SEEDS
     bench.specs(names, budgets, seeds)  # refuses what makes no sense before torch is loaded
 
@@ -219,9 +217,9 @@ def _bench_extractors(names: list[str] | None, data: list[str] | None, out: Path
     from core import device as devices
     from core.extractors import quality
 
+    path = _folder(out, quality.FILE.parent) / quality.FILE.name
     _use_all_cores()
     names = names or [quality.PIXELS, *(name for name, record in EXTRACTORS.items() if present(record))]
-    path = (out or quality.FILE.parent) / quality.FILE.name
     quality.measure_all(names, data or quality.EMBEDDED, devices.choose(device), path, typer.echo)
     typer.echo(str(path))
 
@@ -242,9 +240,7 @@ def compare_settings(
     """Measure fine-tuning against transfer, the same attack on each; takes up where it was broken off."""
     from core import bench, compare
 
-    folder = out or bench.FOLDER
-    if not folder.is_dir():
-        raise SpecError(f"--out {folder} is not a folder.")
+    folder = _folder(out, bench.FOLDER)
     shared = {
         "attack": attack,
         "budget": budget,
@@ -283,6 +279,14 @@ def _use_all_cores() -> None:
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
+
+
+def _folder(out: Path | None, usual: Path) -> Path:
+    """Where a measurement is written."""
+    folder = out or usual
+    if not folder.is_dir():
+        raise SpecError(f"--out {folder} is not a folder.")
+    return folder
 
 
 def _quiet(event: Event) -> None:

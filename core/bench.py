@@ -14,7 +14,7 @@ from typing import Any
 
 from core import catalog, paths
 from core.events import silent
-from core.files import replacing
+from core.files import write_text
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
 SETTING: dict[str, Any] = {
@@ -68,7 +68,7 @@ def attacks(
     todo = specs(names, budgets, seeds)
     measured = list(measure(todo, folder / "attacks.json", device=device, tell=tell))
     found = rows(measured)
-    write(folder / "attacks.md", page(found, measured[0]))
+    write_text(folder / "attacks.md", page(found, measured[0]))
     return found
 
 
@@ -87,7 +87,7 @@ def measure(
         if spec.hash not in measured:
             summary = run(spec, silent, device=device, with_map=False).summary()
             measured[spec.hash] = {key: summary[key] for key in _KEPT}
-            write(path, json.dumps(measured, indent=1, sort_keys=True) + "\n")
+            write_text(path, json.dumps(measured, indent=1, sort_keys=True) + "\n")
         one = measured[spec.hash]
         tell(
             f"{i + 1}/{len(todo)} {spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} "
@@ -169,9 +169,3 @@ def spread(values: list[float]) -> str:
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     return found
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    with replacing(path) as file:
-        file.write(text.encode())

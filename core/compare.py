@@ -20,6 +20,7 @@ from scipy.stats import t
 from core import bench, catalog
 from core.data.registry import info as data_info
 from core.extractors.registry import info
+from core.files import write_text
 from core.spec import ExperimentSpec, parse_spec
 
 DATA = ("fashion-mnist", "mnist")
@@ -72,8 +73,8 @@ def compare(
     """
     measured = list(bench.measure(todo, folder / "settings.json", device=device, tell=tell))
     found = rows(measured)
-    bench.write(folder / "settings.md", page(found, measured[0]))
-    bench.write(folder / "settings.html", figure(found).to_html(include_plotlyjs=True))
+    write_text(folder / "settings.md", page(found, measured[0]))
+    write_text(folder / "settings.html", figure(found).to_html(include_plotlyjs=True))
     return found
 
 

@@ -17,7 +17,7 @@ from core.data import registry as data_registry
 from core.errors import SpecError
 from core.events import STAGES
 from core.extractors import registry as extractor_registry
-from core.files import replacing
+from core.files import write_text
 from core.paths import home
 from core.spec import (
     RADII,
@@ -256,5 +256,4 @@ def _load() -> dict[str, Any]:
 
 
 def _save(rates: dict[str, Any]) -> None:
-    with replacing(_path()) as file:
-        file.write(json.dumps(rates, indent=1, sort_keys=True).encode())
+    write_text(_path(), json.dumps(rates, indent=1, sort_keys=True))

@@ -115,7 +115,7 @@ def fit(z: Features, seed: int = 0) -> Map:
             # 0 builds the graph and leaves the layout alone.
             n_epochs=None if xy is None else 0,
             transform_seed=seed,
-            init=_principal(z, seed),
+            init=_principal(z, seed) if xy is None else xy,
         )
         model.fit(near(z))
     if xy is None:

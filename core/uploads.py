@@ -102,8 +102,7 @@ def images(name: str) -> DataInfo:
         DataError: no such upload is here.
     """
     found, folder = _kept("images", name, DataError)
-    lists = {"classes": tuple(found["classes"]), "shape": tuple(found["shape"]), "domains": tuple(found["domains"])}
-    return DataInfo(**{**found, **lists, "source": str(folder / "content.zip")})
+    return DataInfo(**{**found, "source": str(folder / "content.zip")})
 
 
 def weights(name: str) -> ExtractorInfo:
@@ -113,14 +112,8 @@ def weights(name: str) -> ExtractorInfo:
         WeightsError: no such upload is here.
     """
     found, folder = _kept("weights", name, WeightsError)
-    lists = {key: tuple(found[key]) for key in ("mean", "std", "input_sizes")}
     (file,) = folder.glob("content.*")
-    return ExtractorInfo(**{**found, **lists, "weights": str(file)})
-
-
-def is_upload(name: str) -> bool:
-    """Whether a data set's or an extractor's name asks for an upload."""
-    return name.startswith(PREFIX)
+    return ExtractorInfo(**{**found, "weights": str(file)})
 
 
 def all_images() -> dict[str, DataInfo]:
@@ -244,4 +237,4 @@ def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str
 @lru_cache(maxsize=256)
 def _read(path: Path, changed: int) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}  # as they were

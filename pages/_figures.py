@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -11,8 +11,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
-
-from core import compare
 
 Array = NDArray[Any]
 
@@ -53,21 +51,17 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
     if poison is not None:
         difference = 128 + factor * (poison.astype(np.int16) - base)
         images += [poison, np.clip(difference, 0, 255).astype(np.uint8)]
-    scale = max(1, -(-STRIP_PIXELS // base.shape[1]))
+    return row_of(images, scale=max(1, -(-STRIP_PIXELS // base.shape[1])))
+
+
+def row_of(images: Iterable[Array], scale: int = 1) -> bytes:
+    """One PNG of images (C, H, W) uint8 side by side, each pixel `scale` wide and high."""
     tiles: list[Array] = []
     for image in images:
         pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
         tiles += [tile, np.zeros((tile.shape[0], GAP, 4), np.uint8)]
-    buffer = BytesIO()
-    Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
-def row_of(images: Array) -> bytes:
-    """One PNG of images (k, 3, H, W) uint8 side by side."""
-    tiles = [np.pad(image.transpose(1, 2, 0), ((0, 0), (0, GAP), (0, 0)), constant_values=255) for image in images]
     buffer = BytesIO()
     Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -361,7 +355,7 @@ def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str
     for i, name in enumerate(data):
         values = {key: 100 * row[name] for key, row in scores.items() if name in row}
         figure.add_bar(
-            y=[compare.wrapped(names[key]) for key in values],
+            y=[names[key] for key in values],
             x=list(values.values()),
             orientation="h",
             text=[f"{value:.1f}" for value in values.values()],

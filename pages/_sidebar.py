@@ -88,9 +88,17 @@ def choose(values: Values) -> None:
         st.session_state[_widget(key)] = value
 
 
-def to_lab() -> None:
-    """Go to the lab and take the link along, which Streamlit else drops on the way."""
-    st.switch_page("lab.py", query_params=st.query_params.to_dict())
+def use_button(key: str, value: str, *, widget: str) -> None:
+    """A button that sets one control and goes to the lab; without a value it can't be pressed.
+
+    Args:
+        widget: the button's own key.
+    """
+    values = {**st.session_state.chosen, key: value}
+    icon = ":material/science:"
+    if st.button("Use it in the lab", key=widget, disabled=not value, icon=icon, on_click=choose, args=(values,)):
+        # The link goes along, which Streamlit else drops on the way.
+        st.switch_page("lab.py", query_params=st.query_params.to_dict())
 
 
 def show_problems() -> None:

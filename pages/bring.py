@@ -100,7 +100,7 @@ def show_images(name: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(_figures.row_of(samples), width="content", alt=f"Images of {label}")
             st.markdown(f"**{plain(label)}**  \n{found.train[label]:,} to train, {found.test[label]:,} to test")
-    use_button("data", name, "new")
+    _sidebar.use_button("data", name, widget=f"use-new-{name}")
 
 
 def show_weights(record: ExtractorInfo) -> None:
@@ -112,15 +112,7 @@ def show_weights(record: ExtractorInfo) -> None:
         f"{', '.join(f'{v:.3f}' for v in record.mean)}, over {', '.join(f'{v:.3f}' for v in record.std)}. "
         f"Has learnt from: {plain(record.pretrained_on)}; method: {plain(record.method)}."
     )
-    use_button("extractor", record.name, "new")
-
-
-def use_button(key: str, name: str, place: str) -> None:
-    """Choose an upload in the sidebar, and go to the lab."""
-    values = {**st.session_state.chosen, key: name}
-    icon = ":material/science:"
-    if st.button("Use it in the lab", key=f"use-{place}-{name}", icon=icon, on_click=_sidebar.choose, args=(values,)):
-        _sidebar.to_lab()
+    _sidebar.use_button("extractor", record.name, widget=f"use-new-{record.name}")
 
 
 def kept() -> None:
@@ -143,7 +135,7 @@ def kept() -> None:
     for key, name, words in records:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(words, width="stretch")
-            use_button(key, name, "kept")
+            _sidebar.use_button(key, name, widget=f"use-kept-{name}")
             st.button("Remove", key=f"remove-{name}", icon=":material/delete:", on_click=uploads.remove, args=(name,))
 
 

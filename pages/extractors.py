@@ -60,10 +60,7 @@ def table() -> None:
     rows = chosen["selection"]["rows"]
     with st.container(horizontal=True, vertical_alignment="center"):
         name = records[rows[0]].name if rows else ""
-        values = {**st.session_state.chosen, "extractor": name}
-        icon, act = ":material/science:", _sidebar.choose
-        if st.button("Use it in the lab", key="use", disabled=not rows, icon=icon, on_click=act, args=(values,)):
-            _sidebar.to_lab()
+        _sidebar.use_button("extractor", name, widget="use")
         st.caption(f"Chosen: {EXTRACTORS[name].title}" if rows else "Choose a line to take its extractor to the lab.")
 
 
@@ -74,7 +71,8 @@ def qualities() -> None:
         "Measured by", list(MEASURES), format_func=MEASURES.get, default="linear_probe", required=True, key="measure"
     )
     found = quality.read()
-    names = {name: record.title for name, record in (EXTRACTORS | DATA).items()} | {quality.PIXELS: "Raw pixels"}
+    names = {quality.PIXELS: "Raw pixels", **{name: record.title for name, record in DATA.items()}}
+    names |= {name: compare.wrapped(record.title) for name, record in EXTRACTORS.items()}
     scores = {
         key: {data: getattr(one, str(measure)) for data, one in row.items()}
         for key, row in found.items()

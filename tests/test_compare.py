@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from core import bench, catalog, compare
+from core import catalog, compare
 from core.extractors.registry import EXTRACTORS
+from core.files import write_text
 from tests.fakes import tiny_spec
 
 LITE0 = EXTRACTORS["efficientnet-lite0-imagenet"]
@@ -96,7 +97,7 @@ def test_every_bar_of_the_plot_is_there() -> None:
 def test_what_was_measured_is_not_run_again(tmp_path: Path) -> None:
     todo = compare.specs(["mnist"], ["of-mnist", LITE0.name], [0, 1, 2], {"train_size": 40, "test_size": 20})
     known = {spec.hash: measured(*run) for spec, run in zip(todo, RUNS, strict=True)}
-    bench.write(tmp_path / "settings.json", json.dumps(known))
+    write_text(tmp_path / "settings.json", json.dumps(known))
     told: list[str] = []
     compare.compare(todo, tmp_path, tell=told.append)
     assert len(told) == 6

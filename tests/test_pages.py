@@ -23,7 +23,7 @@ from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store
 from pages import _figures, _runs, _sidebar, _state
 from tests.drawn import drawn_result
-from tests.test_uploads import pets, zipped
+from tests.pictures import pets, zipped
 
 WAITING = JobStatus("queued", 2, "", 0, 0, 0.0, None, 0.0, 90.0, [], None)
 RUNNING = JobStatus(

@@ -24,6 +24,7 @@ from core.extractors.registry import info as extractor_info
 from core.pretraining.networks import network
 from core.pretraining.train import export
 from core.spec import parse_spec
+from tests.pictures import pets, picture, zipped
 
 
 @pytest.fixture(autouse=True)
@@ -34,26 +35,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def tree() -> list[str]:
     return sorted(str(path) for path in paths.uploads().rglob("*") if path.is_file() or path.name.startswith("."))
-
-
-def picture(seed: int) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(values).save(file, "PNG")
-    return file.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> io.BytesIO:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    content.seek(0)
-    return content
-
-
-def pets(per_class: int = 12) -> dict[str, bytes]:
-    return {f"{c}/{i}.png": picture(100 * k + i) for k, c in enumerate(("cats", "dogs")) for i in range(per_class)}
 
 
 def test_images_are_kept_under_a_name_that_tells_no_path(home: Path) -> None:

@@ -13,7 +13,7 @@ from core import paths
 from core.data.registry import DATA, DataInfo
 from core.errors import SpecError
 from core.extractors.registry import info
-from core.files import replacing
+from core.files import write_text
 
 if TYPE_CHECKING:
     import torch
@@ -102,8 +102,7 @@ def measure_all(
             quality = measure(extractor, DATA[name], device)
             found.setdefault(extractor, {})[name] = quality
             text = json.dumps({key: {k: asdict(v) for k, v in row.items()} for key, row in found.items()}, indent=1)
-            with replacing(path) as file:
-                file.write(f"{text}\n".encode())
+            write_text(path, f"{text}\n")
             tell(f"{extractor} {name}: linear probe {100 * quality.linear_probe:.1f}%  kNN {100 * quality.knn:.1f}%")
     return found
 

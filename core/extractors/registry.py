@@ -94,11 +94,9 @@ def _own(
     name: str,
     title: str,
     pretrained_on: str,
-    method: str,
     mean: float,
     std: float,
     licence: str,
-    paper: str = "Chen, Kornblith, Norouzi, Hinton 2020 (arXiv 2002.05709)",
 ) -> ExtractorInfo:
     return ExtractorInfo(
         name=name,
@@ -112,9 +110,9 @@ def _own(
         input_sizes=(28,),
         macs=1.128e9,
         pretrained_on=pretrained_on,
-        method=method,
+        method="simclr",
         licence=licence,
-        paper=paper,
+        paper="Chen, Kornblith, Norouzi, Hinton 2020 (arXiv 2002.05709)",
     )
 
 
@@ -125,7 +123,6 @@ EXTRACTORS: dict[str, ExtractorInfo] = {
             "resnet10-small-fashion-mnist",
             "Small ResNet-10, Fashion-MNIST",
             "fashion-mnist",
-            "simclr",
             0.286,
             0.353,
             "MIT",
@@ -134,7 +131,6 @@ EXTRACTORS: dict[str, ExtractorInfo] = {
             "resnet10-small-mnist",
             "Small ResNet-10, MNIST",
             "mnist",
-            "simclr",
             0.131,
             0.309,
             "MIT; see MNIST's terms",

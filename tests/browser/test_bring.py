@@ -1,18 +1,15 @@
 """Bringing images and weights through the app, in a real browser: what is kept can be used, what is refused is told."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from core.pretraining.networks import network
 from core.pretraining.train import export
 from tests.browser import server as app_server
+from tests.pictures import pets, zipped
 
 pytestmark = pytest.mark.browser
 
@@ -36,18 +33,13 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     page.close()
 
 
-def pets(place: Path, classes: tuple[str, ...]) -> Path:
-    with zipfile.ZipFile(place / "pets.zip", "w") as archive:
-        for label in classes:
-            for i in range(30):
-                file = io.BytesIO()
-                Image.fromarray(np.random.default_rng(i).integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(file, "PNG")
-                archive.writestr(f"{label}/{i}.png", file.getvalue())
+def zip_of(place: Path, *classes: str) -> Path:
+    (place / "pets.zip").write_bytes(zipped(pets(30, classes)).getvalue())
     return place / "pets.zip"
 
 
 def test_images_are_shown_kept_and_used(page: Page, tmp_path: Path) -> None:
-    page.locator(".st-key-file-images input[type=file]").set_input_files(pets(tmp_path, ("cats", "dogs")))
+    page.locator(".st-key-file-images input[type=file]").set_input_files(zip_of(tmp_path, "cats", "dogs"))
     expect(page.get_by_text("Kept as upload:pets-")).to_be_visible()
     expect(page.get_by_text("21 to train, 9 to test")).to_have_count(2)
     expect(page.get_by_alt_text("Images of dogs")).to_be_visible()
@@ -70,7 +62,7 @@ def test_weights_are_checked_kept_and_removed(page: Page, tmp_path: Path) -> Non
 
 def test_what_is_refused_is_told_and_not_kept(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("Kept on this machine")).to_be_visible()
-    page.locator(".st-key-file-images input[type=file]").set_input_files(pets(tmp_path, ("cats",)))
+    page.locator(".st-key-file-images input[type=file]").set_input_files(zip_of(tmp_path, "cats"))
     expect(page.get_by_text("Refused, and nothing is kept")).to_be_visible()
     expect(page.get_by_text("pets.zip holds one class of images; two or more are needed")).to_be_visible()
     expect(page.get_by_text("pets: 1 classes")).to_have_count(0)

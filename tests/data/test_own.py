@@ -17,13 +17,7 @@ from core.data.embedded import read
 from core.data.registry import info
 from core.errors import DataError, SpecError
 from core.spec import parse_spec
-
-
-def picture(seed: int, kind: str = "PNG", size: tuple[int, int] = (20, 30), mode: str = "RGB") -> bytes:
-    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    file = BytesIO()
-    Image.fromarray(values).convert(mode).save(file, kind)
-    return file.getvalue()
+from tests.pictures import picture
 
 
 def content(per_class: int = 12) -> dict[str, bytes]:
