@@ -112,7 +112,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
         for name, about in everything[kind].items():
             words = about if isinstance(about, str) else about.get("about", about["title"])
             if kind == "data" and not about["embedded"]:
-                words += f": {whereabouts(DATA[name])}"
+                words += f": {'on this machine' if about['here'] else whereabouts(DATA[name])}"
             typer.echo(f"  {name:32} {words}")
 
 

@@ -7,6 +7,7 @@ computed or written.
 from collections.abc import Mapping
 from typing import Any
 
+from core import uploads
 from core.data import known
 from core.data.registry import DATA
 from core.data.registry import info as data_info
@@ -190,7 +191,7 @@ def listing() -> dict[str, Any]:
                 "licence": record.licence,
                 "paper": record.paper,
             }
-            for name, record in EXTRACTORS.items()
+            for name, record in (EXTRACTORS | uploads.all_weights()).items()
         },
         "data": {
             name: {
@@ -205,7 +206,7 @@ def listing() -> dict[str, Any]:
                 "embedded": record.embedded,
                 "here": known.present(record),
             }
-            for name, record in DATA.items()
+            for name, record in (DATA | uploads.all_images()).items()
         },
         "attacks": {
             name: {

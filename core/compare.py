@@ -18,7 +18,9 @@ from plotly.subplots import make_subplots
 from scipy.stats import t
 
 from core import bench, catalog
+from core.data.registry import DATA as REGISTERED
 from core.data.registry import info as data_info
+from core.extractors.registry import EXTRACTORS as REGISTRY
 from core.extractors.registry import info
 from core.files import write_text
 from core.spec import ExperimentSpec, parse_spec
@@ -90,9 +92,12 @@ def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
         row.seeds.append(spec.seed)
         if one["stage2"]:
             row.stage2_drops.append(bench.drop(one, "stage2"))
-    order = list(catalog.SETTINGS)
-    data = list(dict.fromkeys(row.data for row in groups.values()))
-    return sorted(groups.values(), key=lambda row: (data.index(row.data), order.index(row.setting)))
+    order = {name: place for place, name in enumerate([*REGISTERED, *catalog.SETTINGS, *REGISTRY])}
+    last = len(order)
+    return sorted(
+        groups.values(),
+        key=lambda row: [order.get(name, last) for name in (row.data, row.setting, row.extractor)],
+    )
 
 
 @dataclass(frozen=True)

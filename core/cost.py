@@ -36,21 +36,25 @@ from core.spec import (
 
 log = logging.getLogger(__name__)
 
-# Seconds per unit before this machine has measured its own. Measured on two cores with EfficientNet-Lite0 at
-# 64 px, 1280 features, 10 classes; all of CUDA are guesses that the first run replaces.
+# Seconds per unit before this machine has measured its own. Measured on two cores with the default experiment, and
+# with EfficientNet-Lite0, whose depthwise convolutions take longer than their multiply-adds; all of CUDA are guesses
+# that the first run replaces.
 _DEFAULTS: dict[str, dict[str, float]] = {
     "cpu": {
-        "load": 1.0,
-        "extract": 8e-11,
+        "load": 0.5,
+        "extract": 2.3e-11,
+        "extract/tf_efficientnet_lite0": 8e-11,
         "clean": 2e-8,
         "target": 2e-8,
         "stage2": 1e-9,
-        "stage2/tgda": 2.5e-8,
+        "stage2/tgda": 1.3e-8,
         "decoder": 2e-6,
-        "invert": 5e-11,
-        "pixels": 1.4e-10,
+        "invert": 1.9e-11,
+        "invert/tf_efficientnet_lite0": 5e-11,
+        "pixels": 3.5e-11,
+        "pixels/tf_efficientnet_lite0": 1.4e-10,
         "evaluate": 6e-8,
-        "map": 5e-3,
+        "map": 1.5e-3,
     },
     "cuda": {
         "load": 3.0,
@@ -63,7 +67,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "invert": 2e-12,
         "pixels": 2e-12,
         "evaluate": 1e-8,
-        "map": 5e-3,
+        "map": 1.5e-3,
     },
 }
 _WEIGHT = 0.5
@@ -138,8 +142,10 @@ def images_per_second(name: str) -> tuple[float, bool]:
     """
     rates, macs = _load(), extractor_macs(name, None)
     kind = _kind(rates["device"])
-    key = f"{kind}/extract/{extractor_registry.info(name).arch}"
-    return 1 / (macs * rates["rates"].get(key, _DEFAULTS[kind]["extract"])), key in rates["rates"]
+    variant = f"extract/{extractor_registry.info(name).arch}"
+    key = f"{kind}/{variant}"
+    default = _DEFAULTS[kind].get(variant, _DEFAULTS[kind]["extract"])
+    return 1 / (macs * rates["rates"].get(key, default)), key in rates["rates"]
 
 
 class Progress:

@@ -74,9 +74,7 @@ def qualities() -> None:
     names = {quality.PIXELS: "Raw pixels", **{name: record.title for name, record in DATA.items()}}
     names |= {name: compare.wrapped(record.title) for name, record in EXTRACTORS.items()}
     scores = {
-        key: {data: getattr(one, str(measure)) for data, one in row.items()}
-        for key, row in found.items()
-        if key in names
+        key: {data: getattr(one, str(measure)) for data, one in found[key].items()} for key in names if key in found
     }
     st.plotly_chart(
         _figures.quality_figure(scores, names, quality.PIXELS),

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from core import uploads
 from core.catalog import FEATURE_ONLY, STAGES_OF, constraints_of, listing, resolve
 from core.data.registry import DATA
 from core.errors import SpecError
 from core.events import STAGES
 from core.extractors.registry import EXTRACTORS
 from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+from tests.pictures import pets, zipped
 
 LITE0 = "efficientnet-lite0-imagenet"
 
@@ -198,3 +200,10 @@ def test_listing_tells_of_attacks(name: str) -> None:
             assert "maximum" in parameter
         else:
             assert parameter["enum"]
+
+
+def test_listing_names_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    record = uploads.add_images("pets.zip", zipped(pets()))
+    about = listing()["data"][record.name]
+    assert (about["classes"], about["embedded"], about["here"]) == (["cats", "dogs"], False, True)

@@ -7,6 +7,7 @@ import pytest
 from core import cost
 from core.errors import SpecError
 from core.events import STAGES
+from core.extractors.registry import EXTRACTORS
 from core.spec import ExperimentSpec, parse_spec
 
 
@@ -192,3 +193,10 @@ def test_a_stage_that_was_not_expected_is_no_error() -> None:
     progress = cost.Progress({"load": 4.0})
     progress.update("pixels", 1, 2, 0.0)
     assert progress.seconds_left(3.0) == pytest.approx(3.0)
+
+
+def test_architectures_that_were_measured_have_rates_of_their_own_from_the_start() -> None:
+    per_mac = [cost.images_per_second(name)[0] * cost.extractor_macs(name, None) for name in EXTRACTORS]
+    slow = [rate for name, rate in zip(EXTRACTORS, per_mac, strict=True) if "lite0" in name]
+    others = [rate for name, rate in zip(EXTRACTORS, per_mac, strict=True) if "lite0" not in name]
+    assert max(slow) < min(others)
