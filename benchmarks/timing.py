@@ -2,11 +2,13 @@
 
 Each run is a process of its own, as a person's first run is, imports and all. Cold: nothing is left of earlier
 runs, not even compiled kernels, but the operating system may still hold files in memory. Warm: the same run
-again, with all that the first one left behind.
+again, with all that the first one left behind. In the app: the run with empty caches, as the app sends it to a
+worker process that has answered another one before.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -20,24 +22,52 @@ import torch
 from benchmarks import report
 from core import paths
 from core.bench import table
+from core.data.registry import info as data_info
+from core.engine import Engine
 from core.events import STAGES
+from core.spec import ExperimentSpec, parse_spec
+from core.store import Store
 
-STATES = ("cold", "warm")
+STATES = ("cold", "warm", "in the app")
 COLUMNS = tuple((device, state) for device in ("cpu", "cuda") for state in STATES)
-WORDS = {**STAGES, "total": "**In all, imports included**"}
+WORDS = {**STAGES, "total": "**In all, imports included where there are any**"}
 
 Run = dict[str, Any]
 
 
 def measure(device: str, home: Path, options: list[str]) -> Run:
-    """One run with the caches in `home`: seconds of each stage and in all, and the accuracies, as evidence of work."""
+    """One run with the caches in `home`, in a process of its own."""
     out = home / "run"
     command = [sys.executable, "-m", "core", "run", "--quiet", "--device", device, "--out", str(out), *options]
     environment = {**paths.environment(home), "NUMBA_CACHE_DIR": str(home / "numba")}
     began = time.perf_counter()
     subprocess.run(command, check=True, cwd=paths.ROOT, env=environment, stdout=subprocess.DEVNULL)
     total = time.perf_counter() - began
-    result = json.loads((out / "result.json").read_text())
+    return run(json.loads((out / "result.json").read_text()), total)
+
+
+def served(spec: ExperimentSpec, device: str) -> Run:
+    """The same run by the engine that the app uses, after a small one; no caches of either are left of others."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"POISON_LAB_HOME": folder}
+        engine = Engine(Store(Path(folder) / "results", shipped=None), device=device)
+        try:
+            small = {"train_size": 2 * len(data_info(spec.data).classes), "test_size": 20, "seed": spec.seed + 1}
+            engine.submit(spec.model_copy(update=small)).wait()
+            began = time.perf_counter()
+            job = engine.submit(spec)
+            if job.wait().state != "done":
+                raise RuntimeError(job.status().error)
+            total = time.perf_counter() - began
+            stored = engine.store.get(job.id)
+            assert stored is not None
+            return run(stored.result, total)
+        finally:
+            engine.close()
+
+
+def run(result: dict[str, Any], total: float) -> Run:
+    """Seconds of each stage and in all, and the accuracies, as evidence of work."""
     return {
         "spec_hash": result["spec_hash"],
         "seconds": {**result["seconds"], "total": total},
@@ -52,8 +82,10 @@ def measure_all(repeats: int, options: list[str]) -> dict[str, dict[str, list[Ru
     for device in devices:
         for _ in range(repeats):
             with tempfile.TemporaryDirectory() as folder:
-                for state in STATES:
+                for state in STATES[:2]:
                     runs[device][state].append(measure(device, Path(folder), options))
+                spec = json.loads((Path(folder) / "run" / "result.json").read_text())["spec"]
+            runs[device][STATES[2]].append(served(parse_spec(spec), device))
     return runs
 
 
