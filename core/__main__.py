@@ -143,7 +143,7 @@ def pretrain_(
     domain: Annotated[str | None, typer.Option(help="Domain of the images, for data that has domains.")] = None,
     method: Annotated[str, typer.Option(help="simclr or moco.")] = "simclr",
     arch: Annotated[str, typer.Option(help="resnet10-small or resnet18-small.")] = "resnet10-small",
-    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the images.")] = 15,
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the images.")] = 24,
     batch: Annotated[int, typer.Option(min=2, max=65_536, help="Images per step.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

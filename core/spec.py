@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import SpecError, unknown
 
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 """Part of every hash: raise it when the same spec would give another result."""
 
 Constraint = Literal["none", "valid", "perturbation"]

@@ -41,7 +41,7 @@ class Settings:
 
     method: str = "simclr"
     arch: str = "resnet10-small"
-    epochs: int = 15
+    epochs: int = 24
     batch: int = 256
     rate: float = 2e-3
     weight_decay: float = 1e-4
