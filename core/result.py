@@ -86,12 +86,20 @@ class Poison:
 class Result:
     """Everything that one run found.
 
-    `view` holds, for the app: `train_xy` (n, 2) and `train_y` (the fitted map of clean features),
-    `base_xy` (m, 2), `poison_xy` (m, 2), `stage2_xy` (m, 2; absent without a stage 2), `noise_floor` (a
-    scalar in map units), `shift` (m,) distance in feature space from base to poison, `base_x` (m, C, H, W)
-    uint8, `poison_x` (m, C, H, W) uint8 (absent without images), `gap` (m,) inversion gap of each poison
-    (absent without inversion), `poison_y`, `base_y`, `base_index` (m,). `digest` names the extractor and the
-    training images by content.
+    `view` holds, for the app, of n clean training points and m poisons:
+
+    - `train_xy` (n, 2), `base_xy`, `poison_xy`, `stage2_xy` (m, 2; the last absent without a stage 2): the map that was
+      fitted on clean features; `noise_floor`, a scalar in map units; `preserved`, a share in [0, 1]: see `core.view`;
+    - `train_pca` (n, 2), `poison_pca`, `stage2_pca` (m, 2): the same on principal components of the clean features,
+      which explain `pca_share` (2,) of their variance;
+    - `train_y` (n,), `poison_y`, `base_y`, `base_index` (m,); `base_x`, `poison_x` (m, C, H, W) uint8 (the latter
+      absent without images);
+    - `shift` (m,) distance in feature space from base to poison; `gap` (m,) inversion gap (absent without inversion);
+    - of clean points, then poison: `logits_clean`, `logits` (n + m, c) float16 by the clean and the poisoned head,
+      `influence` (n + m,) what the point adds to the test loss, `near` (n + m, k) rows of its neighbours in feature
+      space, and `near_distance` (n + m, k) float16.
+
+    `digest` names the extractor and the training images by content.
     """
 
     spec: ExperimentSpec

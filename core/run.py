@@ -25,6 +25,8 @@ from core.extractors.registry import info as extractor_info
 from core.result import Array, Poison, Reachability, Result, Score, to_uint8
 from core.spec import ExperimentSpec
 from core.threshold import reachability
+from core.view import Heads
+from core.view import view as draw_view
 
 
 def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto", with_map: bool = True) -> Result:
@@ -67,7 +69,8 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     watch.end_attack()
     with watch.stage("evaluate"):
         poison_z, gap = _exported_features(pipeline, attacked, place, is_free=spec.constraint == "none")
-        poisoned = evaluate.score(evaluate.retrain(poison_z, attacked.y, clean_head))
+        poisoned_head = evaluate.retrain(poison_z, attacked.y, clean_head)
+        poisoned = evaluate.score(poisoned_head)
         stage2 = None
         if attacked.zeta is not None:
             zeta = attacked.zeta.float()
@@ -92,7 +95,8 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     view: dict[str, Array] = {}
     if with_map:
         with watch.stage("map"):
-            view = _view(split, arrays["train_z"], poison, gap)
+            heads = Heads(clean_head, poisoned_head, train_z, train_y, test_z, test_y, spec.ridge)
+            view = draw_view(split.train_x, heads, poison, gap)
     return Result(
         spec=spec,
         device=devices.describe(place),
@@ -236,33 +240,6 @@ def _reachability(
     bound = attacked.x is None and spec.constraint != "none"
     box = scene.box if bound else None
     return reachability(scene.problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
-
-
-def _view(split: Split, train_z: Array, poison: Poison, gap: torch.Tensor | None) -> dict[str, Array]:
-    fitted = projection.fit(train_z)
-    m = len(poison.y)
-    ahead = [poison.z] if poison.zeta is None or poison.x is None else [poison.z, poison.zeta]
-    placed = fitted.place(np.concatenate(ahead))
-    base = poison.base_index
-    view = {
-        "train_xy": fitted.xy,
-        "train_y": split.train_y,
-        "base_xy": fitted.xy[base],
-        "poison_xy": placed[:m],
-        "noise_floor": np.float32(fitted.noise_floor),
-        "shift": np.linalg.norm(poison.z - train_z[base], axis=1).astype(np.float32),
-        "base_x": split.train_x[base],
-        "poison_y": poison.y,
-        "base_y": split.train_y[base],
-        "base_index": base,
-    }
-    if len(ahead) == 2 or poison.x is None:
-        view["stage2_xy"] = placed[-m:]
-    if poison.x is not None:
-        view["poison_x"] = to_uint8(poison.x)
-    if gap is not None:
-        view["gap"] = gap.cpu().numpy().astype(np.float32)
-    return view
 
 
 def _numpy(tensor: torch.Tensor | None, dtype: type[np.floating[Any]]) -> Array | None:
