@@ -54,14 +54,14 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
     return row_of(images, scale=max(1, -(-STRIP_PIXELS // base.shape[1])))
 
 
-def row_of(images: Iterable[Array], scale: int = 1) -> bytes:
-    """One PNG of images (C, H, W) uint8 side by side, each pixel `scale` wide and high."""
+def row_of(images: Iterable[Array], scale: int = 1, gap: int = GAP) -> bytes:
+    """One PNG of images (C, H, W) uint8 side by side, `gap` pixels apart, each pixel `scale` wide and high."""
     tiles: list[Array] = []
     for image in images:
         pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
-        tiles += [tile, np.zeros((tile.shape[0], GAP, 4), np.uint8)]
+        tiles += [tile, np.zeros((tile.shape[0], gap, 4), np.uint8)]
     buffer = BytesIO()
     Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
