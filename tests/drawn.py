@@ -31,6 +31,15 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
         "poison_y": y,
         "base_y": train_y[base],
         "base_index": base,
+        "preserved": np.float32(0.5),
+        "train_pca": train_xy[:, ::-1],
+        "poison_pca": z[:, :2],
+        "pca_share": np.array([0.5, 0.25], np.float32),
+        "logits_clean": rng.normal(size=(n + m, k)).astype(np.float16),
+        "logits": rng.normal(size=(n + m, k)).astype(np.float16),
+        "influence": rng.normal(size=n + m).astype(np.float32) / 1e3,
+        "near": (np.arange(n + m)[:, None] + np.arange(1, 11)) % (n + m),
+        "near_distance": np.sort(rng.random((n + m, 10)), axis=1).astype(np.float16),
     }
     if spec.attack.name not in FEATURE_ONLY:
         view["poison_x"] = x

@@ -1,0 +1,95 @@
+"""The points of a run as a table: read off stored arrays, checked against slow obvious versions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core import explore
+from core.catalog import resolve
+from core.explore import HEADS, Points
+from core.spec import parse_spec
+from pages import _points
+from tests.drawn import drawn_result
+
+SPEC = resolve(parse_spec({"train_size": 60, "test_size": 20, "budget": 0.1}))
+
+
+@pytest.fixture(scope="module")
+def points() -> Points:
+    result = drawn_result(SPEC)
+    return Points(result.view, result.classes)
+
+
+def test_clean_points_come_first(points: Points) -> None:
+    assert points.n_clean == 60
+    assert points.is_poison.tolist() == [False] * 60 + [True] * 6
+    assert points.y[60:].tolist() == points.view["poison_y"].tolist()
+
+
+@pytest.mark.parametrize("space", ["xy", "pca"])
+def test_positions_are_those_of_the_run(points: Points, space: str) -> None:
+    np.testing.assert_array_equal(points.positions(space)[:60], points.view[f"train_{space}"])
+    np.testing.assert_array_equal(points.positions(space)[60:], points.view[f"poison_{space}"])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_losses_are_torchs_cross_entropy(points: Points, head: str) -> None:
+    logits = torch.from_numpy(points.logits(head)).double()
+    wanted = torch.nn.functional.cross_entropy(logits, torch.from_numpy(points.y), reduction="none")
+    np.testing.assert_allclose(points.losses(head), wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_plane_changes_sign_where_the_head_changes_its_mind(points: Points, head: str) -> None:
+    logits = points.logits(head)
+    x = points.plane(2, 5, head)[:, 0]
+    assert ((x > 0) == (logits[:, 5] > logits[:, 2])).all()
+
+
+def test_images_are_those_of_the_split_and_the_poison() -> None:
+    view = {"poison_x": np.full((6, 1, 28, 28), 7, np.uint8), "base_x": np.zeros((6, 1, 28, 28), np.uint8)}
+    shown = explore.images(SPEC, view)
+    assert shown.shape == (66, 1, 28, 28)
+    assert (shown[60:] == 7).all()
+    del view["poison_x"]
+    assert (explore.images(SPEC, view)[60:] == 0).all()
+
+
+def test_runs_of_older_versions_have_no_points(points: Points) -> None:
+    assert explore.has_points(points.view)
+    assert not explore.has_points({key: points.view[key] for key in points.view if key != "near"})
+
+
+@pytest.mark.parametrize("colour", _points.COLOURS)
+@pytest.mark.parametrize("head", _points.HEADS)
+def test_every_point_is_drawn_once_whatever_the_colour(points: Points, colour: str, head: str) -> None:
+    chart = _points.figure(
+        points, points.positions("xy"), colour=colour, head=head, arrows=True, picked=[3, 61], axes=None
+    )
+    rows = [row for trace in chart.data if trace.customdata is not None for row in trace.customdata]
+    assert sorted(rows) == list(range(66))
+    assert chart.data[-1].name == "picked"
+    np.testing.assert_array_equal(
+        np.column_stack([chart.data[-1].x, chart.data[-1].y]), points.positions("xy")[[3, 61]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("selected", "rows"),
+    [
+        ([], []),
+        ([{"customdata": 4}, {"customdata": [2]}, {"customdata": 4}], [2, 4]),
+        ([{"customdata": None}, {"x": 1.0}], []),
+    ],
+)
+def test_lassoed_rows_are_read_whatever_form_they_come_in(selected: list[dict[str, Any]], rows: list[int]) -> None:
+    assert _points.chosen_rows({"points": selected}) == rows
+
+
+def test_words_say_what_a_poison_was_and_what_it_is_taken_for(points: Points) -> None:
+    (poison,) = _points.words(points, [60], "poisoned")
+    assert poison.startswith(f"poison 0: {points.classes[int(points.view['base_y'][0])]}")
+    predicted = int(points.predicted("poisoned")[60])
+    assert (points.classes[predicted] in poison) or predicted == points.y[60]
