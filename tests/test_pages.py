@@ -21,7 +21,7 @@ from core.paths import ROOT
 from core.result import Reachability, Result
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store
-from pages import _figures, _runs, _sidebar, _state
+from pages import _figures, _points, _runs, _sidebar, _state
 from tests.drawn import drawn_result
 from tests.pictures import pets, zipped
 
@@ -541,3 +541,39 @@ def test_extractors_page_tells_of_every_extractor_and_measure() -> None:
 )
 def test_numbers_are_told_with_two_digits(value: float, words: str) -> None:
     assert _figures.two_digits(value) == words
+
+
+def features(**query: str) -> AppTest:
+    """The page of features, opened by a link."""
+    app = lab(**query)
+    app.switch_page("features.py").run()
+    assert not app.exception
+    return app
+
+
+def test_features_page_shows_the_run_and_pins_what_is_chosen() -> None:
+    app = features()
+    assert any("**2,060** points, **60** of them poison" in text.value for text in app.markdown)
+    assert any("keeps 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
+    app.session_state["features-rows"] = [3, 2001]
+    app.run()
+    assert any("**2** lassoed, **1** of them poison" in text.value for text in app.markdown)
+    app.button(key="features-forget").click().run()
+    assert any("2,060" in text.value for text in app.markdown)
+
+
+@pytest.mark.parametrize("space", _points.SPACES)
+def test_features_page_draws_every_map(space: str) -> None:
+    app = features()
+    app.session_state["features-space"] = space
+    app.run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    assert (len([box for box in app.selectbox if box.key in ("features-a", "features-b")]) == 2) == (space == "plane")
+
+
+def test_features_page_says_where_a_run_is_too_old(store: Store, default_folder: Path) -> None:
+    result = drawn_result(resolve(ExperimentSpec()))
+    old = {key: array for key, array in result.view.items() if key not in ("near", "near_distance")}
+    store.put(replace(result, view=old))
+    assert any("older version" in box.value for box in features().info)
