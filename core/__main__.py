@@ -127,13 +127,15 @@ def doctor_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = 
 
 
 @cli.command("gallery")
-def gallery_() -> None:
+def gallery_(
+    again: Annotated[bool, typer.Option("--again", help="Compute all anew, and say what has changed.")] = False,
+) -> None:
     """Compute the experiments that ship in assets/gallery, where they are missing."""
     _use_all_cores()
     from core import gallery
 
-    for folder in gallery.build(_Progress()):
-        typer.echo(str(folder))
+    for built in gallery.build(_Progress(), again=again):
+        typer.echo(f"{built.folder}  {built.change}")
 
 
 @cli.command("pretrain")

@@ -22,7 +22,7 @@ from pages import _figures
 from pages._figures import Array, plain
 
 PERSON_COOKIE = "poison_lab_person"
-CACHED_RUNS = 24
+CACHED_RUNS = 64
 
 
 def store() -> Store:
@@ -160,6 +160,13 @@ def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
     arrays, factor = _view(root, spec_hash), amplification(root, spec_hash)
     poison = arrays.get("poison_x")
     return [_figures.strip(arrays["base_x"][row], None if poison is None else poison[row], factor) for row in rows]
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def samples(root: str, spec_hash: str, count: int) -> bytes:
+    """A PNG row of the first poisoned images of a run."""
+    images = _view(root, spec_hash)["poison_x"][:count]
+    return _figures.row_of(images, scale=max(1, -(-_figures.STRIP_PIXELS // images.shape[2])))
 
 
 def images_zip(spec_hash: str) -> bytes:

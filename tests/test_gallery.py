@@ -1,7 +1,9 @@
 """What ships is computed where it is missing, dropped where it is not wanted, and found again by a run."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core import gallery, paths
@@ -9,15 +11,16 @@ from core.attacks import decoders
 from core.catalog import resolve
 from core.events import Event
 from core.run import run
-from core.spec import parse_spec
+from core.spec import ExperimentSpec, parse_spec
 
+DECODED = {"name": "ft-decoder", "steps": 1}
 SMALL = {"train_size": 40, "test_size": 20, "budget": 0.1, "label_rule": "random"}
 
 
 @pytest.fixture
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    specs = [parse_spec({**SMALL, "attack": attack}) for attack in ("label-flip", {"name": "ft-decoder", "steps": 1})]
-    monkeypatch.setattr(gallery, "SPECS", tuple(specs))
+    specs = [resolve(parse_spec({**SMALL, "attack": attack})) for attack in ("label-flip", DECODED)]
+    monkeypatch.setattr(gallery, "GROUPS", {"all": tuple(gallery.Entry("one", spec) for spec in specs)})
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
     for name in ("GALLERY", "MAPS", "DECODERS"):
         monkeypatch.setattr(paths, name, tmp_path / "assets" / getattr(paths, name).name)
@@ -32,17 +35,57 @@ def test_it_builds_what_is_missing_and_drops_what_is_not_wanted(
     old = assets / "gallery" / "0123456789abcdef"
     old.mkdir(parents=True)
     (old / "result.json").write_text("{}")
-    folders = list(gallery.build(assets=assets))
-    assert [folder.name for folder in folders] == [resolve(spec).hash for spec in gallery.SPECS]
+    stale = assets / "maps" / "0123.npy"
+    stale.parent.mkdir()
+    np.save(stale, np.zeros((40, 2), np.float32))
+    built = list(gallery.build(assets=assets))
+    assert [one.change for one in built] == ["new", "new"]
+    folders = [one.folder for one in built]
+    assert [folder.name for folder in folders] == [entry.spec.hash for entry in gallery.entries()]
+    assert not stale.exists()
     assert sorted(path.name for path in (assets / "gallery").iterdir()) == sorted(folder.name for folder in folders)
     assert all((folder / "view.npz").exists() and not (folder / "features.npz").exists() for folder in folders)
     assert len(list((assets / "maps").iterdir())) == 1  # both on the same images
     assert len(list((assets / "decoders").iterdir())) == 1
     told: list[Event] = []
-    assert list(gallery.build(told.append, assets)) == folders
+    assert list(gallery.build(told.append, assets)) == [gallery.Built(folder, "same") for folder in folders]
     assert told == []
+    assert [one.change for one in gallery.build(assets=assets, again=True)] == ["same", "same"]
     # Another machine has what ships and nothing cached.
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "elsewhere"))
     monkeypatch.setattr(decoders, "train", lambda *_: pytest.fail("trained anew"))
-    run(gallery.SPECS[1], device="cpu")
+    run(gallery.entries()[1].spec, device="cpu")
     assert not (tmp_path / "elsewhere" / "cache" / "maps").exists()
+
+
+def test_it_says_what_has_changed(assets: Path) -> None:
+    first, *_ = list(gallery.build(assets=assets))
+    path = first.folder / "result.json"
+    summary = json.loads(path.read_text())
+    now = summary["poisoned"]["accuracy"]
+    summary["poisoned"]["accuracy"] = 0.125
+    path.write_text(json.dumps(summary))
+    again = list(gallery.build(assets=assets, again=True))
+    assert [one.change for one in again] == [f"changed: poisoned 12.5 → {100 * now:.1f} %", "same"]
+    assert json.loads(path.read_text())["poisoned"]["accuracy"] == now
+
+
+def test_seconds_and_device_are_no_change() -> None:
+    assert (
+        gallery.changes({"seconds": 1, "device": "cpu", "curve": [1]}, {"seconds": 2, "device": "gpu", "curve": [1]})
+        == "same"
+    )
+    assert gallery.changes({"curve": [1]}, {"curve": [2], "notes": {}}) == "changed: curve, notes"
+
+
+def test_what_ships_is_there_and_within_its_size() -> None:
+    shipped = {path.parent.name for path in paths.GALLERY.glob("*/result.json")}
+    assert shipped == {entry.spec.hash for entry in gallery.entries()}
+    assert len(shipped) >= 24
+    folders = (paths.GALLERY, paths.MAPS, paths.DECODERS)
+    size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    assert size <= gallery.MOST_BYTES
+
+
+def test_the_first_is_the_default_of_the_app() -> None:
+    assert gallery.entries()[0].spec == resolve(ExperimentSpec())

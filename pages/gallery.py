@@ -1,0 +1,67 @@
+"""What ships: finished experiments to open at once, by what they show."""
+
+import streamlit as st
+
+from core import gallery
+from core.errors import StoreError
+from core.paths import results
+from core.store import StoredRun
+from pages import _runs, _sidebar, _state
+
+COLUMNS = 3
+SHOWN = 4
+INTRODUCTION = (
+    "Finished experiments, to open in the lab as they are; from there each can be changed and run again. They are "
+    "small enough for a laptop: `python -m core gallery --again` does all of them, and says whether any number "
+    "has changed."
+)
+
+
+def card(entry: gallery.Entry, run: StoredRun) -> None:
+    """One experiment: what it shows, what it cost, and the way to it."""
+    clean, poisoned = (100 * run.result[key]["accuracy"] for key in ("clean", "poisoned"))
+    st.markdown(f"**{entry.title}**")
+    pictures(run)
+    st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{clean - poisoned:.1f} points lost**")
+    st.caption(_runs.words(entry.spec))
+    opened = st.button(
+        "Open",
+        key=f"open-{run.hash}",
+        icon=":material/science:",
+        on_click=_sidebar.choose,
+        args=(_state.from_spec(entry.spec),),
+        help="Show it in the lab.",
+    )
+    if opened:
+        st.switch_page("lab.py", query_params=_state.to_query(_state.from_spec(entry.spec)))
+
+
+def pictures(run: StoredRun) -> None:
+    """Some of its poison; a run without images says so."""
+    try:
+        view = _runs.view(run.hash)
+    except StoreError as error:
+        st.caption(str(error))
+        return
+    if "poison_x" not in view:
+        st.caption("Feature vectors: no images.")
+        return
+    st.image(
+        _runs.samples(str(results()), run.hash, SHOWN),
+        width="stretch",
+        alt=f"{SHOWN} of {len(view['poison_y'])} poisoned images",
+    )
+
+
+st.title("Gallery")
+st.markdown(INTRODUCTION)
+for title, group in gallery.GROUPS.items():
+    st.subheader(title)
+    found = [(entry, run) for entry in group if (run := _runs.find(entry.spec.hash)) is not None]
+    for start in range(0, len(found), COLUMNS):
+        columns = st.columns(COLUMNS)
+        for column, (entry, run) in zip(columns, found[start : start + COLUMNS], strict=False):
+            with column.container(border=True, height="stretch"):
+                card(entry, run)
+    if len(found) < len(group):
+        st.caption(f"{len(group) - len(found)} are missing: `python -m core gallery` computes them.")
