@@ -169,6 +169,13 @@ def samples(root: str, spec_hash: str, count: int) -> bytes:
     return _figures.row_of(images, scale=max(1, -(-_figures.STRIP_PIXELS // images.shape[2])))
 
 
+@st.cache_data(max_entries=1000, show_spinner=False)
+def sample(root: str, spec_hash: str, row: int) -> bytes:
+    """A PNG of one poisoned image of a run."""
+    image = _view(root, spec_hash)["poison_x"][row]
+    return _figures.row_of([image], scale=max(1, -(-_figures.STRIP_PIXELS // image.shape[1])), gap=0)
+
+
 def images_zip(spec_hash: str) -> bytes:
     """The poison as PNG files with labels.csv, in one archive."""
     run = _run(str(results()), spec_hash)

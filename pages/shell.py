@@ -21,11 +21,12 @@ def start() -> None:
 root = st.Page(start, title="Start", default=True, visibility="hidden")
 lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
 gallery = st.Page("gallery.py", title="Gallery", icon=":material/collections:", url_path="gallery")
+sweep = st.Page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
 features = st.Page("features.py", title="Features", icon=":material/scatter_plot:", url_path="features")
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
 bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
 
-page = st.navigation([root, lab, gallery, features, extractors, bring])
+page = st.navigation([root, lab, gallery, sweep, features, extractors, bring])
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 st.session_state.spec = _sidebar.experiment(page.url_path)

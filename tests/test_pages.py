@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core import engine as engine_module
-from core import uploads
+from core import sweep, uploads
 from core.catalog import listing, resolve
 from core.data.registry import DATA
 from core.engine import JobStatus
@@ -577,3 +577,74 @@ def test_features_page_says_where_a_run_is_too_old(store: Store, default_folder:
     old = {key: array for key, array in result.view.items() if key not in ("near", "near_distance")}
     store.put(replace(result, view=old))
     assert any("older version" in box.value for box in features().info)
+
+
+def sweep_page(**query: str) -> AppTest:
+    """The page of sweeps, opened by a link."""
+    app = lab(**query)
+    app.switch_page("sweep.py").run()
+    assert not app.exception
+    return app
+
+
+SWEPT = {"train": "100", "test": "50"}
+
+
+def sweep_specs(app: AppTest) -> list[ExperimentSpec]:
+    base = app.session_state["spec"]
+    return list(sweep.hashes(sweep.cells(base, ["ft-matching", "tgda-feature"], [0.01, 0.03, 0.1], [0])).values())
+
+
+def test_sweep_sends_what_is_missing_and_shows_what_comes(engine: FakeEngine, store: Store) -> None:
+    app = sweep_page(**SWEPT)
+    todo = sweep_specs(app)
+    assert app.button(key="sweep-run").label == "Run 9"
+    store.put(drawn_result(todo[0]))
+    app.run()
+    assert app.button(key="sweep-run").label == "Run 8"
+    assert len(app.get("plotly_chart")) == 1
+    app.button(key="sweep-run").click().run()
+    assert not app.exception
+    assert set(engine.known) == {spec.hash for spec in todo[1:]}
+    assert "1 of 9 runs done" in app.get("progress")[0].proto.text
+    for spec in todo[1:]:
+        store.put(drawn_result(spec))
+        engine.known[spec.hash].now = replace(RUNNING, state="done", seconds_left=None)
+    app.run()
+    assert any("All 9 runs are here" in text.value for text in app.markdown)
+    assert app.button(key="sweep-run").disabled
+
+
+def test_sweep_is_stopped_by_its_button(engine: FakeEngine) -> None:
+    app = sweep_page(**SWEPT)
+    app.button(key="sweep-run").click().run()
+    app.button(key="sweep-stop").click().run()
+    assert {job.now.state for job in engine.known.values()} == {"cancelled"}
+    assert app.button(key="sweep-run").label == "Run 9"
+
+
+def test_sweep_that_is_too_large_is_refused() -> None:
+    app = sweep_page(**SWEPT)
+    app.number_input(key="sweep-seeds").set_value(10).run()
+    assert any("at most 64" in box.value for box in app.error)
+
+
+def test_matrix_of_attacks_and_extractors(store: Store) -> None:
+    app = sweep_page(**SWEPT)
+    app.session_state["sweep-kind"] = "matrix"
+    app.run()
+    assert not app.exception
+    assert app.button(key="sweep-run").label == "Run 6"
+
+
+def test_scrubber_moves_numbers_and_map_together(store: Store) -> None:
+    app = sweep_page(**SWEPT)
+    for spec, poisoned in zip(sweep_specs(app)[3:6], (0.75, 0.7, 0.5), strict=True):
+        store.put(drawn_result(spec, poisoned=poisoned))
+    app.run()
+    lost = {metric.label: metric.value for metric in app.metric}
+    assert lost == {"Poisoned images": "1", "Points lost": "5.0"}
+    app.select_slider(key="scrub").set_value("10 %").run()
+    assert {metric.label: metric.value for metric in app.metric} == {"Poisoned images": "10", "Points lost": "30.0"}
+    app.toggle(key="scrub-play").set_value(True).run()
+    assert app.select_slider(key="scrub").value == "1 %"

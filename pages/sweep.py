@@ -1,0 +1,267 @@
+"""Many runs at once: accuracy against budget, attacks against extractors, and a budget to scrub through."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core import cost, sweep
+from core.catalog import ATTACK_TITLES
+from core.errors import PoisonLabError, SpecError, StoreError
+from core.extractors.registry import EXTRACTORS, present
+from core.paths import results
+from core.spec import ATTACK_SPECS, ExperimentSpec
+from pages import _figures, _runs, _sweeps
+
+if TYPE_CHECKING:
+    from core.engine import Engine, Job
+
+REFRESH_SECONDS = 1.0
+PLAY_SECONDS = 1.5
+SHOWN = 6
+KINDS = {"budget": "Accuracy against budget", "matrix": "Attacks against extractors"}
+PERCENTS = (0.5, 1, 2, 3, 5, 10, 20, 30)
+TITLES = {"flips": "Random label flips", **ATTACK_TITLES, **{name: one.title for name, one in EXTRACTORS.items()}}
+INTRODUCTION = (
+    "Many experiments that differ in little. Data, constraint, labels and sizes are those of the sidebar; what is "
+    "computed already is shown at once, the rest as it comes, and nothing is computed twice."
+)
+
+
+def engine() -> "Engine":
+    """The engine; imported here because dask takes a second that the first page should not wait for."""
+    from core.engine import get_engine
+
+    return get_engine()
+
+
+def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
+    """The sweep that the controls ask for; None, and a sentence, where it makes no sense."""
+    kind = st.segmented_control(
+        "Kind",
+        list(KINDS),
+        format_func=KINDS.get,
+        default="budget",
+        required=True,
+        key="sweep-kind",
+        help="Lines over several budgets, or a table at the budget of the sidebar.",
+    )
+    attacks = st.multiselect(
+        "Attacks",
+        list(ATTACK_SPECS),
+        default=list(dict.fromkeys([base.attack.name, "tgda-feature"])),
+        format_func=ATTACK_TITLES.get,
+        key="sweep-attacks",
+        help="Random label flips are always there: what every attack must beat.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if kind == "budget":
+            percents = st.pills(
+                "Budgets",
+                PERCENTS,
+                selection_mode="multi",
+                default=[1, 3, 10],
+                format_func=lambda value: f"{value:g} %",
+                key="sweep-budgets",
+                help="Poisoned images per clean training image.",
+            )
+            extractors: list[str] = []
+        else:
+            extractors = st.multiselect(
+                "Extractors",
+                [name for name, record in EXTRACTORS.items() if present(record)],
+                default=["resnet10-small-fashion-mnist", "resnet10-small-mnist"],
+                format_func=TITLES.get,
+                key="sweep-extractors",
+                help="Those whose weights are on this machine.",
+            )
+            percents = [100 * base.budget]
+        seeds = st.number_input(
+            "Seeds",
+            1,
+            10,
+            value=1,
+            key="sweep-seeds",
+            width=120,
+            help="Each draws other images; with three or more, whiskers show how sure a number is.",
+        )
+    if not attacks or not percents or (kind == "matrix" and not extractors):
+        st.info("Choose at least one of each.", icon=":material/tune:")
+        return None
+    try:
+        return sweep.cells(
+            base,
+            attacks,
+            [round(percent / 100, 8) for percent in sorted(percents)],
+            range(base.seed, base.seed + seeds),
+            extractors,
+        )
+    except SpecError as error:
+        st.error(str(error), title="This sweep can't be run", icon=":material/error:")
+        return None
+
+
+def missing(places: list[sweep.Cell]) -> list[ExperimentSpec]:
+    """What the store does not hold yet."""
+    return [spec for spec_hash, spec in sweep.hashes(places).items() if spec_hash not in _runs.store()]
+
+
+def submit(specs: list[ExperimentSpec]) -> None:
+    """Send all that is missing; the engine takes its turn."""
+    st.session_state.sweep_error = ""
+    try:
+        for spec in specs:
+            engine().submit(spec, _runs.person())
+    except PoisonLabError as error:
+        st.session_state.sweep_error = str(error)
+
+
+def stop(jobs: "list[Job]") -> None:
+    """Cancel what is not done."""
+    for job in jobs:
+        job.cancel(_runs.person())
+
+
+def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
+    """The runs of this sweep that wait or are computed, whoever has asked for them."""
+    known = (engine().job(spec_hash) for spec_hash in sweep.hashes(places))
+    return [job for job in known if job is not None and not job.status().over]
+
+
+def progress(places: list[sweep.Cell]) -> None:
+    """The Run button, or how far the sweep is."""
+    todo, total = missing(places), len(sweep.hashes(places))
+    jobs = jobs_of(places) if todo else []
+    if st.session_state.get("sweep-polling", False) != bool(jobs):
+        st.session_state["sweep-polling"] = bool(jobs)
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if jobs:
+            left = max((status.seconds_left or 0.0) for job in jobs if (status := job.status()))
+            st.progress(
+                (total - len(todo)) / total,
+                text=f"{total - len(todo)} of {total} runs done · about {_runs.seconds_words(left)} left",
+                width="stretch",
+            )
+            icon = ":material/stop:"
+            st.button("Stop", key="sweep-stop", icon=icon, on_click=stop, args=(jobs,), help="Keep what is done.")
+        else:
+            expected = _runs.seconds_words(sum(cost.total(spec) for spec in todo)) if todo else ""
+            st.button(
+                f"Run {len(todo)}" if todo else "Run",
+                key="sweep-run",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=not todo,
+                on_click=submit,
+                args=(todo,),
+                help="Computes what is not there yet.",
+            )
+            words = f"{total - len(todo)} of {total} runs are here" if todo else f"All {total} runs are here."
+            st.markdown(f"{words}; the rest takes about **{expected}** of computing." if todo else words)
+    if st.session_state.get("sweep_error"):
+        st.error(st.session_state.sweep_error, title="The sweep did not start whole", icon=":material/error:")
+    chart(places)
+
+
+def chart(places: list[sweep.Cell]) -> None:
+    """What is known so far."""
+    found = sweep.collect(places, lambda spec_hash: run.result if (run := _runs.find(spec_hash)) else None)
+    if not any(one.drop for one in found):
+        st.caption("Nothing is known yet.")
+        return
+    is_matrix = st.session_state["sweep-kind"] == "matrix"
+    st.plotly_chart(
+        _sweeps.matrix(found, TITLES) if is_matrix else _sweeps.lines(found, TITLES),
+        key="sweep-chart",
+        config={"displayModeBar": False},
+        alt="Points lost by attack and extractor" if is_matrix else "Test accuracy against budget by attack",
+    )
+    st.caption(
+        "Whiskers are 95 % intervals over seeds (Student's t). Attacks on features make no images: they bound the rest."
+    )
+    with st.expander("Numbers", icon=":material/table:"):
+        st.dataframe(sweep.table(found), hide_index=True, key="sweep-table")
+
+
+@st.fragment
+def scrubber(places: list[sweep.Cell]) -> None:
+    """Images, map and accuracy of one attack, moved by the budget."""
+    steps: dict[str, list[tuple[float, str]]] = {}
+    for cell in places:
+        if cell.attack != "flips" and cell.specs[0].hash in _runs.store():
+            steps.setdefault(cell.attack, []).append((cell.budget, cell.specs[0].hash))
+    attacks = [attack for attack, known in steps.items() if len(known) > 1]
+    st.subheader("Turn the budget")
+    if not attacks:
+        st.caption("Needs one attack at two budgets or more.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        attack = st.selectbox(
+            "Attack", attacks, format_func=TITLES.get, key="scrub-attack", width=320, help="Whose budget is turned."
+        )
+        playing = st.toggle("Play", key="scrub-play", help="Goes through the budgets by itself.")
+    if attack is None:
+        return
+    st.fragment(step, run_every=PLAY_SECONDS if playing else None)(steps[attack], playing)
+
+
+def step(known: list[tuple[float, str]], playing: bool) -> None:
+    """One budget: everything moves together."""
+    state = st.session_state
+    budgets = [f"{100 * budget:g} %" for budget, _ in known]
+    if playing or state.get("scrub") not in budgets:
+        now = budgets.index(state["scrub"]) if state.get("scrub") in budgets else -1
+        state["scrub"] = budgets[(now + 1) % len(budgets)]
+    chosen = st.select_slider("Budget", budgets, key="scrub", help="Poisoned images per clean training image.")
+    run = _runs.find(known[budgets.index(str(chosen))][1])
+    if run is None:
+        return
+    try:
+        view = _runs.view(run.hash)
+    except StoreError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return
+    left, middle, right = st.columns([1, 1.4, 1])
+    with left:
+        if "poison_x" in view:
+            st.image(
+                [_runs.sample(str(results()), run.hash, row) for row in range(min(SHOWN, len(view["poison_x"])))],
+                width=96,
+                alt=[f"Poisoned image {row}" for row in range(min(SHOWN, len(view["poison_x"])))],
+            )
+        else:
+            st.caption("This attack makes features, not images.")
+        st.metric("Poisoned images", f"{len(view['poison_y']):,}")
+    with middle:
+        st.plotly_chart(
+            _runs.map_figure(str(results()), run.hash, False),
+            key="scrub-map",
+            config={"displayModeBar": False},
+            alt=f"Map of features with {chosen} poison",
+        )
+    with right:
+        scores = {"Clean": run.result["clean"]["accuracy"], "Poisoned": run.result["poisoned"]["accuracy"]}
+        st.plotly_chart(
+            _figures.accuracy_figure(scores),
+            key="scrub-accuracy",
+            config={"displayModeBar": False},
+            alt=f"Accuracy with {chosen} poison",
+        )
+        st.metric("Points lost", f"{100 * (scores['Clean'] - scores['Poisoned']):.1f}")
+
+
+st.title("Sweep")
+st.markdown(INTRODUCTION)
+base: ExperimentSpec | None = st.session_state.spec
+if base is None:
+    st.info("The settings of the sidebar can't be run; see the message above.")
+else:
+    places = asked(base)
+    if places is not None:
+        polling = st.session_state.get("sweep-polling", False)
+        try:
+            st.fragment(progress, run_every=REFRESH_SECONDS if polling else None)(places)
+        except PoisonLabError as error:
+            st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
+        if st.session_state["sweep-kind"] == "budget":
+            scrubber(places)
