@@ -24,14 +24,12 @@ PACKAGES = (
 
 def examine() -> dict[str, Any]:
     """Look at this machine. Keys: python, packages, device, extractors, data, home, problems."""
-    problems: list[str] = []
-    packages: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            packages[name] = None
-            problems.append(f"Package {name} is missing: pip install -r requirements.txt.")
+    packages = versions()
+    problems = [
+        f"Package {name} is missing: pip install -r requirements.txt."
+        for name, version in packages.items()
+        if version is None
+    ]
     device = "none"
     extractors: dict[str, bool] = {}
     if packages["torch"] and packages["torchvision"] and packages["timm"]:
@@ -62,6 +60,17 @@ def examine() -> dict[str, Any]:
         "home": str(paths.home()),
         "problems": problems,
     }
+
+
+def versions() -> dict[str, str | None]:
+    """The installed version of each of `PACKAGES`; None where it is missing."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def lines(report: dict[str, Any]) -> list[str]:

@@ -40,6 +40,23 @@ class Score:
     per_class: list[float]
 
 
+SCORES: dict[str, tuple[str, str]] = {
+    "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
+    "target": (
+        "Target",
+        "Test accuracy of the target parameters: the bad head that the attack would like the defender to "
+        "train. Attacks without target parameters show a dash.",
+    ),
+    "stage2": (
+        "Stage 2",
+        "Test accuracy after retraining on the poisoned features themselves, before they are turned into "
+        "images. Attacks without this stage show a dash.",
+    ),
+    "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
+}
+"""The accuracies of a run, by their key in result.json: a name and what it means."""
+
+
 @dataclass(frozen=True)
 class Reachability:
     """What a budget can reach of one target: see `core.threshold`.

@@ -54,7 +54,7 @@ def test_bare_address_leads_to_the_lab(page: Page, address: str) -> None:
 def test_helper_modules_are_no_pages(page: Page, address: str) -> None:
     page.goto(f"{address}/lab")
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
-    assert page.get_by_role("link", name="figures").count() == 0
+    assert page.get_by_role("link", name="words").count() == 0
     assert page.get_by_role("link", name="sidebar").count() == 0
 
 
