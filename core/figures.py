@@ -110,7 +110,7 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
             "yanchor": "top",
             "itemsizing": "constant",
             "title": None,
-            "entrywidth": 92,
+            "entrywidth": max(92, 7 * max(map(len, classes))),
         },
         hovermode="closest",
     )
@@ -333,7 +333,7 @@ def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Fi
                 go.Scatter(
                     y=[100 * value if percent and value is not None else value for value in values],
                     name=name.replace("_", " "),
-                    mode="lines+markers" if len(curve) < 3 else "lines",
+                    mode="lines+markers" if sum(value is not None for value in values) < 3 else "lines",
                     connectgaps=False,
                     line={"width": 2, "color": PALETTE[names.index(name) % len(PALETTE)]},
                     hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",

@@ -27,6 +27,7 @@ from core.store import StoredRun
 TEMPLATE = "report.html.j2"
 MOST_IMAGES = 24
 """Poisons that the grid shows: enough to see what the attack does, few enough to print."""
+MAP_HEIGHT = 560
 NOTES = {
     "clean": "head trained without poison",
     "target": "the bad head that the attack aims at",
@@ -70,7 +71,7 @@ def report(run: StoredRun) -> str:
         map=_plot("map", _map(view, result["classes"]), "Map of the clean training features with the poison"),
         map_words=figures.map_words(view),
         has_stage2="poison_x" in view and "stage2_xy" in view,
-        accuracy=_plot("accuracy", figures.accuracy_figure(_scores(result)), "Test accuracy of each head"),
+        accuracy=_plot("accuracy", _accuracy(result), "Test accuracy of each head"),
         per_class=_plot(
             "per-class",
             figures.per_class_figure(result["clean"]["per_class"], result["poisoned"]["per_class"], result["classes"]),
@@ -114,7 +115,7 @@ def findings(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:
     drop = _drop(result)
     extractor = catalog.title(extractor_info, spec.extractor)
     said = [
-        f"Trained on {n_train:,} clean images, a linear head on the frozen extractor {extractor} classifies "
+        f"Trained on {n_train:,} clean images, a linear head on the frozen extractor “{extractor}” classifies "
         f"{clean:.1f} % of {n_test:,} test images correctly. With {m:,} poisoned {_things(spec, m)} beside the clean "
         f"ones, {100 * spec.budget:g} % of their number, it classifies {poisoned:.1f} %."
     ]
@@ -126,16 +127,16 @@ def findings(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:
         )
     losses = [100 * (a - b) for a, b in zip(result["clean"]["per_class"], result["poisoned"]["per_class"], strict=True)]
     worst = max(range(len(losses)), key=losses.__getitem__)
-    if losses[worst] > 0:
+    if drop > 0 and losses[worst] > 0:
         before, after = (100 * result[key]["per_class"][worst] for key in ("clean", "poisoned"))
         said.append(f"Hardest hit is {result['classes'][worst]}, from {before:.1f} % to {after:.1f} %.")
     chance = 1.96 * math.hypot(_standard_error(result, "clean"), _standard_error(result, "poisoned"))
     judged = (
-        "this drop is larger."
+        "; this drop is larger."
         if drop > chance
-        else "so this run alone proves little. Repeat it with other seeds, or with more test images."
+        else ", so that this run alone proves little. Repeat it with other seeds, or with more test images."
     )
-    said.append(f"On {n_test:,} test images, differences of up to {chance:.1f} points can be chance; {judged}")
+    said.append(f"On {n_test:,} test images, differences of up to {chance:.1f} points can be chance{judged}")
     return said
 
 
@@ -211,7 +212,7 @@ def reach(threshold: Mapping[str, Any] | None) -> dict[str, str] | None:
     """Words and plot of what the budget can reach; None where the attack has no target."""
     if threshold is None:
         return None
-    plot = _plot("reach", figures.reach_figure(threshold), "Gradient left at the target, by budget")
+    plot = _plot("reach", figures.reach_figure(threshold, height=340), "Gradient left at the target, by budget")
     return {"words": figures.reach_words(threshold).replace("**", ""), "plot": plot}
 
 
@@ -283,7 +284,7 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
         (
             "May",
             f"Add {spec.n_poison:,} points to the {spec.train_size:,} clean ones "
-            f"(budget ε_d = {100 * spec.budget:g} %). The clean points stay as they are.",
+            f"(a budget of {100 * spec.budget:g} %). The clean points stay as they are.",
         ),
         (f"Constraint “{spec.constraint}”", constraint),
         (f"Labels “{spec.label_rule}”", LABEL_RULES[spec.label_rule]),
@@ -328,7 +329,7 @@ def sources(spec: ExperimentSpec) -> list[dict[str, str]]:
         try:
             record: Any = info(name)
         except PoisonLabError:
-            found.append({"kind": kind, "title": name, "source": "no longer here", "licence": "unknown"})
+            found.append({"kind": kind, "title": name, "source": "No longer here", "licence": "unknown"})
             continue
         source = record.source if kind == "Data" else record.paper
         title = record.title
@@ -368,8 +369,10 @@ def _standard_error(result: Mapping[str, Any], key: str) -> float:
     return float(100 * math.sqrt(p * (1 - p) / result["n_test"]))
 
 
-def _scores(result: Mapping[str, Any]) -> dict[str, float | None]:
-    return {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
+def _accuracy(result: Mapping[str, Any]) -> go.Figure:
+    """The bars of the app, as high as the plot of a few classes beside them."""
+    scores = {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
+    return figures.accuracy_figure(scores).update_layout(height=300).update_xaxes(tickfont={"size": 12})
 
 
 def _is_feature_only(spec: ExperimentSpec) -> bool:
@@ -389,13 +392,17 @@ def _link(content: bytes, mime: str) -> str:
 def _map(view: Mapping[str, Array], classes: Sequence[str]) -> go.Figure:
     """The map of the app, in which stage 2 waits for a click on the legend."""
     figure = figures.map_figure(view, classes, show_stage2="poison_x" in view)
-    for name in ("stage 2", "stage 2's aim"):
-        figure.update_traces(visible="legendonly", legendgroup="stage 2", selector={"name": name})
-    return figure
+    for name, has_entry in (("stage 2", True), ("stage 2's aim", False)):
+        changed = {"visible": "legendonly", "legendgroup": "stage 2", "showlegend": has_entry}
+        figure.update_traces(changed, selector={"name": name})
+    return figure.update_layout(height=MAP_HEIGHT)
 
 
 def _plot(name: str, figure: go.Figure, words: str) -> str:
     """A figure as HTML that waits for the report's one plotly.js; its colours are those of the style sheet."""
+    title = {"standoff": 8, "font": {"size": 13}}
+    figure.update_xaxes(automargin=True, title=title)
+    figure.update_yaxes(automargin=True, title=title)
     figure.update_layout(
         template="none",
         paper_bgcolor="rgba(0,0,0,0)",

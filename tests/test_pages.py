@@ -428,6 +428,34 @@ def test_command_line_runs_the_same_experiment(
     assert asked == [spec]
 
 
+def saved(app: AppTest) -> list[str]:
+    return [button.label for button in app.get("download_button")]
+
+
+def test_everything_of_a_run_can_be_taken_away(store: Store) -> None:
+    labels = ["Report (HTML)", "Numbers (JSON)", "Table (CSV)", "Table (Parquet)", "Poison (NPZ)"]
+    assert saved(lab()) == [*labels, "Poison (PNG images, ZIP)", "Citation (BibTeX)", "Settings (JSON)"]
+    store.put(drawn_result(resolve(parse_spec({"attack": "tgda-feature", "train_size": 100, "test_size": 50}))))
+    assert saved(lab(attack="tgda-feature", train="100", test="50")) == [
+        *labels,
+        "Citation (BibTeX)",
+        "Settings (JSON)",
+    ]
+
+
+def test_nothing_is_made_before_its_button_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    for name in ("core.report.report", "core.export.table_file", "core.export.images_zip", "core.export.bibtex"):
+        monkeypatch.setattr(name, lambda *_, name=name, **__: made.append(name))
+    lab()
+    assert made == []
+
+
+def test_what_is_taken_away_is_of_the_run_on_show() -> None:
+    spec = resolve(ExperimentSpec())
+    assert _runs.exported(spec.hash, lambda run: run.hash.encode()) == spec.hash.encode()
+
+
 def test_reach_is_said_where_the_attack_has_a_target(store: Store) -> None:
     for name in ("gc-feature", "tgda-feature"):
         app = lab(attack=name, train="100", test="50")
