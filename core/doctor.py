@@ -1,6 +1,7 @@
 """What is installed, which device computes, and what is missing and how to get it."""
 
 import platform
+import tomllib
 from importlib import metadata
 from typing import Any
 
@@ -24,7 +25,8 @@ PACKAGES = (
 
 def examine() -> dict[str, Any]:
     """Look at this machine. Keys: python, packages, device, extractors, data, home, problems."""
-    packages = versions()
+    found = versions()
+    packages = {name: found.get(name) for name in PACKAGES}
     problems = [
         f"Package {name} is missing: pip install -r requirements.txt."
         for name, version in packages.items()
@@ -62,14 +64,15 @@ def examine() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str | None]:
-    """The installed version of each of `PACKAGES`; None where it is missing."""
-    found: dict[str, str | None] = {}
+def versions() -> dict[str, str]:
+    """What computes here: Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+    found = {"Poison Lab": str(project["version"]), "Python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
+        except metadata.PackageNotFoundError:  # `examine` says so
+            continue
     return found
 
 

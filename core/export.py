@@ -3,17 +3,15 @@
 import io
 import json
 import shlex
-import tomllib
 import zipfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core import paths
+from core import doctor
 from core.catalog import resolve
 from core.errors import SpecError, StoreError
 from core.result import Array
@@ -176,12 +174,6 @@ def command(spec: ExperimentSpec) -> str:
     return shlex.join(words)
 
 
-@cache
-def version() -> str:
-    """The version of Poison Lab, as pyproject.toml has it."""
-    return str(tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"])
-
-
 def bibtex(spec: ExperimentSpec) -> str:
     """Entries for the paper and for this lab, the latter with its version and the experiment's hash."""
-    return PAPER + "\n" + LAB.replace("VERSION", version()).replace("HASH", spec.hash)
+    return PAPER + "\n" + LAB.replace("VERSION", doctor.versions()["Poison Lab"]).replace("HASH", spec.hash)

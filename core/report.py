@@ -5,7 +5,6 @@ The file holds everything itself, plotly.js included, and tells the browser to l
 
 import base64
 import math
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +95,6 @@ def report(run: StoredRun) -> str:
         spec_link=_link(export.spec_json(spec).encode(), "application/json"),
         bibtex_link=_link(export.bibtex(spec).encode(), "text/plain"),
         computed=computed(result, spec),
-        versions=versions(),
     )
 
 
@@ -340,7 +338,7 @@ def sources(spec: ExperimentSpec) -> list[dict[str, str]]:
 
 
 def computed(result: Mapping[str, Any], spec: ExperimentSpec) -> list[tuple[str, str]]:
-    """Seed, device and duration of the run: pairs of a heading and a value."""
+    """Seed, device, duration and software of the run, and of this report: pairs of a heading and a value."""
     seconds = result["seconds"]
     slowest = sorted((stage for stage in STAGES if stage in seconds), key=lambda stage: -seconds[stage])[:3]
     return [
@@ -348,14 +346,14 @@ def computed(result: Mapping[str, Any], spec: ExperimentSpec) -> list[tuple[str,
         ("Device", result["device"]),
         ("Took", f"{sum(seconds.values()):.1f} s"),
         ("Of that", ", ".join(f"{STAGES[stage].lower()} {seconds[stage]:.1f} s" for stage in slowest)),
+        # Runs of before the versions were kept have none.
+        ("Computed by", _versions(result.get("versions", {})) or "versions that were not recorded"),
+        ("Report by", _versions(doctor.versions())),
     ]
 
 
-def versions() -> str:
-    """What wrote the report."""
-    packages = doctor.versions()
-    named = [f"Poison Lab {export.version()}", f"Python {platform.python_version()}"]
-    return ", ".join([*named, *(f"{name} {number}" for name, number in packages.items() if number)])
+def _versions(found: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def _drop(result: Mapping[str, Any], key: str = "poisoned") -> float:

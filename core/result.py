@@ -108,7 +108,7 @@ class Result:
     scalar in map units), `shift` (m,) distance in feature space from base to poison, `base_x` (m, C, H, W)
     uint8, `poison_x` (m, C, H, W) uint8 (absent without images), `gap` (m,) inversion gap of each poison
     (absent without inversion), `poison_y`, `base_y`, `base_index` (m,). `digest` names the extractor and the
-    training images by content.
+    training images by content, `versions` what computed it.
     """
 
     spec: ExperimentSpec
@@ -127,6 +127,7 @@ class Result:
     notes: Mapping[str, float] = field(default_factory=dict)
     threshold: Reachability | None = None
     digest: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""
@@ -148,6 +149,7 @@ class Result:
             "notes": dict(self.notes),
             "curve": self.curve,
             "seconds": self.seconds,
+            "versions": dict(self.versions),
         }
 
     def write(self, folder: Path, *, with_features: bool = True) -> None:

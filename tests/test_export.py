@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import catalog, export, paths
+from core import catalog, doctor, export, paths
 from core.errors import PoisonLabError, SpecError, StoreError
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store, StoredRun
@@ -158,8 +158,9 @@ def test_citations_are_of_the_paper_and_of_this_version() -> None:
     assert "Indiscriminate Data Poisoning Attacks on Pre-trained Feature Extractors" in text
     assert re.findall(r"^@(\w+)\{", text, re.M) == ["inproceedings", "misc"]
     assert text.count("{") == text.count("}")
-    assert f"Version {export.version()}, experiment {spec.hash}" in text
-    assert f'version = "{export.version()}"' in (paths.ROOT / "pyproject.toml").read_text()
+    version = doctor.versions()["Poison Lab"]
+    assert f"Version {version}, experiment {spec.hash}" in text
+    assert f'version = "{version}"' in (paths.ROOT / "pyproject.toml").read_text()
 
 
 def test_spec_file_is_json_that_people_can_read() -> None:

@@ -100,6 +100,13 @@ def test_report_says_how_to_do_it_again(run: StoredRun) -> None:
         assert word in page.text
 
 
+def test_versions_are_those_of_the_run(tmp_path: Path) -> None:
+    result = drawn_result(tiny_spec())
+    assert "versions that were not recorded" in Page(report.report(put(tmp_path, result))).text
+    page = Page(report.report(put(tmp_path, replace(result, versions={"torch": "1.2.3"}))))
+    assert "Computed by torch 1.2.3" in page.text.replace("Computed bytorch", "Computed by torch")
+
+
 def test_same_run_gives_the_same_report(run: StoredRun) -> None:
     assert report.report(run) == report.report(run)
 

@@ -65,7 +65,8 @@ def test_report_opens_whole_without_a_network(opened: Opened, file: Path, run: S
     expect(page.locator("#accuracy .barlayer path")).to_have_count(3)
     expect(page.locator("#per-class .barlayer path")).to_have_count(10)
     expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(2)
-    points = page.locator("#map").evaluate("plot => Object.fromEntries(plot.data.map(t => [t.name, t.x.length]))")
+    lengths = "plot => Object.fromEntries(plot._fullData.map(trace => [trace.name, trace._length]))"
+    points = page.locator("#map").evaluate(lengths)
     assert (points["base"], points["poison"]) == (40, 40)
     pictures = page.locator("main img").evaluate_all(
         "images => images.map(image => [image.alt.length > 10, image.complete, image.naturalWidth > 0])"
