@@ -65,6 +65,7 @@ def report(run: StoredRun) -> str:
         images=images(view, result["classes"]),
         images_words=images_words(view),
         has_images="poison_x" in view,
+        has_shift=bool(view["shift"].any()),
         decoder_words=figures.decoder_words(result["notes"]),
         n_poison=len(view["poison_y"]),
         map=_plot("map", _map(view, result["classes"]), "Map of the clean training features with the poison"),
@@ -178,7 +179,7 @@ class Shown:
 
 
 def images(view: Mapping[str, Array], classes: Sequence[str]) -> list[Shown]:
-    """At most `MOST_IMAGES` poisons, those that have moved farthest in feature space first."""
+    """At most `MOST_IMAGES` poisons, those that have moved farthest in feature space first, else in their order."""
     poison = view.get("poison_x")
     factor = 0 if poison is None else figures.amplification(view["base_x"], poison)
     shown = []
@@ -255,7 +256,7 @@ _CANCELING = (
 )
 _ONE_STEP = {
     "label-flip": "Copy training images and give the copies wrong labels. No pixel is changed.",
-    "noise": "Draw random pixels, around the base image where no pixel may move far: what the labels alone do.",
+    "noise": "Draw random pixels, within δ of base images where the constraint asks for it: what the labels alone do.",
     "tgda-input": f"Take the pixels of training images, and, through the extractor, {_ASCENT}.",
     "gc-input": f"Take the pixels of training images, and, through the extractor, {_CANCELING}.",
     "ue-input": "Add noise to training images that makes them easy for the head, so that it learns little from them "

@@ -118,12 +118,16 @@ def test_images_are_capped_and_described(tmp_path: Path) -> None:
     shown = page.all("img")
     assert len(shown) == report.MOST_IMAGES
     assert all(image["alt"] and str(image["src"]).startswith("data:image/png;base64,") for image in shown)
-    assert "Shown: 24 of 30" in page.text
+    assert "Shown: 24 of 30, those whose features moved farthest first." in page.text
     assert "Poison 29: " in str(shown[0]["alt"]), "the farthest moved comes first"
 
 
-def test_few_images_are_all_shown(run: StoredRun) -> None:
-    assert "All 2 are shown" in Page(report.report(run)).text
+def test_few_images_are_all_shown(tmp_path: Path) -> None:
+    result = drawn_result(tiny_spec())
+    unmoved = {**result.view, "shift": np.zeros(2, np.float32)}
+    page = Page(report.report(put(tmp_path, replace(result, view=unmoved))))
+    assert "All 2 are shown, in the order of the data." in page.text
+    assert [str(image["alt"])[:8] for image in page.all("img")] == ["Poison 0", "Poison 1"]
 
 
 def test_text_that_somebody_brought_does_not_act(tmp_path: Path) -> None:
