@@ -1,22 +1,26 @@
-"""The command line: `python -m core run | list | doctor | gallery | pretrain | bench | compare-settings`."""
+"""The command line: `python -m core run | report | list | doctor | gallery | pretrain | bench | compare-settings`."""
 
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from core import catalog, doctor
+from core import catalog, doctor, paths
 from core.data.known import whereabouts
 from core.data.registry import DATA
-from core.errors import Cancelled, PoisonLabError, SpecError, unknown
+from core.errors import Cancelled, PoisonLabError, SpecError, StoreError, unknown
 from core.events import STAGES, Event
 from core.extractors.registry import EXTRACTORS, present
+from core.files import replacing
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+
+if TYPE_CHECKING:
+    from core.store import StoredRun
 
 cli = typer.Typer(
     help="Poison Lab: indiscriminate data poisoning of pre-trained feature extractors.",
@@ -26,9 +30,17 @@ cli = typer.Typer(
 _DEFAULT = ExperimentSpec()
 
 
+_BESIDE_SPEC = {"out", "spec", "device", "quiet"}
+"""Options of `run` that say nothing of the experiment itself."""
+
+
 @cli.command()
 def run(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder to write; an existing run there is replaced.")],
+    spec: Annotated[
+        Path | None, typer.Option(help="The whole experiment from a JSON file: a spec, or a run's result.json.")
+    ] = None,
     data: Annotated[str, typer.Option(help="Data set, see `list`, or image-folder:PATH.")] = _DEFAULT.data,
     train_domain: Annotated[str | None, typer.Option(help="Domain of the training images.")] = None,
     test_domain: Annotated[str | None, typer.Option(help="Domain of the test images.")] = None,
@@ -50,6 +62,12 @@ def run(
     quiet: Annotated[bool, typer.Option(help="No progress on standard error.")] = False,
 ) -> None:
     """Run one experiment and write its folder."""
+    if spec is not None:
+        from core import export
+
+        _refuse_beside_spec(context)
+        _execute(export.read_spec(spec), out, device, quiet)
+        return
     parameters: dict[str, Any] = {"name": attack}
     for name, value in (("stage2", stage2), ("target", target)):
         if value is not None:
@@ -75,7 +93,25 @@ def run(
         "ridge": ridge,
         "seed": seed,
     }
-    spec = catalog.resolve(parse_spec({key: value for key, value in fields.items() if value is not None}))
+    asked = catalog.resolve(parse_spec({key: value for key, value in fields.items() if value is not None}))
+    _execute(asked, out, device, quiet)
+
+
+def _refuse_beside_spec(context: typer.Context) -> None:
+    """A file that reproduces a run is the whole experiment: an option beside it would make another one of it."""
+    given = [
+        f"--{name.rstrip('_').replace('_', '-')}"
+        for name in context.params
+        if name not in _BESIDE_SPEC
+        and (source := context.get_parameter_source(name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise SpecError(f"--spec is the whole experiment: leave out {', '.join(given)}, or change the file.")
+
+
+def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
+    """Run a resolved spec and write its folder."""
     if out.exists() and not (out.is_dir() and _replaceable(out)):
         raise SpecError(f"--out {out} exists and is not a run's folder: give a new or an empty folder.")
     nearest = next(folder for folder in out.absolute().parents if folder.exists())
@@ -98,6 +134,50 @@ def run(
         if (score := getattr(result, name)) is not None
     }
     typer.echo("  ".join(f"{name} {value}" for name, value in accuracies.items()) + f"  ->  {out}")
+
+
+@cli.command("report")
+def report_(
+    run: Annotated[str, typer.Argument(help="Folder of a finished run, or the hash of a stored one.")],
+    out: Annotated[Path | None, typer.Option(help="Report to write: one *.html file that needs no network.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Table of the poisoned points: *.csv or *.parquet.")] = None,
+) -> None:
+    """Write a finished run as one HTML file for people, and its points as a table."""
+    from core import export
+    from core import report as reports
+
+    if out is None and table is None:
+        raise SpecError("report writes --out FILE.html, --table FILE.csv (or .parquet), or both; neither was given.")
+    if out is not None and out.suffix != ".html":
+        raise SpecError(f"--out {out} is not a *.html file.")
+    if table is not None and table.suffix not in export.TABLE_SUFFIXES:
+        raise SpecError(f"--table {table} is not a *.csv or *.parquet file.")
+    found = _find(run)
+    # Everything is made before anything is written.
+    made: list[tuple[Path, bytes]] = []
+    if out is not None:
+        made.append((out, reports.report(found).encode()))
+    if table is not None:
+        made.append((table, export.table_file(found, table.suffix)))
+    for path, content in made:
+        try:
+            with replacing(path) as file:
+                file.write(content)
+        except OSError as error:
+            raise PoisonLabError(f"{path} can't be written: {error.strerror}.") from error
+        typer.echo(str(path))
+
+
+def _find(run: str) -> "StoredRun":
+    """A finished run by its folder or, else, by its hash."""
+    from core.store import Store, load
+
+    if Path(run).exists():
+        return load(Path(run))
+    found = Store(paths.results()).get(run)
+    if found is None:
+        raise StoreError(f"{run} is neither the folder of a run nor the hash of a stored one.")
+    return found
 
 
 @cli.command("list")

@@ -4,15 +4,15 @@
 computed or written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core import uploads
 from core.data import known
-from core.data.registry import DATA
+from core.data.registry import DATA, DataInfo
 from core.data.registry import info as data_info
-from core.errors import SpecError, unknown
-from core.extractors.registry import EXTRACTORS
+from core.errors import PoisonLabError, SpecError, unknown
+from core.extractors.registry import EXTRACTORS, ExtractorInfo
 from core.extractors.registry import info as extractor_info
 from core.spec import (
     ATTACK_SPECS,
@@ -101,6 +101,41 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     unread = unread_parameters(spec.attack.model_dump(), spec.label_rule)
     fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in unread})
     return spec.model_copy(update=fill)
+
+
+def words(spec: ExperimentSpec) -> str:
+    """An experiment in one line."""
+    data = title(data_info, spec.data)
+    if spec.train_domain is not None:
+        same = spec.train_domain == spec.test_domain
+        data += f" ({spec.train_domain})" if same else f" ({spec.train_domain} → {spec.test_domain})"
+    constraint = {
+        "none": "no constraint",
+        "valid": "valid values only",
+        "perturbation": f"at most {round(255 * spec.delta)}/255 per pixel",
+    }[spec.constraint]
+    parts = (
+        data,
+        f"{title(extractor_info, spec.extractor)} at {spec.input_size} px",
+        ATTACK_TITLES[spec.attack.name],
+        f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
+        constraint,
+        f"{spec.label_rule} labels",
+        f"seed {spec.seed}",
+    )
+    return " · ".join(parts)
+
+
+def title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
+    """What a person calls it; the bare name of an upload or a file that is gone.
+
+    Args:
+        info: `info` of the registry of data sets, or that of extractors.
+    """
+    try:
+        return info(name).title
+    except PoisonLabError:
+        return name
 
 
 SETTINGS: dict[str, tuple[str, str]] = {

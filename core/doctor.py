@@ -1,6 +1,7 @@
 """What is installed, which device computes, and what is missing and how to get it."""
 
 import platform
+import tomllib
 from importlib import metadata
 from typing import Any
 
@@ -24,14 +25,13 @@ PACKAGES = (
 
 def examine() -> dict[str, Any]:
     """Look at this machine. Keys: python, packages, device, extractors, data, home, problems."""
-    problems: list[str] = []
-    packages: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            packages[name] = None
-            problems.append(f"Package {name} is missing: pip install -r requirements.txt.")
+    found = versions()
+    packages = {name: found.get(name) for name in PACKAGES}
+    problems = [
+        f"Package {name} is missing: pip install -r requirements.txt."
+        for name, version in packages.items()
+        if version is None
+    ]
     device = "none"
     extractors: dict[str, bool] = {}
     if packages["torch"] and packages["torchvision"] and packages["timm"]:
@@ -62,6 +62,18 @@ def examine() -> dict[str, Any]:
         "home": str(paths.home()),
         "problems": problems,
     }
+
+
+def versions() -> dict[str, str]:
+    """What computes here: Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+    found = {"Poison Lab": str(project["version"]), "Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # `examine` says so
+            continue
+    return found
 
 
 def lines(report: dict[str, Any]) -> list[str]:

@@ -48,6 +48,23 @@ class Score:
     confusion: list[list[int]] | None = None
 
 
+SCORES: dict[str, tuple[str, str]] = {
+    "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
+    "target": (
+        "Target",
+        "Test accuracy of the target parameters: the bad head that the attack would like the defender to "
+        "train. Attacks without target parameters show a dash.",
+    ),
+    "stage2": (
+        "Stage 2",
+        "Test accuracy after retraining on the poisoned features themselves, before they are turned into "
+        "images. Attacks without this stage show a dash.",
+    ),
+    "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
+}
+"""The accuracies of a run, by their key in result.json: a name and what it means."""
+
+
 @dataclass(frozen=True)
 class Reachability:
     """What a budget can reach of one target: see `core.threshold`.
@@ -107,7 +124,7 @@ class Result:
       `influence` (n + m,) what the point adds to the test loss, `near` (n + m, k) rows of its neighbours in feature
       space, and `near_distance` (n + m, k) float16.
 
-    `digest` names the extractor and the training images by content.
+    `digest` names the extractor and the training images by content, `versions` what computed it.
     """
 
     spec: ExperimentSpec
@@ -126,6 +143,7 @@ class Result:
     notes: Mapping[str, float] = field(default_factory=dict)
     threshold: Reachability | None = None
     digest: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""
@@ -147,6 +165,7 @@ class Result:
             "notes": dict(self.notes),
             "curve": self.curve,
             "seconds": self.seconds,
+            "versions": dict(self.versions),
         }
 
     def write(self, folder: Path, *, with_features: bool = True) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core import device as devices
-from core import head, projection
+from core import doctor, head, projection
 from core.attacks import registry as attacks
 from core.attacks.base import Attacked, Scene
 from core.attacks.gradient_canceling import Canceling
@@ -114,6 +114,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y), **attacked.notes},
         threshold=reach,
         digest=digest,
+        versions=doctor.versions(),
     )
 
 

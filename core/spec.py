@@ -201,7 +201,7 @@ def parse_spec(values: Mapping[str, Any]) -> ExperimentSpec:
     """
     attack = values.get("attack", {})
     name = attack.get("name") if isinstance(attack, Mapping) else attack
-    if name is not None and name not in ATTACK_SPECS:
+    if name is not None and (not isinstance(name, str) or name not in ATTACK_SPECS):
         raise unknown("attack", str(name), ATTACK_SPECS)
     try:
         return ExperimentSpec.model_validate(values)

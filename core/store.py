@@ -67,7 +67,8 @@ class StoredRun:
 
     Attributes:
         folder: where it lies; see `core.result` for the files.
-        shipped: it came with the project: it is read-only and may lack `features.npz`.
+        shipped: it is read-only and may lack `features.npz`: it came with the project, or is a folder that a
+            person named (`load`).
         result: the content of result.json, this object's own copy.
     """
 
@@ -77,8 +78,8 @@ class StoredRun:
 
     @property
     def hash(self) -> str:
-        """The hash of the spec, which names the folder."""
-        return self.folder.name
+        """The hash of the spec, which names the folder of a store."""
+        return str(self.result["spec_hash"])
 
     @cached_property
     def spec(self) -> ExperimentSpec:
@@ -162,7 +163,7 @@ class Store:
         """
         for folder, shipped in self._places(spec_hash):
             try:
-                result = _retried(partial(_read_result, folder, shipped))
+                result = _retried(partial(_read_stored, folder, shipped))
             except _DamagedError as error:
                 if shipped:
                     log.warning("Shipped run %s is damaged: %s", folder, error)
@@ -257,6 +258,23 @@ class Store:
         return found
 
 
+def load(folder: Path) -> StoredRun:
+    """A run in a folder of any name, as the command line writes it; nothing of it is ever moved.
+
+    Raises:
+        StoreError: it is not a run's folder, or it is damaged or of another version.
+    """
+    if not (folder / "manifest.json").is_file():
+        raise StoreError(f"{folder} is not a run's folder: it has no manifest.json.")
+    try:
+        result = _read_result(folder, shipped=True)
+    except _DamagedError as error:
+        raise StoreError(f"The run in {folder} is damaged ({error}); run the experiment again.") from error
+    if not _is_current(result):
+        raise StoreError(f"The run in {folder} is of another version of Poison Lab; run the experiment again.")
+    return StoredRun(folder, True, result)
+
+
 _CHECKED: dict[Path, tuple[int, int, str]] = {}
 """Size, time and checksum of files whose content was compared with the manifest, in this process."""
 
@@ -295,6 +313,12 @@ def _read_result(folder: Path, shipped: bool) -> dict[str, Any]:
         missing.remove("features.npz")
     if missing:
         raise _DamagedError(f"{missing[0]} is missing")
+    return result
+
+
+def _read_stored(folder: Path, shipped: bool) -> dict[str, Any]:
+    """The result of a folder of a store, which its hash names."""
+    result = _read_result(folder, shipped)
     if result.get("spec_hash") != folder.name:
         raise _DamagedError("result.json is of another run")
     return result

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.explore import Points
-from pages._figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
+from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
 
 SPACES = {"xy": "UMAP", "pca": "PCA", "plane": "Decision plane"}
 COLOURS = {

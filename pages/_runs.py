@@ -1,25 +1,18 @@
 """Finished and running experiments as the pages see them: the store, the engine and what the caches hold."""
 
-import io
-import json
 import uuid
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from core import catalog
-from core.data.registry import DataInfo
-from core.data.registry import info as data_info
-from core.errors import PoisonLabError, StoreError
-from core.extractors.registry import ExtractorInfo
-from core.extractors.registry import info as extractor_info
+from core import catalog, figures
+from core.errors import StoreError
 from core.paths import GALLERY, results
-from core.spec import ATTACK_SPECS, ExperimentSpec
+from core.result import Array
+from core.spec import ExperimentSpec
 from core.store import Store, StoredRun
-from pages import _figures
-from pages._figures import Array, plain
+from pages._words import plain
 
 PERSON_COOKIE = "poison_lab_person"
 CACHED_RUNS = 64
@@ -56,50 +49,8 @@ def person() -> str:
 
 
 def words(spec: ExperimentSpec) -> str:
-    """An experiment in one line."""
-    data = _title(data_info, spec.data)
-    if spec.train_domain is not None:
-        same = spec.train_domain == spec.test_domain
-        data += f" ({spec.train_domain})" if same else f" ({spec.train_domain} → {spec.test_domain})"
-    constraint = {
-        "none": "no constraint",
-        "valid": "valid values only",
-        "perturbation": f"at most {round(255 * spec.delta)}/255 per pixel",
-    }[spec.constraint]
-    parts = (
-        data,
-        f"{_title(extractor_info, spec.extractor)} at {spec.input_size} px",
-        catalog.ATTACK_TITLES[spec.attack.name],
-        f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
-        constraint,
-        f"{spec.label_rule} labels",
-        f"seed {spec.seed}",
-    )
-    return " · ".join(parts)
-
-
-def _title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
-    """What a person calls it; the bare name of an upload or a file that is gone."""
-    try:
-        return plain(info(name).title)
-    except PoisonLabError:
-        return plain(name)
-
-
-def command(spec: ExperimentSpec) -> str:
-    """The command line that runs exactly this experiment; defaults are left out."""
-    default = ExperimentSpec()
-    words = ["python -m core run", f"--out runs/{spec.hash}"]
-    for name in ExperimentSpec.model_fields:
-        value = getattr(spec, name)
-        if name == "attack":
-            parameters = spec.attack.model_dump(exclude={"name"})
-            usual = ATTACK_SPECS[spec.attack.name]().model_dump()
-            words.append(f"--attack {spec.attack.name}")
-            words += [f"--set {key}={given}" for key, given in parameters.items() if given != usual[key]]
-        elif value is not None and value != getattr(default, name):
-            words.append(f"--{name.replace('_', '-')} {value}")
-    return " ".join(words)
+    """An experiment in one line of Markdown."""
+    return plain(catalog.words(spec))
 
 
 def seconds_words(seconds: float) -> str:
@@ -144,14 +95,14 @@ def _view(root: str, spec_hash: str) -> dict[str, Array]:
 def map_figure(root: str, spec_hash: str, show_stage2: bool) -> object:
     """The map of a run; built once for everyone."""
     classes = _run(root, spec_hash).result["classes"]
-    return _figures.map_figure(_view(root, spec_hash), classes, show_stage2)
+    return figures.map_figure(_view(root, spec_hash), classes, show_stage2)
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
 def amplification(root: str, spec_hash: str) -> int:
     """By how much the differences of a run's images are amplified."""
     arrays = _view(root, spec_hash)
-    return _figures.amplification(arrays["base_x"], arrays["poison_x"]) if "poison_x" in arrays else 0
+    return figures.amplification(arrays["base_x"], arrays["poison_x"]) if "poison_x" in arrays else 0
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
@@ -159,38 +110,27 @@ def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
     """PNG strips (base, poison, difference) of some poisons."""
     arrays, factor = _view(root, spec_hash), amplification(root, spec_hash)
     poison = arrays.get("poison_x")
-    return [_figures.strip(arrays["base_x"][row], None if poison is None else poison[row], factor) for row in rows]
+    return [figures.strip(arrays["base_x"][row], None if poison is None else poison[row], factor) for row in rows]
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def samples(root: str, spec_hash: str, count: int) -> bytes:
     """A PNG row of the first poisoned images of a run."""
     images = _view(root, spec_hash)["poison_x"][:count]
-    return _figures.row_of(images, scale=max(1, -(-_figures.STRIP_PIXELS // images.shape[2])))
+    return figures.row_of(images, scale=max(1, -(-figures.STRIP_PIXELS // images.shape[2])))
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
 def sample(root: str, spec_hash: str, row: int) -> bytes:
     """A PNG of one poisoned image of a run."""
     image = _view(root, spec_hash)["poison_x"][row]
-    return _figures.row_of([image], scale=max(1, -(-_figures.STRIP_PIXELS // image.shape[1])), gap=0)
+    return figures.row_of([image], scale=max(1, -(-figures.STRIP_PIXELS // image.shape[1])), gap=0)
 
 
-def images_zip(spec_hash: str) -> bytes:
-    """The poison as PNG files with labels.csv, in one archive."""
-    run = _run(str(results()), spec_hash)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in [*run.images(), run.folder / "poison" / "labels.csv"]:
-            archive.writestr(f"poison-{spec_hash}/{path.name}", run.file(f"poison/{path.name}"))
-    return buffer.getvalue()
+def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:
+    """What a person takes away of a run: computed when it is asked for, not when its button is drawn.
 
-
-def file_bytes(spec_hash: str, name: str) -> bytes:
-    """One file of a run as it lies in the store."""
-    return _run(str(results()), spec_hash).file(name)
-
-
-def spec_json(spec: ExperimentSpec) -> str:
-    """The experiment as a file."""
-    return json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    Raises:
+        StoreError: what is needed is missing or damaged.
+    """
+    return make(_run(str(results()), spec_hash))

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import uploads
+from core import figures, uploads
 from core.data.own import LEAST_OF_A_CLASS, SIDE, SUFFIXES
 from core.errors import PoisonLabError
 from core.extractors.registry import ExtractorInfo
-from pages import _figures, _sidebar
-from pages._figures import plain
+from pages import _sidebar
+from pages._words import plain
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -98,7 +98,7 @@ def show_images(name: str) -> None:
     st.success(f"Kept as `{name}`.", icon=":material/check_circle:")
     for label, samples in found.samples.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(_figures.row_of(samples), width="content", alt=f"Images of {label}")
+            st.image(figures.row_of(samples), width="content", alt=f"Images of {label}")
             st.markdown(f"**{plain(label)}**  \n{found.train[label]:,} to train, {found.test[label]:,} to test")
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import compare, cost
+from core import compare, cost, figures
 from core.bench import FOLDER
 from core.data.registry import DATA
 from core.extractors import quality
 from core.extractors.registry import EXTRACTORS, ExtractorInfo, present
-from pages import _figures, _sidebar
+from pages import _sidebar
+from pages._words import two_digits
 
 MEASURES = {"linear_probe": "Linear head", "knn": "Nearest neighbours"}
 LEARNT_FROM = {"": "nothing", "imagenet": "ImageNet", **{name: record.title for name, record in DATA.items()}}
@@ -33,7 +34,7 @@ def line(record: ExtractorInfo) -> dict[str, Any]:
         "Method": record.method,
         "Features": record.width,
         "Input": f"{record.input_sizes[0]} px",
-        "Images per second": ("" if is_measured else "about ") + _figures.two_digits(speed),
+        "Images per second": ("" if is_measured else "about ") + two_digits(speed),
         "Licence": record.licence,
         "Paper": f"https://arxiv.org/abs/{arxiv[1]}#{record.paper}" if arxiv else None,
         "Weights": "here" if present(record) else "to be fetched",
@@ -77,7 +78,7 @@ def qualities() -> None:
         key: {data: getattr(one, str(measure)) for data, one in found[key].items()} for key in names if key in found
     }
     st.plotly_chart(
-        _figures.quality_figure(scores, names, quality.PIXELS),
+        figures.quality_figure(scores, names, quality.PIXELS),
         key="quality",
         config={"displayModeBar": False},
         alt="Test accuracy of each extractor on each data set, beside raw pixels",

@@ -8,8 +8,9 @@ from core import explore
 from core.errors import PoisonLabError
 from core.explore import Points
 from core.paths import results
+from core.result import Array
 from core.store import StoredRun
-from pages import _figures, _points, _runs
+from pages import _points, _runs, _words
 
 PER_PAGE = 50
 TABLE_HEIGHT = 480
@@ -138,7 +139,7 @@ def space_words(points: Points, space: str) -> str:
     )
 
 
-def grid(points: Points, images: _figures.Array, head: str) -> list[int]:
+def grid(points: Points, images: Array, head: str) -> list[int]:
     """The images of the lassoed points, or of all; returns the rows that are chosen."""
     rows = st.session_state.get("features-rows") or list(range(len(points.y) - 1, -1, -1))
     limited = bool(st.session_state.get("features-rows"))
@@ -168,15 +169,15 @@ def grid(points: Points, images: _figures.Array, head: str) -> list[int]:
     return picked()
 
 
-def pinned(points: Points, images: _figures.Array, row: int, head: str) -> None:
+def pinned(points: Points, images: Array, row: int, head: str) -> None:
     """One point beside its nearest neighbours in feature space."""
     (words,) = _points.words(points, [row], head)
     st.subheader("Pinned")
-    st.markdown(f"{_figures.plain(words).replace(chr(92) + '<br', '. ').replace('<br>', '. ')}")
+    st.markdown(f"{_words.plain(words).replace(chr(92) + '<br', '. ').replace('<br>', '. ')}")
     near = points.neighbours(row)
     rows = [row, *(other for other, _ in near)]
     captions = ["**pinned**"] + [
-        f"{_figures.plain(points.classes[int(points.y[other])])}{' · poison' if other >= points.n_clean else ''} · "
+        f"{_words.plain(points.classes[int(points.y[other])])}{' · poison' if other >= points.n_clean else ''} · "
         f"{distance:.2f}"
         for other, distance in near
     ]

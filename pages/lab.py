@@ -1,18 +1,22 @@
 """One experiment: what poison looks like, where its features land, what it costs in accuracy."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from core import cost
+from core import cost, export, figures
 from core.errors import PoisonLabError, SpecError, StoreError
 from core.events import STAGES
 from core.paths import results
+from core.report import report
+from core.result import SCORES
 from core.spec import ExperimentSpec
 from core.store import StoredRun
-from pages import _figures, _runs, _sidebar, _state
+from pages import _runs, _sidebar, _state
+from pages._words import plain
 
 if TYPE_CHECKING:
     from core.engine import Engine, Job, JobStatus
@@ -25,20 +29,6 @@ PROBLEM = (
     "A head is trained on features of a frozen, pre-trained extractor. "
     "Someone slips a few poisoned images into its training set: how much accuracy does that cost?"
 )
-SCORES = {
-    "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
-    "target": (
-        "Target",
-        "Test accuracy of the target parameters: the bad head that the attack would like the defender to "
-        "train. Attacks without target parameters show a dash.",
-    ),
-    "stage2": (
-        "Stage 2",
-        "Test accuracy after retraining on the poisoned features themselves, before they are turned into "
-        "images. Attacks without this stage show a dash.",
-    ),
-    "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
-}
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
 
 
@@ -151,7 +141,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
                 st.caption(f"{len(job.people)} people wait for this run.")
         if status.curve:
             st.plotly_chart(
-                _figures.curve_figure(status.curve),
+                figures.curve_figure(status.curve),
                 key=f"live-{job.id}",
                 config={"displayModeBar": False},
                 alt="The run so far, step by step",
@@ -186,7 +176,7 @@ def numbers(result: dict[str, Any]) -> None:
 
 
 @st.fragment
-def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
+def images_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
     """Base images, what became of them, and the difference."""
     st.subheader("Images")
     root, makes_images = str(results()), "poison_x" in view
@@ -197,12 +187,9 @@ def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
             "measured against. Here are the base images that it started from.",
             icon=":material/scatter_plot:",
         )
-    elif factor == 0:
-        st.caption("Base | poisoned | difference: no pixel is changed, only the labels are wrong.")
     else:
-        amplified = f", amplified {factor}×" if factor > 1 else ""
-        st.caption(f"Base | poisoned | difference{amplified}, around grey.")
-    if words := _figures.decoder_words(run.result.get("notes", {})):
+        st.caption(figures.difference_words(factor))
+    if words := figures.decoder_words(run.result.get("notes", {})):
         st.caption(words)
     rows = sorted_rows(view)
     page = 1
@@ -220,7 +207,7 @@ def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
         )
 
 
-def sorted_rows(view: dict[str, _figures.Array]) -> list[int]:
+def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
     """The poisons in the order that the person chose."""
     rows = list(range(len(view["poison_y"])))
     orders = [key for key in ORDERS if key == "row" or key in view]
@@ -236,16 +223,16 @@ def sorted_rows(view: dict[str, _figures.Array]) -> list[int]:
     return sorted(rows, key=lambda row: float(view[order][row]), reverse=order == "shift")
 
 
-def image_words(view: dict[str, _figures.Array], classes: list[str], row: int) -> str:
+def image_words(view: dict[str, figures.Array], classes: list[str], row: int) -> str:
     """Labels, gap and shift of one poison."""
-    old, new = (_figures.plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
+    old, new = (plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
     label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
     gap = f"gap {float(view['gap'][row]):.2f} · " if "gap" in view else ""
     return f"{label} · {gap}shift {float(view['shift'][row]):.2f}"
 
 
 @st.fragment
-def map_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
+def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
     """Where clean and poisoned features lie."""
     st.subheader("Map of features")
     show_stage2 = False
@@ -257,24 +244,7 @@ def map_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
         config={"displaylogo": False, "scrollZoom": True},
         alt="Map of the clean training features by class, with the poisoned points and where they came from",
     )
-    st.caption(map_words(view))
-
-
-def map_words(view: dict[str, _figures.Array]) -> str:
-    """How to read the map, and what must not be read into it."""
-    floor = float(view["noise_floor"])
-    shifts = sorted(float(value) for value in view["shift"])
-    moved = (
-        f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
-        if shifts[-1] > 0
-        else "In feature space no poison moved at all: here every line on the map is noise."
-    )
-    return (
-        "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
-        "The map was fitted once, on clean features; only poison is placed into it afterwards. "
-        f"Noise floor: {floor:.2f} map units. Of points that did not change at all, one in twenty still lands "
-        f"farther off than that, so shorter lines mean nothing. {moved}"
-    )
+    st.caption(figures.map_words(view))
 
 
 def accuracy_card(result: dict[str, Any]) -> None:
@@ -285,7 +255,7 @@ def accuracy_card(result: dict[str, Any]) -> None:
     n_test, n_poison = result["n_test"], result["n_poison"]
     st.caption(f"On {n_test:,} test images: {drop:.1f} points lost to {n_poison:,} poisoned ones.")
     st.plotly_chart(
-        _figures.accuracy_figure(scores),
+        figures.accuracy_figure(scores),
         key="accuracy",
         config={"displayModeBar": False},
         alt=f"Test accuracy, clean and poisoned: a drop of {drop:.1f} points",
@@ -293,7 +263,7 @@ def accuracy_card(result: dict[str, Any]) -> None:
     st.markdown("**Points lost per class**")
     clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]
     st.plotly_chart(
-        _figures.per_class_figure(clean, poisoned, result["classes"]),
+        figures.per_class_figure(clean, poisoned, result["classes"]),
         key="per-class",
         config={"displayModeBar": False},
         alt="Points of accuracy lost per class, most on top",
@@ -302,17 +272,40 @@ def accuracy_card(result: dict[str, Any]) -> None:
 
 @st.fragment
 def downloads_card(run: StoredRun, makes_images: bool) -> None:
-    """Everything of this run, to take away or to run again."""
+    """Everything of this run, to take away or to run again; made when its button is pressed, not before."""
     name = f"poison-lab-{run.hash}"
+
+    def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes]) -> None:
+        st.download_button(
+            label,
+            partial(_runs.exported, run.hash, make),
+            f"{name}{suffix}",
+            mime,
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+    st.caption("To read: one file for the browser, with plots, images, method and sources; it needs no network.")
     with st.container(horizontal=True):
-        save = partial(st.download_button, on_click="ignore", icon=":material/download:")
-        save("Numbers (JSON)", partial(_runs.file_bytes, run.hash, "result.json"), f"{name}-result.json")
-        save("Poison (NPZ)", partial(_runs.file_bytes, run.hash, "poison.npz"), f"{name}-poison.npz")
+        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode())
+    st.caption("To work with: the numbers, and a line for each poisoned point.")
+    with st.container(horizontal=True):
+        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"))
+        save("Table (CSV)", "-points.csv", "text/csv", partial(export.table_file, suffix=".csv"))
+        save(
+            "Table (Parquet)",
+            "-points.parquet",
+            "application/vnd.apache.parquet",
+            partial(export.table_file, suffix=".parquet"),
+        )
+        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"))
         if makes_images:
-            save("Poison (PNG images, ZIP)", partial(_runs.images_zip, run.hash), f"{name}-poison.zip")
-        save("Settings (JSON)", _runs.spec_json(run.spec), f"{name}-spec.json")
-    st.caption("The same experiment on the command line:")
-    st.code(_runs.command(run.spec), language="bash", wrap_lines=True)
+            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip)
+    st.caption("To cite, and to run again: the settings as a file (`python -m core run --spec`), or as a command line.")
+    with st.container(horizontal=True):
+        save("Citation (BibTeX)", ".bib", "text/plain", lambda run: export.bibtex(run.spec).encode())
+        save("Settings (JSON)", "-spec.json", "application/json", lambda run: export.spec_json(run.spec).encode())
+    st.code(export.command(run.spec), language="bash", wrap_lines=True)
 
 
 def result_section(run: StoredRun, is_asked: bool) -> None:
@@ -334,9 +327,9 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     if run.result.get("threshold"):
         with st.expander("What the budget can reach", icon=":material/straighten:"):
             threshold = run.result["threshold"]
-            st.markdown(_figures.reach_words(threshold))
+            st.markdown(figures.reach_words(threshold))
             st.plotly_chart(
-                _figures.reach_figure(threshold),
+                figures.reach_figure(threshold),
                 key="reach",
                 config={"displayModeBar": False},
                 alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
@@ -349,7 +342,7 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     with st.expander("The run, step by step", icon=":material/show_chart:"):
         if run.result["curve"]:
             st.plotly_chart(
-                _figures.curve_figure(run.result["curve"], height=360),
+                figures.curve_figure(run.result["curve"], height=360),
                 key="curve",
                 alt="Accuracy and objective at each step of the run",
             )

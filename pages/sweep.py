@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import cost, sweep
+from core import cost, figures, sweep
 from core.catalog import ATTACK_TITLES
 from core.errors import PoisonLabError, SpecError, StoreError
 from core.extractors.registry import EXTRACTORS, present
 from core.paths import results
 from core.spec import ATTACK_SPECS, ExperimentSpec
-from pages import _figures, _runs, _sweeps
+from pages import _runs, _sweeps
 
 if TYPE_CHECKING:
     from core.engine import Engine, Job
@@ -242,7 +242,7 @@ def step(known: list[tuple[float, str]], playing: bool) -> None:
     with right:
         scores = {"Clean": run.result["clean"]["accuracy"], "Poisoned": run.result["poisoned"]["accuracy"]}
         st.plotly_chart(
-            _figures.accuracy_figure(scores),
+            figures.accuracy_figure(scores),
             key="scrub-accuracy",
             config={"displayModeBar": False},
             alt=f"Accuracy with {chosen} poison",

@@ -9,13 +9,15 @@ from urllib.error import URLError
 
 import pytest
 
-from core import catalog
+from core import catalog, export
 from core.__main__ import _Progress, main
 from core.data.registry import DATA
 from core.errors import Cancelled
 from core.events import STAGES, Event
 from core.extractors.registry import EXTRACTORS
 from core.paths import ROOT
+from core.store import Store
+from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
 SMALL = ["--attack", "label-flip", "--train-size", "20", "--test-size", "20", "--device", "cpu"]
@@ -306,3 +308,105 @@ def test_doctor_survives_a_missing_package(monkeypatch: pytest.MonkeyPatch, caps
     printed = capsys.readouterr().out
     assert "timm MISSING" in printed
     assert "Package timm is missing: pip install" in printed
+
+
+def test_spec_file_is_the_whole_experiment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = fake(monkeypatch)
+    spec = tiny_spec(5, attack={"name": "ft-matching", "steps": 9}, ridge=0.01)
+    (tmp_path / "spec.json").write_text(export.spec_json(spec))
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["run", "--spec", str(tmp_path / "spec.json"), *out, "--device", "cpu", "--quiet"]) == 0
+    assert main(["run", "--spec", str(tmp_path / "run" / "result.json"), *out, "--quiet"]) == 0
+    assert ran == [spec, spec]
+
+
+BAD_SPECS = {
+    "another option": ("good", ["--budget", "0.03", "--set", "steps=3"], ["leave out --budget, --set"]),
+    "the default, given": ("good", ["--seed", "0"], ["leave out --seed"]),
+    "no such file": (None, [], ["spec.json", "No such file"]),
+    "no JSON": ("{", [], ["not JSON"]),
+    "another file": ("{}", [], ["names no data"]),
+    "a bad value": ('{"data": "mnist", "budget": 2}', [], ["budget is 2"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SPECS)
+def test_a_bad_spec_is_one_line_and_nothing_is_run(
+    case: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, options, words = BAD_SPECS[case]
+    ran = fake(monkeypatch)
+    file = tmp_path / "spec.json"
+    if content is not None:
+        file.write_text(export.spec_json(tiny_spec()) if content == "good" else content)
+    assert main(["run", "--spec", str(file), "--out", str(tmp_path / "run"), *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert all(word in error for word in words), error
+    assert ran == []
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def finished(home: Path) -> Path:
+    """The folder of a finished run in the store of `home`."""
+    return Store(home / "results", shipped=None).put(drawn_result(tiny_spec())).folder
+
+
+def test_report_and_table_are_written(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html, table = tmp_path / "out" / "run.html", tmp_path / "out" / "run.csv"
+    assert main(["report", finished.name, "--out", str(html), "--table", str(table)]) == 0
+    assert capsys.readouterr().out == f"{html}\n{table}\n"
+    assert html.read_text().startswith("<!doctype html>")
+    assert len(table.read_text().splitlines()) == 1 + tiny_spec().n_poison
+    # A folder of any name will do, and only what was asked for is written.
+    elsewhere = finished.rename(tmp_path / "mine")
+    assert main(["report", str(elsewhere), "--table", str(tmp_path / "other" / "run.parquet")]) == 0
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["run.parquet"]
+
+
+BAD_REPORTS = {
+    "nothing to write": (["RUN"], ["neither was given"]),
+    "another suffix": (["RUN", "--out", "x.pdf"], ["x.pdf", "*.html"]),
+    "another table": (["RUN", "--table", "x.xlsx"], ["x.xlsx", "*.csv or *.parquet"]),
+    "no such run": (["0123456789abcdef", "--out", "x.html"], ["0123456789abcdef", "neither the folder"]),
+    "no hash": (["../results", "--out", "x.html"], ["../results", "neither the folder"]),
+    "another folder": ([".", "--out", "x.html"], ["not a run's folder"]),
+    "one of two is bad": (["RUN", "--out", "x.html", "--table", "x.txt"], ["x.txt"]),
+    "a folder": (["RUN", "--out", "folder.html"], ["folder.html", "can't be written"]),
+    "below a file": (["RUN", "--out", "file/x.html"], ["can't be written"]),
+    "no run": ([], ["argument", "run"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_REPORTS)
+def test_a_report_that_cannot_be_is_one_line_and_nothing_is_written(
+    case: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, words = BAD_REPORTS[case]
+    here = tmp_path / "here"
+    (here / "folder.html").mkdir(parents=True)
+    (here / "file").touch()
+    monkeypatch.chdir(here)
+    assert main(["report", *(finished.name if word == "RUN" else word for word in arguments)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1, printed.err
+    assert all(word in printed.err for word in words), printed.err
+    assert sorted(path.name for path in here.rglob("*")) == ["file", "folder.html"]
+
+
+@pytest.mark.parametrize("name", ["result.json", "view.npz", "manifest.json"])
+def test_a_damaged_run_is_one_line_and_stays_where_it_is(
+    name: str, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = finished.rename(tmp_path / "mine")
+    (mine / name).write_bytes(b"damaged")
+    assert main(["report", str(mine), "--out", str(tmp_path / "x.html")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "damaged" in error
+    assert mine.is_dir()
+    assert not (tmp_path / "x.html").exists()

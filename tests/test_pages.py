@@ -1,7 +1,5 @@
-import io
 import shutil
-import zipfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,17 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core import engine as engine_module
-from core import sweep, uploads
+from core import export, sweep, uploads
 from core.catalog import listing, resolve
 from core.data.registry import DATA
 from core.engine import JobStatus
 from core.errors import EngineError
 from core.extractors.registry import EXTRACTORS
 from core.paths import ROOT
-from core.result import Reachability, Result
+from core.result import Result
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store
-from pages import _figures, _points, _runs, _sidebar, _state
+from pages import _points, _runs, _sidebar, _state, _words
 from tests.drawn import drawn_result
 from tests.pictures import pets, zipped
 
@@ -423,37 +421,39 @@ def test_command_line_runs_the_same_experiment(
 
     monkeypatch.setattr(run_module, "run", record)
     monkeypatch.chdir(tmp_path)
-    words = _runs.command(spec).split()
+    words = export.command(spec).split()
     assert words[:4] == ["python", "-m", "core", "run"]
     outcome = CliRunner().invoke(cli, [*words[3:], "--quiet"])
     assert outcome.exit_code == 0, outcome.output
     assert asked == [spec]
 
 
-def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
-    curve = [
-        {"stage": "stage2", "done": 1, "train_accuracy": 0.9},
-        {"stage": "invert", "done": 1, "gap": 0.5},
-        {"stage": "pixels", "done": 1, "train_accuracy": 0.8},
+def saved(app: AppTest) -> list[str]:
+    return [button.label for button in app.get("download_button")]
+
+
+def test_everything_of_a_run_can_be_taken_away(store: Store) -> None:
+    labels = ["Report (HTML)", "Numbers (JSON)", "Table (CSV)", "Table (Parquet)", "Poison (NPZ)"]
+    assert saved(lab()) == [*labels, "Poison (PNG images, ZIP)", "Citation (BibTeX)", "Settings (JSON)"]
+    store.put(drawn_result(resolve(parse_spec({"attack": "tgda-feature", "train_size": 100, "test_size": 50}))))
+    assert saved(lab(attack="tgda-feature", train="100", test="50")) == [
+        *labels,
+        "Citation (BibTeX)",
+        "Settings (JSON)",
     ]
-    lines = {trace.name: list(trace.y) for trace in _figures.curve_figure(curve).data}
-    assert lines == {"train accuracy": [90.0, None, 80.0], "gap": [None, 0.5, None]}
 
 
-def test_difference_is_amplified_around_grey() -> None:
-    base = np.full((1, 1, 2, 2), 100, np.uint8)
-    poison = base.copy()
-    poison[0, 0, 0, 0] += 12
-    assert _figures.amplification(base, poison) == 10
-    assert _figures.amplification(base, base) == 0
+def test_nothing_is_made_before_its_button_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    for name in ("core.report.report", "core.export.table_file", "core.export.images_zip", "core.export.bibtex"):
+        monkeypatch.setattr(name, lambda *_, name=name, **__: made.append(name))
+    lab()
+    assert made == []
 
 
-def test_archive_holds_every_image_and_the_labels() -> None:
+def test_what_is_taken_away_is_of_the_run_on_show() -> None:
     spec = resolve(ExperimentSpec())
-    with zipfile.ZipFile(io.BytesIO(_runs.images_zip(spec.hash))) as archive:
-        names = archive.namelist()
-    assert len([name for name in names if name.endswith(".png")]) == spec.n_poison
-    assert f"poison-{spec.hash}/labels.csv" in names
+    assert _runs.exported(spec.hash, lambda run: run.hash.encode()) == spec.hash.encode()
 
 
 def test_reach_is_said_where_the_attack_has_a_target(store: Store) -> None:
@@ -465,31 +465,13 @@ def test_reach_is_said_where_the_attack_has_a_target(store: Store) -> None:
         assert ("**Out of reach**: this target needs at least 60 % poison" in words) == (name == "gc-feature")
 
 
-@pytest.mark.parametrize(
-    ("tau_ridge", "certificate", "words"),
-    [
-        (None, None, "No budget is enough"),
-        (0.01, 0.2, "needs at least 20 %"),
-        (0.2, None, "Out of reach"),
-        (0.02, 0.01, "Not ruled out"),
-    ],
-)
-def test_words_on_reach_follow_the_tighter_bound(
-    tau_ridge: float | None, certificate: float | None, words: str
-) -> None:
-    reach = Reachability(0.03, 0.1, tau_ridge, certificate, 0.5, [(0.01, 1.0), (0.1, 0.0)])
-    assert words in _figures.reach_words(asdict(reach))
-    lines = _figures.reach_figure(asdict(reach)).layout.shapes
-    assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
-
-
 def test_uploads_can_be_chosen_used_and_removed(tmp_path: Path) -> None:
     kept = uploads.add_images("My pets.zip", zipped(pets(20)))
     app = lab(data=kept.name, attack="label-flip")
     spec = app.session_state.spec
     assert (spec.data, spec.train_size, spec.test_size) == (kept.name, 28, 12)
     assert query(app) == {"data": kept.name, "attack": "label-flip"}
-    assert f"--data {kept.name}" in _runs.command(spec)
+    assert f"--data {kept.name}" in export.command(spec)
     assert _runs.words(spec).startswith("My pets · ")
     uploads.remove(kept.name)
     assert "upload\\:my-pets" in _runs.words(spec)
@@ -512,7 +494,7 @@ def test_bring_page_lists_what_is_kept() -> None:
 
 
 def test_brought_text_is_no_markdown() -> None:
-    assert _figures.plain("**x** [a](b) $y$ :red[z]") == r"\*\*x\*\* \[a\](b) \$y\$ \:red\[z\]"
+    assert _words.plain("**x** [a](b) $y$ :red[z]") == r"\*\*x\*\* \[a\](b) \$y\$ \:red\[z\]"
 
 
 def extractors() -> AppTest:
@@ -540,7 +522,7 @@ def test_extractors_page_tells_of_every_extractor_and_measure() -> None:
     ("value", "words"), [(12345.0, "12,000"), (9.96, "10"), (0.234, "0.23"), (450.0, "450"), (4.56, "4.6")]
 )
 def test_numbers_are_told_with_two_digits(value: float, words: str) -> None:
-    assert _figures.two_digits(value) == words
+    assert _words.two_digits(value) == words
 
 
 def features(**query: str) -> AppTest:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
+from core import doctor
 from core import run as runner
 from core.catalog import STAGES_OF
 from core.data.registry import DATA
@@ -76,6 +77,8 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
     result, folder, _ = results(attack)
     summary = json.loads((folder / "result.json").read_text())
     assert (summary["n_train"], summary["n_test"], summary["n_poison"]) == (40, 20, 8)
+    assert summary["versions"] == doctor.versions()
+    assert summary["versions"].keys() >= {"Poison Lab", "Python", "torch"}
     found = stored(folder, "features.npz")
     for part, n in (("train", 40), ("poison", 8), ("test", 20)):
         assert found[f"{part}_z"].shape == (n, 512)

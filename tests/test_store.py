@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import StoreError
 from core.paths import ROOT
-from core.store import RunRow, Store
+from core.store import RunRow, Store, load
 from tests.fakes import tiny_result, tiny_spec
 
 
@@ -288,3 +288,20 @@ def test_a_file_is_handed_out_only_as_its_manifest_says(tmp_path: Path) -> None:
     (run.folder / "poison" / "labels.csv").write_text("other")
     with pytest.raises(StoreError, match="damaged"):
         run.file("poison/labels.csv")
+
+
+def test_a_run_is_read_from_a_folder_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = tiny_result(tiny_spec())
+    result.write(tmp_path / "first try")
+    run = load(tmp_path / "first try")
+    assert (run.hash, run.spec) == (result.spec.hash, result.spec)
+    np.testing.assert_array_equal(run.view()["poison_y"], result.poison.y)
+    (run.folder / "view.npz").write_bytes(b"no archive")
+    with pytest.raises(StoreError, match="damaged"):
+        run.view()
+    assert (tmp_path / "first try").is_dir(), "a person's own folder is never moved"
+    monkeypatch.setattr("core.spec.SPEC_VERSION", 99)
+    with pytest.raises(StoreError, match="another version"):
+        load(tmp_path / "first try")
+    with pytest.raises(StoreError, match="not a run's folder"):
+        load(tmp_path)

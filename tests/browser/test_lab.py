@@ -54,7 +54,7 @@ def test_bare_address_leads_to_the_lab(page: Page, address: str) -> None:
 def test_helper_modules_are_no_pages(page: Page, address: str) -> None:
     page.goto(f"{address}/lab")
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
-    assert page.get_by_role("link", name="figures").count() == 0
+    assert page.get_by_role("link", name="words").count() == 0
     assert page.get_by_role("link", name="sidebar").count() == 0
 
 
@@ -97,6 +97,21 @@ def test_small_run_to_its_end(page: Page, browser: Browser, address: str) -> Non
     again.goto(page.url)
     expect(again.get_by_text("Already computed")).to_be_visible()
     again.close()
+
+
+def test_report_is_made_when_it_is_asked_for(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(f"{address}/lab")
+    page.get_by_text("Take it with you").click()
+    for label, name, start in (
+        ("Report (HTML)", "-report.html", "<!doctype html>"),
+        ("Table (CSV)", "-points.csv", "row,label,class,"),
+        ("Citation (BibTeX)", ".bib", "@inproceedings{"),
+    ):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label).click()
+        assert download.value.suggested_filename.endswith(name)
+        download.value.save_as(tmp_path / name)
+        assert (tmp_path / name).read_text().startswith(start)
 
 
 def test_cancel_a_long_run(page: Page, address: str) -> None:

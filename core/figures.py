@@ -1,7 +1,6 @@
-"""The pictures of a finished run: figures and image strips from stored arrays. No Streamlit here."""
+"""The pictures of a finished run: figures and image strips from stored arrays, and the words that explain them."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -85,6 +84,7 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
             )
         )
     base, poison = view["base_xy"], view["poison_xy"]
+    figure.add_trace(_base_markers(view, classes))
     figure.add_trace(_arrows(base, poison, "its move", NEUTRAL))
     if show_stage2 and "stage2_xy" in view:
         stage2 = view["stage2_xy"]
@@ -110,13 +110,26 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
             "yanchor": "top",
             "itemsizing": "constant",
             "title": None,
-            "entrywidth": 92,
+            "entrywidth": max(92, 7 * max(map(len, classes))),
         },
         hovermode="closest",
     )
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, title=None)
     figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, title=None, scaleanchor="x", scaleratio=1)
     return figure
+
+
+def _base_markers(view: Mapping[str, Array], classes: Sequence[str]) -> go.Scattergl:
+    xy = view["base_xy"]
+    return go.Scattergl(
+        x=xy[:, 0],
+        y=xy[:, 1],
+        name="base",
+        mode="markers",
+        marker={"symbol": "circle-open", "size": 9, "line": {"width": 1.5}, "color": NEUTRAL},
+        text=[f"base of poison {i}: {classes[label]}" for i, label in enumerate(view["base_y"])],
+        hovertemplate="%{text}<extra></extra>",
+    )
 
 
 def _poison_markers(view: Mapping[str, Array], classes: Sequence[str]) -> go.Scattergl:
@@ -254,6 +267,31 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
     return figure
 
 
+def difference_words(factor: int) -> str:
+    """How to read a strip of a run whose differences are amplified by `factor`; 0 is a run that changes no pixel."""
+    if factor == 0:
+        return "Base | poisoned | difference: no pixel is changed, only the labels are wrong."
+    amplified = f", amplified {factor}×" if factor > 1 else ""
+    return f"Base | poisoned | difference{amplified}, around grey."
+
+
+def map_words(view: Mapping[str, Array]) -> str:
+    """How to read the map, and what must not be read into it."""
+    floor = float(view["noise_floor"])
+    shifts = sorted(float(value) for value in view["shift"])
+    moved = (
+        f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
+        if shifts[-1] > 0
+        else "In feature space no poison moved at all: here every line on the map is noise."
+    )
+    return (
+        "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
+        "The map was fitted once, on clean features; only poison is placed into it afterwards. "
+        f"Noise floor: {floor:.2f} map units. Of points that did not change at all, one in twenty still lands "
+        f"farther off than that, so shorter lines mean nothing. {moved}"
+    )
+
+
 def decoder_words(notes: Mapping[str, float]) -> str:
     """How well the run's decoder does on real images that it was not trained on; "" where there is none."""
     if "decoder_gap" not in notes:
@@ -295,7 +333,7 @@ def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Fi
                 go.Scatter(
                     y=[100 * value if percent and value is not None else value for value in values],
                     name=name.replace("_", " "),
-                    mode="lines+markers" if len(curve) < 3 else "lines",
+                    mode="lines+markers" if sum(value is not None for value in values) < 3 else "lines",
                     connectgaps=False,
                     line={"width": 2, "color": PALETTE[names.index(name) % len(PALETTE)]},
                     hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",
@@ -330,16 +368,6 @@ def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Fi
 def _stage_starts(curve: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
     stages = [str(point["stage"]) for point in curve]
     return [(i, stage) for i, stage in enumerate(stages) if i == 0 or stages[i - 1] != stage]
-
-
-def plain(text: str) -> str:
-    """Text that somebody has brought, as it is: without effect as Markdown."""
-    return re.sub(r"([\\`*_\[\]#:$<>|~])", r"\\\1", text)
-
-
-def two_digits(value: float) -> str:
-    """A positive number, rounded to two digits that count: 1,234 is 1,200."""
-    return f"{float(f'{value:.2g}'):,.10g}"
 
 
 def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str], pixels: str) -> go.Figure:

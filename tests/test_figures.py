@@ -1,0 +1,66 @@
+"""What figures draw, and the words that explain them."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from core import figures
+from core.catalog import resolve
+from core.result import Reachability
+from core.spec import parse_spec
+from tests.drawn import drawn_result
+
+
+def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
+    curve = [
+        {"stage": "stage2", "done": 1, "train_accuracy": 0.9},
+        {"stage": "invert", "done": 1, "gap": 0.5},
+        {"stage": "pixels", "done": 1, "train_accuracy": 0.8},
+    ]
+    lines = {trace.name: list(trace.y) for trace in figures.curve_figure(curve).data}
+    assert lines == {"train accuracy": [90.0, None, 80.0], "gap": [None, 0.5, None]}
+
+
+def test_difference_is_amplified_around_grey() -> None:
+    base = np.full((1, 1, 2, 2), 100, np.uint8)
+    poison = base.copy()
+    poison[0, 0, 0, 0] += 12
+    assert figures.amplification(base, poison) == 10
+    assert figures.amplification(base, base) == 0
+
+
+@pytest.mark.parametrize(
+    ("tau_ridge", "certificate", "words"),
+    [
+        (None, None, "No budget is enough"),
+        (0.01, 0.2, "needs at least 20 %"),
+        (0.2, None, "Out of reach"),
+        (0.02, 0.01, "Not ruled out"),
+    ],
+)
+def test_words_on_reach_follow_the_tighter_bound(
+    tau_ridge: float | None, certificate: float | None, words: str
+) -> None:
+    reach = Reachability(0.03, 0.1, tau_ridge, certificate, 0.5, [(0.01, 1.0), (0.1, 0.0)])
+    assert words in figures.reach_words(asdict(reach))
+    lines = figures.reach_figure(asdict(reach)).layout.shapes
+    assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
+
+
+def test_map_holds_clean_points_bases_and_poison() -> None:
+    result = drawn_result(resolve(parse_spec({"train_size": 40, "test_size": 20, "budget": 0.1})))
+    figure = figures.map_figure(result.view, result.classes, show_stage2=True)
+    traces = {trace.name: trace for trace in figure.data}
+    assert sum(len(traces[name].x) for name in result.classes) == 40
+    for name, key in (("base", "base_xy"), ("poison", "poison_xy"), ("stage 2", "stage2_xy")):
+        np.testing.assert_array_equal(np.column_stack([traces[name].x, traces[name].y]), result.view[key])
+    plain = figures.map_figure(result.view, result.classes, show_stage2=False)
+    assert "stage 2" not in {trace.name for trace in plain.data}
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(0, "no pixel is changed"), (1, "difference, around"), (9, "amplified 9×")]
+)
+def test_words_on_differences_say_how_strong_they_are_drawn(factor: int, words: str) -> None:
+    assert words in figures.difference_words(factor)
