@@ -128,9 +128,12 @@ def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: boo
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """What differs between two summaries of one experiment, seconds and device aside; "same" where nothing does."""
-    after = json.loads(json.dumps(after))
-    keys = [key for key in after if key not in ("seconds", "device") and before.get(key) != after[key]]
+    """What differs between two summaries of one experiment; "same" where nothing does.
+
+    Seconds, device and versions are no results, and neither is how a decoder was trained: it may come from the cache.
+    """
+    before, after = _results(before), _results(after)
+    keys = [key for key in after if before.get(key) != after[key]]
     if not keys:
         return "same"
     told = []
@@ -141,6 +144,15 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
         else:
             told.append(key)
     return f"changed: {', '.join(told)}"
+
+
+def _results(summary: dict[str, Any]) -> dict[str, Any]:
+    plain = json.loads(json.dumps(summary))
+    curve = [point for point in plain.get("curve", []) if point["stage"] != "decoder"]
+    return {key: value for key, value in plain.items() if key not in _NO_RESULTS} | {"curve": curve}
+
+
+_NO_RESULTS = ("seconds", "device", "versions")
 
 
 def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:

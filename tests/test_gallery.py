@@ -70,12 +70,12 @@ def test_it_says_what_has_changed(assets: Path) -> None:
     assert json.loads(path.read_text())["poisoned"]["accuracy"] == now
 
 
-def test_seconds_and_device_are_no_change() -> None:
-    assert (
-        gallery.changes({"seconds": 1, "device": "cpu", "curve": [1]}, {"seconds": 2, "device": "gpu", "curve": [1]})
-        == "same"
-    )
-    assert gallery.changes({"curve": [1]}, {"curve": [2], "notes": {}}) == "changed: curve, notes"
+def test_seconds_device_and_a_cached_decoder_are_no_change() -> None:
+    first, second = {"stage": "pixels", "done": 1}, {"stage": "pixels", "done": 2}
+    before = {"seconds": 1, "device": "cpu", "curve": [first]}
+    after = {"seconds": 2, "device": "cuda", "curve": [{"stage": "decoder", "done": 1}, first]}
+    assert gallery.changes(before, after) == "same"
+    assert gallery.changes({"curve": [first]}, {"curve": [second], "notes": {}}) == "changed: notes, curve"
 
 
 def test_what_ships_is_there_and_within_its_size() -> None:
