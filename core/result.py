@@ -34,10 +34,18 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy of one head on the test set: overall and per class, fractions in [0, 1]."""
+    """What one head makes of the test set.
+
+    Attributes:
+        accuracy: fraction in [0, 1] of all test images.
+        per_class: the same for each of the c classes.
+        confusion: (c, c) counts of test images, rows by true class, columns by predicted class; None where nobody
+            counted.
+    """
 
     accuracy: float
     per_class: list[float]
+    confusion: list[list[int]] | None = None
 
 
 @dataclass(frozen=True)

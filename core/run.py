@@ -142,10 +142,12 @@ class Evaluator:
         return head.fit(z, y, self.n_classes, self.ridge, start)
 
     def score(self, theta: torch.Tensor) -> Score:
-        """Test accuracy of a head, overall and per class."""
-        right = head.logits(theta, self.test_z).argmax(1).eq(self.test_y).double()
+        """Test accuracy of a head, overall and per class, and what it takes each class for."""
+        predicted = head.logits(theta, self.test_z).argmax(1)
+        right = predicted.eq(self.test_y).double()
         per_class = [float(right[self.test_y == c].mean()) for c in range(self.n_classes)]
-        return Score(float(right.mean()), per_class)
+        cells = torch.bincount(self.test_y * self.n_classes + predicted, minlength=self.n_classes**2)
+        return Score(float(right.mean()), per_class, cells.reshape(self.n_classes, self.n_classes).tolist())
 
 
 @dataclass

@@ -59,7 +59,7 @@ def test_summary_has_the_promised_keys(result: Result, folder: Path) -> None:
     assert summary["spec_hash"] == result.spec.hash
     assert (summary["n_train"], summary["n_test"], summary["n_poison"]) == (20, 20, 2)
     assert summary["lambda"] == result.spec.ridge
-    assert summary["clean"] == {"accuracy": 0.9, "per_class": [0.9, 0.9]}
+    assert summary["clean"] == {"accuracy": 0.9, "per_class": [0.9, 0.9], "confusion": None}
     assert summary["target"] is None
 
 

@@ -87,6 +87,9 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
     for score in scores:
         shares = np.bincount(found["test_y"], minlength=10) / 20
         assert score.accuracy == pytest.approx(float(shares @ np.array(score.per_class)), abs=1e-12)
+        counts = np.array(score.confusion)
+        assert counts.sum(1).tolist() == np.bincount(found["test_y"], minlength=10).tolist()
+        assert counts.trace() / 20 == pytest.approx(score.accuracy, abs=1e-12)
     makes_images = attack != "tgda-feature"
     assert (result.poison.x is not None) == (folder / "poison").is_dir() == makes_images
     assert (result.target is not None) == (attack == "ft-matching")

@@ -1,0 +1,50 @@
+"""What finished runs share, and what can be laid over what."""
+
+import numpy as np
+import pytest
+
+from core import alongside
+from core.result import Array
+
+
+def view(seed: int, bases: list[int], labels: list[int] | None = None) -> dict[str, Array]:
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2), dtype=np.uint8)
+    return {
+        "train_xy": np.random.default_rng(seed).normal(size=(10, 2)).astype(np.float32),
+        "base_x": pixels[bases],
+        "base_y": np.array(labels or [0] * len(bases)),
+    }
+
+
+def test_the_same_clean_features_share_a_map() -> None:
+    views = [view(0, [1]), view(1, [1]), view(0, [2]), {}]
+    assert alongside.same_map(views) == [[0, 2], [1]]
+
+
+def test_base_images_are_the_same_by_their_pixels_and_class() -> None:
+    views = [view(0, [1, 2, 3]), view(1, [3, 5, 2]), view(2, [3])]
+    assert alongside.shared_bases(views) == [(2, 0, 0), (1, 2, None)]
+    assert alongside.shared_bases([view(0, [1], [4]), view(0, [1], [5])]) == []
+    assert alongside.shared_bases([view(0, [1, 1]), view(0, [2, 1])]) == [(0, 1)]
+    assert alongside.shared_bases([{}, view(0, [1])]) == []
+
+
+def test_confusion_of_an_older_run_is_not_there() -> None:
+    assert alongside.confusion({"accuracy": 0.5, "per_class": [0.5, 0.5]}, 2) is None
+    assert alongside.confusion({"confusion": None}, 2) is None
+    assert alongside.confusion(None, 2) is None
+    assert alongside.confusion({"confusion": [[1]]}, 2) is None
+    found = alongside.confusion({"confusion": [[3, 1], [0, 4]]}, 2)
+    assert found is not None
+    assert found.tolist() == [[3, 1], [0, 4]]
+
+
+def test_drop_and_margin_are_in_points() -> None:
+    result = {"clean": {"accuracy": 0.9}, "poisoned": {"accuracy": 0.8}, "n_test": 1600}
+    assert alongside.drop(result) == pytest.approx(10)
+    assert alongside.margin(result) == pytest.approx(1.0)
+
+
+def test_the_classes_that_change_most_keep_their_order() -> None:
+    assert alongside.most_changed([[0, -9, 1, 0], [0, 0, 0, 5]], 2) == [1, 3]
+    assert alongside.most_changed([[1, 2]], 5) == [0, 1]

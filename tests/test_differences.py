@@ -1,0 +1,125 @@
+"""What tells experiments apart: every field of every spec is found and has words, and nothing else is."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from core.catalog import resolve, unread_parameters
+from core.differences import FIELD_WORDS, differences, field_words, sentence, value_words
+from core.spec import ATTACK_SPECS, ExperimentSpec, attack_parameters, parse_spec
+
+OTHER: dict[str, Any] = {
+    "data": "mnist",
+    "train_domain": "twitter",
+    "test_domain": "twitter",
+    "extractor": "efficientnet-lite0-imagenet",
+    "input_size": 64,
+    "attack": "noise",
+    "budget": 0.05,
+    "constraint": "none",
+    "delta": 4 / 255,
+    "label_rule": "random",
+    "train_size": 1000,
+    "test_size": 500,
+    "ridge": 0.01,
+    "seed": 7,
+}
+"""Another value than the base's for each field."""
+BASE: dict[str, Any] = {"attack": "label-flip", "train_domain": "google", "test_domain": "google", "input_size": 28}
+PARAMETERS = [(attack, name) for attack in ATTACK_SPECS for name in attack_parameters(attack)]
+
+
+def another(schema: dict[str, Any]) -> Any:
+    if "enum" in schema:
+        return next(value for value in schema["enum"] if value != schema["default"])
+    return schema["default"] + 1
+
+
+def test_every_field_has_another_value_here() -> None:
+    assert OTHER.keys() == ExperimentSpec.model_fields.keys()
+
+
+@pytest.mark.parametrize("field", list(ExperimentSpec.model_fields))
+def test_each_field_is_found_alone(field: str) -> None:
+    constraint = {"constraint": "perturbation"} if field == "delta" else {}
+    one, two = parse_spec({**BASE, **constraint}), parse_spec({**BASE, **constraint, field: OTHER[field]})
+    values = [getattr(one, field), getattr(two, field)]
+    assert differences([one, two]) == [(field, ["label-flip", "noise"] if field == "attack" else values)]
+    assert field in FIELD_WORDS
+    told = sentence([one, two], ["A", "B"])
+    assert field_words(field) in told
+    assert all(value_words(field, value) in told for value in differences([one, two])[0][1])
+
+
+@pytest.mark.parametrize(("attack", "name"), PARAMETERS)
+def test_each_parameter_of_an_attack_is_found_where_it_is_read(attack: str, name: str) -> None:
+    schema = attack_parameters(attack)[name]
+    # Set so that every parameter is read: a target at one radius, found by Gradient Canceling where there is a choice.
+    setting = {"stage2": "gc", "target": "gradpc"} if name in ("target", "radius") else {}
+    given = {"name": attack, **{key: value for key, value in setting.items() if key in attack_parameters(attack)}}
+    one = parse_spec({"attack": given})
+    value = next(v for v in ("search", "gradpc") if v != given.get("target")) if name == "target" else another(schema)
+    two = parse_spec({"attack": {**given, name: value}})
+    read = [name not in unread_parameters(spec.attack.model_dump(), spec.label_rule) for spec in (one, two)]
+    assert all(read)
+    assert (f"attack.{name}", [getattr(one.attack, name), value]) in differences([one, two])
+    assert f"attack.{name}" in FIELD_WORDS
+
+
+def test_what_one_does_not_read_is_no_difference() -> None:
+    valid, bound = parse_spec({"attack": "noise"}), parse_spec({"attack": "noise", "delta": 0.5})
+    assert differences([valid, bound]) == []
+    tgda = parse_spec({"attack": {"name": "ft-donor", "stage2": "tgda", "radius": 9.0}})
+    assert differences([tgda, parse_spec({"attack": "ft-donor"})]) == []
+    assert [field for field, _ in differences([tgda, parse_spec({"attack": "noise"})])] == ["attack"]
+
+
+def test_an_experiment_is_not_unlike_itself() -> None:
+    spec = resolve(ExperimentSpec())
+    assert differences([spec, spec]) == []
+    assert differences([spec]) == []
+    assert differences([]) == []
+    assert sentence([spec, spec], ["A", "B"]) == "Nothing that they share differs between these experiments."
+
+
+def test_values_are_told_once_with_their_owners() -> None:
+    specs = [parse_spec({"budget": budget}) for budget in (0.03, 0.1, 0.03)]
+    assert sentence(specs, ["A", "B", "C"]) == (
+        "They differ in budget (A and C: 3 %; B: 10 %); everything else that they share is the same."
+    )
+
+
+def test_many_differences_are_only_named() -> None:
+    specs = [ExperimentSpec(), parse_spec({"budget": 0.1, "seed": 1, "ridge": 0.1})]
+    assert sentence(specs, ["A", "B"]) == (
+        "They differ in budget, ridge λ and seed; everything else that they share is the same."
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("budget", 0.03, "3 %"),
+        ("budget", 0.005, "0.5 %"),
+        ("delta", 8 / 255, "8/255"),
+        ("train_size", 2000, "2,000"),
+        ("seed", 12345, "12345"),
+        ("ridge", 1e-3, "0.001"),
+        ("data", "mnist", "MNIST"),
+        ("data", "upload:gone-0123456789abcdef", "upload:gone-0123456789abcdef"),
+        ("extractor", "own:gone", "own:gone"),
+        ("attack", "ft-donor", "Feature-targeted, real images"),
+        ("attack.bases", "sample", "at random"),
+        ("attack.steps", None, "—"),
+    ],
+)
+def test_values_have_words(field: str, value: Any, words: str) -> None:
+    assert words in value_words(field, value)
+
+
+@pytest.mark.parametrize("module", ["differences", "alongside", "story"])
+def test_it_is_free_of_torch(module: str) -> None:
+    code = f"import sys, core.{module}; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,82 @@
+"""A run in plain numbers: each agrees with the run's own counts, also where nothing was lost or nothing was drawn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import story
+from core.catalog import resolve
+from core.spec import parse_spec
+from tests.drawn import drawn_result
+
+
+def told(clean: float = 0.8, poisoned: float = 0.6, **values: Any) -> story.Story:
+    spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 500, **values}))
+    result = drawn_result(spec, clean, poisoned)
+    return story.tell(result.summary(), result.view)
+
+
+@pytest.mark.parametrize(
+    ("clean", "poisoned", "more", "one_in"),
+    [(0.8, 0.6, 100, 5), (0.8, 0.79, 5, 100), (0.8, 0.8, 0, None), (0.8, 0.82, -10, 50), (1.0, 0.0, 500, 1)],
+)
+def test_more_wrong_are_counted(clean: float, poisoned: float, more: int, one_in: int | None) -> None:
+    found = told(clean, poisoned)
+    assert (found.more_wrong, found.one_in) == (more, one_in)
+    assert found.per_hundred == pytest.approx(more / 5)
+    assert (found.worst is None) == (more <= 0)
+
+
+def test_a_small_change_is_not_sure() -> None:
+    assert told(0.8, 0.6).is_sure
+    assert not told(0.8, 0.78).is_sure
+    assert not told(0.8, 0.8).is_sure
+
+
+def test_the_worst_class_lost_most() -> None:
+    result = {
+        **{"classes": ["coat", "shoe"], "n_test": 100, "n_train": 50, "n_poison": 5, "stage2": {"accuracy": 0.3}},
+        "clean": {"accuracy": 0.8, "per_class": [0.9, 0.7]},
+        "poisoned": {"accuracy": 0.7, "per_class": [0.9, 0.5]},
+    }
+    found = story.tell(result, {})
+    assert found.worst == story.ClassChange("shoe", 70.0, 50.0)
+    assert found.ideal_per_hundred == pytest.approx(50)
+    assert (found.makes_images, found.pixels_changed, found.relabelled) == (False, False, None)
+
+
+@pytest.mark.parametrize(
+    ("attack", "makes_images", "pixels_changed"),
+    [("label-flip", True, False), ("ft-donor", True, True), ("tgda-feature", False, False)],
+)
+def test_what_was_changed_is_known(attack: str, makes_images: bool, pixels_changed: bool) -> None:
+    found = told(attack=attack)
+    assert (found.makes_images, found.pixels_changed) == (makes_images, pixels_changed)
+    assert found.relabelled == found.n_poison == 3
+
+
+def test_a_centre_is_an_image_of_its_class() -> None:
+    xy = np.array([[0, 0], [0, 1], [0, 2], [9, 9.0]])
+    centres = story.class_centres(xy, np.array([0, 0, 0, 2]), 3)
+    assert centres[0].tolist() == [0, 1]
+    assert np.isnan(centres[1]).all()
+    assert centres[2].tolist() == [9, 9]
+
+
+def test_poison_among_another_class_is_counted() -> None:
+    clean = np.concatenate([np.zeros((6, 2)), np.full((6, 2), 9.0)])
+    view = {
+        "train_xy": clean,
+        "train_y": np.repeat([0, 1], 6),
+        "poison_xy": np.array([[0, 1], [9, 8], [9, 9.0]]),
+        "poison_y": np.array([0, 0, 1]),
+    }
+    assert story.landed_elsewhere(view) == 1
+    few = {**view, "train_xy": clean[:1], "train_y": np.array([1])}
+    assert story.landed_elsewhere(few) == 2
+
+
+def test_examples_are_of_many_classes() -> None:
+    assert story.one_of_each({"base_y": np.array([3, 3, 1, 3, 2])}, 4) == [0, 2, 4, 1]
+    assert story.one_of_each({"base_y": np.array([3, 3, 1])}, 1) == [0]
