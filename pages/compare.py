@@ -63,11 +63,10 @@ def widget(place: int) -> str:
     return f"pick-{place}"
 
 
-def write_link() -> None:
-    """Put what the pickers say into the URL; for callbacks."""
+def picked_runs() -> None:
+    """Note what the pickers say, for the URL; for callbacks."""
     chosen = [st.session_state.get(widget(place)) or NOTHING for place in range(MOST)]
-    st.session_state.compared = [one for one in chosen if one]
-    st.query_params["runs"] = ",".join(st.session_state.compared)
+    st.session_state.turn = {"runs": ",".join(one for one in chosen if one)}
 
 
 def asked(known: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -104,7 +103,7 @@ def pickers(labels: dict[str, str], wanted: Sequence[str]) -> None:
                 format_func={**labels, NOTHING: "None"}.get,
                 key=widget(place),
                 help=PICK_HELP,
-                on_change=write_link,
+                on_change=picked_runs,
             )
 
 
@@ -427,6 +426,8 @@ if len(rows) < LEAST:
     )
     st.stop()
 labels = _pick.labels(rows)
+# Written here and not in the callback: what a callback writes does not reach the browser.
+st.query_params.update(st.session_state.pop("turn", {}))
 wanted, problems = asked(list(labels))
 pickers(labels, wanted)
 for problem in problems:

@@ -15,7 +15,7 @@ from pages import _figures, _pick, _present_figures, _runs
 QUIET = {"displayModeBar": False}
 MOST_NAMED = 10
 EXAMPLES = 10
-PAIRS = 10
+PAIRS = 5
 MOST_WORST = 3
 
 View = dict[str, _figures.Array]
@@ -292,13 +292,12 @@ STEPS: dict[str, Callable[[StoredRun, View, Story], None]] = {
 
 def go(step: int) -> None:
     """Turn to a step; for callbacks."""
-    st.query_params["step"] = str(step)
+    st.session_state.turn = {"step": str(step)}
 
 
 def another_run() -> None:
     """Tell the run that was picked, from its first step; for callbacks."""
-    st.query_params["run"] = st.session_state["present-run"]
-    st.query_params["step"] = "1"
+    st.session_state.turn = {"run": st.session_state["present-run"], "step": "1"}
 
 
 def asked_step() -> int:
@@ -349,6 +348,8 @@ def bar(run: StoredRun, step: int) -> None:
         _pick.open_button(run.spec, widget="leave", label="Lab")
 
 
+# Written here and not in the callback: what a callback writes does not reach the browser.
+st.query_params.update(st.session_state.pop("turn", {}))
 wanted = st.query_params.get("run")
 found = None if wanted is None else _runs.find(wanted)
 shown = found or _runs.default_run()
