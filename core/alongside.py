@@ -61,6 +61,16 @@ def confusion(score: Mapping[str, Any] | None, n_classes: int) -> Array | None:
     return counts if counts.shape == (n_classes, n_classes) else None
 
 
+def largest_confusion(counts: Array) -> int:
+    """The largest count, or change of one, off the diagonal, which holds far larger ones; at least 1.
+
+    Args:
+        counts: (c, c).
+    """
+    off = np.abs(counts)[~np.eye(len(counts), dtype=bool)]
+    return int(off.max(initial=1))
+
+
 def drop(result: Mapping[str, Any]) -> float:
     """Clean minus poisoned accuracy of a stored result, in points."""
     return 100.0 * (float(result["clean"]["accuracy"]) - float(result["poisoned"]["accuracy"]))

@@ -14,6 +14,10 @@ NEIGHBOURS = 5
 """Clean images around a poison that say among which kind it landed."""
 
 
+NAME_SIZE = np.array([0.12, 0.07])
+"""Room for the name of a class, as a share of a map's width and height."""
+
+
 @dataclass(frozen=True)
 class ClassChange:
     """Test images of one class that are right, of every 100, without and with poison."""
@@ -35,7 +39,7 @@ class Story:
         per_hundred: images more wrong of every 100; negative where the model got better.
         margin: what chance in the choice of test images does to one such number, in images of every 100.
         is_sure: whether the change is more than twice that margin.
-        worst: the class that lost most; None where none lost anything.
+        hardest_hit: the classes that lost something, the one that lost most first.
         ideal_per_hundred: the same as `per_hundred` for poison that need not be an image; None where the run has no
             such stage.
         makes_images: whether the run made images at all.
@@ -52,7 +56,7 @@ class Story:
     per_hundred: float
     margin: float
     is_sure: bool
-    worst: ClassChange | None
+    hardest_hit: list[ClassChange]
     ideal_per_hundred: float | None
     makes_images: bool
     pixels_changed: bool
@@ -62,6 +66,11 @@ class Story:
     def more_wrong(self) -> int:
         """Test images more that are wrong; negative where there are fewer."""
         return self.wrong_after - self.wrong_before
+
+    @property
+    def worst(self) -> ClassChange | None:
+        """The class that lost most; None where none lost anything."""
+        return self.hardest_hit[0] if self.hardest_hit else None
 
 
 def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
@@ -79,7 +88,7 @@ def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
         ClassChange(name, 100.0 * old, 100.0 * new)
         for name, old, new in zip(result["classes"], clean["per_class"], poisoned["per_class"], strict=True)
     ]
-    worst = min(changes, key=lambda change: change.after - change.before)
+    changes.sort(key=lambda change: change.after - change.before)
     spread = margin(result)
     makes_images = "poison_x" in view
     return Story(
@@ -92,7 +101,7 @@ def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
         per_hundred=per_hundred,
         margin=spread,
         is_sure=abs(per_hundred) > 2 * spread,
-        worst=worst if worst.after < worst.before else None,
+        hardest_hit=[change for change in changes if change.after < change.before],
         ideal_per_hundred=None if stage2 is None else 100.0 * (clean["accuracy"] - stage2["accuracy"]),
         makes_images=makes_images,
         pixels_changed=makes_images and not np.array_equal(view["poison_x"], view["base_x"]),
@@ -116,6 +125,23 @@ def class_centres(train_xy: Array, train_y: Array, n_classes: int) -> Array:
             offsets = np.linalg.norm(own - np.median(own, axis=0), axis=1)
             centres[label] = own[int(np.argmin(offsets))]
     return centres
+
+
+def spread(centres: Array, train_xy: Array) -> Array:
+    """Places of names (c, 2), moved apart in height where two would cover each other.
+
+    Args:
+        centres: (c, 2), NaN where there is no name.
+        train_xy: (n, 2) places on the map, whose extent says how large a name is.
+    """
+    width, height = NAME_SIZE * (train_xy.max(axis=0) - train_xy.min(axis=0))
+    places = centres.copy()
+    order = [i for i in np.argsort(centres[:, 1]) if np.isfinite(centres[i]).all()]
+    for position, i in enumerate(order):  # upwards: each steps over those that stand already
+        for j in sorted(order[:position], key=lambda j: float(places[j, 1])):
+            if abs(places[i, 0] - places[j, 0]) < width and abs(places[i, 1] - places[j, 1]) < height:
+                places[i, 1] = places[j, 1] + height
+    return places
 
 
 def landed_elsewhere(view: Mapping[str, Array]) -> int:

@@ -82,6 +82,17 @@ def experiment(page: str) -> ExperimentSpec | None:
         return None
 
 
+def keep(page: str) -> None:
+    """Remember all settings while a page without controls is on show; Streamlit forgets those of undrawn widgets.
+
+    Args:
+        page: the page on show.
+    """
+    for key, value in st.session_state.get("chosen", {}).items():
+        st.session_state.setdefault(_widget(key), value)
+    st.session_state.page = page
+
+
 def choose(values: Values) -> None:
     """Set all controls; for callbacks, which run before the controls are drawn."""
     for key, value in _state.fit(values).items():

@@ -308,9 +308,30 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
     st.code(export.command(run.spec), language="bash", wrap_lines=True)
 
 
+def ways_on(run: StoredRun) -> None:
+    """To the pages that show the same run in other ways."""
+    st.page_link(
+        "compare.py",
+        label="Compare",
+        icon=":material/compare:",
+        query_params={"runs": run.hash},
+        help="This run beside others: what differs, and what came of it.",
+    )
+    st.page_link(
+        "present.py",
+        label="Present",
+        icon=":material/co_present:",
+        query_params={"run": run.hash},
+        help="This run in five plain steps, for people who decide.",
+    )
+
+
 def result_section(run: StoredRun, is_asked: bool) -> None:
     """A finished run, whole."""
-    st.caption(f"{'Result of these settings' if is_asked else 'Result of other settings'}: {_runs.words(run.spec)}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        whose = "Result of these settings" if is_asked else "Result of other settings"
+        st.caption(f"{whose}: {_runs.words(run.spec)}", width="stretch")
+        ways_on(run)
     numbers(run.result)
     try:
         view = _runs.view(run.hash)

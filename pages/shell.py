@@ -24,11 +24,19 @@ gallery = st.Page("gallery.py", title="Gallery", icon=":material/collections:", 
 sweep = st.Page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
 features = st.Page("features.py", title="Features", icon=":material/scatter_plot:", url_path="features")
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
+compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
+present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
 bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
 
-page = st.navigation([root, lab, gallery, sweep, features, extractors, bring])
+pages = [root, lab, gallery, compare, sweep, features, present, extractors, bring]
+page = st.navigation(pages)
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
-st.session_state.spec = _sidebar.experiment(page.url_path)
-_sidebar.show_problems()
+if page in (compare, present):  # these show finished runs, and say which in their own links
+    if page == present:
+        st.navigation(pages, position="hidden")
+    _sidebar.keep(page.url_path)
+else:
+    st.session_state.spec = _sidebar.experiment(page.url_path)
+    _sidebar.show_problems()
 page.run()

@@ -48,3 +48,8 @@ def test_drop_and_margin_are_in_points() -> None:
 def test_the_classes_that_change_most_keep_their_order() -> None:
     assert alongside.most_changed([[0, -9, 1, 0], [0, 0, 0, 5]], 2) == [1, 3]
     assert alongside.most_changed([[1, 2]], 5) == [0, 1]
+
+
+def test_the_largest_confusion_is_off_the_diagonal() -> None:
+    assert alongside.largest_confusion(np.array([[90, 3], [-4, 80]])) == 4
+    assert alongside.largest_confusion(np.array([[90, 0], [0, 80]])) == 1

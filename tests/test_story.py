@@ -80,3 +80,13 @@ def test_poison_among_another_class_is_counted() -> None:
 def test_examples_are_of_many_classes() -> None:
     assert story.one_of_each({"base_y": np.array([3, 3, 1, 3, 2])}, 4) == [0, 2, 4, 1]
     assert story.one_of_each({"base_y": np.array([3, 3, 1])}, 1) == [0]
+
+
+def test_names_that_would_cover_each_other_move_apart() -> None:
+    xy = np.array([[0, 0], [10, 10.0]])
+    centres = np.array([[1, 1], [1.1, 1.2], [8, 1], [1, 1.3], [np.nan, np.nan]])
+    places = story.spread(centres, xy)
+    assert places[[0, 2]].tolist() == centres[[0, 2]].tolist()
+    heights = np.sort(places[[0, 1, 3], 1])
+    assert (np.diff(heights) >= 0.7 - 1e-9).all()
+    assert np.isnan(places[4]).all()

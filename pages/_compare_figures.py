@@ -1,0 +1,216 @@
+"""Pictures of several runs beside each other, from stored arrays. No Streamlit here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
+
+NAMES = "ABCD"
+"""What runs are called, in the order in which they were picked."""
+COLORS = (PALETTE[0], PALETTE[6], PALETTE[4], PALETTE[1])
+SYMBOLS = ("circle", "diamond", "square", "triangle-up")
+SIGNS = "●◆■▲"
+"""The symbols of the maps as letters: nothing is told by colour alone."""
+STRIP_PIXELS = 80
+MAP_HEIGHT = 500
+SMALL_MAP_HEIGHT = 300
+MOST_SMALL_DOTS = 700
+"""Clean images on a small map: enough to see the clusters."""
+MOST_NUMBERS = 12
+"""Classes up to which the cells of a matrix hold their counts."""
+_LIGHT, _DARK = ("#ffffff", "#1b2430"), ("#1b212b", "#ffffff")
+"""Empty cell and text of a matrix, by theme."""
+
+
+def accuracy_bars(scores: Mapping[str, Sequence[float | None]], picked: Sequence[int]) -> go.Figure:
+    """One group of bars a measure, one bar a run.
+
+    Args:
+        scores: fractions by measure, one for each run; None where a run has none.
+        picked: each run's place among the picked ones, which gives its letter and colour.
+    """
+    figure = go.Figure()
+    size = 12 if len(picked) < 4 else 10
+    for i, place in enumerate(picked):
+        values = [row[i] for row in scores.values()]
+        figure.add_bar(
+            x=list(scores),
+            y=[None if value is None else 100 * value for value in values],
+            name=NAMES[place],
+            marker={"color": COLORS[place]},
+            text=["" if value is None else f"{NAMES[place]}<br>{100 * value:.1f}" for value in values],
+            textposition="outside",
+            textangle=0,
+            textfont={"size": size},
+            cliponaxis=False,
+            hovertemplate="%{x}: %{y:.1f} %<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        height=330,
+        barmode="group",
+        bargap=0.2,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        showlegend=False,
+    )
+    figure.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100], title="Test accuracy, %")
+    return figure
+
+
+def class_bars(
+    values: Sequence[Sequence[float]], classes: Sequence[str], picked: Sequence[int], title: str
+) -> go.Figure:
+    """Bars of each class, one a run; the first class on top.
+
+    Args:
+        values: one number a class, for each run.
+        title: of the axis.
+    """
+    figure = go.Figure()
+    for row, place in zip(values, picked, strict=True):
+        figure.add_bar(
+            x=list(row),
+            y=list(classes),
+            orientation="h",
+            name=f"{SIGNS[place]} {NAMES[place]}",
+            marker={"color": COLORS[place]},
+            text=[f"{NAMES[place]} {value:.1f}" for value in row],
+            textposition="outside",
+            textangle=0,
+            textfont={"size": 11},
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f}<extra>%{fullData.name}</extra>",
+        )
+    flat = [value for row in values for value in row]
+    low, high = min(0.0, *flat), max(1.0, *flat)
+    room = 0.16 * (high - low)
+    figure.update_layout(
+        height=50 + len(classes) * (12 + 17 * len(picked)),
+        barmode="group",
+        bargap=0.2,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        showlegend=False,
+    )
+    figure.update_xaxes(range=[low - (room if low < 0 else 0), high + room], title=title)
+    figure.update_yaxes(automargin=True, autorange="reversed", title=None, type="category", ticksuffix=" ")
+    return figure
+
+
+def shared_map(views: Sequence[Mapping[str, Array]], picked: Sequence[int]) -> go.Figure:
+    """One clean cloud and the poison of every run on it; the runs stand on the same clean features."""
+    figure = go.Figure(_cloud(views[0]["train_xy"], 5, is_fast=True))
+    for view, place in zip(views, picked, strict=True):
+        figure.add_trace(_poison(view["poison_xy"], place, 10, is_fast=True))
+    figure.update_layout(
+        height=MAP_HEIGHT,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "title": None},
+        hovermode="closest",
+    )
+    return _square(figure, views)
+
+
+def small_map(view: Mapping[str, Array], place: int, views: Sequence[Mapping[str, Array]]) -> go.Figure:
+    """One run on the axes that all `views` share: its poison, and lines from where each started."""
+    start, end = view["base_xy"], view["poison_xy"]
+    gaps = np.full(len(start), np.nan, start.dtype)
+    clean = view["train_xy"][:: -(-len(view["train_xy"]) // MOST_SMALL_DOTS)]
+    lines = go.Scatter(
+        x=np.column_stack([start[:, 0], end[:, 0], gaps]).ravel(),
+        y=np.column_stack([start[:, 1], end[:, 1], gaps]).ravel(),
+        mode="lines",
+        line={"width": 1, "color": COLORS[place]},
+        opacity=0.55,
+        hoverinfo="skip",
+    )
+    figure = go.Figure([_cloud(clean, 4, is_fast=False), lines, _poison(end, place, 8, is_fast=False)])
+    figure.update_layout(height=SMALL_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 4}, showlegend=False)
+    return _square(figure, views)
+
+
+def _cloud(xy: Array, size: int, *, is_fast: bool) -> go.Scatter | go.Scattergl:
+    # A browser keeps few WebGL canvases: only the large map takes one.
+    kind = go.Scattergl if is_fast else go.Scatter
+    marker = {"size": size, "color": NEUTRAL, "opacity": 0.35}
+    return kind(x=xy[:, 0], y=xy[:, 1], name="clean images", mode="markers", marker=marker, hoverinfo="skip")
+
+
+def _poison(xy: Array, place: int, size: int, *, is_fast: bool) -> go.Scatter | go.Scattergl:
+    kind = go.Scattergl if is_fast else go.Scatter
+    return kind(
+        x=xy[:, 0],
+        y=xy[:, 1],
+        name=f"poison of {NAMES[place]}",
+        mode="markers",
+        marker={
+            "size": size,
+            "symbol": SYMBOLS[place],
+            "color": COLORS[place],
+            "line": {"width": 1.2, "color": "#ffffff"},
+        },
+        customdata=np.arange(len(xy)),
+        hovertemplate=f"poison %{{customdata}} of {NAMES[place]}<extra></extra>",
+    )
+
+
+def _square(figure: go.Figure, views: Iterable[Mapping[str, Array]]) -> go.Figure:
+    """No ticks, one unit the same in both directions, and the range of all the views."""
+    points = np.concatenate([view[key] for view in views for key in ("train_xy", "poison_xy", "base_xy")])
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.03 * float((high - low).max())
+    ends = [[float(low[i]) - room, float(high[i]) + room] for i in (0, 1)]
+    plain = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": None}
+    figure.update_xaxes(range=ends[0], **plain)
+    figure.update_yaxes(range=ends[1], scaleanchor="x", scaleratio=1, **plain)
+    return figure
+
+
+def matrix(counts: Array, classes: Sequence[str], limit: int, *, is_change: bool, is_dark: bool) -> go.Figure:
+    """Counts of test images as a heat map, true classes downwards, predicted ones to the right.
+
+    Args:
+        counts: (c, c) counts, or their change, which is orange where it rose and blue where it fell.
+        limit: the count of the strongest colour, so that matrices of several runs can be compared.
+    """
+    empty, text = _DARK if is_dark else _LIGHT
+    scale = [[0, CLEAN], [0.5, empty], [1, POISONED]] if is_change else [[0, empty], [1, CLEAN]]
+    cells = [["" if value == 0 else f"{value:+d}" if is_change else str(value) for value in row] for row in counts]
+    shows_numbers = len(classes) <= MOST_NUMBERS
+    figure = go.Figure(
+        go.Heatmap(
+            z=counts,
+            x=list(classes),
+            y=list(classes),
+            zmin=-limit if is_change else 0,
+            zmax=limit,
+            colorscale=scale,
+            showscale=not shows_numbers,
+            text=cells if shows_numbers else None,
+            texttemplate="%{text}" if shows_numbers else None,
+            textfont={"size": 11, "color": text},
+            xgap=1,
+            ygap=1,
+            hovertemplate="%{y} taken for %{x}: %{z}<extra></extra>",
+        )
+    )
+    figure.update_layout(height=min(760, 150 + 30 * len(classes)), margin={"l": 0, "r": 0, "t": 4, "b": 0})
+    axis = {"type": "category", "automargin": True, "showgrid": False, "tickfont": {"size": 11}}
+    figure.update_xaxes(title="The model says", tickangle=-45, **axis)
+    figure.update_yaxes(title="It is", autorange="reversed", ticksuffix=" ", **axis)
+    return figure
+
+
+def strip(images: Sequence[Array | None]) -> bytes:
+    """One PNG of images (C, H, W) uint8 side by side; a crossed tile where there is none."""
+    shape = next(image.shape for image in images if image is not None)
+    tiles = [_missing(shape) if image is None else image for image in images]
+    return row_of(tiles, scale=max(1, -(-STRIP_PIXELS // shape[1])))
+
+
+def _missing(shape: tuple[int, ...]) -> Array:
+    tile = np.full((1, *shape[1:]), 128, np.uint8)
+    rows = np.arange(shape[1])
+    columns = rows * (shape[2] - 1) // max(1, shape[1] - 1)
+    tile[0, rows, columns] = tile[0, rows, columns[::-1]] = 200
+    return tile

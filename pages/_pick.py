@@ -1,0 +1,73 @@
+"""Finished runs to pick from, in plain words, and links to the pages that show them."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.differences import value_words
+from core.errors import PoisonLabError
+from core.spec import ExperimentSpec
+from core.store import RunRow
+from pages import _runs, _sidebar, _state
+
+
+def labels(rows: Sequence[RunRow]) -> dict[str, str]:
+    """Words for each run by its hash, in the order of the rows; no two are the same."""
+    words = [_words(row) for row in rows]
+    counts = Counter(words)
+    return {
+        row.hash: f"{text} · {row.hash[:6]}" if counts[text] > 1 else text
+        for row, text in zip(rows, words, strict=True)
+    }
+
+
+def _words(row: RunRow) -> str:
+    parts = [value_words(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")]
+    drop = 100 * (row.clean_accuracy - row.poisoned_accuracy)
+    when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
+    return " · ".join([*parts, f"seed {row.seed}", f"{drop:.1f} points lost", when])
+
+
+def open_button(spec: ExperimentSpec, *, widget: str, label: str = "Open in the lab") -> None:
+    """A button that takes an experiment's settings to the lab, where its result is on show."""
+    try:
+        values = _state.from_spec(spec)
+    except PoisonLabError as error:
+        st.button(label, key=widget, icon=":material/science:", disabled=True, help=str(error))
+        return
+    help_ = "Sets the sidebar of the lab to this run's settings and shows it there."
+    if st.button(label, key=widget, icon=":material/science:", on_click=_sidebar.choose, args=(values,), help=help_):
+        st.switch_page("lab.py", query_params=_state.to_query(values))
+
+
+def link_popover(path: str, query: Mapping[str, str], *, widget: str) -> None:
+    """A link to copy."""
+    with st.popover("Link", icon=":material/link:", key=widget, help="A link to this, to copy and hand on."):
+        st.code(link(path, query), language=None, wrap_lines=True)
+
+
+def lab_query(spec: ExperimentSpec) -> dict[str, str] | None:
+    """The lab's link to an experiment; None where its sidebar can't express it."""
+    try:
+        return _state.to_query(_state.from_spec(spec))
+    except PoisonLabError:
+        return None
+
+
+def link(path: str, query: Mapping[str, str]) -> str:
+    """An address on this server, as the browser knows it."""
+    base = (st.context.url or "").rstrip("/").rpartition("/")[0]
+    return f"{base}/{path}" + (f"?{urlencode(query, safe=',')}" if query else "")
+
+
+def is_dark() -> bool:
+    """Whether the browser shows the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def newest() -> list[RunRow]:
+    """Every run that can be shown, newest first."""
+    return _runs.store().list()

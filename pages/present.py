@@ -1,0 +1,372 @@
+"""One finished run told in five steps, for people who decide and do not build models."""
+
+import html
+from collections.abc import Callable
+
+import streamlit as st
+
+from core import story
+from core.differences import value_words
+from core.errors import StoreError
+from core.result import Array
+from core.store import StoredRun
+from core.story import Story
+from pages import _pick, _present_figures, _runs, _words
+
+QUIET = {"displayModeBar": False}
+MOST_NAMED = 10
+EXAMPLES = 10
+PAIRS = 5
+MOST_WORST = 3
+
+View = dict[str, Array]
+
+
+def short(value: float) -> str:
+    """A number of every 100, with one digit where it counts."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def images(count: int) -> str:
+    """A count of images in words."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def big(number: str, words: str) -> None:
+    """One number that can be read from the back of a room, and what it counts."""
+    st.html(
+        f'<div style="font-size:clamp(2.4rem,6vw,4.6rem);font-weight:700;line-height:1.1">{html.escape(number)}</div>'
+        f'<div style="font-size:clamp(1.05rem,1.7vw,1.45rem);opacity:.85;margin-top:.4rem">{html.escape(words)}</div>'
+    )
+
+
+def say(text: str) -> None:
+    """A sentence or two, larger than on other pages; plain text."""
+    st.html(f'<div style="font-size:clamp(1.1rem,1.6vw,1.4rem);line-height:1.55">{html.escape(text)}</div>')
+
+
+def kinds(classes: list[str]) -> str:
+    """What the model tells apart."""
+    named = ", ".join(classes[:MOST_NAMED])
+    return named if len(classes) <= MOST_NAMED else f"{named} and {len(classes) - MOST_NAMED} more"
+
+
+def situation(run: StoredRun, view: View, told: Story) -> None:
+    """Step 1: a model learns from images that anybody can add to."""
+    classes = run.result["classes"]
+    st.title("A model learns from images that anybody can add to")
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        right_before = 100 * (told.n_test - told.wrong_before) / told.n_test
+        big(f"{short(right_before)} of 100 right", f"on {images(told.n_test)} that it has never seen, to begin with")
+    with right:
+        say(
+            f"A team teaches a model to tell {len(classes)} kinds of image apart: {kinds(classes)}. It learns from "
+            f"{images(told.n_train)} collected in places where anybody can add some. Nobody looks at each of them."
+        )
+    if "base_x" in view:
+        rows = story.one_of_each(view, EXAMPLES)
+        words = [classes[int(view["base_y"][row])] for row in rows]
+        st.caption("Some of the images that it learns from")
+        gallery([_present_figures.tiles([view["base_x"][row]]) for row in rows], words, "An image of")
+
+
+def gallery(pictures: list[bytes], words: list[str], kind: str) -> None:
+    """Pictures in a row that wraps."""
+    with st.container(horizontal=True):
+        st.image(pictures, caption=[_words.plain(text) for text in words], alt=[f"{kind} {text}" for text in words])
+
+
+def slipped_in(run: StoredRun, view: View, told: Story) -> None:
+    """Step 2: what somebody adds."""
+    total = told.n_train + told.n_poison
+    share = f"about 1 in {round(total / told.n_poison):,} that the model learns from"
+    what = "images" if told.makes_images else "examples"
+    st.title(f"Somebody slips in {told.n_poison:,} {what if told.n_poison > 1 else what[:-1]}")
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        big(f"{told.n_poison:,} of {total:,}", share)
+        say(changed_words(told))
+    with right:
+        picture, each = _present_figures.crowd(told.n_train, told.n_poison)
+        stands = "one image" if each == 1 else f"about {each:,} images"
+        st.image(
+            picture,
+            caption=f"Each square is {stands}. Orange: slipped in.",
+            width="stretch",
+            alt=f"A crowd of squares, {told.n_poison:,} of {total:,} orange",
+        )
+    if told.makes_images:
+        classes = run.result["classes"]
+        rows = story.one_of_each(view, PAIRS)
+        names = [[classes[int(view[key][row])] for key in ("base_y", "poison_y")] for row in rows]
+        st.caption("Left the real image, right what was slipped in, and what it claims to be")
+        gallery(
+            [_present_figures.tiles([view["base_x"][row], view["poison_x"][row]]) for row in rows],
+            [f"{old} → “{new}”" for old, new in names],
+            "A real image and what was slipped in:",
+        )
+
+
+def of_all(count: int, total: int) -> str:
+    """A part of a whole."""
+    return f"All {total:,}" if count == total else f"{count:,} of the {total:,}"
+
+
+def changed_words(told: Story) -> str:
+    """What is wrong with what was slipped in."""
+    if not told.makes_images:
+        return (
+            "In this experiment no images were made. The attacker changed directly what the model works with, which "
+            "takes more access than sending in images: read the cost as a warning, not as what a stranger can do."
+        )
+    relabelled = told.relabelled or 0
+    if not told.pixels_changed:
+        return f"Not one of them was retouched. {labels_words(relabelled, told.n_poison)}"
+    return f"They started as real images and were altered by a computer. {labels_words(relabelled, told.n_poison)}"
+
+
+def labels_words(relabelled: int, n_poison: int) -> str:
+    """How many labels are wrong."""
+    if relabelled == 0:
+        return (
+            "All of them carry the label of the image that they started from, so that a check of labels finds nothing."
+        )
+    which = "All of them carry" if relabelled == n_poison else f"{relabelled:,} of them carry"
+    return f"{which} a label that is not what the image was."
+
+
+def sees(run: StoredRun, view: View, told: Story) -> None:
+    """Step 3: a simple map."""
+    st.title("What the model sees")
+    if "train_xy" not in view:
+        say("This run holds no picture of what the model sees.")
+        return
+    text, figure = st.columns([1, 2], gap="large")
+    with text:
+        astray = story.landed_elsewhere(view)
+        big(
+            f"{astray:,} of {told.n_poison:,}",
+            "lie among images of another kind than they claim to be"
+            if astray
+            else "lie among another kind than they claim to be: each hides among its own",
+        )
+        say(
+            "Each dot is one image. Images that the model finds alike lie close together, so each kind has a region of "
+            "its own. The diamonds were slipped in: each pulls at the border between kinds."
+        )
+        st.caption("A simplified picture: only who is next to whom means something, not the exact places.")
+    ink, paper = _present_figures.INKS["dark" if _pick.is_dark() else "light"]
+    figure.plotly_chart(
+        _present_figures.simple_map(view, run.result["classes"], ink, paper),
+        key="present-map",
+        config={**QUIET, "staticPlot": True},
+        alt=f"Images by how alike the model finds them, with {told.n_poison:,} diamonds that were slipped in",
+    )
+
+
+def costs(run: StoredRun, _: View, told: Story) -> None:
+    """Step 4: what it does to the model."""
+    st.title(cost_title(told))
+    left, right = st.columns([1, 1.2], gap="large")
+    with left:
+        more = told.more_wrong
+        number = f"{abs(more):,} of {told.n_test:,}"
+        big(number, "more test images are wrong" if more >= 0 else "fewer test images are wrong")
+        for words in cost_words(told):
+            say(words)
+    before, after = (100 - 100 * wrong / told.n_test for wrong in (told.wrong_before, told.wrong_after))
+    rows = [story.ClassChange("All images", before, after)]
+    rows += told.hardest_hit[:MOST_WORST]
+    worst = f"; hit hardest: {', '.join(row.name for row in rows[1:])}" if rows[1:] else ""
+    right.plotly_chart(
+        _present_figures.cost_bars(rows),
+        key="present-cost",
+        config={**QUIET, "staticPlot": True},
+        alt=f"Wrong test images of every 100, without and with what was slipped in{worst}",
+    )
+
+
+def cost_title(told: Story) -> str:
+    """The cost in one line."""
+    if told.one_in is None:
+        return "It cost nothing that this test can see"
+    if told.more_wrong < 0:
+        return f"It failed: 1 in {told.one_in:,} more images is right"
+    return f"It costs 1 in {told.one_in:,}" if told.one_in == 1 else f"1 in {told.one_in:,} more images is wrong"
+
+
+def cost_words(told: Story) -> list[str]:
+    """What the cost means, how sure it is, who is hit, what else was possible."""
+    before, after = (100 * wrong / told.n_test for wrong in (told.wrong_before, told.wrong_after))
+    words = [f"Before, {short(before)} of 100 images were wrong; now it is {short(after)}."]
+    if told.worst is not None:
+        worst = told.worst
+        words.append(f"Hit hardest: {worst.name}, from {short(worst.before)} to {short(worst.after)} right of 100.")
+    if told.more_wrong and not told.is_sure:
+        words.append(
+            f"This is close to luck: with other test images each of these numbers would differ by about "
+            f"{short(told.margin)} of 100. Repeat the experiment before relying on it."
+        )
+    ideal = told.ideal_per_hundred
+    if told.makes_images and ideal is not None and ideal > told.per_hundred and ideal > 0:
+        words.append(
+            f"An attacker who could reach past the images, straight to what the model works with, would have made "
+            f"{short(ideal)} of 100 more wrong."
+        )
+    return words
+
+
+def advice(run: StoredRun, _: View, told: Story) -> None:
+    """Step 5: what to do, and what this experiment does not show."""
+    st.title("What to do")
+    left, right = st.columns([1.3, 1], gap="large")
+    with left:
+        for icon, head, words in recommendations(told):
+            with st.container(border=True):
+                st.markdown(f"### :material/{icon}: {head}\n{_words.plain(words)}")
+    with right, st.container(border=True):
+        st.markdown("### What this does not show")
+        st.markdown("\n".join(f"- {_words.plain(words)}" for words in limits(run, told)))
+
+
+def recommendations(told: Story) -> list[tuple[str, str, str]]:
+    """Icon, heading and a sentence each."""
+    total = told.n_train + told.n_poison
+    found = [
+        (
+            "verified_user",
+            "Know where every image comes from",
+            f"{told.n_poison:,} of {total:,} came from one hand here. Cap what a single source may add, and keep its "
+            "name, so that all of it can be taken out again.",
+        )
+    ]
+    if told.relabelled:
+        found.append(
+            (
+                "fact_check",
+                "Have labels checked by a second person",
+                f"{of_all(told.relabelled, told.n_poison)} did not show what they claimed. Look first at images "
+                "that sit among another kind.",
+            )
+        )
+    watch = f" Here {told.worst.name} fell first." if told.worst is not None else ""
+    found.append(
+        (
+            "monitoring",
+            "Test every update on images that you alone hold",
+            f"Compare each kind by itself: an average hides what one kind loses.{watch}",
+        )
+    )
+    if told.more_wrong <= 0:
+        found.append(
+            ("shield", "Do not lower the guard", "That this attempt did no harm does not say that the next one won't.")
+        )
+    return found
+
+
+def limits(run: StoredRun, told: Story) -> list[str]:
+    """What can't be concluded from this run."""
+    data = value_words("data", run.spec.data)
+    found = [
+        f"It is a laboratory experiment on {data}, with {images(told.n_train)}; another project can fare better or "
+        "worse.",
+        f"It is one attempt by one method. A better attacker may do more harm than {short(max(0.0, told.per_hundred))} "
+        "of 100.",
+        f"{images(told.n_test)} were tested: numbers are good to about {short(told.margin)} of 100.",
+        "Only the last part of the model was taught anew; the large part before it came ready-made.",
+        "No protection was in place.",
+    ]
+    if not told.makes_images:
+        found.insert(1, "The attacker had more access than a stranger who sends in images.")
+    return found
+
+
+STEPS: dict[str, Callable[[StoredRun, View, Story], None]] = {
+    "The situation": situation,
+    "What was slipped in": slipped_in,
+    "What the model sees": sees,
+    "What it costs": costs,
+    "What to do": advice,
+}
+
+
+def go(step: int) -> None:
+    """Turn to a step; for callbacks."""
+    st.session_state.turn = {"step": str(step)}
+
+
+def another_run() -> None:
+    """Tell the run that was picked, from its first step; for callbacks."""
+    st.session_state.turn = {"run": st.session_state["present-run"], "step": "1"}
+
+
+def asked_step() -> int:
+    """The step that the URL asks for; the first where it asks for none there is."""
+    text = st.query_params.get("step", "1")
+    return int(text) if text in map(str, range(1, len(STEPS) + 1)) else 1
+
+
+def bar(run: StoredRun, step: int) -> None:
+    """The way on and back, always in the same place."""
+    with st.container(horizontal=True, vertical_alignment="center", key="present-bar"):
+        st.button(
+            "Back",
+            key="back-step",
+            icon=":material/arrow_back:",
+            disabled=step == 1,
+            on_click=go,
+            args=(step - 1,),
+            shortcut="Left",
+            help="The step before.",
+        )
+        st.button(
+            "Next",
+            key="next-step",
+            type="primary",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            disabled=step == len(STEPS),
+            on_click=go,
+            args=(step + 1,),
+            shortcut="Right",
+            help="The step after.",
+        )
+        dots = " ".join("●" if i <= step else "○" for i in range(1, len(STEPS) + 1))
+        st.markdown(f"{dots} &nbsp; {step} of {len(STEPS)} · {list(STEPS)[step - 1]}", width="stretch")
+        with st.popover("Run", icon=":material/tune:", key="present-more", help="Tell another run, or copy the link."):
+            labels = _pick.labels(_pick.newest())
+            st.session_state["present-run"] = run.hash
+            st.selectbox(
+                "The run that is told",
+                list(labels),
+                format_func=labels.get,
+                key="present-run",
+                on_change=another_run,
+                help="Type to search: attack, budget, data, extractor, seed. The newest run comes first.",
+            )
+            st.code(_pick.link("present", {"run": run.hash, "step": str(step)}), language=None, wrap_lines=True)
+        _pick.open_button(run.spec, widget="leave", label="Lab")
+
+
+# Written here and not in the callback: what a callback writes does not reach the browser.
+st.query_params.update(st.session_state.pop("turn", {}))
+wanted = st.query_params.get("run")
+found = None if wanted is None else _runs.find(wanted)
+shown = found or _runs.default_run()
+if wanted is not None and found is None:
+    st.warning(
+        f"The run `{_words.plain(wanted[:40])}` is not stored here; this is another one.", icon=":material/link_off:"
+    )
+if shown is None:
+    st.info("No experiment has been run here yet. Run one in the lab, then come back.", icon=":material/science:")
+    st.page_link("lab.py", label="To the lab", icon=":material/science:")
+    st.stop()
+try:
+    view = _runs.view(shown.hash)
+except StoreError as error:
+    st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
+    view = {}
+step = asked_step()
+bar(shown, step)
+list(STEPS.values())[step - 1](shown, view, story.tell(shown.result, view))

@@ -1,0 +1,62 @@
+"""A page of the app under Streamlit's own test driver, for the tests of pages that show finished runs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.catalog import resolve
+from core.paths import ROOT
+from core.result import Result
+from core.spec import ExperimentSpec, parse_spec
+from core.store import Store
+from pages import _runs
+from tests.drawn import drawn_result
+
+SIZES = {"train_size": 100, "test_size": 50, "budget": 0.1}
+
+
+def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store that the pages see instead of what ships."""
+    monkeypatch.setenv("POISON_LAB_HOME", str(folder))
+    monkeypatch.setattr(_runs, "GALLERY", folder / "no-gallery")
+    return Store(folder / "results", shipped=None)
+
+
+def small(attack: str | dict[str, Any] = "label-flip", **values: Any) -> ExperimentSpec:
+    return resolve(parse_spec({**SIZES, "attack": attack, **values}))
+
+
+def drawn(
+    attack: str | dict[str, Any] = "label-flip", clean: float = 0.8, poisoned: float = 0.6, **values: Any
+) -> Result:
+    return drawn_result(small(attack, **values), clean, poisoned)
+
+
+def opened(page: str, **query: str) -> AppTest:
+    """A page as a link opens it."""
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    app.switch_page(page)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return rerun(app)
+
+
+def rerun(element: Any) -> AppTest:
+    app: AppTest = element.run()
+    assert not app.exception
+    return app
+
+
+def query(app: AppTest) -> dict[str, str]:
+    return {key: value[-1] if isinstance(value, list) else value for key, value in app.query_params.items()}
+
+
+def said(app: AppTest) -> str:
+    """Every sentence on the page, free of HTML and of Markdown's backslashes."""
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
+    text = [element.value for kind in kinds for element in app.get(kind)]
+    text += [element.proto.body for element in app.get("html")]
+    return re.sub(r"<[^>]+>|\\", "", "\n".join(text))

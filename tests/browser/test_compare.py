@@ -1,0 +1,98 @@
+"""Finished runs side by side and told in steps, in a real browser: links on a fresh server, keys, small screens."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core import gallery
+from core.catalog import resolve
+from tests.browser import server as app_server
+
+pytestmark = pytest.mark.browser
+
+PAGE_MS = 60_000
+MATCHED, DECODED = (resolve(spec).hash for spec in gallery.SPECS)
+TOO_WIDE = (
+    "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
+    ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
+)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with app_server.server(tmp_path_factory.mktemp("home")) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PAGE_MS)
+    expect.set_options(timeout=PAGE_MS)
+    yield page
+    page.close()
+
+
+# The first test of this file: it needs a server on which nobody has opened a page yet.
+def test_link_to_two_runs_is_the_first_page_of_a_fresh_server(page: Page, address: str) -> None:
+    page.goto(f"{address}/compare?runs={DECODED},{MATCHED}")
+    expect(page.get_by_role("heading", name="Compare runs")).to_be_visible()
+    expect(page.get_by_text("They differ in attack (A: Feature-targeted, decoded images;")).to_be_visible()
+    expect(page.get_by_text("A and B stand on the same clean features")).to_be_visible()
+    expect(page.locator(".js-plotly-plot .heatmaplayer").first).to_be_visible()
+    expect(page.get_by_text("Not stored by this older run")).to_have_count(0)
+
+
+def test_runs_are_searched_and_the_link_follows(page: Page, address: str) -> None:
+    page.goto(f"{address}/compare?runs={MATCHED},{DECODED}")
+    expect(page.get_by_text("They differ in attack")).to_be_visible()
+    box = page.locator(".st-key-pick-0").get_by_role("combobox")
+    box.click()
+    box.fill("decoded")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    # The run that now stands twice makes room for the other one.
+    page.wait_for_url(lambda url: url.endswith((f"{DECODED}%2C{MATCHED}", f"{DECODED},{MATCHED}")))
+
+
+def test_the_lab_leads_to_its_run_and_back(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?attack=ft-decoder")
+    page.get_by_test_id("stMain").get_by_role("link", name="Compare").click()
+    page.wait_for_url(lambda url: "/compare?" in url and f"runs={DECODED}" in url)
+    expect(page.get_by_text("They differ in attack")).to_be_visible()
+    page.locator(".st-key-open-A button").click()
+    page.wait_for_url(f"{address}/lab?attack=ft-decoder")
+    expect(page.get_by_text("Already computed")).to_be_visible()
+
+
+def test_link_to_a_step_has_no_sidebar_and_obeys_the_arrow_keys(page: Page, address: str) -> None:
+    page.goto(f"{address}/present?run={MATCHED}&step=4")
+    expect(page.get_by_text("4 of 5")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_have_count(0)
+    expect(page.get_by_role("figure")).to_be_visible()  # the keys are heard once the page stands
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("4 of 5")).to_be_visible()
+    page.wait_for_url(f"{address}/present?run={MATCHED}&step=4")
+    page.go_back()
+    expect(page.get_by_text("5 of 5")).to_be_visible()
+
+
+def test_the_sidebar_is_back_in_the_lab(page: Page, address: str) -> None:
+    page.goto(f"{address}/present?run={DECODED}")
+    page.get_by_role("button", name="Lab", exact=True).click()
+    expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
+    expect(page.get_by_role("link", name="Extractors")).to_be_visible()
+    expect(page.locator(".st-key-ask-attack")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", [f"compare?runs={MATCHED},{DECODED}", *(f"present?step={k}" for k in range(1, 6))])
+def test_nothing_is_wider_than_a_phone(path: str, browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    page.goto(f"{address}/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PAGE_MS)
+    page.wait_for_timeout(2000)
+    assert not page.evaluate(TOO_WIDE)
+    page.close()
