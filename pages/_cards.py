@@ -1,0 +1,210 @@
+"""The cards that show a finished run, shared by the lab and the lessons."""
+
+import re
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.events import STAGES
+from core.paths import results
+from core.store import StoredRun
+from pages import _figures, _runs
+
+SCROLL_HEIGHT = 500
+TILE_WIDTH = 108
+PER_PAGE = 30
+SCORES = {
+    "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
+    "target": (
+        "Target",
+        "Test accuracy of the target parameters: the bad head that the attack would like the defender to "
+        "train. Attacks without target parameters show a dash.",
+    ),
+    "stage2": (
+        "Stage 2",
+        "Test accuracy after retraining on the poisoned features themselves, before they are turned into "
+        "images. Attacks without this stage show a dash.",
+    ),
+    "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
+}
+ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
+
+
+def numbers(result: dict[str, Any]) -> None:
+    """The row of big numbers."""
+    drop = 100 * (result["clean"]["accuracy"] - result["poisoned"]["accuracy"])
+    with st.container(horizontal=True):
+        for key, (label, help) in SCORES.items():
+            score = result[key]
+            value = "—" if score is None else f"{100 * score['accuracy']:.1f} %"
+            st.metric(label, value, help=help, border=True, width="stretch")
+        st.metric(
+            "Drop",
+            f"{drop:.1f} points",
+            help="Clean minus poisoned accuracy: what the attack costs the defender.",
+            border=True,
+            width="stretch",
+        )
+
+
+@st.fragment
+def images_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
+    """Base images, what became of them, and the difference."""
+    st.subheader("Images")
+    root, makes_images = str(results()), "poison_x" in view
+    factor = _runs.amplification(root, run.hash)
+    if not makes_images:
+        st.info(
+            "This attack makes feature vectors, not images: it is the bound that attacks on images are "
+            "measured against. Here are the base images that it started from.",
+            icon=":material/scatter_plot:",
+        )
+    elif factor == 0:
+        st.caption("Base | poisoned | difference: no pixel is changed, only the labels are wrong.")
+    else:
+        amplified = f", amplified {factor}×" if factor > 1 else ""
+        st.caption(f"Base | poisoned | difference{amplified}, around grey.")
+    if words := _figures.decoder_words(run.result.get("notes", {})):
+        st.caption(words)
+    rows = sorted_rows(view)
+    page = 1
+    if len(rows) > PER_PAGE:
+        page = st.pagination(-(-len(rows) // PER_PAGE), key=f"images-page-{run.hash}")
+    rows = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
+    classes = run.result["classes"]
+    with st.container(height=SCROLL_HEIGHT, border=False, key="images-scroll"):
+        captions = [image_words(view, classes, row) for row in rows]
+        st.image(
+            _runs.strips(root, run.hash, tuple(rows)),
+            caption=captions,
+            width="content" if makes_images else TILE_WIDTH,
+            alt=[re.sub(r"\*\*|\\", "", caption) for caption in captions],
+        )
+
+
+def sorted_rows(view: dict[str, _figures.Array]) -> list[int]:
+    """The poisons in the order that the person chose."""
+    rows = list(range(len(view["poison_y"])))
+    orders = [key for key in ORDERS if key == "row" or key in view]
+    order = st.selectbox(
+        "Order of the images",
+        orders,
+        format_func=ORDERS.get,
+        key="images-order",
+        label_visibility="collapsed",
+    )
+    if order == "row":
+        return rows
+    return sorted(rows, key=lambda row: float(view[order][row]), reverse=order == "shift")
+
+
+def image_words(view: dict[str, _figures.Array], classes: list[str], row: int) -> str:
+    """Labels, gap and shift of one poison."""
+    old, new = (_figures.plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
+    label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
+    gap = f"gap {float(view['gap'][row]):.2f} · " if "gap" in view else ""
+    return f"{label} · {gap}shift {float(view['shift'][row]):.2f}"
+
+
+@st.fragment
+def map_card(run: StoredRun, view: dict[str, _figures.Array]) -> None:
+    """Where clean and poisoned features lie."""
+    st.subheader("Map of features")
+    show_stage2 = False
+    if "stage2_xy" in view and "poison_x" in view:  # else the poison is what stage 2 found
+        show_stage2 = st.toggle("Show where stage 2 wanted the poison", key="map-stage2")
+    st.plotly_chart(
+        _runs.map_figure(str(results()), run.hash, show_stage2),
+        key="map",
+        config={"displaylogo": False, "scrollZoom": True},
+        alt="Map of the clean training features by class, with the poisoned points and where they came from",
+    )
+    st.caption(map_words(view))
+
+
+def map_words(view: dict[str, _figures.Array]) -> str:
+    """How to read the map, and what must not be read into it."""
+    floor = float(view["noise_floor"])
+    shifts = sorted(float(value) for value in view["shift"])
+    moved = (
+        f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
+        if shifts[-1] > 0
+        else "In feature space no poison moved at all: here every line on the map is noise."
+    )
+    return (
+        "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
+        "The map was fitted once, on clean features; only poison is placed into it afterwards. "
+        f"Noise floor: {floor:.2f} map units. Of points that did not change at all, one in twenty still lands "
+        f"farther off than that, so shorter lines mean nothing. {moved}"
+    )
+
+
+def accuracy_card(result: dict[str, Any]) -> None:
+    """What the head loses, over all and per class."""
+    st.subheader("Accuracy")
+    scores = {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
+    drop = 100 * (scores["Clean"] - scores["Poisoned"])
+    n_test, n_poison = result["n_test"], result["n_poison"]
+    st.caption(f"On {n_test:,} test images: {drop:.1f} points lost to {n_poison:,} poisoned ones.")
+    st.plotly_chart(
+        _figures.accuracy_figure(scores),
+        key="accuracy",
+        config={"displayModeBar": False},
+        alt=f"Test accuracy, clean and poisoned: a drop of {drop:.1f} points",
+    )
+    st.markdown("**Points lost per class**")
+    clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]
+    st.plotly_chart(
+        _figures.per_class_figure(clean, poisoned, result["classes"]),
+        key="per-class",
+        config={"displayModeBar": False},
+        alt="Points of accuracy lost per class, most on top",
+    )
+
+
+def reach_card(run: StoredRun) -> None:
+    """What the budget can reach of the run's target."""
+    threshold = run.result["threshold"]
+    st.markdown(_figures.reach_words(threshold))
+    st.plotly_chart(
+        _figures.reach_figure(threshold),
+        key="reach",
+        config={"displayModeBar": False},
+        alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
+    )
+    st.caption(
+        "The defender trains the target head only where clean data and poison leave no gradient there. The "
+        "shaded area is out of reach for any poison, whatever its features; above it, an attack may or may "
+        "not get there."
+    )
+
+
+def curve_card(run: StoredRun) -> None:
+    """What the run said of itself at each step, and the seconds of its stages."""
+    if run.result["curve"]:
+        st.plotly_chart(
+            _figures.curve_figure(run.result["curve"], height=360),
+            key="curve",
+            alt="Accuracy and objective at each step of the run",
+        )
+    else:
+        st.caption("This attack has no steps.")
+    seconds = run.result["seconds"]
+    timing = ", ".join(f"{words} {seconds[stage]:.1f} s" for stage, words in STAGES.items() if stage in seconds)
+    st.caption(f"Computed on {run.result['device']}. {timing}.")
+
+
+@st.fragment
+def downloads_card(run: StoredRun, makes_images: bool) -> None:
+    """Everything of this run, to take away or to run again."""
+    name = f"poison-lab-{run.hash}"
+    with st.container(horizontal=True):
+        save = partial(st.download_button, on_click="ignore", icon=":material/download:")
+        save("Numbers (JSON)", partial(_runs.file_bytes, run.hash, "result.json"), f"{name}-result.json")
+        save("Poison (NPZ)", partial(_runs.file_bytes, run.hash, "poison.npz"), f"{name}-poison.npz")
+        if makes_images:
+            save("Poison (PNG images, ZIP)", partial(_runs.images_zip, run.hash), f"{name}-poison.zip")
+        save("Settings (JSON)", _runs.spec_json(run.spec), f"{name}-spec.json")
+    st.caption("The same experiment on the command line:")
+    st.code(_runs.command(run.spec), language="bash", wrap_lines=True)
