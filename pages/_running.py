@@ -37,6 +37,12 @@ def submit(spec: ExperimentSpec) -> None:
         state.watched.append(job.id)
 
 
+def submit_all(specs: Iterable[ExperimentSpec]) -> None:
+    """Start several runs."""
+    for spec in specs:
+        submit(spec)
+
+
 def cancel(job: "Job") -> None:
     """Stop a run, or leave it to the others who wait for it."""
     if not job.cancel(_runs.person()):

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import catalog
+from core import catalog, outcome
 from core.data.registry import DataInfo
 from core.data.registry import info as data_info
 from core.errors import PoisonLabError, StoreError
 from core.extractors.registry import ExtractorInfo
 from core.extractors.registry import info as extractor_info
+from core.lessons import Lesson, load
+from core.outcome import Fact
 from core.paths import GALLERY, results
 from core.spec import ATTACK_SPECS, ExperimentSpec
 from core.store import Store, StoredRun
@@ -47,6 +49,25 @@ def default_run() -> StoredRun | None:
         newest = store().list(limit=1)
         run = find(newest[0].hash) if newest else None
     return run
+
+
+@st.cache_resource(show_spinner=False)
+def lessons() -> tuple[Lesson, ...]:
+    """The lessons that ship.
+
+    Raises:
+        LessonError: one of them is damaged.
+    """
+    return load()
+
+
+def facts(run: StoredRun, beside: StoredRun | None = None) -> dict[str, Fact]:
+    """What a lesson can ask of a run.
+
+    Raises:
+        StoreError: the run's pictures are missing or damaged.
+    """
+    return outcome.facts(run.result, view(run.hash), None if beside is None else beside.result)
 
 
 def person() -> str:

@@ -21,9 +21,11 @@ def start() -> None:
 root = st.Page(start, title="Start", default=True, visibility="hidden")
 lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
+lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
+teach = st.Page("teach.py", title="For teachers", icon=":material/co_present:", url_path="teach")
 bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
 
-page = st.navigation([root, lab, extractors, bring])
+page = st.navigation([root, lab, lessons, extractors, bring, teach])
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 st.session_state.spec = _sidebar.experiment(page.url_path)
