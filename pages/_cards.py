@@ -31,12 +31,18 @@ SCORES = {
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
 
 
-def numbers(result: dict[str, Any]) -> None:
-    """The row of big numbers."""
+def numbers(result: dict[str, Any], *, with_dashes: bool = True) -> None:
+    """The row of big numbers.
+
+    Args:
+        with_dashes: whether to show a dash for what the run does not have, or leave it out.
+    """
     drop = 100 * (result["clean"]["accuracy"] - result["poisoned"]["accuracy"])
     with st.container(horizontal=True):
         for key, (label, help) in SCORES.items():
             score = result[key]
+            if score is None and not with_dashes:
+                continue
             value = "—" if score is None else f"{100 * score['accuracy']:.1f} %"
             st.metric(label, value, help=help, border=True, width="stretch")
         st.metric(

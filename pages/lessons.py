@@ -25,8 +25,8 @@ VIEW_WORDS = {
     "reach": "Reach",
     "curve": "Step by step",
 }
-MANY = 4
-"""Answers from here on that are short stand side by side."""
+MANY = 4  # more answers than this stand side by side
+CARDS_IN_A_ROW = 2
 
 
 def lesson_card(lesson: Lesson) -> None:
@@ -55,8 +55,9 @@ def lesson_list(lessons: tuple[Lesson, ...]) -> None:
     """All lessons, in order, with how far the person is."""
     st.title("Lessons")
     st.markdown(INTRODUCTION)
-    for start in range(0, len(lessons), 3):
-        for column, lesson in zip(st.columns(3), lessons[start : start + 3], strict=False):
+    for start in range(0, len(lessons), CARDS_IN_A_ROW):
+        row = lessons[start : start + CARDS_IN_A_ROW]
+        for column, lesson in zip(st.columns(CARDS_IN_A_ROW), row, strict=False):
             with column:
                 lesson_card(lesson)
 
@@ -262,10 +263,10 @@ def result_panel(step: Step, run: StoredRun | None, beside: StoredRun | None, hi
         st.info("Press “Run it”: the result is shown here.", icon=":material/science:")
         return
     st.caption(f"The run: {_runs.words(run.spec)}")
-    _cards.numbers(run.result)
+    _cards.numbers(run.result, with_dashes=False)
     if beside is not None:
         st.caption(f"Beside it: {_runs.words(beside.spec)}")
-        _cards.numbers(beside.result)
+        _cards.numbers(beside.result, with_dashes=False)
     view_card(run, step, place)
 
 

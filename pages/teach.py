@@ -1,4 +1,4 @@
-"""For whoever teaches: the lessons with timing, goals and answers, and links that lock what a class shall not change."""
+"""For whoever teaches: lessons with timing, goals and answers, and links that lock what a class shall not change."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -9,7 +9,7 @@ from core.errors import LessonError, PoisonLabError
 from core.lessons import Lesson
 from core.spec import ExperimentSpec
 from core.store import StoredRun
-from pages import _progress, _running, _runs, _state
+from pages import _progress, _running, _runs, _sidebar, _state
 from pages._progress import Progress
 from pages._state import Locks
 
@@ -52,10 +52,10 @@ def overview(lessons: tuple[Lesson, ...]) -> None:
         hide_index=True,
         key="lessons-table",
         column_config={
-            "Lesson": st.column_config.TextColumn(width="medium", help="In the order in which they build on each other."),
-            "Minutes": st.column_config.NumberColumn(width="small", help="Suggested time."),
-            "Steps": st.column_config.NumberColumn(width="small", help="Steps, from overview to formula."),
-            "Goal": st.column_config.TextColumn(width="large", help="The first goal; all are in the notes."),
+            "Lesson": st.column_config.TextColumn(width=330, help="In the order in which they build on each other."),
+            "Minutes": st.column_config.NumberColumn(width=80, help="Suggested time."),
+            "Steps": st.column_config.NumberColumn(width=70, help="Steps, from overview to formula."),
+            "Goal": st.column_config.TextColumn(help="The first goal; all are in the notes."),
         },
     )
     st.caption(f"{len(lessons)} lessons, {sum(lesson.minutes for lesson in lessons)} minutes in all.")
@@ -108,7 +108,9 @@ def notes(lesson: Lesson, number: int) -> None:
     with st.expander(f"{number}. {lesson.title} · {lesson.minutes} min"):
         st.markdown("**Goals**\n\n" + "\n".join(f"- {goal}" for goal in lesson.goals))
         st.markdown(f"**Timing**\n\n{lesson.teacher.timing}")
-        if st.toggle("Show the answers", key=f"answers-{lesson.id}", help="Spoils the predictions; mind the projector."):
+        if st.toggle(
+            "Show the answers", key=f"answers-{lesson.id}", help="Mind the projector: they spoil the predictions."
+        ):
             st.markdown("**Expected answers**\n\n" + "\n".join(f"- {answer}" for answer in lesson.teacher.answers))
             if lines := found_words(lesson):
                 st.markdown("**On this server**\n\n" + "\n".join(f"- {line}" for line in lines))
@@ -175,9 +177,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
 
 def control_words(key: str) -> str:
     """A control as the sidebar calls it, with its key in a link."""
-    from pages._sidebar import PARAMETER_WORDS
-
-    words = CONTROL_WORDS.get(key) or PARAMETER_WORDS[key][0]
+    words = CONTROL_WORDS.get(key) or _sidebar.PARAMETER_WORDS[key][0]
     return f"{words} ({key})"
 
 
@@ -194,10 +194,10 @@ try:
     overview(shipped)
     everything = wanted_runs(shipped)
     row = st.container()
+    link_maker(shipped)
     st.subheader("Notes")
     for place, one in enumerate(shipped, start=1):
         notes(one, place)
-    link_maker(shipped)
     not_there = [spec for spec in everything if _runs.find(spec.hash) is None]
     with row:
         _running.show(everything, lambda in_flight: prepare_row(not_there, in_flight))
