@@ -14,8 +14,8 @@ from pages._progress import Progress
 from pages._state import Locks
 
 INTRODUCTION = (
-    "Minutes are a suggestion for a class of beginners. Answers are never stored: a prediction is judged by the run "
-    "that was made, so other data, sizes or seeds give other answers."
+    "Minutes are a suggestion for a class of beginners. A prediction is judged by the run that was made: "
+    "other sizes or seeds can give other answers than those in the notes."
 )
 SIDEBAR, LAB = "sidebar", "lab"
 CONTROL_WORDS = {
@@ -104,7 +104,7 @@ def found_words(lesson: Lesson) -> list[str]:
 
 
 def notes(lesson: Lesson, number: int) -> None:
-    """Everything about one lesson; the answers are behind an expander of their own."""
+    """Everything about one lesson; the answers are behind a switch."""
     with st.expander(f"{number}. {lesson.title} · {lesson.minutes} min"):
         st.markdown("**Goals**\n\n" + "\n".join(f"- {goal}" for goal in lesson.goals))
         st.markdown(f"**Timing**\n\n{lesson.teacher.timing}")
