@@ -89,12 +89,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[A
 
 
 def result_of(spec: ExperimentSpec, runs: dict[str, tuple[Any, Any]]) -> tuple[Any, Any]:
+    """The result of an experiment, with fewer steps on the pixels where it does not ship: its facts are what counts."""
     if spec.hash not in runs:
         shipped = Store(paths.results(), paths.GALLERY).get(spec.hash)
         if shipped is not None:
             runs[spec.hash] = (shipped.result, shipped.view())
         else:
-            result = run(spec, device="cpu")
+            few = {"steps": 2} if spec.attack.name == "ue-input" else {"match_steps": 2, "finish_steps": 2}
+            attack = spec.attack.model_copy(update={k: v for k, v in few.items() if hasattr(spec.attack, k)})
+            result = run(spec.model_copy(update={"attack": attack}), device="cpu")
             runs[spec.hash] = (result.summary(), result.view)
     return runs[spec.hash]
 
