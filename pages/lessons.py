@@ -29,8 +29,8 @@ MANY = 4  # more answers than this stand side by side
 CARDS_IN_A_ROW = 2
 
 
-def lesson_card(lesson: Lesson) -> None:
-    """One lesson in the list."""
+def lesson_card(lesson: Lesson, is_next: bool) -> None:
+    """One lesson in the list; the next one to do stands out."""
     progress = st.session_state.progress
     done, total = progress.done.get(lesson.id, 0), len(lesson.steps)
     with st.container(border=True, height="stretch"):
@@ -42,7 +42,7 @@ def lesson_card(lesson: Lesson) -> None:
             st.button(
                 "Start" if done == 0 else "Look again" if done == total else "Go on",
                 key=f"open-{lesson.id}",
-                type="secondary" if done == total else "primary",
+                type="primary" if is_next else "secondary",
                 icon=":material/check:" if done == total else ":material/play_arrow:",
                 help="Opens the lesson and sets the controls in the sidebar as its step wants them.",
                 on_click=_sidebar.open_step,
@@ -55,11 +55,13 @@ def lesson_list(lessons: tuple[Lesson, ...]) -> None:
     """All lessons, in order, with how far the person is."""
     st.title("Lessons")
     st.markdown(INTRODUCTION)
+    done = st.session_state.progress.done
+    coming = next((one for one in lessons if done.get(one.id, 0) < len(one.steps)), None)
     for start in range(0, len(lessons), CARDS_IN_A_ROW):
         row = lessons[start : start + CARDS_IN_A_ROW]
         for column, lesson in zip(st.columns(CARDS_IN_A_ROW), row, strict=False):
             with column:
-                lesson_card(lesson)
+                lesson_card(lesson, is_next=lesson is coming)
 
 
 def close() -> None:
@@ -104,13 +106,13 @@ def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
     if question.guess is not None:
         guess = question.guess
         value = st.number_input(
-            f"{question.ask} ({guess.unit})",
+            question.ask,
             guess.low,
             guess.high,
             value=None,
             step=guess.step,
             key=key,
-            placeholder=f"{guess.low:g} to {guess.high:g}",
+            placeholder=f"{guess.low:g} to {guess.high:g} {guess.unit}",
             help="Your guess; it need not be exact.",
         )
     else:
