@@ -158,7 +158,7 @@ def task_words(one: Condition) -> str:
     """What is to be done, in a line."""
     if isinstance(one, Answered):
         return "Predict"
-    return "Run it and read the result" if isinstance(one, Ran) else one.tell
+    return "Run it and read the result" if isinstance(one, Ran) else one.tell[:1].upper() + one.tell[1:]
 
 
 def tasks(step: Step, met: tuple[bool, ...]) -> None:
@@ -249,7 +249,9 @@ def open_view(place: str) -> None:
     st.session_state.opened.add((place, st.session_state[f"view-{place}"]))
 
 
-def result_panel(step: Step, run: StoredRun | None, beside: StoredRun | None, hidden: bool, place: str) -> None:
+def result_panel(
+    step: Step, run: StoredRun | None, beside: StoredRun | None, *, hidden: bool, obstacle: str, place: str
+) -> None:
     """The result, or why there is none to be seen."""
     if hidden:
         with st.container(border=True):
@@ -262,7 +264,8 @@ def result_panel(step: Step, run: StoredRun | None, beside: StoredRun | None, hi
                 st.caption(f"Beside it: {_runs.words(step.beside_spec)}")
         return
     if run is None or (step.beside_spec is not None and beside is None):
-        st.info("Press “Run it”: the result is shown here.", icon=":material/science:")
+        first = f"{obstacle}, then press “Run it”" if obstacle else "Press “Run it”"
+        st.info(f"{first}: the result is shown here.", icon=":material/science:")
         return
     st.caption(f"The run: {_runs.words(run.spec)}")
     _cards.numbers(run.result, with_dashes=False)
@@ -275,9 +278,9 @@ def result_panel(step: Step, run: StoredRun | None, beside: StoredRun | None, hi
 def obstacle_words(step: Step, spec: ExperimentSpec | None, is_hidden: bool) -> str:
     """Why nothing can be run yet; "" where it can."""
     if spec is None:
-        return "These settings can't be run; see the message above."
+        return "Choose settings that can be run; see the message above"
     if is_hidden:
-        return "Predict first."
+        return "Predict first"
     unmet = [one.tell for one in step.changes if not one.holds(spec)]
     return f"In the sidebar: {unmet[0]}" if unmet else ""
 
@@ -298,6 +301,8 @@ def step_page(lesson: Lesson, number: int) -> None:
     met = step.met(spec, facts, answered=answer is not None, opened=opened)
     if all(met) and state.progress.done.get(lesson.id, 0) <= number:
         _sidebar.set_progress(state.progress.completed())
+
+    obstacle = obstacle_words(step, spec, is_hidden)
 
     head(lesson, number)
     left, right = st.columns([1, 1.25], gap="large")
@@ -325,11 +330,11 @@ def step_page(lesson: Lesson, number: int) -> None:
         tasks(step, met)
         navigation(lesson, number)
     with right:
-        result_panel(step, run, beside, is_hidden, place)
+        result_panel(step, run, beside, hidden=is_hidden, obstacle=obstacle, place=place)
     # Last, because it may wait for the engine in the first seconds of a server.
     missing = [one for one in wanted if _runs.find(one.hash) is None]
     with card:
-        _running.show(wanted, partial(run_row, missing, obstacle_words(step, spec, is_hidden)))
+        _running.show(wanted, partial(run_row, missing, obstacle))
 
 
 st.session_state.setdefault("opened", set())

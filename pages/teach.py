@@ -142,6 +142,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         disabled=target != LAB,
         help="Which settings the link carries; a lesson brings its own.",
     )
+    left, right = st.columns(2)  # a second row, so that on a phone the order stays
     lock = left.multiselect(
         "Locked controls",
         _state.KEYS,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import server as app_server
 
@@ -28,14 +28,19 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
+def button(page: Page, name: str) -> Locator:
+    """By role, as a person finds it: beside a button with a help text Streamlit keeps a copy that is not shown."""
+    return page.get_by_role("button", name=name)
+
+
 def predict(page: Page, answer: str) -> None:
     page.get_by_role("radiogroup").get_by_text(answer, exact=True).click()
-    page.get_by_role("button", name="That's my prediction").click()
+    button(page, "That's my prediction").click()
     expect(page.get_by_text(f"You predicted: {answer}")).to_be_visible()
 
 
 def run(page: Page) -> None:
-    page.locator(".st-key-run-step button").click()
+    button(page, "Run it").click()
     expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
 
 
@@ -44,18 +49,18 @@ def test_a_lesson_from_its_link_to_its_end(page: Page, address: str) -> None:
     page.goto(f"{address}/lessons?lesson=flips")
     expect(page.get_by_role("heading", name="Label flips, the baseline")).to_be_visible()
     expect(page.get_by_text("The result is hidden until you predict")).to_be_visible()
-    expect(page.locator(".st-key-run-step button")).to_be_disabled()
-    expect(page.locator(".st-key-next button")).to_be_disabled()
+    expect(button(page, "Run it")).to_be_disabled()
+    expect(button(page, "Next step")).to_be_disabled()
     expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
     predict(page, "From 1 to 5")
     run(page)
     expect(page.get_by_text("12 flipped copies cost")).to_be_visible()
     page.wait_for_url(lambda url: "done=flips1" in url)
 
-    page.locator(".st-key-next button").click()
+    button(page, "Next step").click()
     expect(page.get_by_role("heading", name="Ten times as many")).to_be_visible()
     predict(page, "From 2 to 10")
-    expect(page.locator(".st-key-run-step button")).to_be_disabled()
+    expect(button(page, "Run it")).to_be_disabled()
     expect(page.get_by_text("In the sidebar: move the budget to 20 % or more")).to_be_visible()
     slider = page.locator(".st-key-ask-budget").get_by_role("slider")
     slider.focus()
@@ -67,14 +72,14 @@ def test_a_lesson_from_its_link_to_its_end(page: Page, address: str) -> None:
     run(page)
     expect(page.get_by_text("A budget of 30.0 % costs")).to_be_visible()
 
-    page.locator(".st-key-next button").click()
+    button(page, "Next step").click()
     expect(page.get_by_role("heading", name="The budget, exactly")).to_be_visible()
     expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
-    expect(page.locator(".st-key-next button")).to_be_disabled()
+    expect(button(page, "Finish")).to_be_disabled()
     page.get_by_role("radio", name="Map").click()
     expect(page.locator(".js-plotly-plot .gl-canvas").first).to_be_visible()
     page.wait_for_url(lambda url: "done=flips3" in url)
-    page.locator(".st-key-next button").click()
+    button(page, "Finish").click()
     expect(page.get_by_role("heading", name="Lessons", exact=True)).to_be_visible()
     expect(page.get_by_text("All steps done")).to_have_count(1)
 
@@ -86,7 +91,7 @@ def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
     for _ in range(2):
         expect(page.get_by_text("3 poisoned among 103 training images")).to_be_visible()
         expect(page.locator(".st-key-ask-data input")).to_be_disabled()
-        expect(slider).to_have_attribute("data-disabled", "true")
+        expect(slider).to_be_disabled()
         expect(page.locator(".st-key-ask-extractor")).to_have_count(0)
         expect(page.locator(".st-key-ask-attack input")).to_be_enabled()
         page.reload()
