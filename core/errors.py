@@ -31,6 +31,10 @@ class StoreError(PoisonLabError):
     """A stored result is missing or damaged."""
 
 
+class LessonError(PoisonLabError):
+    """A lesson's file is damaged or says something that makes no sense."""
+
+
 class EngineError(PoisonLabError):
     """The engine can't be reached or refuses a run."""
 

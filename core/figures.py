@@ -242,20 +242,22 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
             ),
         ]
     )
-    for key, words, side in (("tau_ridge", "threshold", "left"), ("certificate", "certificate", "right")):
-        value = threshold[key]
-        if value and 100 * value <= budgets[-1]:
-            figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL})
-            # Plotly takes a line's place on a logarithmic axis as it is, but an annotation's as its logarithm.
-            figure.add_annotation(
-                x=math.log10(100 * value),
-                y=1,
-                yref="paper",
-                text=words,
-                showarrow=False,
-                xanchor=side,
-                yanchor="bottom",
-            )
+    limits = [(threshold["tau_ridge"], "threshold"), (threshold["certificate"], "certificate")]
+    known = sorted((value, words) for value, words in limits if value and 100 * value <= budgets[-1])
+    for place, (value, words) in enumerate(known):
+        # The larger one's words go to the right, so that two that are close do not overlap.
+        side = "left" if place + 1 == len(known) else "right"
+        figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL})
+        # Plotly takes a line's place on a logarithmic axis as it is, but an annotation's as its logarithm.
+        figure.add_annotation(
+            x=math.log10(100 * value),
+            y=1,
+            yref="paper",
+            text=words,
+            showarrow=False,
+            xanchor=side,
+            yanchor="bottom",
+        )
     figure.update_layout(
         height=height,
         margin={"l": 0, "r": 0, "t": 24, "b": 0},

@@ -14,6 +14,9 @@ EXTRACTORS = ASSETS / "extractors"
 DECODERS = ASSETS / "decoders"
 """Trained decoders that ship with the project, named as in the cache, read-only."""
 
+LESSONS = ASSETS / "lessons"
+"""Lessons, one YAML file each, in the order of their names."""
+
 
 def home() -> Path:
     """The folder of caches, weights, data and results: `POISON_LAB_HOME`, or `.poison_lab` in the project."""

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import catalog, figures
+from core import catalog, figures, outcome
 from core.errors import StoreError
+from core.lessons import Lesson, load
+from core.outcome import Fact
 from core.paths import GALLERY, results
 from core.result import Array
 from core.spec import ExperimentSpec
@@ -40,6 +42,25 @@ def default_run() -> StoredRun | None:
         newest = store().list(limit=1)
         run = find(newest[0].hash) if newest else None
     return run
+
+
+@st.cache_resource(show_spinner=False)
+def lessons() -> tuple[Lesson, ...]:
+    """The lessons that ship.
+
+    Raises:
+        LessonError: one of them is damaged.
+    """
+    return load()
+
+
+def facts(run: StoredRun, beside: StoredRun | None = None) -> dict[str, Fact]:
+    """What a lesson can ask of a run.
+
+    Raises:
+        StoreError: the run's pictures are missing or damaged.
+    """
+    return outcome.facts(run.result, view(run.hash), None if beside is None else beside.result)
 
 
 def person() -> str:

@@ -11,12 +11,14 @@ from core.data.registry import info as data_info
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.spec import CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters
-from pages import _state
-from pages._state import Choice, Number, Value, Values
+from pages import _progress, _runs, _state
+from pages._progress import Progress
+from pages._state import Choice, Locks, Number, Value, Values
 
 SIDE_BY_SIDE = 25
 """Most letters of options that are shown side by side; more go into a drop-down."""
 
+SIZES = ("train", "test", "ridge", "seed")
 _DATA_HELP = (
     "The images that the head is trained on. What is to be fetched is not on this machine: its first run downloads it, "
     "or says which files to put where."
@@ -93,10 +95,34 @@ def keep(page: str) -> None:
     st.session_state.page = page
 
 
-def choose(values: Values) -> None:
-    """Set all controls; for callbacks, which run before the controls are drawn."""
-    for key, value in _state.fit(values).items():
-        st.session_state[_widget(key)] = value
+def choose(values: Values, *, past_locks: bool = False) -> None:
+    """Set all controls; for callbacks, which run before the controls are drawn.
+
+    Args:
+        past_locks: set locked controls, too, as a lesson may; else they stay.
+    """
+    state = st.session_state
+    kept = {} if past_locks else {key: state.chosen[key] for key in state.locks.all if key in state.chosen}
+    fitted = _state.fit({**values, **kept})
+    for key, value in fitted.items():
+        state[_widget(key)] = value
+    if past_locks:
+        state.pins = {key: fitted[key] for key in state.locks.all if key in fitted}
+
+
+def open_step(lesson: str, step: int) -> None:
+    """Go to a step of a lesson and set the controls as it wants them; for callbacks."""
+    state = st.session_state
+    state.progress = state.progress.opened(lesson, step)
+    here = _progress.open_step(state.progress, _runs.lessons())
+    if here is not None:
+        choose(_state.from_spec(here[1].spec), past_locks=True)
+
+
+def set_progress(progress: Progress) -> None:
+    """Note how far the lessons are, outside a callback: the link follows at once."""
+    st.session_state.progress = progress
+    _write_link(st.session_state.chosen, st.session_state.page)
 
 
 def use_button(key: str, value: str, *, widget: str) -> None:
@@ -106,8 +132,10 @@ def use_button(key: str, value: str, *, widget: str) -> None:
         widget: the button's own key.
     """
     values = {**st.session_state.chosen, key: value}
-    icon = ":material/science:"
-    if st.button("Use it in the lab", key=widget, disabled=not value, icon=icon, on_click=choose, args=(values,)):
+    is_locked = key in st.session_state.locks.all
+    icon = ":material/lock:" if is_locked else ":material/science:"
+    off = is_locked or not value
+    if st.button("Use it in the lab", key=widget, disabled=off, icon=icon, on_click=choose, args=(values,)):
         # The link goes along, which Streamlit else drops on the way.
         st.switch_page("lab.py", query_params=st.query_params.to_dict())
 
@@ -126,22 +154,37 @@ def _read_link(page: str) -> None:
     query = st.query_params.to_dict()
     if "link" not in state:
         state.link, state.page, state.chosen, state.problems = None, page, {}, []
+        state.locks, state.progress, state.pins = Locks(), Progress(), {}
+        state.written = (state.locks, state.progress)
     # Streamlit drops the query on the way to another page, and a link that is older than the newest change
     # of a control can still be on its way from the browser: in both cases the controls are right.
     touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())
+    touched = touched or state.written != (state.locks, state.progress)
     if query == state.link or page != state.page or touched:
         return
-    values, state.problems = _state.from_query(query)
+    state.locks, locks_problems = _state.locks_from_query(query)
+    state.progress, progress_problems = Progress(), []
+    if any(key in query for key in _progress.KEYS):
+        state.progress, progress_problems = _progress.from_query(query, _runs.lessons())
+    asked = {key: text for key, text in query.items() if key not in (*_state.LOCKS, *_progress.KEYS)}
+    here = _progress.open_step(state.progress, _runs.lessons()) if state.progress.lesson else None
+    if here is not None and not asked:  # a link to a step that names no setting means the step's own
+        values, problems = _state.from_spec(here[1].spec), []
+    else:
+        values, problems = _state.from_query(asked)
+    state.problems = [*problems, *locks_problems, *progress_problems]
+    state.pins = {key: values[key] for key in state.locks.all if key in values}
     for key, value in values.items():
         state[_widget(key)] = value
 
 
 def _write_link(chosen: Values, page: str) -> None:
     state = st.session_state
-    link = _state.to_query(chosen)
-    if state.chosen and chosen != state.chosen:
+    link = _state.to_query(chosen) | _state.locks_to_query(state.locks) | _progress.to_query(state.progress)
+    if state.chosen and (chosen != state.chosen or state.written != (state.locks, state.progress)):
         state.problems = []
     state.link, state.page, state.chosen = link, page, chosen
+    state.written = (state.locks, state.progress)
     if st.query_params.to_dict() != link:
         st.query_params.from_dict(link)
 
@@ -150,6 +193,8 @@ def _controls() -> Values:
     """The widgets from top to bottom, each drawn with what the ones before it allow."""
     chosen: Values = {}
     st.subheader("Experiment")
+    if st.session_state.locks.all:
+        st.caption(":material/lock: This link keeps some settings as they are.")
     _ask("data", "Data", chosen, help=_DATA_HELP)
     if data_info(str(chosen["data"])).domains:
         left, right = st.columns(2)
@@ -161,8 +206,10 @@ def _controls() -> Values:
     _ask("px", "Input size", chosen, help="Side at which the extractor sees an image; larger is slower.")
     st.caption(setting_words(chosen))
     _ask("attack", "Attack", chosen, help=_attack_help())
-    if any(_state.control(key, chosen) for key in attack_parameters(str(chosen["attack"]))):
-        with st.expander("Attack parameters", icon=":material/tune:"):
+    parameters = [key for key in _state.PARAMETERS if _state.control(key, chosen)]
+    if parameters:
+        hidden = all(key in st.session_state.locks.hide for key in parameters)
+        with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
             for key in _state.PARAMETERS:
                 label, help_ = _parameter_words(chosen, key)
                 _ask(key, label, chosen, help=help_)
@@ -171,7 +218,8 @@ def _controls() -> Values:
     _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
     _ask("delta", "δ, in steps of 1/255", chosen, help="The most that a pixel may change.")
     _ask("labels", "Labels of the poison", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
-    with st.expander("Sizes and seed", icon=":material/settings:"):
+    hidden = all(key in st.session_state.locks.hide for key in SIZES)
+    with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
         _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
         _ask(
             "test",
@@ -201,12 +249,17 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
     one = _state.control(key, chosen)
     if one is None:
         return
-    name = _widget(key)
+    name, locks = _widget(key), st.session_state.locks
     if st.session_state.get(name) is None:  # not drawn before, or emptied by hand
         st.session_state[name] = one.default
-    fitted = one.near(st.session_state[name])
+    # A locked control that another choice made impossible for a while comes back to what the link says.
+    fitted = one.near(st.session_state.pins.get(key, st.session_state[name]))
     if fitted != st.session_state[name]:  # impossible since an earlier choice changed
         st.session_state[name] = fitted
+    if key in locks.hide:
+        chosen[key] = fitted
+        st.session_state[name] = fitted  # Streamlit forgets the state of a widget that is no longer drawn
+        return
     value = _choice(key, label, one, help) if isinstance(one, Choice) else _number(key, label, one, help)
     chosen[key] = one.default if value is None else one.near(value)
 
@@ -215,8 +268,9 @@ def _choice(key: str, label: str, one: Choice, help: str) -> Value | None:
     words = {**one.options, **VALUE_WORDS}
     words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
     shown = [words[value] for value in one.options]
+    off = key in st.session_state.locks.lock
     if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
-        return st.selectbox(label, list(one.options), format_func=words.get, key=_widget(key), help=help)
+        return st.selectbox(label, list(one.options), format_func=words.get, key=_widget(key), help=help, disabled=off)
     return st.segmented_control(
         label,
         list(one.options),
@@ -225,19 +279,20 @@ def _choice(key: str, label: str, one: Choice, help: str) -> Value | None:
         help=help,
         required=True,
         width="stretch",
+        disabled=off,
     )
 
 
 def _number(key: str, label: str, one: Number, help: str) -> Value | None:
-    name = _widget(key)
+    name, off = _widget(key), key in st.session_state.locks.lock
     if key == "budget":
-        return st.slider(label, one.low, one.high, step=0.5, format="%g %%", key=name, help=help)
+        return st.slider(label, one.low, one.high, step=0.5, format="%g %%", key=name, help=help, disabled=off)
     if one.whole:
         step = 1 if one.high <= _state.LEVELS or key == "seed" else 10 if one.default < 500 else 100
-        return st.number_input(label, int(one.low), int(one.high), step=step, key=name, help=help)
+        return st.number_input(label, int(one.low), int(one.high), step=step, key=name, help=help, disabled=off)
     step = float(one.default) / 10
     low, high = float(one.low), float(one.high)
-    return st.number_input(label, low, high, step=step, format="%g", key=name, help=help)
+    return st.number_input(label, low, high, step=step, format="%g", key=name, help=help, disabled=off)
 
 
 def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:

@@ -59,6 +59,9 @@ KEYS: tuple[str, ...] = (
     *("budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
 )
 
+LOCKS: tuple[str, ...] = ("lock", "hide")
+"""Keys of a link that name controls: those that can't be changed, and those that are not even shown."""
+
 _DEFAULT = ExperimentSpec()
 
 
@@ -208,10 +211,10 @@ def from_query(query: Mapping[str, str]) -> tuple[Values, list[str]]:
         if value is None:
             value = one.default
             problems.append(
-                f"`{key}` is `{_quoted(str(text))}`; allowed: {one.allowed}. Taken instead: {number_text(value)}."
+                f"`{key}` is `{quoted(str(text))}`; allowed: {one.allowed}. Taken instead: {number_text(value)}."
             )
         values[key] = value
-    unknown = [f"`{_quoted(key)}`" for key in query if key not in KEYS]
+    unknown = [f"`{quoted(key)}`" for key in query if key not in KEYS]
     if unknown:
         problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join(KEYS)}.")
     return values, problems
@@ -226,6 +229,37 @@ def to_query(values: Mapping[str, Value]) -> dict[str, str]:
         for key, value in fitted.items()
         if (one := controls[key]) is not None and value != one.default
     }
+
+
+@dataclass(frozen=True)
+class Locks:
+    """Controls that a link keeps as they are, by key: `lock` shows them, `hide` does not."""
+
+    lock: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every control that can't be changed."""
+        return tuple(key for key in KEYS if key in (*self.lock, *self.hide))
+
+
+def locks_from_query(query: Mapping[str, str]) -> tuple[Locks, list[str]]:
+    """Read which controls a link locks; one sentence on names that are no control."""
+    found: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
+    for kind in LOCKS:
+        names = [name.strip() for name in query.get(kind, "").split(",") if name.strip()]
+        unknown = [f"`{quoted(name)}`" for name in names if name not in KEYS]
+        if unknown:
+            problems.append(f"`{kind}` names {', '.join(unknown)}, which is no control. Known: {', '.join(KEYS)}.")
+        found[kind] = tuple(key for key in KEYS if key in names)
+    return Locks(**found), problems
+
+
+def locks_to_query(locks: Locks) -> dict[str, str]:
+    """The part of a link that locks controls."""
+    return {kind: ",".join(names) for kind in LOCKS if (names := getattr(locks, kind))}
 
 
 def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
@@ -265,7 +299,7 @@ def number_text(value: Value) -> str:
     return format(value, ".10g") if isinstance(value, float) else str(value)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Untrusted text, short and free of Markdown's own signs."""
     clean = text.replace("`", "'").replace("\n", " ")
     return clean if len(clean) <= 40 else clean[:40] + "…"

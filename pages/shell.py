@@ -26,9 +26,11 @@ features = st.Page("features.py", title="Features", icon=":material/scatter_plot
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
 compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
+lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
+teach = st.Page("teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach")
 bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
 
-pages = [root, lab, gallery, compare, sweep, features, present, extractors, bring]
+pages = [root, lab, lessons, gallery, compare, sweep, features, present, extractors, bring, teach]
 page = st.navigation(pages)
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())

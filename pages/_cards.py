@@ -1,0 +1,210 @@
+"""The cards that show a finished run, shared by the lab and the lessons."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core import export, figures
+from core.events import STAGES
+from core.paths import results
+from core.report import report
+from core.result import SCORES
+from core.store import StoredRun
+from pages import _runs
+from pages._words import plain
+
+SCROLL_HEIGHT = 500
+TILE_WIDTH = 108
+PER_PAGE = 30
+ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
+
+
+def numbers(result: dict[str, Any], *, with_dashes: bool = True) -> None:
+    """The row of big numbers.
+
+    Args:
+        with_dashes: whether to show a dash for what the run does not have, or leave it out.
+    """
+    drop = 100 * (result["clean"]["accuracy"] - result["poisoned"]["accuracy"])
+    with st.container(horizontal=True):
+        for key, (label, help) in SCORES.items():
+            score = result[key]
+            if score is None and not with_dashes:
+                continue
+            value = "—" if score is None else f"{100 * score['accuracy']:.1f} %"
+            st.metric(label, value, help=help, border=True, width="stretch")
+        st.metric(
+            "Drop",
+            f"{drop:.1f} points",
+            help="Clean minus poisoned accuracy: what the attack costs the defender.",
+            border=True,
+            width="stretch",
+        )
+
+
+@st.fragment
+def images_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
+    """Base images, what became of them, and the difference."""
+    st.subheader("Images")
+    root, makes_images = str(results()), "poison_x" in view
+    factor = _runs.amplification(root, run.hash)
+    if not makes_images:
+        st.info(
+            "This attack makes feature vectors, not images: it is the bound that attacks on images are "
+            "measured against. Here are the base images that it started from.",
+            icon=":material/scatter_plot:",
+        )
+    else:
+        st.caption(figures.difference_words(factor))
+    if words := figures.decoder_words(run.result.get("notes", {})):
+        st.caption(words)
+    rows = sorted_rows(view)
+    page = 1
+    if len(rows) > PER_PAGE:
+        page = st.pagination(-(-len(rows) // PER_PAGE), key=f"images-page-{run.hash}")
+    rows = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
+    classes = run.result["classes"]
+    with st.container(height=SCROLL_HEIGHT, border=False, key="images-scroll"):
+        captions = [image_words(view, classes, row) for row in rows]
+        st.image(
+            _runs.strips(root, run.hash, tuple(rows)),
+            caption=captions,
+            width="content" if makes_images else TILE_WIDTH,
+            alt=[re.sub(r"\*\*|\\", "", caption) for caption in captions],
+        )
+
+
+def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
+    """The poisons in the order that the person chose."""
+    rows = list(range(len(view["poison_y"])))
+    orders = [key for key in ORDERS if key == "row" or key in view]
+    order = st.selectbox(
+        "Order of the images",
+        orders,
+        format_func=ORDERS.get,
+        key="images-order",
+        label_visibility="collapsed",
+    )
+    if order == "row":
+        return rows
+    return sorted(rows, key=lambda row: float(view[order][row]), reverse=order == "shift")
+
+
+def image_words(view: dict[str, figures.Array], classes: list[str], row: int) -> str:
+    """Labels, gap and shift of one poison."""
+    old, new = (plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
+    label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
+    gap = f"gap {float(view['gap'][row]):.2f} · " if "gap" in view else ""
+    return f"{label} · {gap}shift {float(view['shift'][row]):.2f}"
+
+
+@st.fragment
+def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
+    """Where clean and poisoned features lie."""
+    st.subheader("Map of features")
+    show_stage2 = False
+    if "stage2_xy" in view and "poison_x" in view:  # else the poison is what stage 2 found
+        show_stage2 = st.toggle("Show where stage 2 wanted the poison", key="map-stage2")
+    st.plotly_chart(
+        _runs.map_figure(str(results()), run.hash, show_stage2),
+        key="map",
+        config={"displaylogo": False, "scrollZoom": True},
+        alt="Map of the clean training features by class, with the poisoned points and where they came from",
+    )
+    st.caption(figures.map_words(view))
+
+
+def accuracy_card(result: dict[str, Any]) -> None:
+    """What the head loses, over all and per class."""
+    st.subheader("Accuracy")
+    scores = {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
+    drop = 100 * (scores["Clean"] - scores["Poisoned"])
+    n_test, n_poison = result["n_test"], result["n_poison"]
+    st.caption(f"On {n_test:,} test images: {drop:.1f} points lost to {n_poison:,} poisoned ones.")
+    st.plotly_chart(
+        figures.accuracy_figure(scores),
+        key="accuracy",
+        config={"displayModeBar": False},
+        alt=f"Test accuracy, clean and poisoned: a drop of {drop:.1f} points",
+    )
+    st.markdown("**Points lost per class**")
+    clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]
+    st.plotly_chart(
+        figures.per_class_figure(clean, poisoned, result["classes"]),
+        key="per-class",
+        config={"displayModeBar": False},
+        alt="Points of accuracy lost per class, most on top",
+    )
+
+
+def reach_card(run: StoredRun) -> None:
+    """What the budget can reach of the run's target."""
+    threshold = run.result["threshold"]
+    st.markdown(figures.reach_words(threshold))
+    st.plotly_chart(
+        figures.reach_figure(threshold),
+        key="reach",
+        config={"displayModeBar": False},
+        alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
+    )
+    st.caption(
+        "The defender trains the target head only where clean data and poison leave no gradient there. The "
+        "shaded area is out of reach for any poison, whatever its features; above it, an attack may or may "
+        "not get there."
+    )
+
+
+def curve_card(run: StoredRun) -> None:
+    """What the run said of itself at each step, and the seconds of its stages."""
+    if run.result["curve"]:
+        st.plotly_chart(
+            figures.curve_figure(run.result["curve"], height=360),
+            key="curve",
+            alt="Accuracy and objective at each step of the run",
+        )
+    else:
+        st.caption("This attack has no steps.")
+    seconds = run.result["seconds"]
+    timing = ", ".join(f"{words} {seconds[stage]:.1f} s" for stage, words in STAGES.items() if stage in seconds)
+    st.caption(f"Computed on {run.result['device']}. {timing}.")
+
+
+@st.fragment
+def downloads_card(run: StoredRun, makes_images: bool) -> None:
+    """Everything of this run, to take away or to run again; made when its button is pressed, not before."""
+    name = f"poison-lab-{run.hash}"
+
+    def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes]) -> None:
+        st.download_button(
+            label,
+            partial(_runs.exported, run.hash, make),
+            f"{name}{suffix}",
+            mime,
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+    st.caption("To read: one file for the browser, with plots, images, method and sources; it needs no network.")
+    with st.container(horizontal=True):
+        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode())
+    st.caption("To work with: the numbers, and a line for each poisoned point.")
+    with st.container(horizontal=True):
+        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"))
+        save("Table (CSV)", "-points.csv", "text/csv", partial(export.table_file, suffix=".csv"))
+        save(
+            "Table (Parquet)",
+            "-points.parquet",
+            "application/vnd.apache.parquet",
+            partial(export.table_file, suffix=".parquet"),
+        )
+        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"))
+        if makes_images:
+            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip)
+    st.caption("To cite, and to run again: the settings as a file (`python -m core run --spec`), or as a command line.")
+    with st.container(horizontal=True):
+        save("Citation (BibTeX)", ".bib", "text/plain", lambda run: export.bibtex(run.spec).encode())
+        save("Settings (JSON)", "-spec.json", "application/json", lambda run: export.spec_json(run.spec).encode())
+    st.code(export.command(run.spec), language="bash", wrap_lines=True)

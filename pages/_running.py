@@ -1,0 +1,144 @@
+"""Runs while they go, shared by the lab and the lessons: starting, watching, cancelling."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core import figures
+from core.errors import PoisonLabError
+from core.events import STAGES
+from core.spec import ExperimentSpec
+from pages import _runs
+
+if TYPE_CHECKING:
+    from core.engine import Engine, Job, JobStatus
+
+REFRESH_SECONDS = 1.0
+
+
+def engine() -> "Engine":
+    """The engine; imported here because dask takes a second that the first page should not wait for."""
+    from core.engine import get_engine
+
+    return get_engine()
+
+
+def submit(spec: ExperimentSpec) -> None:
+    """Start a run, or join the one that somebody else has started."""
+    state = st.session_state
+    try:
+        job = engine().submit(spec, _runs.person())
+    except PoisonLabError as error:
+        state.submit_error = str(error)
+        return
+    state.submit_error = ""
+    state.left.discard(job.id)
+    if job.id not in state.watched:
+        state.watched.append(job.id)
+
+
+def submit_all(specs: Iterable[ExperimentSpec]) -> None:
+    """Start several runs."""
+    for spec in specs:
+        submit(spec)
+
+
+def cancel(job: "Job") -> None:
+    """Stop a run, or leave it to the others who wait for it."""
+    if not job.cancel(_runs.person()):
+        dismiss(job.id)
+        st.session_state.left.add(job.id)
+        st.toast("The run goes on: someone else waits for it too.", icon=":material/group:")
+
+
+def dismiss(job_id: str) -> None:
+    """Take a run off this page."""
+    st.session_state.watched.remove(job_id)
+
+
+def watched_jobs(specs: Iterable[ExperimentSpec]) -> "list[Job]":
+    """The runs that this session follows: its own, and those of the wanted settings that anybody started."""
+    state = st.session_state
+    for spec in specs:
+        if spec.hash not in state.left and spec.hash not in state.watched:
+            job = engine().job(spec.hash)
+            if job is not None and not job.status().over:
+                state.watched.append(spec.hash)
+    jobs = {job_id: engine().job(job_id) for job_id in state.watched}
+    state.watched = [job_id for job_id, job in jobs.items() if job is not None]
+    return [job for job in jobs.values() if job is not None]
+
+
+def show(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
+    """A row with a button to run, and below it every run that this session follows.
+
+    Args:
+        wanted: what the page shows once it is finished.
+        row: draws the row; told whether any of these is on its way.
+    """
+    state = st.session_state
+    state.setdefault("watched", [])
+    state.setdefault("left", set())
+    state.setdefault("submit_error", "")
+    try:
+        state.polling = any(not job.status().over for job in watched_jobs(wanted))
+        st.fragment(_card, run_every=REFRESH_SECONDS if state.polling else None)(wanted, row)
+    except PoisonLabError as error:
+        st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
+
+
+def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
+    state = st.session_state
+    jobs = watched_jobs(wanted)
+    statuses = {job.id: job.status() for job in jobs}
+    finished = [job.id for job in jobs if statuses[job.id].state == "done"]
+    if finished:
+        state.shown = finished[-1]
+        state.watched = [job_id for job_id in state.watched if job_id not in finished]
+        st.rerun()
+    if state.polling != any(not status.over for status in statuses.values()):
+        st.rerun()  # the page draws this card with a timer while something is in flight, else without
+    hashes = [spec.hash for spec in wanted]
+    row(any(name in statuses and not statuses[name].over for name in hashes))
+    if state.submit_error:
+        st.error(state.submit_error, title="The run did not start", icon=":material/error:")
+    for job in jobs:
+        job_box(job, statuses[job.id], is_asked=job.id in hashes)
+
+
+def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
+    """One run: how far it is, or how it ended."""
+    with st.container(border=True, key=f"job-{job.id}"):
+        if not is_asked:
+            st.caption(f"Other settings than in the sidebar: {_runs.words(job.spec)}")
+        if status.over:
+            if status.state == "failed":
+                st.error(status.error or "", title="The run failed", icon=":material/error:")
+            else:
+                after = f" after {_runs.seconds_words(status.elapsed)}" if status.elapsed else ""
+                st.info(f"The run was cancelled{after}; nothing was stored.", icon=":material/cancel:")
+            st.button("Dismiss", key=f"dismiss-{job.id}", on_click=dismiss, args=(job.id,))
+            return
+        st.progress(status.fraction, text=progress_words(status))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:", on_click=cancel, args=(job,))
+            if len(job.people) > 1:
+                st.caption(f"{len(job.people)} people wait for this run.")
+        if status.curve:
+            st.plotly_chart(
+                figures.curve_figure(status.curve),
+                key=f"live-{job.id}",
+                config={"displayModeBar": False},
+                alt="The run so far, step by step",
+            )
+
+
+def progress_words(status: "JobStatus") -> str:
+    """Stage, step and time left in one line."""
+    left = "" if status.seconds_left is None else f" · about {_runs.seconds_words(status.seconds_left)} left"
+    if status.state == "queued":
+        return f"Waiting for its turn, place {status.place} in the queue{left}"
+    stage = STAGES.get(status.stage, "Starting")
+    step = f", step {status.done:,} of {status.total:,}" if status.total > 1 else ""
+    return f"{stage}{step}{left}"

@@ -1,0 +1,208 @@
+"""For whoever teaches: lessons with timing, goals and answers, and links that lock what a class shall not change."""
+
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from core import cost
+from core.errors import LessonError, PoisonLabError
+from core.lessons import Lesson
+from core.spec import ExperimentSpec
+from core.store import StoredRun
+from pages import _progress, _running, _runs, _sidebar, _state
+from pages._progress import Progress
+from pages._state import Locks
+
+INTRODUCTION = (
+    "Minutes are a suggestion for a class of beginners. A prediction is judged by the run that was made: "
+    "other sizes or seeds can give other answers than those in the notes."
+)
+SIDEBAR, LAB = "sidebar", "lab"
+CONTROL_WORDS = {
+    "data": "Data",
+    "from": "Train on",
+    "to": "Test on",
+    "extractor": "Extractor",
+    "px": "Input size",
+    "attack": "Attack",
+    "budget": "Budget",
+    "constraint": "Constraint",
+    "delta": "δ",
+    "labels": "Labels of the poison",
+    "train": "Training images",
+    "test": "Test images",
+    "ridge": "Ridge λ",
+    "seed": "Seed",
+}
+
+
+def overview(lessons: tuple[Lesson, ...]) -> None:
+    """One line a lesson."""
+    st.subheader("Lessons at a glance")
+    st.dataframe(
+        [
+            {
+                "Lesson": f"{number}. {lesson.title}",
+                "Minutes": lesson.minutes,
+                "Steps": len(lesson.steps),
+                "Goal": lesson.goals[0],
+            }
+            for number, lesson in enumerate(lessons, start=1)
+        ],
+        hide_index=True,
+        key="lessons-table",
+        column_config={
+            "Lesson": st.column_config.TextColumn(width=330, help="In the order in which they build on each other."),
+            "Minutes": st.column_config.NumberColumn(width=80, help="Suggested time."),
+            "Steps": st.column_config.NumberColumn(width=70, help="Steps, from overview to formula."),
+            "Goal": st.column_config.TextColumn(help="The first goal; all are in the notes."),
+        },
+    )
+    st.caption(f"{len(lessons)} lessons, {sum(lesson.minutes for lesson in lessons)} minutes in all.")
+
+
+def wanted_runs(lessons: tuple[Lesson, ...]) -> list[ExperimentSpec]:
+    """Every experiment from which a step starts or with which it compares, each once."""
+    steps = [step for lesson in lessons for step in lesson.steps]
+    found = {spec.hash: spec for step in steps for spec in (step.spec, step.beside_spec) if spec is not None}
+    return list(found.values())
+
+
+def prepare_row(missing: list[ExperimentSpec], in_flight: bool) -> None:
+    """The button that computes everything before the class comes."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Compute all now",
+            key="prepare",
+            icon=":material/play_arrow:",
+            disabled=not missing or in_flight,
+            help="Runs what the lessons start from, so that a class finds it finished.",
+            on_click=_running.submit_all,
+            args=(missing,),
+        )
+        if not missing:
+            st.markdown("Every experiment of the lessons is computed on this server.", width="stretch")
+        else:
+            expected = _runs.seconds_words(sum(map(cost.total, missing)))
+            words = f"**{len(missing)}** experiments of the lessons are not computed yet: about **{expected}**."
+            st.markdown(words, width="stretch")
+
+
+def found_words(lesson: Lesson) -> list[str]:
+    """What this server's own runs say to each question, where they are there."""
+    lines = []
+    for number, step in enumerate(lesson.steps, start=1):
+        if step.question is None or step.is_free:
+            continue
+        run = _runs.find(step.spec.hash)
+        beside: StoredRun | None = None if step.beside_spec is None else _runs.find(step.beside_spec.hash)
+        if run is None or (step.beside_spec is not None and beside is None):
+            lines.append(f"Step {number}: not computed yet.")
+        else:
+            lines.append(f"Step {number}: {step.question.told(_runs.facts(run, beside))}")
+    return lines
+
+
+def notes(lesson: Lesson, number: int) -> None:
+    """Everything about one lesson; the answers are behind a switch."""
+    with st.expander(f"{number}. {lesson.title} · {lesson.minutes} min"):
+        st.markdown("**Goals**\n\n" + "\n".join(f"- {goal}" for goal in lesson.goals))
+        st.markdown(f"**Timing**\n\n{lesson.teacher.timing}")
+        if st.toggle(
+            "Show the answers", key=f"answers-{lesson.id}", help="Mind the projector: they spoil the predictions."
+        ):
+            st.markdown("**Expected answers**\n\n" + "\n".join(f"- {answer}" for answer in lesson.teacher.answers))
+            if lines := found_words(lesson):
+                st.markdown("**On this server**\n\n" + "\n".join(f"- {line}" for line in lines))
+            st.markdown(
+                "**Likely misconceptions**\n\n"
+                + "\n".join(f"- *“{one.says}”* {one.reply}" for one in lesson.teacher.misconceptions)
+            )
+
+
+def link_maker(lessons: tuple[Lesson, ...]) -> None:
+    """A link with settings and locks, to hand to a class."""
+    st.subheader("A link for the class")
+    st.markdown("The link opens with your settings, and keeps the controls that you lock.")
+    targets = {LAB: "The lab"} | {lesson.id: f"Lesson: {lesson.title}" for lesson in lessons}
+    presets = {SIDEBAR: "The sidebar, as it is now"} | {
+        f"{lesson.id}-{number}": f"{lesson.title}, step {number + 1}"
+        for lesson in lessons
+        for number in range(len(lesson.steps))
+    }
+    left, right = st.columns(2)
+    target = left.selectbox(
+        "Opens", list(targets), format_func=targets.get, key="link-target", help="The page that the class sees first."
+    )
+    preset = right.selectbox(
+        "Settings from",
+        list(presets),
+        format_func=presets.get,
+        key="link-preset",
+        disabled=target != LAB,
+        help="Which settings the link carries; a lesson brings its own.",
+    )
+    left, right = st.columns(2)  # a second row, so that on a phone the order stays
+    lock = left.multiselect(
+        "Locked controls",
+        _state.KEYS,
+        format_func=control_words,
+        key="link-lock",
+        help="Shown in the sidebar, but not to be changed.",
+    )
+    hide = right.multiselect(
+        "Hidden controls",
+        _state.KEYS,
+        format_func=control_words,
+        key="link-hide",
+        help="Not shown in the sidebar; they stay as the link says.",
+    )
+    values = st.session_state.chosen
+    progress = Progress()
+    if target != LAB:
+        progress = Progress(str(target))
+        values = _state.defaults()  # a link to a step that names no setting means the step's own
+    elif preset != SIDEBAR:
+        lesson_id, number = str(preset).split("-")
+        lesson = next(one for one in lessons if one.id == lesson_id)
+        values = _state.from_spec(lesson.steps[int(number)].spec)
+    locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
+    query = _state.to_query(values) | _state.locks_to_query(locks) | _progress.to_query(progress)
+    path = "lab" if target == LAB else "lessons"
+    link = f"{address()}/{path}" + (f"?{urlencode(query, safe=',')}" if query else "")
+    st.code(link, language=None, wrap_lines=True)
+    st.link_button("Open it", link, icon=":material/open_in_new:", help="As the class will see it, in a new tab.")
+    if target != LAB and locks.all:
+        st.caption("A lesson sets locked controls where its steps want them; the class can't.")
+
+
+def control_words(key: str) -> str:
+    """A control as the sidebar calls it, with its key in a link."""
+    words = CONTROL_WORDS.get(key) or _sidebar.PARAMETER_WORDS[key][0]
+    return f"{words} ({key})"
+
+
+def address() -> str:
+    """The server as this browser reaches it."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+st.title("For teachers")
+st.markdown(INTRODUCTION)
+try:
+    shipped = _runs.lessons()
+    overview(shipped)
+    everything = wanted_runs(shipped)
+    row = st.container()
+    link_maker(shipped)
+    st.subheader("Notes")
+    for place, one in enumerate(shipped, start=1):
+        notes(one, place)
+    not_there = [spec for spec in everything if _runs.find(spec.hash) is None]
+    with row:
+        _running.show(everything, lambda in_flight: prepare_row(not_there, in_flight))
+except LessonError as error:
+    st.error(str(error), title="The lessons can't be read", icon=":material/broken_image:")
+except PoisonLabError as error:
+    st.error(str(error), title="This page can't be shown whole", icon=":material/broken_image:")

@@ -1,0 +1,118 @@
+"""A lesson from its link to its end, and a link with locks, in a real browser on a real server with a real engine."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import server as app_server
+
+pytestmark = pytest.mark.browser
+
+PAGE_MS = 60_000
+RUN_MS = 300_000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with app_server.server(tmp_path_factory.mktemp("home")) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PAGE_MS)
+    expect.set_options(timeout=PAGE_MS)
+    yield page
+    page.close()
+
+
+def button(page: Page, name: str) -> Locator:
+    """By role, as a person finds it: beside a button with a help text Streamlit keeps a copy that is not shown."""
+    return page.get_by_role("button", name=name)
+
+
+def predict(page: Page, answer: str) -> None:
+    page.get_by_role("radiogroup").get_by_text(answer, exact=True).click()
+    button(page, "That's my prediction").click()
+    expect(page.get_by_text(f"You predicted: {answer}")).to_be_visible()
+
+
+def run(page: Page) -> None:
+    button(page, "Run it").click()
+    expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
+
+
+# The first test of this file: it needs a server on which nobody has opened a page yet.
+def test_a_lesson_from_its_link_to_its_end(page: Page, address: str) -> None:
+    page.goto(f"{address}/lessons?lesson=flips")
+    expect(page.get_by_role("heading", name="Label flips, the baseline")).to_be_visible()
+    expect(page.get_by_text("The result is hidden until you predict")).to_be_visible()
+    expect(button(page, "Run it")).to_be_disabled()
+    expect(button(page, "Next step")).to_be_disabled()
+    expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
+    predict(page, "From 1 to 5")
+    run(page)
+    expect(page.get_by_text("12 flipped copies cost")).to_be_visible()
+    page.wait_for_url(lambda url: "done=flips1" in url)
+
+    button(page, "Next step").click()
+    expect(page.get_by_role("heading", name="Ten times as many")).to_be_visible()
+    predict(page, "From 2 to 10")
+    expect(button(page, "Run it")).to_be_disabled()
+    expect(page.get_by_text("In the sidebar: move the budget to 20 % or more")).to_be_visible()
+    slider = page.locator(".st-key-ask-budget").get_by_role("slider")
+    slider.focus()
+    slider.press("End")
+    expect(page.get_by_text("120 poisoned among 520 training images")).to_be_visible()
+    page.reload()  # the prediction and the changed control are in the link
+    expect(page.get_by_text("You predicted: From 2 to 10")).to_be_visible()
+    expect(page.get_by_text("120 poisoned among 520 training images")).to_be_visible()
+    run(page)
+    expect(page.get_by_text("A budget of 30.0 % costs")).to_be_visible()
+
+    button(page, "Next step").click()
+    expect(page.get_by_role("heading", name="The budget, exactly")).to_be_visible()
+    expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
+    expect(button(page, "Finish")).to_be_disabled()
+    page.get_by_role("radio", name="Map").click()
+    expect(page.locator(".js-plotly-plot .gl-canvas").first).to_be_visible()
+    page.wait_for_url(lambda url: "done=flips3" in url)
+    button(page, "Finish").click()
+    expect(page.get_by_role("heading", name="Lessons", exact=True)).to_be_visible()
+    expect(page.get_by_text("All steps done")).to_have_count(1)
+
+
+def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?data=mnist&attack=label-flip&train=100&test=50&lock=data,budget&hide=extractor,seed")
+    expect(page.get_by_text("This link keeps some settings as they are")).to_be_visible()
+    slider = page.locator(".st-key-ask-budget").get_by_role("slider")
+    for _ in range(2):
+        expect(page.get_by_text("3 poisoned among 103 training images")).to_be_visible()
+        expect(page.locator(".st-key-ask-data input")).to_be_disabled()
+        expect(slider).to_be_disabled()
+        expect(page.locator(".st-key-ask-extractor")).to_have_count(0)
+        expect(page.locator(".st-key-ask-attack input")).to_be_enabled()
+        page.reload()
+    page.get_by_role("link", name="Extractors").click()
+    expect(page.get_by_role("heading", name="Extractors", exact=True)).to_be_visible()
+    expect(page.locator(".st-key-ask-data input")).to_be_disabled()
+    expect(page.locator(".st-key-ask-extractor")).to_have_count(0)
+    expect(page.locator(".st-key-use button")).to_be_disabled()
+    page.wait_for_url(lambda url: "hide=extractor%2Cseed" in url and "lock=data%2Cbudget" in url)
+
+
+def test_nothing_is_wider_than_a_phone(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    paths = {"lessons": "Lessons", "lessons?lesson=gap": "Features are not images", "teach": "For teachers"}
+    for path, heading in paths.items():
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=PAGE_MS)
+        wide = page.evaluate(
+            "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')].filter(e =>"
+            " e.getBoundingClientRect().right > 402 && e.offsetParent && !e.closest('[data-testid=stDataFrame]')"
+            " && !e.closest('.katex')).map(e => e.className)"
+        )
+        assert not wide
+    page.close()

@@ -1,0 +1,238 @@
+"""Lessons: what ships loads and can be done; what is broken is named in one sentence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core import paths
+from core.catalog import resolve
+from core.errors import LessonError
+from core.lessons import DEPTHS, Changed, Lesson, Opened, Ran, Reached, Step, load
+from core.outcome import Fact, facts
+from core.run import run
+from core.spec import ExperimentSpec
+from core.store import Store
+from pages import _progress, _state
+from pages._progress import Progress
+from tests.drawn import drawn_result
+
+LESSONS = load()
+STEPS = [pytest.param(step, id=f"{lesson.id}-{i}") for lesson in LESSONS for i, step in enumerate(lesson.steps, 1)]
+QUESTION = {
+    "ask": "How much?",
+    "fact": "drop",
+    "options": [{"words": "little", "below": 1}, {"words": "much", "at_least": 1}],
+    "result": "{drop} points",
+    "why": "So.",
+}
+STEP = {"title": "One", "depth": "overview", "text": "Read.", "question": QUESTION, "done": [{"when": "answered"}]}
+LESSON = {
+    "id": "tiny",
+    "title": "Tiny",
+    "about": "It is small.",
+    "minutes": 5,
+    "goals": ["Learn."],
+    "steps": [STEP],
+    "teacher": {"timing": "5", "answers": ["little"], "misconceptions": [{"says": "a", "reply": "b"}]},
+}
+
+
+def tiny(**step: Any) -> Lesson:
+    return Lesson.model_validate({**LESSON, "steps": [{**STEP, **step}]})
+
+
+def changed_spec(step: Step) -> ExperimentSpec:
+    """The step's settings, with what it asks to change changed."""
+    spec = step.spec
+    for one in step.changes:
+        value: Any = one.one_of[0] if one.one_of else one.at_least if one.at_least is not None else one.at_most
+        spec = spec.model_copy(update={one.field: type(getattr(spec, one.field))(value)})
+    return resolve(spec)
+
+
+def test_at_least_eight_ship_in_order() -> None:
+    assert len(LESSONS) >= 8
+    assert len({lesson.id for lesson in LESSONS}) == len(LESSONS)
+    assert LESSONS[0].title == "What a linear head sees"
+    assert [lesson.title for lesson in LESSONS[-2:]] == [
+        "Why unlearnable examples fail on a frozen extractor",
+        "What would you defend with",
+    ]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.id)
+def test_every_lesson_goes_deep_and_asks(lesson: Lesson) -> None:
+    assert list(dict.fromkeys(step.depth for step in lesson.steps)) == list(DEPTHS)
+    assert lesson.steps[0].question is not None
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_sidebar_can_express_every_preset(step: Step) -> None:
+    for spec in filter(None, (step.spec, step.beside_spec, changed_spec(step))):
+        assert _state.to_spec(_state.from_spec(spec)) == spec
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_not_done_before_anything_was_done(step: Step) -> None:
+    assert not all(step.met(step.spec, None, answered=False, opened=()))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Any, Any]]]:
+    """Results by hash: those that ship as they are, others computed on first use."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POISON_LAB_HOME", str(tmp_path_factory.mktemp("home")))
+        yield {}
+
+
+def result_of(spec: ExperimentSpec, runs: dict[str, tuple[Any, Any]]) -> tuple[Any, Any]:
+    """The result of an experiment, with fewer steps on the pixels where it does not ship: its facts are what counts."""
+    if spec.hash not in runs:
+        shipped = Store(paths.results(), paths.GALLERY).get(spec.hash)
+        if shipped is not None:
+            runs[spec.hash] = (shipped.result, shipped.view())
+        else:
+            few = {"steps": 2} if spec.attack.name == "ue-input" else {"match_steps": 2, "finish_steps": 2}
+            attack = spec.attack.model_copy(update={k: v for k, v in few.items() if hasattr(spec.attack, k)})
+            result = run(spec.model_copy(update={"attack": attack}), device="cpu")
+            runs[spec.hash] = (result.summary(), result.view)
+    return runs[spec.hash]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_can_be_completed_and_every_question_judged(step: Step, runs: dict[str, tuple[Any, Any]]) -> None:
+    spec = changed_spec(step)
+    for one in step.done:
+        if isinstance(one, Reached):  # with settings of one's own
+            spec = resolve(spec.model_copy(update={"constraint": "none"}))
+    summary, view = result_of(spec, runs)
+    beside = None if step.beside_spec is None else result_of(step.beside_spec, runs)[0]
+    found = facts(summary, view, beside)
+    opened = [one.view for one in step.done if isinstance(one, Opened)]
+    assert all(step.met(spec, found, answered=True, opened=opened))
+    if "reach" in opened or step.focus == "reach":
+        assert summary["threshold"] is not None
+    if step.question is not None:
+        answers = [str(i) for i, _ in enumerate(step.question.answers(spec))]
+        if step.question.guess is not None:
+            fact = found[step.question.fact]
+            assert isinstance(fact, float)
+            assert step.question.guess.low <= fact <= step.question.guess.high
+            answers = [f"{fact:g}"]
+        assert any(step.question.is_right(answer, found, spec) for answer in answers)
+        assert "—" not in step.question.told(found)
+
+
+def test_conditions() -> None:
+    done = [
+        {"when": "ran"},
+        {"when": "changed", "field": "budget", "at_least": 0.1, "tell": "more"},
+        {"when": "reached", "drop": 15, "tell": "harm"},
+        {"when": "opened", "view": "map", "tell": "open"},
+    ]
+    step = tiny(done=done).steps[0]
+    assert [type(one) for one in step.done] == [Ran, Changed, Reached, Opened]
+    spec = step.spec
+    found = facts(drawn_result(spec).summary(), drawn_result(spec).view)
+    more = spec.model_copy(update={"budget": 0.1})
+    assert step.met(spec, found, answered=False, opened=["map"]) == (False, False, False, False)
+    assert step.met(spec, found, answered=True, opened=[]) == (False, False, True, False)
+    assert step.met(more, None, answered=True, opened=["map"]) == (False, True, False, False)
+    assert step.met(more, found, answered=True, opened=["map"]) == (True, True, True, True)
+    assert step.met(None, None, answered=True, opened=[]) == (False, False, False, False)
+
+
+def test_predictions_are_judged_by_the_run() -> None:
+    step = tiny().steps[0]
+    assert step.question is not None
+    for poisoned, right in ((0.795, "0"), (0.6, "1")):
+        result = drawn_result(step.spec, poisoned=poisoned)
+        found = facts(result.summary(), result.view)
+        assert [step.question.is_right(answer, found, step.spec) for answer in "01"] == [right == "0", right == "1"]
+    guess = {"low": 0, "high": 50, "step": 1, "close": 2, "unit": "points"}
+    question = tiny(question={**QUESTION, "options": [], "guess": guess}).steps[0].question
+    assert question is not None
+    assert [question.is_right(answer, found, step.spec) for answer in ("17", "18.5", "23")] == [False, True, False]
+    assert [question.readable(answer, step.spec) for answer in ("3", "51", "nan", "x")] == [True, False, False, False]
+    by_class = tiny(question={**QUESTION, "fact": "worst_class", "options": []}).steps[0].question
+    assert by_class is not None
+    assert "Shirt" in by_class.answers(step.spec)
+    one_worst: dict[str, Fact] = {"worst_class": ("Trouser",)}
+    assert [by_class.is_right(answer, one_worst, step.spec) for answer in "012"] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"colour": "red"}, "colour: extra inputs are not permitted."),
+        ({"minutes": 0}, "minutes: input should be greater than or equal to 1."),
+        ({"steps": []}, "steps: tuple should have at least 1 item"),
+        ({"steps": [{**STEP, "depth": "formula"}, STEP]}, "must go from overview to detail to formula"),
+        ({"steps": [{**STEP, "preset": {"attack": "magic"}}]}, "steps.0.preset: unknown attack 'magic'."),
+        ({"steps": [{**STEP, "preset": {"train_size": 3}}]}, "train_size is 3"),
+        ({"steps": [{**STEP, "done": [{"when": "asleep"}]}]}, "steps.0.done.0"),
+        ({"steps": [{**STEP, "question": None}]}, "can't be done when answered"),
+        ({"steps": [{**STEP, "question": {**QUESTION, "fact": "luck"}}]}, "steps.0.question.fact: known are clean,"),
+        ({"steps": [{**STEP, "question": {**QUESTION, "result": "{luck}"}}]}, "{luck} is no fact"),
+        ({"steps": [{**STEP, "question": {**QUESTION, "result": "{against}"}}]}, "without an experiment beside"),
+        ({"steps": [{**STEP, "question": {**QUESTION, "fact": "reach"}}]}, "out of reach, not ruled out"),
+        (
+            {"steps": [{**STEP, "question": {**QUESTION, "options": [{"words": "a", "below": 1}]}}]},
+            "options must go from low to high",
+        ),
+    ],
+)
+def test_a_broken_file_is_named_in_one_sentence(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    (tmp_path / "01-tiny.yaml").write_text(yaml.safe_dump({**LESSON, **change}))
+    with pytest.raises(LessonError) as error:
+        load(tmp_path)
+    assert str(error.value).startswith("01-tiny.yaml: ")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a: [", "line 1 is no YAML"), ("- a", "must hold fields"), ("", "must hold fields")]
+)
+def test_what_is_no_lesson_is_named(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(LessonError, match=words):
+        load(tmp_path)
+
+
+def test_an_id_is_used_once(tmp_path: Path) -> None:
+    for name in ("1.yaml", "2.yaml"):
+        (tmp_path / name).write_text(yaml.safe_dump(LESSON))
+    with pytest.raises(LessonError, match=r"2.yaml: id is 'tiny'"):
+        load(tmp_path)
+
+
+def test_progress_round_trip() -> None:
+    first = LESSONS[0]
+    progress = Progress().opened(first.id).answered("3.5").completed().opened(first.id, 1).answered("2")
+    query = _progress.to_query(progress)
+    assert query == {"lesson": first.id, "step": "2", "answers": "3.5~2", "done": f"{first.id}1"}
+    assert _progress.from_query(query, LESSONS) == (progress, [])
+    assert progress.opened("").answers == {}
+    assert progress.restarted() == Progress(first.id)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"lesson": "magic"}, "There is no lesson `magic`; known: head,"),
+        ({"lesson": "head", "step": "9"}, "allowed: 1 to 3"),
+        ({"lesson": "head", "step": "3"}, "comes after step 1, which is not done yet"),
+        ({"lesson": "head", "answers": "x"}, "`answers` holds `x`"),
+        ({"done": "head7.flips2"}, "`done` names `head7`"),
+        ({"done": "²"}, "`done` names `²`"),
+    ],
+)
+def test_a_bad_link_to_a_lesson_says_so(query: dict[str, str], words: str) -> None:
+    _, problems = _progress.from_query(query, LESSONS)
+    assert len(problems) == 1
+    assert words in problems[0]
