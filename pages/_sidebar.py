@@ -90,7 +90,8 @@ def keep(page: str) -> None:
     Args:
         page: the page on show.
     """
-    for key, value in st.session_state.get("chosen", {}).items():
+    _begin(page)
+    for key, value in st.session_state.chosen.items():
         st.session_state.setdefault(_widget(key), value)
     st.session_state.page = page
 
@@ -148,14 +149,20 @@ def show_problems() -> None:
         st.error(text, title="These settings can't be used as they are", icon=":material/link_off:")
 
 
-def _read_link(page: str) -> None:
-    """Follow the URL at the first run, and again when a person goes back or forward in the browser."""
+def _begin(page: str) -> None:
+    """What a session knows of links before it has read one."""
     state = st.session_state
-    query = st.query_params.to_dict()
     if "link" not in state:
         state.link, state.page, state.chosen, state.problems = None, page, {}, []
         state.locks, state.progress, state.pins = Locks(), Progress(), {}
         state.written = (state.locks, state.progress)
+
+
+def _read_link(page: str) -> None:
+    """Follow the URL at the first run, and again when a person goes back or forward in the browser."""
+    state = st.session_state
+    query = st.query_params.to_dict()
+    _begin(page)
     # Streamlit drops the query on the way to another page, and a link that is older than the newest change
     # of a control can still be on its way from the browser: in both cases the controls are right.
     touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())

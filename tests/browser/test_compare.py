@@ -61,7 +61,7 @@ def test_the_lab_leads_to_its_run_and_back(page: Page, address: str) -> None:
     page.get_by_test_id("stMain").get_by_role("link", name="Compare").click()
     page.wait_for_url(lambda url: "/compare?" in url and f"runs={DECODED}" in url)
     expect(page.get_by_text("They differ in attack")).to_be_visible()
-    page.locator(".st-key-open-A button").click()
+    page.get_by_role("button", name="Open in the lab").first.click()
     page.wait_for_url(f"{address}/lab?attack=ft-decoder")
     expect(page.get_by_text("Already computed")).to_be_visible()
 
