@@ -76,6 +76,14 @@ def test_the_sidebar_can_express_every_preset(step: Step) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
+def test_formulas_stand_on_lines_of_their_own(step: Step) -> None:
+    """Streamlit shows another form, over several lines, as an error in red."""
+    fences = [line for line in step.text.splitlines() if "$$" in line]
+    assert set(fences) <= {"$$"}
+    assert len(fences) % 2 == 0
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_step_is_not_done_before_anything_was_done(step: Step) -> None:
     assert not all(step.met(step.spec, None, answered=False, opened=()))
 
