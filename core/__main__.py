@@ -1,4 +1,4 @@
-"""The command line: `python -m core run | report | list | doctor | gallery | pretrain | bench | compare-settings`."""
+"""The command line: `python -m core COMMAND`; without a command it says what there is."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from core.data.registry import DATA
 from core.errors import Cancelled, PoisonLabError, SpecError, StoreError, unknown
 from core.events import STAGES, Event
 from core.extractors.registry import EXTRACTORS, present
-from core.files import replacing
+from core.files import replacing, write_text
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
 if TYPE_CHECKING:
@@ -134,6 +134,48 @@ def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
         if (score := getattr(result, name)) is not None
     }
     typer.echo("  ".join(f"{name} {value}" for name, value in accuracies.items()) + f"  ->  {out}")
+
+
+@cli.command("sweep")
+def sweep_(
+    out: Annotated[Path, typer.Option(help="Table to write: *.csv.")],
+    spec: Annotated[
+        Path | None, typer.Option(help="What all have in common: a spec as JSON; else the default.")
+    ] = None,
+    attack: Annotated[list[str] | None, typer.Option(help="Attack, see `list`; may be repeated.")] = None,
+    budget: Annotated[list[float] | None, typer.Option(help="Poisoned per clean point; may be repeated.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated, three or more tell more.")] = None,
+    extractor: Annotated[list[str] | None, typer.Option(help="Extractor, see `list`; may be repeated.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Accuracy against budget for several attacks, beside random label flips; what is stored is not run again."""
+    from core import export, sweep
+    from core.store import Store
+
+    if out.suffix != ".csv":
+        raise SpecError(f"--out {out} is not a *.csv file.")
+    if not (out.absolute().parent.is_dir() and os.access(out.absolute().parent, os.W_OK)):
+        raise SpecError(f"--out {out} can't be written: its folder is not there, or not yours to write to.")
+    base = catalog.resolve(_DEFAULT if spec is None else export.read_spec(spec))
+    places = sweep.cells(
+        base, attack or [base.attack.name], budget or sweep.BUDGETS, seed or [base.seed], extractor or ()
+    )
+    store, todo = Store(paths.results()), sweep.hashes(places)
+    missing = [one for spec_hash, one in todo.items() if store.get(spec_hash) is None]
+    typer.echo(f"{len(todo)} runs, {len(todo) - len(missing)} of them stored already")
+    if missing:
+        _use_all_cores()
+        from core.run import run as run_spec
+
+        for i, one in enumerate(missing, start=1):
+            result = store.put(run_spec(one, device=device)).result
+            lost = 100 * (result["clean"]["accuracy"] - result["poisoned"]["accuracy"])
+            typer.echo(
+                f"{i}/{len(missing)} {one.attack.name} {one.extractor} {one.budget:g} seed {one.seed}: {lost:.1f}"
+            )
+    found = sweep.collect(places, lambda spec_hash: kept.result if (kept := store.get(spec_hash)) else None)
+    write_text(out, sweep.as_csv(found))
+    typer.echo(str(out))
 
 
 @cli.command("report")

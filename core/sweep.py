@@ -4,6 +4,8 @@ A sweep is a list of specs and nothing else. Whatever of it the store holds is i
 nature, shares runs with everything else, and shows what is there while the rest is computed.
 """
 
+import csv
+import io
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -156,3 +158,12 @@ def table(found: Iterable[Found]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def as_csv(found: Iterable[Found]) -> str:
+    """`table` as a file."""
+    rows, text = table(found), io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,5 +1,6 @@
 """The command line: what it writes, and that a mistake is one line, exit code 2 and nothing written."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -410,3 +411,40 @@ def test_a_damaged_run_is_one_line_and_stays_where_it_is(
     assert "damaged" in error
     assert mine.is_dir()
     assert not (tmp_path / "x.html").exists()
+
+
+def test_sweep_writes_a_table_and_runs_nothing_twice(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "base.json"
+    spec.write_text(json.dumps({"attack": "noise", "train_size": 40, "test_size": 20}))
+    out = tmp_path / "sweep.csv"
+    ask = ["sweep", "--spec", str(spec), "--budget", "0.1", "--seed", "0", "--out", str(out)]
+    assert main([*ask, "--seed", "1"]) == 0
+    assert "4 runs, 0 of them stored already" in capsys.readouterr().out
+    rows = list(csv.DictReader(out.open()))
+    assert [(row["attack"], row["seeds"]) for row in rows] == [("flips", "2"), ("noise", "2")]
+    before = out.read_bytes()
+    assert main([*ask, "--seed", "1"]) == 0
+    assert "4 of them stored already" in capsys.readouterr().out
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--out", "table.txt"], "is not a *.csv file"),
+        (["--out", "/nowhere/table.csv"], "its folder is not there"),
+        (["--out", "t.csv", "--attack", "magic"], "magic"),
+        (["--out", "t.csv", "--budget", "2"], "budget is 2"),
+    ],
+)
+def test_bad_sweeps_are_refused_in_one_line(
+    options: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", *options]) == 2
+    said = capsys.readouterr().err
+    assert reason in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
