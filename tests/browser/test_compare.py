@@ -6,13 +6,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core import gallery
-from core.catalog import resolve
 from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser
 
 PAGE_MS = 60_000
-MATCHED, DECODED = (resolve(spec).hash for spec in gallery.SPECS)
+MATCHED, DECODED = (entry.spec.hash for entry in gallery.entries()[:2])
 TOO_WIDE = (
     "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
     ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
