@@ -22,7 +22,8 @@ def card(entry: gallery.Entry, run: StoredRun) -> None:
     clean, poisoned = (100 * run.result[key]["accuracy"] for key in ("clean", "poisoned"))
     st.markdown(f"**{entry.title}**")
     pictures(run)
-    st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{clean - poisoned:.1f} points lost**")
+    drop = clean - poisoned
+    st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{abs(drop):.1f} points {'lost' if drop >= 0 else 'gained'}**")
     st.caption(_runs.words(entry.spec))
     opened = st.button(
         "Open",

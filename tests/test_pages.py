@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core import engine as engine_module
-from core import export, sweep, uploads
+from core import export, gallery, sweep, uploads
 from core.catalog import listing, resolve
 from core.data.registry import DATA
 from core.engine import JobStatus
@@ -630,3 +630,16 @@ def test_scrubber_moves_numbers_and_map_together(store: Store) -> None:
     assert {metric.label: metric.value for metric in app.metric} == {"Poisoned images": "10", "Points lost": "30.0"}
     app.toggle(key="scrub-play").set_value(True).run()
     assert app.select_slider(key="scrub").value == "1 %"
+
+
+def test_gallery_opens_an_experiment_in_the_lab(store: Store) -> None:
+    for entry in gallery.entries()[:3]:
+        store.put(drawn_result(entry.spec, clean=0.8, poisoned=0.85))
+    app = lab()
+    app.switch_page("gallery.py").run()
+    assert not app.exception
+    assert sum("**5.0 points gained**" in text.value for text in app.markdown) == 3
+    second = gallery.entries()[1].spec
+    app.button(key=f"open-{second.hash}").click().run()
+    assert not app.exception
+    assert app.session_state["spec"].hash == second.hash
