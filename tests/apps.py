@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import engine as engine_module
 from core.catalog import resolve
+from core.errors import EngineError
 from core.paths import ROOT
 from core.result import Result
 from core.spec import ExperimentSpec, parse_spec
@@ -18,8 +20,13 @@ from tests.drawn import drawn_result
 SIZES = {"train_size": 100, "test_size": 50, "budget": 0.1}
 
 
+def _no_engine() -> None:
+    raise EngineError("No test of a page starts a cluster.")
+
+
 def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store that the pages see instead of what ships."""
+    monkeypatch.setattr(engine_module, "get_engine", _no_engine)
     monkeypatch.setenv("POISON_LAB_HOME", str(folder))
     monkeypatch.setattr(_runs, "GALLERY", folder / "no-gallery")
     return Store(folder / "results", shipped=None)

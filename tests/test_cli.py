@@ -417,7 +417,7 @@ def test_sweep_writes_a_table_and_runs_nothing_twice(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = tmp_path / "base.json"
-    spec.write_text(json.dumps({"attack": "noise", "train_size": 40, "test_size": 20}))
+    spec.write_text(json.dumps({"data": "fashion-mnist", "attack": "noise", "train_size": 40, "test_size": 20}))
     out = tmp_path / "sweep.csv"
     ask = ["sweep", "--spec", str(spec), "--budget", "0.1", "--seed", "0", "--out", str(out)]
     assert main([*ask, "--seed", "1"]) == 0

@@ -394,11 +394,11 @@ def test_no_process_outlives_a_server_that_is_killed(house: Path) -> None:
 
 
 def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_engine", None)
     monkeypatch.setenv("POISON_LAB_WORKERS", "0")
     with pytest.raises(EngineError, match="POISON_LAB_WORKERS is '0'"):
         get_engine()
     monkeypatch.setenv("POISON_LAB_WORKERS", "1")
-    monkeypatch.setattr(engine_module, "_engine", None)
     seen: list[Engine] = []
     threads = [threading.Thread(target=lambda: seen.append(get_engine())) for _ in range(4)]
     for thread in threads:

@@ -75,7 +75,7 @@ def test_seconds_device_and_a_cached_decoder_are_no_change() -> None:
     before = {"seconds": 1, "device": "cpu", "curve": [first]}
     after = {"seconds": 2, "device": "cuda", "curve": [{"stage": "decoder", "done": 1}, first]}
     assert gallery.changes(before, after) == "same"
-    assert gallery.changes({"curve": [first]}, {"curve": [second], "notes": {}}) == "changed: notes, curve"
+    assert gallery.changes({"curve": [first]}, {"curve": [second], "notes": {}}) == "changed: curve, notes"
 
 
 def test_what_ships_is_there_and_within_its_size() -> None:
