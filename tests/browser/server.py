@@ -28,6 +28,7 @@ CHROMIUM_ARGS = (
     "--disable-sync",
 )
 START_SECONDS = 60
+PAGE_MS = 60_000  # a page takes a second; a machine that does much else besides needs patience
 
 
 def chromium_path() -> str | None:

@@ -1,36 +1,22 @@
 """Bringing images and weights through the app, in a real browser: what is kept can be used, what is refused is told."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.pretraining.networks import network
 from core.pretraining.train import export
-from tests.browser import server as app_server
 from tests.pictures import pets, zipped
 
 pytestmark = pytest.mark.browser
 
-PAGE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with app_server.server(tmp_path_factory.mktemp("home")) as url:
-        yield url
-
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(PAGE_MS)
-    expect.set_options(timeout=PAGE_MS)
+def page(page: Page, address: str) -> Page:
     page.goto(f"{address}/bring")
     expect(page.get_by_role("heading", name="Bring your own")).to_be_visible()
-    yield page
-    page.close()
+    return page
 
 
 def zip_of(place: Path, *classes: str) -> Path:

@@ -1,7 +1,5 @@
 """Finished runs side by side and told in steps, in a real browser: links on a fresh server, keys, small screens."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -10,27 +8,11 @@ from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser
 
-PAGE_MS = 60_000
 MATCHED, DECODED = (entry.spec.hash for entry in gallery.entries()[:2])
 TOO_WIDE = (
     "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
     ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
 )
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with app_server.server(tmp_path_factory.mktemp("home")) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(PAGE_MS)
-    expect.set_options(timeout=PAGE_MS)
-    yield page
-    page.close()
 
 
 # The first test of this file: it needs a server on which nobody has opened a page yet.
@@ -91,7 +73,7 @@ def test_the_sidebar_is_back_in_the_lab(page: Page, address: str) -> None:
 def test_nothing_is_wider_than_a_phone(path: str, browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 900})
     page.goto(f"{address}/{path}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=app_server.PAGE_MS)
     page.wait_for_timeout(2000)
     assert not page.evaluate(TOO_WIDE)
     page.close()

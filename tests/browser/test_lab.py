@@ -1,7 +1,6 @@
 """The lab in a real browser, on a real server with a real engine: what AppTest can't see."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,25 +10,9 @@ from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser
 
-PAGE_MS = 60_000  # a page takes a second; a machine that does much else besides needs patience
 RUN_MS = 300_000
 SMALL = "attack=label-flip&train=100&test=50"
 LONG = "attack=tgda-feature&steps=5000&train=400&test=50"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with app_server.server(tmp_path_factory.mktemp("home")) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(PAGE_MS)
-    expect.set_options(timeout=PAGE_MS)
-    yield page
-    page.close()
 
 
 def run_button(page: Page) -> None:
@@ -126,7 +109,7 @@ def test_cancel_a_long_run(page: Page, address: str) -> None:
 def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 900})
     page.goto(f"{address}/lab?{SMALL}&budget=20")
-    expect(page.get_by_text("Already computed")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_text("Already computed")).to_be_visible(timeout=app_server.PAGE_MS)
     wide = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
         ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"

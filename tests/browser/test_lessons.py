@@ -1,7 +1,5 @@
 """A lesson from its link to its end, and a link with locks, in a real browser on a real server with a real engine."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -9,23 +7,7 @@ from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser
 
-PAGE_MS = 60_000
 RUN_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with app_server.server(tmp_path_factory.mktemp("home")) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(PAGE_MS)
-    expect.set_options(timeout=PAGE_MS)
-    yield page
-    page.close()
 
 
 def button(page: Page, name: str) -> Locator:
@@ -111,7 +93,7 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, address: str) -> None:
     paths = {"lessons": "Lessons", "lessons?lesson=gap": "Features are not images", "teach": "For teachers"}
     for path, heading in paths.items():
         page.goto(f"{address}/{path}")
-        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=PAGE_MS)
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=app_server.PAGE_MS)
         wide = page.evaluate(
             "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')].filter(e =>"
             " e.getBoundingClientRect().right > 402 && e.offsetParent && !e.closest('[data-testid=stDataFrame]')"

@@ -11,12 +11,12 @@ from core.catalog import resolve
 from core.report import MOST_IMAGES, report
 from core.spec import parse_spec
 from core.store import Store, StoredRun
+from tests.browser import server as app_server
 from tests.drawn import drawn_result
 
 pytestmark = pytest.mark.browser
 
 PLOTS = {"map", "accuracy", "per-class", "curve"}
-PAGE_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ class Opened:
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, accept_downloads=True
         )
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(PAGE_MS)
-        expect.set_options(timeout=PAGE_MS)
+        self.page.set_default_timeout(app_server.PAGE_MS)
+        expect.set_options(timeout=app_server.PAGE_MS)
         self.asked: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
