@@ -15,6 +15,7 @@ from core.spec import ExperimentSpec
 from core.store import Store
 from pages import _runs, _state
 from pages._state import Locks
+from tests.apps import query, rerun
 from tests.drawn import drawn_result
 
 LESSONS = {lesson.id: lesson for lesson in load()}
@@ -67,16 +68,6 @@ def opened(page: str, **link: str) -> AppTest:
     app.switch_page(page).run()
     assert not app.exception
     return app
-
-
-def rerun(element: Any) -> AppTest:
-    app = element.run()
-    assert not app.exception
-    return app
-
-
-def query(app: AppTest) -> dict[str, str]:
-    return {key: value[-1] if isinstance(value, list) else value for key, value in app.query_params.items()}
 
 
 def said(app: AppTest) -> str:

@@ -20,6 +20,7 @@ from core.result import Result
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import Store
 from pages import _points, _runs, _sidebar, _state, _words
+from tests.apps import query, rerun
 from tests.drawn import drawn_result
 from tests.pictures import pets, zipped
 
@@ -105,16 +106,6 @@ def lab(**query: str) -> AppTest:
     app.run()
     assert not app.exception
     return app
-
-
-def rerun(element: Any) -> AppTest:
-    app = element.run()
-    assert not app.exception
-    return app
-
-
-def query(app: AppTest) -> dict[str, str]:
-    return {key: value[-1] if isinstance(value, list) else value for key, value in app.query_params.items()}
 
 
 def numbers(app: AppTest) -> dict[str, str]:
