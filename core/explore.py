@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.registry import info
-from core.data.split import draw
+from core.data.split import draw_for
 from core.spec import ExperimentSpec
 
 Array = NDArray[Any]
@@ -106,12 +105,4 @@ def images(spec: ExperimentSpec, view: Mapping[str, Array]) -> Array:
     Raises:
         DataError: the data set's files can't be read.
     """
-    split = draw(
-        info(spec.data),
-        train_size=spec.train_size,
-        test_size=spec.test_size,
-        seed=spec.seed,
-        train_domain=spec.train_domain,
-        test_domain=spec.test_domain,
-    )
-    return np.concatenate([split.train_x, view.get("poison_x", view["base_x"])])
+    return np.concatenate([draw_for(spec).train_x, view.get("poison_x", view["base_x"])])

@@ -17,7 +17,7 @@ from core.attacks.gradient_canceling import Canceling
 from core.attacks.inversion import gaps
 from core.catalog import resolve
 from core.data.registry import info as data_info
-from core.data.split import Split, draw
+from core.data.split import Split, draw_for
 from core.events import Event, Observer, silent
 from core.extractors import features
 from core.extractors.build import Extractor, build
@@ -47,7 +47,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     place = devices.choose(device)
     watch = _Watch(on_event)
     with watch.stage("load"):
-        split = _draw(spec)
+        split = draw_for(spec)
         extractor = build(extractor_info(spec.extractor), spec.input_size or 0, place)
     classes = data_info(spec.data).classes
     with watch.stage("extract"):
@@ -191,17 +191,6 @@ class _Watch:
         if self._inside:
             self.seconds[self._inside] = self.seconds.get(self._inside, 0.0) + now - self._since
         self._inside, self._since = name, now
-
-
-def _draw(spec: ExperimentSpec) -> Split:
-    return draw(
-        data_info(spec.data),
-        train_size=spec.train_size,
-        test_size=spec.test_size,
-        seed=spec.seed,
-        train_domain=spec.train_domain,
-        test_domain=spec.test_domain,
-    )
 
 
 def _features(

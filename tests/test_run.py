@@ -231,7 +231,7 @@ def test_the_attack_never_sees_the_test_set(attack: str, results: Results, tmp_p
         return Split(split.train_x, split.train_y, 255 - split.test_x, (split.test_y + 1) % 10)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "_draw", other)
+        patch.setattr(runner, "draw_for", other)
         changed = in_home(tmp_path, spec_of(attack))
     for field in ("x", "z", "y", "base_index", "zeta"):
         one, two = getattr(result.poison, field), getattr(changed.poison, field)
