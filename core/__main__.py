@@ -150,6 +150,7 @@ def sweep_(
 ) -> None:
     """Accuracy against budget for several attacks, beside random label flips; what is stored is not run again."""
     from core import export, sweep
+    from core.result import drop
     from core.store import Store
 
     if out.suffix != ".csv":
@@ -169,10 +170,8 @@ def sweep_(
 
         for i, one in enumerate(missing, start=1):
             result = store.put(run_spec(one, device=device)).result
-            lost = 100 * (result["clean"]["accuracy"] - result["poisoned"]["accuracy"])
-            typer.echo(
-                f"{i}/{len(missing)} {one.attack.name} {one.extractor} {one.budget:g} seed {one.seed}: {lost:.1f}"
-            )
+            asked = f"{one.attack.name} {one.extractor} {one.budget:g} seed {one.seed}"
+            typer.echo(f"{i}/{len(missing)} {asked}: {drop(result):.1f}")
     found = sweep.collect(places, lambda spec_hash: kept.result if (kept := store.get(spec_hash)) else None)
     write_text(out, sweep.as_csv(found))
     typer.echo(str(out))

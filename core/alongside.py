@@ -71,17 +71,6 @@ def largest_confusion(counts: Array) -> int:
     return int(off.max(initial=1))
 
 
-def drop(result: Mapping[str, Any]) -> float:
-    """Clean minus poisoned accuracy of a stored result, in points."""
-    return 100.0 * (float(result["clean"]["accuracy"]) - float(result["poisoned"]["accuracy"]))
-
-
-def margin(result: Mapping[str, Any]) -> float:
-    """Standard error of the poisoned accuracy, in points: √(p(1 − p)/t) on t test images."""
-    p = float(result["poisoned"]["accuracy"])
-    return 100.0 * float(np.sqrt(p * (1.0 - p) / int(result["n_test"])))
-
-
 def most_changed(changes: Sequence[Sequence[float]], most: int) -> list[int]:
     """The `most` classes whose numbers are largest in size in any run, in the order of the classes.
 

@@ -6,7 +6,7 @@ images and the attack's own choices. A finished run is kept, so that a measureme
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from core import catalog, paths
 from core.events import silent
 from core.files import write_text
+from core.result import drop
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 
 SETTING: dict[str, Any] = {
@@ -97,11 +98,6 @@ def measure(
 
 
 _KEPT = ("spec", "device", "clean", "target", "stage2", "poisoned", "seconds")
-
-
-def drop(one: Mapping[str, Any], of: str = "poisoned") -> float:
-    """Points of test accuracy lost by a measured run, at the end or after another of its heads."""
-    return float(100 * (one["clean"]["accuracy"] - one[of]["accuracy"]))
 
 
 def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:

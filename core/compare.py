@@ -15,7 +15,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
-from scipy.stats import t
 
 from core import bench, catalog
 from core.data.registry import DATA as REGISTERED
@@ -23,7 +22,9 @@ from core.data.registry import info as data_info
 from core.extractors.registry import EXTRACTORS as REGISTRY
 from core.extractors.registry import info
 from core.files import write_text
+from core.result import drop
 from core.spec import ExperimentSpec, parse_spec
+from core.sweep import interval
 
 DATA = ("fashion-mnist", "mnist")
 EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
@@ -88,10 +89,10 @@ def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
         key = (spec.data, spec.extractor)
         row = groups.setdefault(key, Row(*key, catalog.setting(*key, spec.train_domain, spec.test_domain)))
         row.clean.append(100 * one["clean"]["accuracy"])
-        row.drops.append(bench.drop(one))
+        row.drops.append(drop(one))
         row.seeds.append(spec.seed)
         if one["stage2"]:
-            row.stage2_drops.append(bench.drop(one, "stage2"))
+            row.stage2_drops.append(drop(one, "stage2"))
     order = {name: place for place, name in enumerate([*REGISTERED, *catalog.SETTINGS, *REGISTRY])}
     last = len(order)
     return sorted(
@@ -169,10 +170,10 @@ def page(found: Sequence[Row], example: dict[str, Any]) -> str:
 
 def verdict(gap: Gap) -> str:
     """One gap in words: agreement, disagreement, or too close to tell."""
+    found = interval(gap.points)
     mean = statistics.mean(gap.points)
-    n = len(gap.points)
-    # Student's t: of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
-    if n < 2 or abs(mean) < float(t.ppf(0.975, n - 1)) * gap.error:
+    # Of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
+    if found is None or found.seeds < 2 or found.low < 0 < found.high:
         word = "too close to tell"
     else:
         word = "as the paper says" if mean > 0 else "against the paper"

@@ -142,10 +142,9 @@ def images_per_second(name: str) -> tuple[float, bool]:
     """
     rates, macs = _load(), extractor_macs(name, None)
     kind = _kind(rates["device"])
-    variant = f"extract/{extractor_registry.info(name).arch}"
-    key = f"{kind}/{variant}"
-    default = _DEFAULTS[kind].get(variant, _DEFAULTS[kind]["extract"])
-    return 1 / (macs * rates["rates"].get(key, default)), key in rates["rates"]
+    variant = extractor_registry.info(name).arch
+    key = f"{kind}/extract/{variant}"
+    return 1 / (macs * rates["rates"].get(key, _default(kind, "extract", variant))), key in rates["rates"]
 
 
 class Progress:
@@ -234,9 +233,12 @@ def _key(spec: ExperimentSpec, stage: str, kind: str) -> str:
 
 
 def _rate(rates: dict[str, Any], spec: ExperimentSpec, stage: str, kind: str) -> float:
-    defaults = _DEFAULTS[kind]
-    default = defaults.get(f"{stage}/{_variant(spec, stage)}", defaults[stage])
-    return float(rates["rates"].get(_key(spec, stage, kind), default))
+    return float(rates["rates"].get(_key(spec, stage, kind), _default(kind, stage, _variant(spec, stage))))
+
+
+def _default(kind: str, stage: str, variant: str) -> float:
+    """A rate before this machine has measured its own."""
+    return _DEFAULTS[kind].get(f"{stage}/{variant}", _DEFAULTS[kind][stage])
 
 
 def _kind(device: str) -> str:

@@ -1,11 +1,10 @@
 """What tells experiments apart: the fields of their specs that differ, and words for them. Free of torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from core.catalog import ATTACK_TITLES, unread_parameters
+from core.catalog import ATTACK_TITLES, title, unread_parameters
 from core.data.registry import info as data_info
-from core.errors import PoisonLabError
 from core.extractors.registry import info as extractor_info
 from core.spec import ExperimentSpec
 
@@ -85,9 +84,9 @@ def value_words(field: str, value: Any) -> str:
         return "—"
     match field:
         case "data":
-            return _title(data_info, value)
+            return title(data_info, value)
         case "extractor":
-            return _title(extractor_info, value)
+            return title(extractor_info, value)
         case "attack":
             return ATTACK_TITLES.get(value, str(value))
         case "budget":
@@ -129,11 +128,3 @@ def _by_value(field: str, values: Sequence[Any], names: Sequence[str]) -> str:
 
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _title(info: Callable[[str], Any], name: str) -> str:
-    """What a record is called; the bare name of an upload or a file that is gone."""
-    try:
-        return str(info(name).title)
-    except PoisonLabError:
-        return name

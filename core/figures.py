@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
 
+from core.result import least_budget
+
 Array = NDArray[Any]
 
 PALETTE = (
@@ -50,13 +52,19 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
     if poison is not None:
         difference = 128 + factor * (poison.astype(np.int16) - base)
         images += [poison, np.clip(difference, 0, 255).astype(np.uint8)]
-    return row_of(images, scale=max(1, -(-STRIP_PIXELS // base.shape[1])))
+    return row_of(images, STRIP_PIXELS)
 
 
-def row_of(images: Iterable[Array], scale: int = 1, gap: int = GAP) -> bytes:
-    """One PNG of images (C, H, W) uint8 side by side, `gap` pixels apart, each pixel `scale` wide and high."""
+def row_of(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
+    """One PNG of images (C, H, W) uint8 side by side.
+
+    Args:
+        least: height in pixels that each has at least: small ones grow by whole factors.
+        gap: pixels between them.
+    """
     tiles: list[Array] = []
     for image in images:
+        scale = max(1, -(-least // image.shape[1]))
         pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -85,10 +93,10 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
         )
     base, poison = view["base_xy"], view["poison_xy"]
     figure.add_trace(_base_markers(view, classes))
-    figure.add_trace(_arrows(base, poison, "its move", NEUTRAL))
+    figure.add_trace(arrows(base, poison, "its move", NEUTRAL))
     if show_stage2 and "stage2_xy" in view:
         stage2 = view["stage2_xy"]
-        figure.add_trace(_arrows(base, stage2, "stage 2's aim", NEUTRAL, dash="dot"))
+        figure.add_trace(arrows(base, stage2, "stage 2's aim", NEUTRAL, dash="dot"))
         figure.add_trace(
             go.Scattergl(
                 x=stage2[:, 0],
@@ -155,18 +163,25 @@ def _poison_markers(view: Mapping[str, Array], classes: Sequence[str]) -> go.Sca
     )
 
 
-def _arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid") -> go.Scattergl:
-    """All arrows' shafts as one line with breaks; what stands at their ends is the arrows' head."""
-    breaks = np.full(len(start), np.nan, start.dtype)
+def arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid") -> go.Scattergl:
+    """All arrows' shafts as one trace; what stands at their ends is the arrows' head."""
+    x, y = shafts(start, end)
     return go.Scattergl(
-        x=np.column_stack([start[:, 0], end[:, 0], breaks]).ravel(),
-        y=np.column_stack([start[:, 1], end[:, 1], breaks]).ravel(),
+        x=x,
+        y=y,
         name=name,
         mode="lines",
         line={"width": 1, "color": color, "dash": dash},
         opacity=0.7,
         hoverinfo="skip",
     )
+
+
+def shafts(start: Array, end: Array) -> tuple[Array, Array]:
+    """Coordinates (3 m,) of lines from starts to ends, (m, 2) each, as one line with breaks."""
+    breaks = np.full(len(start), np.nan, start.dtype)
+    x, y = (np.column_stack([start[:, axis], end[:, axis], breaks]).ravel() for axis in (0, 1))
+    return x, y
 
 
 def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
@@ -306,17 +321,13 @@ def decoder_words(notes: Mapping[str, float]) -> str:
 
 def reach_words(threshold: Mapping[str, Any]) -> str:
     """In one sentence: was the target within reach of the budget?"""
-    budget = 100 * threshold["budget"]
-    needed = [value for key in ("tau_ridge", "certificate") if (value := threshold[key]) is not None]
-    if threshold["tau_ridge"] is None:
+    least, budget = least_budget(threshold), 100 * threshold["budget"]
+    if least is None:
         return "**No budget is enough**: the ridge alone keeps every defender away from this target."
-    least = 100 * max(needed)
-    if least > budget:
-        return f"**Out of reach**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %."
-    return (
-        f"**Not ruled out**: this target needs at least {least:.3g} % poison, and the budget is {budget:.3g} %. "
-        "More can be needed than this bound says."
-    )
+    needs = f"this target needs at least {100 * least:.3g} % poison, and the budget is {budget:.3g} %."
+    if 100 * least > budget:
+        return f"**Out of reach**: {needs}"
+    return f"**Not ruled out**: {needs} More can be needed than this bound says."
 
 
 def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Figure:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from core.result import drop, least_budget, standard_error
+
 Fact = float | tuple[str, ...] | None
 """A number, the texts of which each one is true, or None where the run has no such fact."""
 
@@ -65,8 +67,8 @@ def facts(
     found |= {
         "clean": clean,
         "poisoned": poisoned,
-        "drop": clean - poisoned,
-        "noise": _error(poisoned, summary["n_test"]),
+        "drop": drop(summary),
+        "noise": standard_error(summary),
         "gap": summary["inversion_gap"],
         "n_poison": float(summary["n_poison"]),
         "n_test": float(summary["n_test"]),
@@ -74,10 +76,9 @@ def facts(
     }
     found |= _by_class(summary)
     if summary["stage2"] is not None:
-        stage2_drop = clean - 100 * float(summary["stage2"]["accuracy"])
-        found["stage2_drop"] = stage2_drop
+        found["stage2_drop"] = stage2_drop = drop(summary, "stage2")
         if stage2_drop > 0:
-            found["survives"] = 100 * (clean - poisoned) / stage2_drop
+            found["survives"] = 100 * drop(summary) / stage2_drop
     if summary["threshold"] is not None:
         found |= _reach(summary["threshold"])
     if "shift" in view:
@@ -89,11 +90,11 @@ def facts(
             "moved": 100 * float(np.mean(lines > floor)),
         }
     if beside is not None:
-        other_clean, other = (100 * float(beside[key]["accuracy"]) for key in ("clean", "poisoned"))
-        error = max(_error(poisoned, summary["n_test"]), _error(other, beside["n_test"]))
-        difference = (clean - poisoned) - (other_clean - other)
+        other_clean, other_drop = 100 * float(beside["clean"]["accuracy"]), drop(beside)
+        error = max(standard_error(summary), standard_error(beside))
+        difference = drop(summary) - other_drop
         found |= {
-            "against": other_clean - other,
+            "against": other_drop,
             "against_clean": other_clean,
             "difference": difference,
             "compared": _compared(difference, error),
@@ -114,11 +115,6 @@ def text(name: str, fact: Fact) -> str:
     return f"{rounded:.2f}" if name in FINE else f"{rounded:.1f}"
 
 
-def _error(percent: float, count: int) -> float:
-    share = percent / 100
-    return 100 * math.sqrt(share * (1 - share) / count)
-
-
 def _compared(difference: float, error: float) -> tuple[str, ...]:
     if abs(difference) <= ERRORS_APART * error:
         return ("too close",)
@@ -136,8 +132,7 @@ def _by_class(summary: Mapping[str, Any]) -> dict[str, Fact]:
 
 
 def _reach(threshold: Mapping[str, Any]) -> dict[str, Fact]:
-    needed = [threshold[key] for key in ("tau_ridge", "certificate") if threshold[key] is not None]
-    if threshold["tau_ridge"] is None:  # the ridge alone keeps every budget away
+    least = least_budget(threshold)
+    if least is None:
         return {"tau": None, "reach": ("out of reach",)}
-    least = max(needed)
     return {"tau": 100 * least, "reach": ("out of reach" if least > threshold["budget"] else "not ruled out",)}

@@ -19,7 +19,7 @@ from core.data.registry import info as data_info
 from core.errors import PoisonLabError
 from core.events import STAGES
 from core.extractors.registry import info as extractor_info
-from core.result import SCORES, Array
+from core.result import SCORES, Array, drop, standard_error
 from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.store import StoredRun
 
@@ -101,9 +101,9 @@ def report(run: StoredRun) -> str:
 
 def headline(result: Mapping[str, Any], spec: ExperimentSpec) -> str:
     """What happened, in one sentence without a full stop."""
-    m, drop = result["n_poison"], _drop(result)
+    m, lost = result["n_poison"], drop(result)
     verb = "costs" if m == 1 else "cost"
-    loss = f"{drop:.1f} points of accuracy" if round(drop, 1) > 0 else "no accuracy"
+    loss = f"{lost:.1f} points of accuracy" if round(lost, 1) > 0 else "no accuracy"
     return f"{m:,} poisoned {_things(spec, m)} {verb} a classifier of {catalog.title(data_info, spec.data)} {loss}"
 
 
@@ -111,7 +111,7 @@ def findings(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:
     """What a reader should take away, a sentence or two each, the most important first."""
     clean, poisoned = (100 * result[key]["accuracy"] for key in ("clean", "poisoned"))
     n_train, n_test, m = result["n_train"], result["n_test"], result["n_poison"]
-    drop = _drop(result)
+    lost = drop(result)
     extractor = catalog.title(extractor_info, spec.extractor)
     said = [
         f"Trained on {n_train:,} clean images, a linear head on the frozen extractor “{extractor}” classifies "
@@ -119,20 +119,20 @@ def findings(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:
         f"ones, {100 * spec.budget:g} % of their number, it classifies {poisoned:.1f} %."
     ]
     if result["stage2"] is not None and not _is_feature_only(spec):
-        stage2 = _drop(result, "stage2")
+        stage2 = drop(result, "stage2")
         said.append(
             f"As feature vectors, before they become images, the same poison would cost {stage2:.1f} points; as images "
-            f"it costs {drop:.1f}."
+            f"it costs {lost:.1f}."
         )
     losses = [100 * (a - b) for a, b in zip(result["clean"]["per_class"], result["poisoned"]["per_class"], strict=True)]
     worst = max(range(len(losses)), key=losses.__getitem__)
-    if drop > 0 and losses[worst] > 0:
+    if lost > 0 and losses[worst] > 0:
         before, after = (100 * result[key]["per_class"][worst] for key in ("clean", "poisoned"))
         said.append(f"Hardest hit is {result['classes'][worst]}, from {before:.1f} % to {after:.1f} %.")
-    chance = 1.96 * math.hypot(_standard_error(result, "clean"), _standard_error(result, "poisoned"))
+    chance = 1.96 * math.hypot(standard_error(result, "clean"), standard_error(result, "poisoned"))
     judged = (
         "; this drop is larger."
-        if drop > chance
+        if lost > chance
         else ", so that this run alone proves little. Repeat it with other seeds, or with more test images."
     )
     said.append(f"On {n_test:,} test images, differences of up to {chance:.1f} points can be chance{judged}")
@@ -147,7 +147,7 @@ def tiles(result: Mapping[str, Any]) -> list[dict[str, str]]:
         value = "—" if score is None else f"{100 * score['accuracy']:.1f} %"
         note = "not a part of this attack" if score is None else NOTES[key]
         row.append({"label": label, "value": value, "note": note})
-    row.append({"label": "Drop", "value": f"{_drop(result):.1f}", "note": "points, clean minus poisoned"})
+    row.append({"label": "Drop", "value": f"{drop(result):.1f}", "note": "points, clean minus poisoned"})
     return row
 
 
@@ -355,17 +355,6 @@ def computed(result: Mapping[str, Any], spec: ExperimentSpec) -> list[tuple[str,
 
 def _versions(found: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in found.items())
-
-
-def _drop(result: Mapping[str, Any], key: str = "poisoned") -> float:
-    """Points of accuracy below the clean head."""
-    return float(100 * (result["clean"]["accuracy"] - result[key]["accuracy"]))
-
-
-def _standard_error(result: Mapping[str, Any], key: str) -> float:
-    """Of an accuracy on so many test images, in points."""
-    p = result[key]["accuracy"]
-    return float(100 * math.sqrt(p * (1 - p) / result["n_test"]))
 
 
 def _accuracy(result: Mapping[str, Any]) -> go.Figure:

@@ -13,6 +13,7 @@ A run's folder:
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -209,6 +210,29 @@ class Result:
 
 def _score(score: Score | None) -> dict[str, Any] | None:
     return None if score is None else asdict(score)
+
+
+def drop(result: Mapping[str, Any], of: str = "poisoned") -> float:
+    """Points of test accuracy that one of a run's heads lies below the clean one.
+
+    Args:
+        result: the content of result.json.
+        of: a key of `SCORES` that the run has.
+    """
+    return float(100 * (result["clean"]["accuracy"] - result[of]["accuracy"]))
+
+
+def standard_error(result: Mapping[str, Any], of: str = "poisoned") -> float:
+    """Of the accuracy of one head, in points: √(p(1 − p)/t) on t test images; arguments as for `drop`."""
+    p = float(result[of]["accuracy"])
+    return 100 * math.sqrt(p * (1 - p) / result["n_test"])
+
+
+def least_budget(threshold: Mapping[str, Any]) -> float | None:
+    """The smallest budget that is not ruled out by a stored `Reachability`; None where none is enough."""
+    if threshold["tau_ridge"] is None:  # the ridge alone keeps every budget away
+        return None
+    return float(max(threshold["tau_ridge"], threshold["certificate"] or 0.0))
 
 
 def to_uint8(x: Array) -> Array:

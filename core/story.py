@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.alongside import margin
-from core.result import Array
+from core.result import Array, standard_error
 
 NEIGHBOURS = 5
 """Clean images around a poison that say among which kind it landed."""
@@ -89,7 +88,7 @@ def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
         for name, old, new in zip(result["classes"], clean["per_class"], poisoned["per_class"], strict=True)
     ]
     changes.sort(key=lambda change: change.after - change.before)
-    spread = margin(result)
+    error = standard_error(result)
     makes_images = "poison_x" in view
     return Story(
         n_train=int(result["n_train"]),
@@ -99,8 +98,8 @@ def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
         wrong_after=after,
         one_in=None if before == after else round(n_test / abs(after - before)),
         per_hundred=per_hundred,
-        margin=spread,
-        is_sure=abs(per_hundred) > 2 * spread,
+        margin=error,
+        is_sure=abs(per_hundred) > 2 * error,
         hardest_hit=[change for change in changes if change.after < change.before],
         ideal_per_hundred=None if stage2 is None else 100.0 * (clean["accuracy"] - stage2["accuracy"]),
         makes_images=makes_images,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from core.catalog import constraints_of, label_rules_of, resolve
 from core.errors import SpecError
@@ -72,7 +72,7 @@ def interval(values: Sequence[float]) -> Interval | None:
     mean = statistics.mean(values)
     reach = 0.0
     if len(values) > 1:
-        reach = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+        reach = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / len(values) ** 0.5
     return Interval(mean, mean - reach, mean + reach, len(values))
 
 

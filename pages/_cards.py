@@ -11,7 +11,7 @@ from core import export, figures
 from core.events import STAGES
 from core.paths import results
 from core.report import report
-from core.result import SCORES
+from core.result import SCORES, drop
 from core.store import StoredRun
 from pages import _runs
 from pages._words import plain
@@ -28,7 +28,6 @@ def numbers(result: dict[str, Any], *, with_dashes: bool = True) -> None:
     Args:
         with_dashes: whether to show a dash for what the run does not have, or leave it out.
     """
-    drop = 100 * (result["clean"]["accuracy"] - result["poisoned"]["accuracy"])
     with st.container(horizontal=True):
         for key, (label, help) in SCORES.items():
             score = result[key]
@@ -38,7 +37,7 @@ def numbers(result: dict[str, Any], *, with_dashes: bool = True) -> None:
             st.metric(label, value, help=help, border=True, width="stretch")
         st.metric(
             "Drop",
-            f"{drop:.1f} points",
+            f"{drop(result):.1f} points",
             help="Clean minus poisoned accuracy: what the attack costs the defender.",
             border=True,
             width="stretch",
@@ -121,14 +120,14 @@ def accuracy_card(result: dict[str, Any]) -> None:
     """What the head loses, over all and per class."""
     st.subheader("Accuracy")
     scores = {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
-    drop = 100 * (scores["Clean"] - scores["Poisoned"])
+    lost = f"{drop(result):.1f} points"
     n_test, n_poison = result["n_test"], result["n_poison"]
-    st.caption(f"On {n_test:,} test images: {drop:.1f} points lost to {n_poison:,} poisoned ones.")
+    st.caption(f"On {n_test:,} test images: {lost} lost to {n_poison:,} poisoned ones.")
     st.plotly_chart(
         figures.accuracy_figure(scores),
         key="accuracy",
         config={"displayModeBar": False},
-        alt=f"Test accuracy, clean and poisoned: a drop of {drop:.1f} points",
+        alt=f"Test accuracy, clean and poisoned: a drop of {lost}",
     )
     st.markdown("**Points lost per class**")
     clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]

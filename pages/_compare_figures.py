@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
+from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of, shafts
 
 NAMES = "ABCD"
 """What runs are called, in the order in which they were picked."""
@@ -114,11 +114,11 @@ def shared_map(views: Sequence[Mapping[str, Array]], picked: Sequence[int]) -> g
 def small_map(view: Mapping[str, Array], place: int, views: Sequence[Mapping[str, Array]]) -> go.Figure:
     """One run on the axes that all `views` share: its poison, and lines from where each started."""
     start, end = view["base_xy"], view["poison_xy"]
-    gaps = np.full(len(start), np.nan, start.dtype)
+    x, y = shafts(start, end)
     clean = view["train_xy"][:: -(-len(view["train_xy"]) // MOST_SMALL_DOTS)]
     lines = go.Scatter(
-        x=np.column_stack([start[:, 0], end[:, 0], gaps]).ravel(),
-        y=np.column_stack([start[:, 1], end[:, 1], gaps]).ravel(),
+        x=x,
+        y=y,
         mode="lines",
         line={"width": 1, "color": COLORS[place]},
         opacity=0.55,
@@ -205,7 +205,7 @@ def strip(images: Sequence[Array | None]) -> bytes:
     """One PNG of images (C, H, W) uint8 side by side; a crossed tile where there is none."""
     shape = next(image.shape for image in images if image is not None)
     tiles = [_missing(shape) if image is None else image for image in images]
-    return row_of(tiles, scale=max(1, -(-STRIP_PIXELS // shape[1])))
+    return row_of(tiles, STRIP_PIXELS)
 
 
 def _missing(shape: tuple[int, ...]) -> Array:

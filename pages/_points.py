@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from core import figures
 from core.explore import Points
 from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
 
@@ -48,7 +49,8 @@ def figure(
     rows = np.arange(len(positions))
     told = words(points, rows, head) if len(rows) <= _MOST_WORDS else [f"point {row}" for row in rows]
     if arrows:
-        chart.add_trace(_lines(positions[points.view["base_index"]], positions[points.n_clean :]))
+        start, end = positions[points.view["base_index"]], positions[points.n_clean :]
+        chart.add_trace(figures.arrows(start, end, "its move", NEUTRAL))
     for name, group, marker in _groups(points, colour, head):
         chart.add_trace(
             go.Scattergl(
@@ -134,19 +136,6 @@ def _diamond() -> dict[str, Any]:
     return {"size": 9, "symbol": "diamond", "line": {"width": 1.5, "color": "#ffffff"}}
 
 
-def _lines(start: Array, end: Array) -> go.Scattergl:
-    breaks = np.full(len(start), np.nan, start.dtype)
-    return go.Scattergl(
-        x=np.column_stack([start[:, 0], end[:, 0], breaks]).ravel(),
-        y=np.column_stack([start[:, 1], end[:, 1], breaks]).ravel(),
-        name="its move",
-        mode="lines",
-        line={"width": 1, "color": NEUTRAL},
-        opacity=0.7,
-        hoverinfo="skip",
-    )
-
-
 def words(points: Points, rows: Iterable[int], head: str) -> list[str]:
     """Each point in a few words."""
     predicted, n = points.predicted(head), points.n_clean
@@ -183,8 +172,7 @@ def table(points: Points, images: Array, rows: Sequence[int], head: str) -> dict
 
 def picture(image: Array) -> str:
     """An image (C, H, W) uint8 as a data URI."""
-    scale = max(1, -(-TILE_PIXELS // image.shape[1]))
-    return f"data:image/png;base64,{base64.b64encode(row_of([image], scale, gap=0)).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(row_of([image], TILE_PIXELS, gap=0)).decode()}"
 
 
 def chosen_rows(selection: dict[str, Any]) -> list[int]:

@@ -52,7 +52,7 @@ def _rgba(colour: str, alpha: int) -> tuple[int, int, int, int]:
 
 def tiles(images: Sequence[Array]) -> bytes:
     """One PNG of images (C, H, W) uint8 side by side, large enough for a projector."""
-    return row_of(images, scale=max(1, -(-TILE_PIXELS // images[0].shape[1])))
+    return row_of(images, TILE_PIXELS)
 
 
 def simple_map(view: Mapping[str, Array], classes: Sequence[str], ink: str, paper: str) -> go.Figure:

@@ -137,15 +137,13 @@ def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
 @st.cache_data(max_entries=100, show_spinner=False)
 def samples(root: str, spec_hash: str, count: int) -> bytes:
     """A PNG row of the first poisoned images of a run."""
-    images = _view(root, spec_hash)["poison_x"][:count]
-    return figures.row_of(images, scale=max(1, -(-figures.STRIP_PIXELS // images.shape[2])))
+    return figures.row_of(_view(root, spec_hash)["poison_x"][:count], figures.STRIP_PIXELS)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
 def sample(root: str, spec_hash: str, row: int) -> bytes:
     """A PNG of one poisoned image of a run."""
-    image = _view(root, spec_hash)["poison_x"][row]
-    return figures.row_of([image], scale=max(1, -(-figures.STRIP_PIXELS // image.shape[1])), gap=0)
+    return figures.row_of([_view(root, spec_hash)["poison_x"][row]], figures.STRIP_PIXELS, gap=0)
 
 
 def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:

@@ -9,7 +9,7 @@ import streamlit as st
 from core import alongside
 from core.differences import MOST_TOLD, differences, field_words, sentence, value_words
 from core.errors import StoreError
-from core.result import Array
+from core.result import Array, drop, standard_error
 from core.store import StoredRun
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words
@@ -172,8 +172,8 @@ def numbers_card(runs: Sequence[Picked]) -> None:
             [f"{words}, %", *("—" if value is None else f"{100 * value:.1f}" for value in values)]
             for words, values in scores.items()
         ]
-        rows.append(["**Drop**, points", *(f"**{alongside.drop(result):.1f}**" for result in stored)])
-        rows.append(["± chance", *(f"{alongside.margin(result):.1f}" for result in stored)])
+        rows.append(["**Drop**, points", *(f"**{drop(result):.1f}**" for result in stored)])
+        rows.append(["± chance", *(f"{standard_error(result):.1f}" for result in stored)])
         rows.append(["Poisoned images", *(f"{result['n_poison']:,}" for result in stored)])
         rows.append(["Test images", *(f"{result['n_test']:,}" for result in stored)])
         table(["Test accuracy", *(one.mark for one in runs)], rows, is_number=True)

@@ -5,6 +5,7 @@ import streamlit as st
 from core import gallery
 from core.errors import StoreError
 from core.paths import results
+from core.result import drop
 from core.store import StoredRun
 from pages import _runs, _sidebar, _state
 
@@ -22,8 +23,8 @@ def card(entry: gallery.Entry, run: StoredRun) -> None:
     clean, poisoned = (100 * run.result[key]["accuracy"] for key in ("clean", "poisoned"))
     st.markdown(f"**{entry.title}**")
     pictures(run)
-    drop = clean - poisoned
-    st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{abs(drop):.1f} points {'lost' if drop >= 0 else 'gained'}**")
+    lost = drop(run.result)
+    st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{abs(lost):.1f} points {'lost' if lost >= 0 else 'gained'}**")
     st.caption(_runs.words(entry.spec))
     opened = st.button(
         "Open",

@@ -10,12 +10,11 @@ from core.errors import PoisonLabError, SpecError, StoreError
 from core.extractors.registry import EXTRACTORS, present
 from core.paths import results
 from core.spec import ATTACK_SPECS, ExperimentSpec
-from pages import _runs, _sweeps
+from pages import _running, _runs, _sweeps
 
 if TYPE_CHECKING:
-    from core.engine import Engine, Job
+    from core.engine import Job
 
-REFRESH_SECONDS = 1.0
 PLAY_SECONDS = 1.5
 SHOWN = 6
 KINDS = {"budget": "Accuracy against budget", "matrix": "Attacks against extractors"}
@@ -25,13 +24,6 @@ INTRODUCTION = (
     "Many experiments that differ in little. Data, constraint, labels and sizes are those of the sidebar; what is "
     "computed already is shown at once, the rest as it comes, and nothing is computed twice."
 )
-
-
-def engine() -> "Engine":
-    """The engine; imported here because dask takes a second that the first page should not wait for."""
-    from core.engine import get_engine
-
-    return get_engine()
 
 
 def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
@@ -110,7 +102,7 @@ def submit(specs: list[ExperimentSpec]) -> None:
     st.session_state.sweep_error = ""
     try:
         for spec in specs:
-            engine().submit(spec, _runs.person())
+            _running.engine().submit(spec, _runs.person())
     except PoisonLabError as error:
         st.session_state.sweep_error = str(error)
 
@@ -123,7 +115,7 @@ def stop(jobs: "list[Job]") -> None:
 
 def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
     """The runs of this sweep that wait or are computed, whoever has asked for them."""
-    known = (engine().job(spec_hash) for spec_hash in sweep.hashes(places))
+    known = (_running.engine().job(spec_hash) for spec_hash in sweep.hashes(places))
     return [job for job in known if job is not None and not job.status().over]
 
 
@@ -260,7 +252,7 @@ else:
     if places is not None:
         polling = st.session_state.get("sweep-polling", False)
         try:
-            st.fragment(progress, run_every=REFRESH_SECONDS if polling else None)(places)
+            st.fragment(progress, run_every=_running.REFRESH_SECONDS if polling else None)(places)
         except PoisonLabError as error:
             st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
         if st.session_state["sweep-kind"] == "budget":

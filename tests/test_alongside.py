@@ -1,7 +1,6 @@
 """What finished runs share, and what can be laid over what."""
 
 import numpy as np
-import pytest
 
 from core import alongside
 from core.result import Array
@@ -37,12 +36,6 @@ def test_confusion_of_an_older_run_is_not_there() -> None:
     found = alongside.confusion({"confusion": [[3, 1], [0, 4]]}, 2)
     assert found is not None
     assert found.tolist() == [[3, 1], [0, 4]]
-
-
-def test_drop_and_margin_are_in_points() -> None:
-    result = {"clean": {"accuracy": 0.9}, "poisoned": {"accuracy": 0.8}, "n_test": 1600}
-    assert alongside.drop(result) == pytest.approx(10)
-    assert alongside.margin(result) == pytest.approx(1.0)
 
 
 def test_the_classes_that_change_most_keep_their_order() -> None:

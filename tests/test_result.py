@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core import result as results
-from core.result import Result, to_uint8, write_npz
+from core.result import Result, drop, standard_error, to_uint8, write_npz
 from tests.fakes import tiny_result, tiny_spec
 
 FILES = {
@@ -164,3 +164,9 @@ def test_uint8_rounds_and_clips() -> None:
     assert to_uint8(x).tolist() == [0, 0, 0, 1, 255, 255]
     grey = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(to_uint8(grey.astype(np.float32) / 255), grey)
+
+
+def test_drop_and_error_are_in_points() -> None:
+    result = {"clean": {"accuracy": 0.9}, "poisoned": {"accuracy": 0.8}, "n_test": 1600}
+    assert drop(result) == pytest.approx(10)
+    assert standard_error(result) == pytest.approx(1.0)
