@@ -41,7 +41,8 @@ def test_weights_are_checked_kept_and_removed(page: Page, tmp_path: Path) -> Non
     page.locator("[class*=st-key-file-own] input[type=file]").set_input_files(tmp_path / "mine.safetensors")
     expect(page.get_by_text("Kept as upload:mine-")).to_be_visible()
     expect(page.get_by_text("Has learnt from: mnist; method: moco")).to_be_visible()
-    page.get_by_role("button", name="Remove", exact=True).last.click()
+    # By its key: while the page is still being drawn, the last "Remove" is one of an earlier upload.
+    page.locator("[class*=st-key-remove-upload-mine]").get_by_role("button").click()
     expect(page.get_by_text("Kept as upload:mine-")).to_have_count(0)
     expect(page.get_by_text("mine.safetensors: 512 features")).to_have_count(0)
 
