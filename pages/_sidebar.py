@@ -267,20 +267,27 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
         chosen[key] = fitted
         st.session_state[name] = fitted  # Streamlit forgets the state of a widget that is no longer drawn
         return
-    value = _choice(key, label, one, help) if isinstance(one, Choice) else _number(key, label, one, help)
+    # The state goes along as the widget's own default, too: a browser that misses the message which sets it, as
+    # when the run is interrupted, would answer with the smallest number or the first option.
+    is_choice = isinstance(one, Choice)
+    value = _choice(key, label, one, help, fitted) if is_choice else _number(key, label, one, help, fitted)
     chosen[key] = one.default if value is None else one.near(value)
 
 
-def _choice(key: str, label: str, one: Choice, help: str) -> Value | None:
+def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value | None:
     words = {**one.options, **VALUE_WORDS}
     words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
     shown = [words[value] for value in one.options]
     off = key in st.session_state.locks.lock
     if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
-        return st.selectbox(label, list(one.options), format_func=words.get, key=_widget(key), help=help, disabled=off)
+        values = list(one.options)
+        return st.selectbox(
+            label, values, values.index(now), format_func=words.get, key=_widget(key), help=help, disabled=off
+        )
     return st.segmented_control(
         label,
         list(one.options),
+        default=now,
         format_func=words.get,
         key=_widget(key),
         help=help,
@@ -290,16 +297,16 @@ def _choice(key: str, label: str, one: Choice, help: str) -> Value | None:
     )
 
 
-def _number(key: str, label: str, one: Number, help: str) -> Value | None:
+def _number(key: str, label: str, one: Number, help: str, now: Value) -> Value | None:
     name, off = _widget(key), key in st.session_state.locks.lock
     if key == "budget":
-        return st.slider(label, one.low, one.high, step=0.5, format="%g %%", key=name, help=help, disabled=off)
+        return st.slider(label, one.low, one.high, float(now), 0.5, format="%g %%", key=name, help=help, disabled=off)
     if one.whole:
         step = 1 if one.high <= _state.LEVELS or key == "seed" else 10 if one.default < 500 else 100
-        return st.number_input(label, int(one.low), int(one.high), step=step, key=name, help=help, disabled=off)
+        return st.number_input(label, int(one.low), int(one.high), int(now), step, key=name, help=help, disabled=off)
     step = float(one.default) / 10
     low, high = float(one.low), float(one.high)
-    return st.number_input(label, low, high, step=step, format="%g", key=name, help=help, disabled=off)
+    return st.number_input(label, low, high, float(now), step, format="%g", key=name, help=help, disabled=off)
 
 
 def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:

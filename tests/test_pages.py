@@ -173,6 +173,20 @@ def test_controls_write_the_link() -> None:
     assert query(app) == {"attack": "label-flip"}
 
 
+def test_control_that_misses_its_message_has_the_state_all_the_same() -> None:
+    app = lab(steps="50", train="1000", budget="7", attack="decoder", labels="random")
+    app.run()  # nothing sets the widgets any more: what counts is their own default
+    drawn = [*app.sidebar.number_input, *app.sidebar.slider]
+    assert {"ask-steps", "ask-train", "ask-budget"} <= {one.key for one in drawn}
+    for one in drawn:
+        default = one.proto.default[0] if one.key == "ask-budget" else one.proto.default
+        assert default == one.value, one.key
+    for one in app.sidebar.selectbox:
+        assert one.options[one.proto.default] == one.format_func(one.value), one.key
+    for one in app.sidebar.button_group:
+        assert [one.options[index] for index in one.proto.default] == [one.format_func(one.value)], one.key
+
+
 def test_browser_history_moves_the_controls() -> None:
     app = lab()
     app = rerun(app.slider(key="ask-budget").set_value(10.0))
