@@ -5,8 +5,11 @@ observer that wants the run to stop raises `core.errors.Cancelled`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # whoever only shows progress does not wait for torch
+    from torch import Tensor
 
 STAGES: dict[str, str] = {
     "load": "Loading data and extractor",
@@ -18,9 +21,25 @@ STAGES: dict[str, str] = {
     "invert": "Turning features into images",
     "pixels": "Optimising pixels on the head itself",
     "evaluate": "Retraining the head on the poisoned set",
+    "walk": "Judging the steps of the attack",
     "map": "Placing poison on the map",
 }
 """Stages in the order in which they run, with the words that a person reads."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What an attack has so far: what it would hand back if its stage ended now.
+
+    Attributes:
+        theta: (c, d + 1) the target, or a head that is near the one retrained with the poison.
+        z: (m, d) features of the poison, where there is any yet.
+        x: (m, C, H, W) its images as they would be exported, where there are any yet.
+    """
+
+    theta: "Tensor | None" = None
+    z: "Tensor | None" = None
+    x: "Tensor | None" = None
 
 
 @dataclass(frozen=True)
@@ -32,16 +51,16 @@ class Event:
         done, total: steps finished and steps in this stage; `total` 0 means unknown.
         values: named numbers at this step, e.g. `{"train_accuracy": 0.93, "objective": 1.2}`;
             accuracies are fractions in [0, 1].
+        moment: gives what the attack has so far, while the event is told; never leaves the process.
+        target: which of several targets the step aims at.
     """
 
     stage: str
     done: int = 0
     total: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for a message between processes."""
-        return asdict(self)
+    moment: Callable[[], Moment] | None = field(default=None, repr=False, compare=False)
+    target: int = 0
 
 
 Observer = Callable[[Event], None]
@@ -49,6 +68,11 @@ Observer = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """The observer that ignores everything."""
+
+
+def aimed(observe: Observer, target: int) -> Observer:
+    """An observer of what aims at one of several targets."""
+    return lambda event: observe(replace(event, target=target))
 
 
 def part_of(observe: Observer, i: int, parts: int) -> Observer:

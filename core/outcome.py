@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.result import drop, least_budget, standard_error
+from core.result import drop, least_budget, paired_error, standard_error
 
 Fact = float | tuple[str, ...] | None
 """A number, the texts of which each one is true, or None where the run has no such fact."""
@@ -15,7 +15,7 @@ FACTS: dict[str, str] = {
     "clean": "test accuracy of the clean head, in percent",
     "poisoned": "test accuracy of the head retrained on clean data and poison, in percent",
     "drop": "points of test accuracy lost",
-    "noise": "standard error of the poisoned accuracy, in points",
+    "noise": "standard error of the drop, in points",
     "stage2_drop": "points lost to the poisoned features, before they become images",
     "survives": "how much of stage 2's drop the images keep, in percent",
     "gap": "mean inversion gap",
@@ -46,7 +46,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
 FINE = ("gap", "noise_floor", "shift")
 """Facts whose second decimal counts."""
 ERRORS_APART = 2.0
-"""Standard errors by which two accuracies must differ, to be told apart."""
+"""Standard errors of a difference that it must be long, to count."""
 
 
 def facts(
@@ -54,8 +54,8 @@ def facts(
 ) -> dict[str, Fact]:
     """Every fact of a run; None for those that it does not have.
 
-    Two runs are `too close` where they differ by no more than twice the standard error of one accuracy. That
-    is a rule of thumb: both are measured on few test images.
+    Two runs are `too close` where they differ by no more than twice the standard error of the difference. That is a
+    rule of thumb: the error takes the two runs for independent, though they may see the same test images.
 
     Args:
         summary: the content of result.json.
@@ -68,7 +68,7 @@ def facts(
         "clean": clean,
         "poisoned": poisoned,
         "drop": drop(summary),
-        "noise": standard_error(summary),
+        "noise": paired_error(summary),
         "gap": summary["inversion_gap"],
         "n_poison": float(summary["n_poison"]),
         "n_test": float(summary["n_test"]),
@@ -91,14 +91,15 @@ def facts(
         }
     if beside is not None:
         other_clean, other_drop = 100 * float(beside["clean"]["accuracy"]), drop(beside)
-        error = max(standard_error(summary), standard_error(beside))
         difference = drop(summary) - other_drop
+        of_drops = math.hypot(paired_error(summary), paired_error(beside))
+        of_clean = math.hypot(standard_error(summary, "clean"), standard_error(beside, "clean"))
         found |= {
             "against": other_drop,
             "against_clean": other_clean,
             "difference": difference,
-            "compared": _compared(difference, error),
-            "compared_clean": _compared(clean - other_clean, error),
+            "compared": _compared(difference, of_drops),
+            "compared_clean": _compared(clean - other_clean, of_clean),
         }
     return found
 

@@ -4,7 +4,6 @@ The file holds everything itself, plotly.js included, and tells the browser to l
 """
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from core.data.registry import info as data_info
 from core.errors import PoisonLabError
 from core.events import STAGES
 from core.extractors.registry import info as extractor_info
-from core.result import SCORES, Array, drop, standard_error
+from core.result import LUCK, SCORES, Array, chance, drop, paired_error
 from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.store import StoredRun
 
@@ -129,13 +128,19 @@ def findings(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:
     if lost > 0 and losses[worst] > 0:
         before, after = (100 * result[key]["per_class"][worst] for key in ("clean", "poisoned"))
         said.append(f"Hardest hit is {result['classes'][worst]}, from {before:.1f} % to {after:.1f} %.")
-    chance = 1.96 * math.hypot(standard_error(result, "clean"), standard_error(result, "poisoned"))
-    judged = (
-        "; this drop is larger."
-        if lost > chance
-        else ", so that this run alone proves little. Repeat it with other seeds, or with more test images."
+    luck = chance(result)
+    counts = result["poisoned"]
+    if counts.get("lost") is not None:
+        said.append(
+            f"Of {n_test:,} test images, {counts['lost']:,} that were right are now wrong, and {counts['gained']:,} "
+            "that were wrong are now right."
+        )
+    often = f"{100 * luck:.1g} %" if luck >= 1e-4 else "less than 0.01 %"
+    judged = "." if luck < LUCK else ", so that this run alone proves little. Repeat it, or test more images."
+    said.append(
+        f"The drop's standard error is {paired_error(result):.1f} points; luck alone would move accuracy by as much in "
+        f"{often} of such tests{judged}"
     )
-    said.append(f"On {n_test:,} test images, differences of up to {chance:.1f} points can be chance{judged}")
     return said
 
 

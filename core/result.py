@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.stats import binomtest
 
 from core.spec import ExperimentSpec
 
@@ -42,13 +43,19 @@ class Score:
         per_class: the same for each of the c classes.
         confusion: (c, c) counts of test images, rows by true class, columns by predicted class; None where nobody
             counted.
+        lost, gained: test images that the clean head has right and this one wrong, and the other way round; None for
+            the clean head itself, and where nobody counted.
     """
 
     accuracy: float
     per_class: list[float]
     confusion: list[list[int]] | None = None
+    lost: int | None = None
+    gained: int | None = None
 
 
+LUCK = 0.05
+"""The `chance` of a drop below which it is told as one."""
 SCORES: dict[str, tuple[str, str]] = {
     "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
     "target": (
@@ -125,7 +132,11 @@ class Result:
       `influence` (n + m,) what the point adds to the test loss, `near` (n + m, k) rows of its neighbours in feature
       space, and `near_distance` (n + m, k) float16.
 
-    `digest` names the extractor and the training images by content, `versions` what computed it.
+    - of the steps of the walk that have poison, of its first k: `walk_xy`, `walk_pca` (s, k, 2); and of those that have
+      images, of the first few: `walk_x` (t, j, C, H, W) uint8.
+
+    `digest` names the extractor and the training images by content, `versions` what computed it; `walk` lists how the
+    run came about: see `core.walk.Step.summary`.
     """
 
     spec: ExperimentSpec
@@ -145,6 +156,7 @@ class Result:
     threshold: Reachability | None = None
     digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    walk: Sequence[Mapping[str, Any]] = ()
 
     def summary(self) -> dict[str, Any]:
         """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""
@@ -165,6 +177,7 @@ class Result:
             "threshold": None if self.threshold is None else asdict(self.threshold),
             "notes": dict(self.notes),
             "curve": self.curve,
+            "walk": [dict(step) for step in self.walk],
             "seconds": self.seconds,
             "versions": dict(self.versions),
         }
@@ -226,6 +239,32 @@ def standard_error(result: Mapping[str, Any], of: str = "poisoned") -> float:
     """Of the accuracy of one head, in points: √(p(1 − p)/t) on t test images; arguments as for `drop`."""
     p = float(result[of]["accuracy"])
     return 100 * math.sqrt(p * (1 - p) / result["n_test"])
+
+
+def paired_error(result: Mapping[str, Any], of: str = "poisoned") -> float:
+    """Standard error of a drop, in points: √(b + c - (b - c)² / t) / t, with b test images lost, c gained, of t.
+
+    Both heads see the same images, so that this is much less than two accuracies measured apart would have. Runs of
+    which nobody counted get the error of two such. Arguments as for `drop`.
+    """
+    lost, gained = (result[of].get(key) for key in ("lost", "gained"))
+    if lost is None or gained is None:
+        return math.hypot(standard_error(result, "clean"), standard_error(result, of))
+    n_test = int(result["n_test"])
+    return 100 * math.sqrt(max(0.0, lost + gained - (lost - gained) ** 2 / n_test)) / n_test
+
+
+def chance(result: Mapping[str, Any], of: str = "poisoned") -> float:
+    """p-value of a drop: how often luck alone would move accuracy by as much, either way.
+
+    McNemar's exact test: of the test images on which the two heads differ, each is lost or gained by a fair coin.
+    Where nobody counted, a z-test of the drop by its `paired_error`. Arguments as for `drop`.
+    """
+    lost, gained = (result[of].get(key) for key in ("lost", "gained"))
+    if lost is not None and gained is not None:
+        return float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+    error = paired_error(result, of)
+    return math.erfc(abs(drop(result, of)) / error / math.sqrt(2)) if error else float(drop(result, of) == 0)
 
 
 def least_budget(threshold: Mapping[str, Any]) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core import device as devices
-from core import doctor, head, projection
+from core import doctor, head, projection, walk
 from core.attacks import registry as attacks
 from core.attacks.base import Attacked, Scene
 from core.attacks.gradient_canceling import Canceling
@@ -45,7 +45,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     """
     spec = resolve(spec)
     place = devices.choose(device)
-    watch = _Watch(on_event)
+    watch = _Watch(on_event, trail=walk.Trail() if with_map else None)
     with watch.stage("load"):
         split = draw_for(spec)
         extractor = build(extractor_info(spec.extractor), spec.input_size or 0, place)
@@ -63,6 +63,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     evaluate = Evaluator(train_z, train_y, test_z, test_y, len(classes), spec.ridge)
     with watch.stage("clean"):
         clean_head = evaluate.retrain()
+        clean = evaluate.score(clean_head)
     images = torch.from_numpy(split.train_x).to(place).float() / 255.0
     scene = Scene(images, train_z, train_y, len(classes), spec.ridge, clean_head, pipeline, digest)
     attacked = attacks.build(spec)(scene, watch)
@@ -70,12 +71,13 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
     with watch.stage("evaluate"):
         poison_z, gap = _exported_features(pipeline, attacked, place, is_free=spec.constraint == "none")
         poisoned_head = evaluate.retrain(poison_z, attacked.y, clean_head)
-        poisoned = evaluate.score(poisoned_head)
+        poisoned = evaluate.score(poisoned_head, clean_head)
         stage2 = None
         if attacked.zeta is not None:
             zeta = attacked.zeta.float()
             same = attacked.x is None
-            stage2 = poisoned if same else evaluate.score(evaluate.retrain(zeta, attacked.y, clean_head))
+            stage2 = poisoned if same else evaluate.score(evaluate.retrain(zeta, attacked.y, clean_head), clean_head)
+        target = None if attacked.target is None else evaluate.score(attacked.target, clean_head)
         reach = _reachability(scene, attacked, poison_z, spec)
     poison = Poison(
         x=_numpy(attacked.x, np.float32),
@@ -93,17 +95,35 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         "test_y": split.test_y,
     }
     view: dict[str, Array] = {}
-    if with_map:
+    steps: list[walk.Step] = []
+    if watch.trail is not None:
+        watch.trail.settle(attacked.target)
+        with watch.stage("walk"):
+            ends = {"clean": walk.end("clean", clean, watch.trail)}
+            if target is not None:
+                ends["target"] = walk.end("target", target, watch.trail)
+            if stage2 is not None:
+                ends["stage2"] = walk.end("stage2", stage2, watch.trail, poison.zeta)
+            if poison.x is not None:
+                ends["poison"] = walk.end("poison", poisoned, watch.trail, poison.z, poison.x)
+            steps = list(
+                walk.judged(
+                    watch.trail,
+                    ends,
+                    lambda z, start: evaluate.retrain(z, attacked.y, clean_head if start is None else start),
+                    lambda theta: evaluate.score(theta).accuracy,
+                )
+            )
         with watch.stage("map"):
             heads = Heads(clean_head, poisoned_head, train_z, train_y, test_z, test_y, spec.ridge)
-            view = draw_view(split.train_x, heads, poison, gap)
+            view = draw_view(split.train_x, heads, poison, gap, steps)
     return Result(
         spec=spec,
         device=devices.describe(place),
         classes=list(classes),
-        clean=evaluate.score(clean_head),
+        clean=clean,
         poisoned=poisoned,
-        target=None if attacked.target is None else evaluate.score(attacked.target),
+        target=target,
         stage2=stage2,
         inversion_gap=None if gap is None else float(gap.mean()),
         seconds=watch.seconds,
@@ -115,6 +135,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         threshold=reach,
         digest=digest,
         versions=doctor.versions(),
+        walk=[step.summary() for step in steps],
     )
 
 
@@ -146,18 +167,31 @@ class Evaluator:
         z, y = torch.cat([self.train_z, poison_z]), torch.cat([self.train_y, poison_y])
         return head.fit(z, y, self.n_classes, self.ridge, start)
 
-    def score(self, theta: torch.Tensor) -> Score:
-        """Test accuracy of a head, overall and per class, and what it takes each class for."""
+    def score(self, theta: torch.Tensor, beside: torch.Tensor | None = None) -> Score:
+        """Test accuracy of a head, overall and per class, and what it takes each class for.
+
+        Args:
+            beside: the clean head, to count the images that are lost and gained.
+        """
         predicted = head.logits(theta, self.test_z).argmax(1)
-        right = predicted.eq(self.test_y).double()
+        is_right = predicted.eq(self.test_y)
+        right = is_right.double()
         per_class = [float(right[self.test_y == c].mean()) for c in range(self.n_classes)]
         cells = torch.bincount(self.test_y * self.n_classes + predicted, minlength=self.n_classes**2)
-        return Score(float(right.mean()), per_class, cells.reshape(self.n_classes, self.n_classes).tolist())
+        lost = gained = None
+        if beside is not None:
+            was_right = head.logits(beside, self.test_z).argmax(1).eq(self.test_y)
+            lost, gained = int((was_right & ~is_right).sum()), int((is_right & ~was_right).sum())
+        table = cells.reshape(self.n_classes, self.n_classes).tolist()
+        return Score(float(right.mean()), per_class, table, lost, gained)
 
 
 @dataclass
 class _Watch:
     """Passes events on, and keeps the seconds of each stage and the curve of the run.
+
+    Args:
+        trail: keeps moments of the attack, where the walk is wanted.
 
     Seconds under another name than a stage's, such as `extract_cached`, tell nothing of what the stage costs.
     """
@@ -165,12 +199,15 @@ class _Watch:
     on_event: Observer
     seconds: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, Any]] = field(default_factory=list)
+    trail: walk.Trail | None = None
     _inside: str = ""
     _since: float = 0.0
 
     def __call__(self, event: Event) -> None:
         if event.stage != self._inside:
             self._switch(event.stage)
+        if self.trail is not None:
+            self.trail(event)
         if event.values:
             self.curve.append({"stage": event.stage, "done": event.done, **event.values})
         self.on_event(event)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.result import Array, standard_error
+from core.result import LUCK, Array, chance, paired_error
 
 NEIGHBOURS = 5
 """Clean images around a poison that say among which kind it landed."""
@@ -36,8 +36,8 @@ class Story:
         one_in: one in so many test images more is wrong (where the poison hurt) or right (where it helped); None
             where nothing changed.
         per_hundred: images more wrong of every 100; negative where the model got better.
-        margin: what chance in the choice of test images does to one such number, in images of every 100.
-        is_sure: whether the change is more than twice that margin.
+        margin: what chance in the choice of test images does to `per_hundred`: its standard error.
+        is_sure: whether luck alone would change as much in fewer than one of twenty such tests.
         hardest_hit: the classes that lost something, the one that lost most first.
         ideal_per_hundred: the same as `per_hundred` for poison that need not be an image; None where the run has no
             such stage.
@@ -88,7 +88,6 @@ def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
         for name, old, new in zip(result["classes"], clean["per_class"], poisoned["per_class"], strict=True)
     ]
     changes.sort(key=lambda change: change.after - change.before)
-    error = standard_error(result)
     makes_images = "poison_x" in view
     return Story(
         n_train=int(result["n_train"]),
@@ -98,8 +97,8 @@ def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
         wrong_after=after,
         one_in=None if before == after else round(n_test / abs(after - before)),
         per_hundred=per_hundred,
-        margin=error,
-        is_sure=abs(per_hundred) > 2 * error,
+        margin=paired_error(result),
+        is_sure=chance(result) < LUCK,
         hardest_hit=[change for change in changes if change.after < change.before],
         ideal_per_hundred=None if stage2 is None else 100.0 * (clean["accuracy"] - stage2["accuracy"]),
         makes_images=makes_images,

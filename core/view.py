@@ -4,6 +4,7 @@ Everything that needs features or heads is computed here, once, by the worker: a
 without its features shows as much as one that was made here.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from core import head, projection
 from core.projection import Features
 from core.result import Array, Poison, to_uint8
+from core.walk import Step
 
 NEAR = 10
 """Neighbours that are kept of each point."""
@@ -43,12 +45,15 @@ class Heads:
     ridge: float
 
 
-def view(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None) -> dict[str, Array]:
+def view(
+    train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[Step] = ()
+) -> dict[str, Array]:
     """The arrays that `core.result.Result.view` describes.
 
     Args:
         train_x: (n, C, H, W) uint8, the clean training images.
         gap: (m,) inversion gap of each poison, where there is one.
+        steps: the walk.
     """
     train_z = heads.z.cpu().numpy()
     fitted = projection.fit(train_z)
@@ -76,7 +81,22 @@ def view(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None) -> di
         found["poison_x"] = to_uint8(poison.x)
     if gap is not None:
         found["gap"] = gap.cpu().numpy().astype(np.float32)
-    return found | _principal(train_z, poison.z, wanted) | _judged(heads, poison)
+    flat = PCA(2, random_state=0).fit(train_z)
+    found |= _principal(flat, train_z, poison.z, wanted) | _judged(heads, poison)
+    return found | _walk(steps, {"walk_xy": fitted.place, "walk_pca": flat.transform})
+
+
+def _walk(steps: Sequence[Step], places: Mapping[str, Callable[[Array], Array]]) -> dict[str, Array]:
+    """Where the poison was at each step that has any, on each map, and its images."""
+    found: dict[str, Array] = {}
+    z = [step.z for step in steps if step.z is not None]
+    pictures = [step.pictures for step in steps if step.pictures is not None]
+    for name, place in places.items():
+        if z:
+            found[name] = np.asarray(place(np.concatenate(z)), np.float32).reshape(len(z), -1, 2)
+    if pictures:
+        found["walk_x"] = np.stack(pictures)
+    return found
 
 
 def neighbours(z: Tensor, k: int, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -144,9 +164,8 @@ def _judged(heads: Heads, poison: Poison) -> dict[str, Array]:
     }
 
 
-def _principal(train_z: Array, poison_z: Array, wanted: Array | None) -> dict[str, Array]:
+def _principal(fitted: PCA, train_z: Array, poison_z: Array, wanted: Array | None) -> dict[str, Array]:
     """Positions on the first two principal components of the clean features: a map that is linear."""
-    fitted = PCA(2, random_state=0).fit(train_z)
     parts = {"train_pca": train_z, "poison_pca": poison_z, "stage2_pca": wanted}
     placed = {name: fitted.transform(part).astype(np.float32) for name, part in parts.items() if part is not None}
     return {**placed, "pca_share": fitted.explained_variance_ratio_.astype(np.float32)}

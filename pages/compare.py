@@ -9,7 +9,7 @@ import streamlit as st
 from core import alongside
 from core.differences import MOST_TOLD, differences, field_words, sentence, value_words
 from core.errors import StoreError
-from core.result import Array, drop, standard_error
+from core.result import Array, drop, paired_error
 from core.store import StoredRun
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words
@@ -173,13 +173,13 @@ def numbers_card(runs: Sequence[Picked]) -> None:
             for words, values in scores.items()
         ]
         rows.append(["**Drop**, points", *(f"**{drop(result):.1f}**" for result in stored)])
-        rows.append(["± chance", *(f"{standard_error(result):.1f}" for result in stored)])
+        rows.append(["± standard error", *(f"{paired_error(result):.1f}" for result in stored)])
         rows.append(["Poisoned images", *(f"{result['n_poison']:,}" for result in stored)])
         rows.append(["Test images", *(f"{result['n_test']:,}" for result in stored)])
         table(["Test accuracy", *(one.mark for one in runs)], rows, is_number=True)
         st.caption(
-            "Drop is clean minus poisoned. A dash: the attack has no stage 2. ± is the standard error of the poisoned "
-            "accuracy: with other test images it would differ by about so much, so smaller differences mean little."
+            "Drop is clean minus poisoned. A dash: the attack has no stage 2. ± is the standard error of the drop: "
+            "with other test images it would differ by about so much, so smaller differences mean little."
         )
     told = "; ".join(
         f"{one.name}: clean {100 * one.run.result['clean']['accuracy']:.1f} %, "

@@ -205,8 +205,8 @@ def cost_words(told: Story) -> list[str]:
         words.append(f"Hit hardest: {worst.name}, from {short(worst.before)} to {short(worst.after)} right of 100.")
     if told.more_wrong and not told.is_sure:
         words.append(
-            f"This is close to luck: with other test images each of these numbers would differ by about "
-            f"{short(told.margin)} of 100. Repeat the experiment before relying on it."
+            f"This is close to luck: with other test images the cost would differ by about {short(told.margin)} of "
+            "100. Repeat the experiment before relying on it."
         )
     ideal = told.ideal_per_hundred
     if told.makes_images and ideal is not None and ideal > told.per_hundred and ideal > 0:
@@ -273,7 +273,7 @@ def limits(run: StoredRun, told: Story) -> list[str]:
         "worse.",
         f"It is one attempt by one method. A better attacker may do more harm than {short(max(0.0, told.per_hundred))} "
         "of 100.",
-        f"{images(told.n_test)} were tested: numbers are good to about {short(told.margin)} of 100.",
+        f"{images(told.n_test)} were tested: the cost is good to about {short(told.margin)} of 100.",
         "Only the last part of the model was taught anew; the large part before it came ready-made.",
         "No protection was in place.",
     ]

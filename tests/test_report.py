@@ -172,8 +172,16 @@ def test_headline_says_what_happened(m: int, attack: str, poisoned: float, words
 def test_a_drop_is_compared_with_chance(n_test: int, proves_little: bool) -> None:
     result = summary(n_test=n_test, clean=score(0.8), poisoned=score(0.75))
     last = report.findings(result, tiny_spec())[-1]
-    chance = 1.96 * 100 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / n_test)
-    assert f"up to {chance:.1f} points can be chance" in last
+    error = 100 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / n_test)
+    assert f"standard error is {error:.1f} points" in last
+    assert ("proves little" in last) == proves_little
+
+
+@pytest.mark.parametrize(("lost", "gained", "proves_little"), [(30, 10, False), (12, 8, True)])
+def test_images_that_are_lost_and_gained_are_counted(lost: int, gained: int, proves_little: bool) -> None:
+    poisoned = {**score(0.8 - (lost - gained) / 1000), "lost": lost, "gained": gained}
+    counts, last = report.findings(summary(n_test=1000, clean=score(0.8), poisoned=poisoned), tiny_spec())[-2:]
+    assert counts.startswith(f"Of 1,000 test images, {lost} that were right are now wrong, and {gained} that")
     assert ("proves little" in last) == proves_little
 
 

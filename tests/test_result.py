@@ -4,14 +4,16 @@ import csv
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from core import result as results
-from core.result import Result, drop, standard_error, to_uint8, write_npz
+from core.result import Result, chance, drop, paired_error, standard_error, to_uint8, write_npz
 from tests.fakes import tiny_result, tiny_spec
 
 FILES = {
@@ -59,7 +61,10 @@ def test_summary_has_the_promised_keys(result: Result, folder: Path) -> None:
     assert summary["spec_hash"] == result.spec.hash
     assert (summary["n_train"], summary["n_test"], summary["n_poison"]) == (20, 20, 2)
     assert summary["lambda"] == result.spec.ridge
-    assert summary["clean"] == {"accuracy": 0.9, "per_class": [0.9, 0.9], "confusion": None}
+    assert summary["clean"] == {
+        **{"accuracy": 0.9, "per_class": [0.9, 0.9], "confusion": None},
+        **{"lost": None, "gained": None},
+    }
     assert summary["target"] is None
 
 
@@ -170,3 +175,33 @@ def test_drop_and_error_are_in_points() -> None:
     result = {"clean": {"accuracy": 0.9}, "poisoned": {"accuracy": 0.8}, "n_test": 1600}
     assert drop(result) == pytest.approx(10)
     assert standard_error(result) == pytest.approx(1.0)
+
+
+def told(n_test: int, lost: int, gained: int, before: int) -> dict[str, Any]:
+    after = before - lost + gained
+    poisoned = {"accuracy": after / n_test, "lost": lost, "gained": gained}
+    return {"n_test": n_test, "clean": {"accuracy": before / n_test}, "poisoned": poisoned}
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(30, 9), (9, 30), (5, 5), (40, 0), (0, 0)])
+def test_paired_error_is_that_of_the_mean_difference(lost: int, gained: int) -> None:
+    n_test = 200
+    differences = np.repeat([1.0, -1.0, 0.0], [lost, gained, n_test - lost - gained])
+    expected = 100 * differences.std() / math.sqrt(n_test)
+    assert paired_error(told(n_test, lost, gained, 150)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(30, 9), (9, 30), (6, 5), (40, 0), (0, 0)])
+def test_chance_is_a_fair_coins(lost: int, gained: int) -> None:
+    """Against all sequences of tosses, counted."""
+    n = lost + gained
+    as_far = sum(math.comb(n, k) for k in range(n + 1) if abs(2 * k - n) >= abs(lost - gained))
+    assert chance(told(200, lost, gained, 150)) == pytest.approx(as_far / 2**n)
+
+
+def test_runs_that_nobody_counted_are_judged_by_two_errors() -> None:
+    result = told(400, 40, 10, 300)
+    del result["poisoned"]["lost"], result["poisoned"]["gained"]
+    expected = math.hypot(standard_error(result, "clean"), standard_error(result))
+    assert paired_error(result) == pytest.approx(expected)
+    assert chance(result) == pytest.approx(math.erfc(drop(result) / expected / math.sqrt(2)))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.attacks.base import Feasible
 from core.attacks.implicit import Pull
+from core.events import Moment
 
 CHUNK = 64
 """Images whose activations are held at once."""
@@ -32,6 +33,10 @@ class Canvas:
     def project(self, x: Tensor) -> Tensor:
         """The nearest feasible images to x (m, C, H, W)."""
         return self._feasible.pixels(x, self.base)
+
+    def show(self, x: Tensor, z: Tensor, theta: Tensor | None = None) -> Moment:
+        """Images (m, C, H, W) and their features (m, d) as observers see them; see `core.attacks.implicit.Show`."""
+        return Moment(theta, z, self._feasible.eight_bit(x, self.base))
 
     def chunks(self) -> list[tuple[slice, "Canvas"]]:
         """The same images as canvases of at most `CHUNK` each, with their rows, for what does not couple them."""

@@ -10,14 +10,15 @@ computed once.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
-from core.attacks.implicit import Ascent, Forward, as_it_is, pullback
-from core.events import Event, Observer, part_of, silent
+from core.attacks.implicit import Ascent, Forward, Show, as_it_is, features_alone, pullback
+from core.events import Event, Moment, Observer, aimed, part_of, silent
 from core.spec import RADII, GCFeature
 
 TARGET_STEPS = 20
@@ -25,29 +26,27 @@ ADAM_STEP = 0.1
 REPORT_EVERY = 25
 
 
-def gradpc_target(scene: Scene, radius: float) -> Tensor:
+def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Tensor:
     """Target parameters (c, d + 1): the clean head, moved up the training loss inside a ball (Sun et al. 2020).
 
     Args:
         radius: most Euclidean distance from the clean head.
     """
     theta = scene.clean_head
-    for _ in range(TARGET_STEPS):
+    for step in range(TARGET_STEPS):
+        observe(Event("target", step, TARGET_STEPS, moment=partial(Moment, theta)))
         gradient = scene.problem.loss_gradient(theta)
         moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
         offset = moved - scene.clean_head
         theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
+    observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, moment=partial(Moment, theta)))
     return theta
 
 
 def targets(scene: Scene, target: str, radius: float, observe: Observer) -> list[Tensor]:
     """Stage 1: target parameters, (c, d + 1) each: one for "gradpc", one for each of `RADII` for "search"."""
     radii = RADII if target == "search" else (radius,)
-    found = []
-    for i, r in enumerate(radii):
-        found.append(gradpc_target(scene, r))
-        observe(Event("target", i + 1, len(radii), {"radius": r}))
-    return found
+    return [gradpc_target(scene, r, part_of(aimed(observe, i), i, len(radii))) for i, r in enumerate(radii)]
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class Canceling:
         stage: str = "stage2",
         every: int = REPORT_EVERY,
         observe: Observer = silent,
+        show: Show = features_alone,
     ) -> Tensor:
         """The poison, be it features or pixels, with the smallest residual; stops when it no longer falls.
 
@@ -110,8 +110,10 @@ class Canceling:
             descent: where to begin, and what is allowed.
             forward: features of the poison, and the map from a gradient in them to one in the poison.
             stage, every: under which name, and after how many steps, progress is told.
+            show: what observers are shown of the poison so far.
         """
         best, least, mark = descent.x.clone(), float("inf"), float("inf")
+        best_z = best
         buffer: Tensor | None = None
         for step in range(steps + 1):
             features, pull = forward(descent.x)
@@ -119,9 +121,10 @@ class Canceling:
             norm = float(residual.norm())
             if norm < least:
                 best.copy_(descent.x)
-                least = norm
+                # What is moved in place is not kept as it is now, but its copy is.
+                least, best_z = norm, best if features is descent.x else features
             if step % every == 0 or step == steps:
-                observe(Event(stage, step, steps, {"residual": least}))
+                observe(Event(stage, step, steps, {"residual": least}, partial(show, best, best_z)))
             if step % REPORT_EVERY == 0:
                 if least < 1e-10 or (step >= 8 * REPORT_EVERY and least > mark * (1 - 1e-6)):
                     break
@@ -173,10 +176,10 @@ def search(
     """
     found = []
     for i, theta in enumerate(tried):
-        poison = make(theta, part_of(observe, i, len(tried)))
-        found.append((worst(scene, plan, forward(poison)[0]) if len(tried) > 1 else 0.0, theta, poison))
-    _, theta, poison = min(found, key=lambda item: item[0])
-    return theta, poison
+        poison = make(theta, part_of(aimed(observe, i), i, len(tried)))
+        found.append((worst(scene, plan, forward(poison)[0]) if len(tried) > 1 else 0.0, i, poison))
+    _, kept, poison = min(found, key=lambda item: item[:2])
+    return tried[kept], poison
 
 
 def worst(scene: Scene, plan: Plan, features: Tensor) -> float:

@@ -15,13 +15,14 @@ accuracy and leaves the test accuracy alone (ours).
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from core import head
 from core.attacks.base import Plan, Scene
-from core.events import Event, Observer
+from core.events import Event, Moment, Observer
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
@@ -150,6 +151,15 @@ def as_it_is(zeta: Tensor) -> tuple[Tensor, Pull]:
     return zeta, lambda gradient: gradient
 
 
+Show = Callable[..., Moment]
+"""From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Moment`."""
+
+
+def features_alone(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Moment:
+    """The `Show` of poison that is features itself."""
+    return Moment(theta, zeta)
+
+
 class Ascent:
     """Projected Adam, ascending, with a cosine-decayed step, on a tensor of poisoned features or pixels.
 
@@ -188,6 +198,7 @@ def maximise(
     stage: str,
     damping: float,
     observe: Observer,
+    show: Show = features_alone,
 ) -> Tensor:
     """Climb the damage that poison does to the converged head.
 
@@ -195,17 +206,20 @@ def maximise(
         ascent: the poison, be it features or pixels.
         forward: from the poison to its features.
         stage: under which name progress is told.
+        show: what observers are shown of the poison so far.
 
     Returns:
         The iterate that leaves the lowest accuracy on the clean TRAINING set: the attacker has no test set.
     """
-    best, lowest = ascent.x, float("inf")
+    best, lowest, so_far = ascent.x, float("inf"), partial(show, ascent.x, ascent.x)
     for step in range(steps + 1):
         features, pull = forward(ascent.x)
         probe = damage.probe(features.double(), damping=damping)
         if probe.train_accuracy < lowest:
             best, lowest = ascent.x.clone(), probe.train_accuracy
-        observe(Event(stage, step, steps, {"train_accuracy": probe.train_accuracy, "damage": probe.damage}))
+            so_far = partial(show, best, features, probe.theta)
+        values = {"train_accuracy": probe.train_accuracy, "damage": probe.damage}
+        observe(Event(stage, step, steps, values, so_far))
         if step < steps:
             ascent.step(pull(probe.gradient))
     return best

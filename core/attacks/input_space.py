@@ -1,6 +1,8 @@
 """Attacks on the pixels themselves, with no detour through features: TGDA, Gradient Canceling, unlearnable
 examples (Lu et al. 2024, section 3), and noise as their control."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,9 @@ UE_STEP = 0.8 / 255
 def climb(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
     """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f."""
     damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
-    return maximise(damage, ascent, steps, canvas.forward, stage="pixels", damping=DAMPING, observe=observe)
+    return maximise(
+        damage, ascent, steps, canvas.forward, stage="pixels", damping=DAMPING, observe=observe, show=canvas.show
+    )
 
 
 class TGDAInputAttack(Attack):
@@ -48,7 +52,9 @@ class GCInputAttack(Attack):
         def cancel(theta: Tensor, observe: Observer) -> Tensor:
             canceling = Canceling.prepare(scene.problem, theta, plan.y)
             descent = Ascent(canvas.base, settings.lr, settings.steps, canvas.project)
-            return canceling.minimise(descent, settings.steps, canvas.forward, stage="pixels", every=1, observe=observe)
+            return canceling.minimise(
+                descent, settings.steps, canvas.forward, stage="pixels", every=1, observe=observe, show=canvas.show
+            )
 
         theta, x = search(scene, plan, tried, observe, cancel, canvas.forward)
         return Draft(target=theta, x=x)
@@ -73,7 +79,7 @@ class UEInputAttack(Attack):
             logits = head.logits(theta, features)
             loss = torch.nn.functional.cross_entropy(logits, plan.y)
             values = {"loss": float(loss), "train_accuracy": head.accuracy(theta, scene.z, scene.y)}
-            observe(Event("pixels", step, settings.steps, values))
+            observe(Event("pixels", step, settings.steps, values, partial(canvas.show, x, features, theta)))
             if step < settings.steps:
                 uphill = head.errors(torch.softmax(logits, 1), plan.y) @ theta[:, :-1]
                 x = canvas.project(x - UE_STEP * pull(uphill).sign())

@@ -6,6 +6,9 @@ all images of a chunk at once, with Adam. The starts are the nearest real images
 those that the label rule allows.
 """
 
+from dataclasses import replace
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -46,39 +49,46 @@ def matched(
     base, x = starts[:, 0], scene.images[starts[:, 0]]
     for i, tried in enumerate(starts.T):
         canvas = Canvas(scene.pipeline, scene.images[tried], plan.feasible)
-        found, gap = match(canvas, canvas.base, zeta, steps, beta, part_of(observe, i, starts.shape[1]))
+        part = part_of(observe if i == 0 else _unseen(observe), i, starts.shape[1])
+        found, gap = match(canvas, canvas.base, scene.z[tried], zeta, steps, beta, part)
         better = gap < least
         least, base = torch.where(better, gap, least), torch.where(better, tried, base)
         x = torch.where(better[:, None, None, None], found, x)
     return base, x
 
 
+def _unseen(observe: Observer) -> Observer:
+    """Without moments: of several starts only the first is shown, the others begin anew."""
+    return lambda event: observe(replace(event, moment=None))
+
+
 def match(
-    canvas: Canvas, start: Tensor, zeta: Tensor, steps: int, beta: float, observe: Observer
+    canvas: Canvas, start: Tensor, start_z: Tensor, zeta: Tensor, steps: int, beta: float, observe: Observer
 ) -> tuple[Tensor, Tensor]:
     """Images that match poisoned features (m, d): of each, the iterate with the smallest gap.
+
+    Args:
+        start, start_z: images (m, C, H, W) to begin at, and their features (m, d).
 
     Returns:
         The images (m, C, H, W) and the gaps (m,) of their exported forms.
     """
-    done: list[Tensor] = []
-    lowest: list[Tensor] = []
+    x, z, least = start.clone(), start_z.float().clone(), torch.full((len(zeta),), torch.inf, device=zeta.device)
     parts = canvas.chunks()
     total = max(1, steps * len(parts))
     for i, (rows, part) in enumerate(parts):
         wanted = zeta[rows].float()
         weight = 2.0 / wanted.square().sum(1, keepdim=True).clamp_min(1e-24)
         ascent = Ascent(start[rows], ADAM_STEP, steps, part.project)
-        best, least = start[rows], torch.full((len(wanted),), torch.inf, device=zeta.device)
         for step in range(steps + 1):
             features, pull = part.forward(ascent.x)
             gap = gaps(features, wanted)
-            better = gap < least
-            least = torch.where(better, gap, least)
-            best = torch.where(better[:, None, None, None], ascent.x, best)
-            observe(Event("invert", i * steps + step, total, {"gap": float(torch.cat([*lowest, least]).mean())}))
+            better = gap < least[rows]
+            least[rows] = torch.where(better, gap, least[rows])
+            x[rows] = torch.where(better[:, None, None, None], ascent.x, x[rows])
+            z[rows] = torch.where(better[:, None], features, z[rows])
+            values = {"gap": float(least[: rows.stop].mean())}
+            observe(Event("invert", i * steps + step, total, values, partial(canvas.show, x, z)))
             if step < steps:
                 ascent.step(-pull(weight * (features - wanted)) - 2.0 * beta * (ascent.x - part.base))
-        done.append(best)
-        lowest.append(least)
-    return torch.cat(done), torch.cat(lowest)
+    return x, least

@@ -50,11 +50,12 @@ def test_matching_finds_an_image_that_is_there(images: torch.Tensor, monkeypatch
     feasible = make_plan(scene, tiny.spec("ft-matching")).feasible
     zeta, start = scene.z[50:61].double(), images
     board = Canvas(scene.pipeline, start, feasible)
+    start_z = scene.pipeline(start)
     events: list[Event] = []
-    x, gap = match(board, start, zeta, 200, 0.0, events.append)
+    x, gap = match(board, start, start_z, zeta, 200, 0.0, events.append)
     before, after = (gaps(board.forward(image)[0], zeta.float()) for image in (start, x))
     assert bool((after <= before).all())
     assert after.mean() < 0.1 * before.mean()
     assert events[-1].values["gap"] == pytest.approx(float(after.mean()), rel=1e-5)
     torch.testing.assert_close(gap, after)
-    assert torch.equal(match(board, start, zeta, 0, 0.0, silent)[0], start)
+    assert torch.equal(match(board, start, start_z, zeta, 0, 0.0, silent)[0], start)

@@ -1,0 +1,166 @@
+"""The walk through a run: which moments are kept, and that each is judged as a run's end would be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core import head, walk
+from core.attacks import registry
+from core.events import Event, Moment
+from core.run import run
+from core.spec import ATTACK_SPECS, RADII, parse_spec
+from tests import tiny
+
+OPTIMISED = sorted(set(ATTACK_SPECS) - {"label-flip", "noise"})
+
+
+def trail_of(values: list[float]) -> walk.Trail:
+    """Of a stage whose poison's one feature is its step's number."""
+    trail = walk.Trail()
+    for step, value in enumerate(values):
+        trail(Event("stage2", 100 + step, 0, moment=lambda value=value: Moment(z=torch.tensor([[value]]))))
+    return trail
+
+
+@pytest.mark.parametrize("steps", [1, 2, 6, 7, 8, 13, 14, 60, 1001])
+def test_moments_are_few_and_evenly_spread(steps: int) -> None:
+    trail = trail_of([float(step) for step in range(steps)])
+    kept = trail.of("stage2")
+    assert len(kept) == min(steps, len(kept)) <= walk.MOMENTS + 1
+    assert len(kept) >= min(steps, walk.MOMENTS)
+    done = [one.done for one in kept]
+    assert done[0] == 0
+    assert done == sorted(set(done))
+    assert [float(one.moment.z) for one in kept if one.moment.z is not None] == done
+    assert trail.length("stage2") == steps - 1
+    if steps > 1:
+        largest = max(np.diff([*done, steps]))
+        assert largest <= max(1, 2 * np.ceil(steps / walk.MOMENTS))
+
+
+def test_poison_that_moves_on_does_not_change_what_is_kept() -> None:
+    trail, z = walk.Trail(), torch.zeros(2, 3)
+    trail(Event("stage2", 0, 2, moment=lambda: Moment(z=z)))
+    z += 1
+    trail(Event("stage2", 1, 2, moment=lambda: Moment(z=z)))
+    first, second = (one.moment.z for one in trail.of("stage2"))
+    assert first is not None
+    assert second is not None
+    assert float(first.abs().max()) == 0
+    assert float(second.min()) == 1
+
+
+def test_very_large_poison_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MOST_NUMBERS", 5)
+    trail = walk.Trail()
+    for z in (torch.zeros(2, 3), torch.zeros(1, 5)):
+        trail(Event("stage2", 0, 2, moment=lambda z=z: Moment(z=z)))
+    assert [one.moment.z.shape for one in trail.of("stage2") if one.moment.z is not None] == [(1, 5)]
+
+
+@pytest.mark.parametrize("attack", OPTIMISED)
+def test_every_attack_shows_poison_that_keeps_the_rules(attack: str) -> None:
+    """Within the constraint, as 8-bit images, with the features that the images have."""
+    scene, spec = tiny.scene(), tiny.spec(attack, constraint="valid")
+    low, high = scene.box
+    told: list[Event] = []
+    attacked = registry.build(spec)(scene, lambda event: told.append(frozen(event)))
+    shown = [event.moment() for event in told if event.moment is not None]
+    assert shown
+    for moment in shown:
+        if moment.z is None:
+            assert moment.theta is not None
+            continue
+        assert moment.z.shape == (spec.n_poison, scene.z.shape[1])
+        if moment.x is None:
+            assert bool(((moment.z >= low - 1e-6) & (moment.z <= high + 1e-6)).all())
+        else:
+            assert bool(((moment.x >= 0) & (moment.x <= 1)).all())
+            torch.testing.assert_close(moment.x * 255, (moment.x * 255).round(), atol=1e-3, rtol=0)
+            torch.testing.assert_close(scene.pipeline(moment.x), moment.z.float(), atol=1e-4, rtol=1e-4)
+    assert attacked.x is None or attacked.x.shape[0] == spec.n_poison
+
+
+@pytest.mark.parametrize("attack", ["tgda-feature", "gc-feature", "tgda-input", "gc-input", "ue-input"])
+def test_the_last_moment_is_what_the_attack_hands_back(attack: str) -> None:
+    scene = tiny.scene()
+    settings = {"target": "gradpc"} if attack.startswith("gc") else {}
+    told: list[Event] = []
+    attacked = registry.build(tiny.spec(attack, attack=settings))(scene, lambda event: told.append(frozen(event)))
+    last = next(event.moment for event in reversed(told) if event.moment is not None)()
+    if attacked.x is None:
+        assert attacked.zeta is not None
+        torch.testing.assert_close(last.z, attacked.zeta)
+    else:
+        torch.testing.assert_close(last.x, attacked.x)
+
+
+def frozen(event: Event) -> Event:
+    """With its moment as it is now."""
+    if event.moment is None:
+        return event
+    now = event.moment()
+    copy = Moment(now.theta, None if now.z is None else now.z.clone(), now.x)
+    return Event(event.stage, event.done, event.total, event.values, lambda: copy, event.target)
+
+
+def test_of_several_targets_the_kept_one_is_followed() -> None:
+    scene, trail = tiny.scene(), walk.Trail()
+    attacked = registry.build(tiny.spec("gc-feature", attack={"target": "search"}))(scene, trail)
+    assert attacked.target is not None
+    radius = float((attacked.target - scene.clean_head).norm())
+    assert min(abs(radius - r) for r in RADII) < 1e-6
+    trail.settle(attacked.target)
+    ends = [one.moment.theta for one in trail.of("target")]
+    assert ends[-1] is not None
+    torch.testing.assert_close(ends[-1], attacked.target)
+    assert attacked.zeta is not None
+    last = trail.of("stage2")[-1].moment.z
+    assert last is not None
+    assert float((last - attacked.zeta).norm()) < 0.2 * float(attacked.zeta.norm())
+
+
+def test_steps_are_judged_by_a_head_retrained_from_nothing() -> None:
+    scene, trail = tiny.scene(), walk.Trail()
+    attacked = registry.build(tiny.spec("ft-matching", attack={"stage2": "gc", "target": "gradpc"}))(scene, trail)
+
+    def accuracy(theta: Tensor) -> float:
+        return head.accuracy(theta, scene.z, scene.y)
+
+    steps = list(walk.judged(trail, {}, lambda z, start: scene.retrained(z, attacked.y, start), accuracy))
+    assert list(dict.fromkeys(step.stage for step in steps)) == ["target", "stage2", "invert", "pixels"]
+    for stage in ("target", "stage2", "invert", "pixels"):
+        for step, kept in zip([one for one in steps if one.stage == stage], trail.of(stage), strict=True):
+            theta, z = kept.moment.theta, kept.moment.z
+            if z is not None:
+                theta = head.fit(torch.cat([scene.z, z.float()]), torch.cat([scene.y, attacked.y]), 10, tiny.RIDGE)
+            assert theta is not None
+            assert step.accuracy == accuracy(theta)
+
+
+@pytest.mark.slow
+def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    attack = {"name": "ft-matching", "stage2": "gc", "steps": 50, "match_steps": 4, "finish_steps": 0}
+    spec = parse_spec({"attack": attack, "train_size": 60, "test_size": 40, "budget": 0.3})
+    result = run(spec, device="cpu")
+    stages = [step["stage"] for step in result.walk]
+    assert stages == sorted(stages, key=walk.PATH.index)
+    assert set(stages) == {"clean", "target", "stage2", "invert", "poison"}
+    by_stage = {step["stage"]: step["accuracy"] for step in result.walk}
+    assert result.target is not None
+    assert result.stage2 is not None
+    assert by_stage["clean"] == result.clean.accuracy
+    assert by_stage["target"] == result.target.accuracy
+    assert by_stage["stage2"] == result.stage2.accuracy
+    assert by_stage["poison"] == result.poisoned.accuracy
+    points = sum(stage not in ("clean", "target") for stage in stages)
+    images = sum(stage in ("invert", "pixels", "poison") for stage in stages)
+    assert result.view["walk_xy"].shape == result.view["walk_pca"].shape == (points, 18, 2)
+    assert result.view["walk_x"].shape == (images, walk.PICTURED, 1, 28, 28)
+    np.testing.assert_array_equal(result.view["walk_x"][-1], result.view["poison_x"][: walk.PICTURED])
+    np.testing.assert_allclose(result.view["walk_pca"][-1], result.view["poison_pca"], atol=1e-4)
+    assert run(spec, device="cpu", with_map=False).walk == []
