@@ -39,6 +39,13 @@ _FEWEST: dict[str, Any] = {"train_size": 1000, "test_size": 500}
 GROUPS: dict[str, tuple[Entry, ...]] = {
     "Every attack at the same budget": (
         _entry("Features first, then images that match them"),
+        _entry(
+            "The three stages as published: target head, features, images",
+            {
+                **{"name": "ft-matching", "stage2": "gc", "steps": 500},
+                **{"bases": "sample", "finish_steps": 0},
+            },
+        ),
         _entry("Images painted by a decoder", "ft-decoder"),
         _entry("Real images nearest to the poisoned features", "ft-donor"),
         _entry("Wrong labels, images untouched", "label-flip"),

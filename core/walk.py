@@ -96,9 +96,9 @@ class Trail:
             self._target = next((i for i, head in self._heads.items() if torch.equal(head, theta)), 0)
 
     def of(self, stage: str) -> list[Kept]:
-        """At most `MOMENTS` + 1 moments of a stage, evenly spread; where several targets were tried, of the one followed.
+        """At most `MOMENTS` + 1 moments of a stage, evenly spread; the last one need not be the stage's end.
 
-        The last one need not be the stage's end.
+        Where several targets were tried they are of the one that is followed.
         """
         part = self._part(stage)
         if part is None or not part.kept:

@@ -1,9 +1,9 @@
-import numpy as np
 import pytest
 
 from core import outcome
 from core.catalog import resolve
 from core.outcome import FACTS, facts, text
+from core.result import paired_error
 from core.spec import ExperimentSpec, parse_spec
 from tests.drawn import drawn_result
 
@@ -18,7 +18,7 @@ def test_facts_are_those_of_the_run() -> None:
     assert found["drop"] == pytest.approx(20)
     assert found["stage2_drop"] == pytest.approx(30)
     assert found["survives"] == pytest.approx(200 / 3)
-    assert found["noise"] == pytest.approx(100 * np.sqrt(0.6 * 0.4 / SPEC.test_size))
+    assert found["noise"] == pytest.approx(paired_error(result.summary()))
     assert found["worst_class"] == tuple(result.classes)  # all tie
     assert found["moved"] == 100
     assert found["compared"] is None
