@@ -15,7 +15,7 @@ from typing import Any
 from core.catalog import uses_target
 from core.data import registry as data_registry
 from core.errors import SpecError
-from core.events import STAGES
+from core.events import MOMENTS, STAGES
 from core.extractors import registry as extractor_registry
 from core.files import write_text
 from core.paths import home
@@ -54,6 +54,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "pixels": 3.5e-11,
         "pixels/tf_efficientnet_lite0": 1.4e-10,
         "evaluate": 6e-8,
+        "walk": 6e-9,
         "map": 1.5e-3,
     },
     "cuda": {
@@ -67,6 +68,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "invert": 2e-12,
         "pixels": 2e-12,
         "evaluate": 1e-8,
+        "walk": 2e-9,
         "map": 1.5e-3,
     },
 }
@@ -216,7 +218,8 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
         units["pixels"] = attack.finish_steps * (a_pass + a_head)
     if isinstance(attack, TGDAInput | GCInput | UEInput):
         units["pixels"] = attack.steps * (a_pass + a_head) * radii
-    return {**units, "evaluate": (n + m) * head, "map": float(n)}
+    judged = sum(stage in units for stage in ("stage2", "invert", "pixels")) * MOMENTS
+    return {**units, "evaluate": (n + m) * head, "walk": judged * (n + m) * head, "map": float(n)}
 
 
 def _variant(spec: ExperimentSpec, stage: str) -> str:

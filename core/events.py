@@ -27,6 +27,10 @@ STAGES: dict[str, str] = {
 """Stages in the order in which they run, with the words that a person reads."""
 
 
+MOMENTS = 6
+"""Parts that the walk through a run cuts a stage into: see `core.walk`."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """What an attack has so far: what it would hand back if its stage ended now.

@@ -146,7 +146,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
     told = []
     for key in keys:
         old, new = before.get(key), after[key]
-        if isinstance(old, dict) and isinstance(new, dict) and "accuracy" in new:
+        if isinstance(old, dict) and isinstance(new, dict) and old.get("accuracy") != new.get("accuracy"):
             told.append(f"{key} {100 * old['accuracy']:.1f} → {100 * new['accuracy']:.1f} %")
         else:
             told.append(key)

@@ -13,13 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.events import Event, Moment
+from core.events import MOMENTS, Event, Moment
 from core.result import Array, Score, to_uint8
 
 PATH = ("clean", "target", "stage2", "invert", "pixels", "poison")
 """Stages of a walk in order: the clean head, those of attacks (see `core.events.STAGES`), what the defender gets."""
-MOMENTS = 6
-"""Parts that a stage is cut into."""
 FOLLOWED = 60
 """Poisons that are followed on the map: of more, the first so many."""
 PICTURED = 12
@@ -105,6 +103,10 @@ class Trail:
             return []
         rows = np.unique(np.linspace(0, len(part.kept) - 1, MOMENTS + 1).round().astype(int))
         return [part.kept[row] for row in rows]
+
+    def __len__(self) -> int:
+        """How many moments there are to judge."""
+        return sum(len(self.of(stage)) for stage in PATH)
 
     def length(self, stage: str) -> int:
         """Steps that a stage took."""

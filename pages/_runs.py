@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import catalog, figures, outcome
 from core.errors import StoreError
+from core.gallery import entries
 from core.lessons import Lesson, load
 from core.outcome import Fact
 from core.paths import GALLERY, results
@@ -42,6 +43,12 @@ def default_run() -> StoredRun | None:
         newest = store().list(limit=1)
         run = find(newest[0].hash) if newest else None
     return run
+
+
+def staged_run() -> StoredRun | None:
+    """What the walk shows before anything is chosen: the shipped three stages as published, else `default_run`."""
+    published = next((entry for entry in entries() if entry.spec.attack.model_dump().get("stage2") == "gc"), None)
+    return (None if published is None else find(published.spec.hash)) or default_run()
 
 
 @st.cache_resource(show_spinner=False)
@@ -144,6 +151,12 @@ def samples(root: str, spec_hash: str, count: int) -> bytes:
 def sample(root: str, spec_hash: str, row: int) -> bytes:
     """A PNG of one poisoned image of a run."""
     return figures.row_of([_view(root, spec_hash)["poison_x"][row]], figures.STRIP_PIXELS, gap=0)
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def walked(root: str, spec_hash: str, row: int) -> list[bytes]:
+    """A PNG of each of the first poisons at one step of the walk."""
+    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _view(root, spec_hash)["walk_x"][row]]
 
 
 def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:

@@ -23,6 +23,7 @@ lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
 gallery = st.Page("gallery.py", title="Gallery", icon=":material/collections:", url_path="gallery")
 sweep = st.Page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
 features = st.Page("features.py", title="Features", icon=":material/scatter_plot:", url_path="features")
+stages = st.Page("stages.py", title="Stages", icon=":material/conversion_path:", url_path="stages")
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
 compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
@@ -30,11 +31,11 @@ lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_p
 teach = st.Page("teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach")
 bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
 
-pages = [root, lab, lessons, gallery, compare, sweep, features, present, extractors, bring, teach]
+pages = [root, lab, lessons, gallery, compare, sweep, stages, features, present, extractors, bring, teach]
 page = st.navigation(pages)
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
-if page in (compare, present):  # these show finished runs, and say which in their own links
+if page in (compare, present, stages):  # these show finished runs, and say which in their own links
     if page == present:
         st.navigation(pages, position="hidden")
     _sidebar.keep(page.url_path)

@@ -48,6 +48,15 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
     has_target = spec.attack.name == "gc-feature"
     if has_stage2:
         view["stage2_xy"] = train_xy[base] + 2
+    walk = [{"stage": "clean", "done": 0, "accuracy": clean}]
+    walk += [{"stage": "target", "done": done, "accuracy": clean - 0.2 * done} for done in range(3) if has_target]
+    walk += [{"stage": "stage2", "done": done, "accuracy": clean - 0.1 * done} for done in range(4) if has_stage2]
+    moved = sum(step["stage"] == "stage2" for step in walk)
+    if "poison_x" in view:
+        walk.append({"stage": "poison", "done": 0, "accuracy": poisoned})
+        moved += 1
+        view["walk_x"] = x[None, :12]
+    view["walk_xy"] = view["walk_pca"] = rng.normal(size=(moved, m, 2)).astype(np.float32)
     return Result(
         spec=spec,
         device="cpu",
@@ -70,4 +79,5 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
         },
         poison=Poison(x=pixels, z=z, y=y, base_index=base),
         view=view,
+        walk=walk,
     )

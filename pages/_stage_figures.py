@@ -1,0 +1,162 @@
+"""The pictures of the walk through a run's stages. No Streamlit here."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
+from core.stages import TITLES, Loss, Shown
+
+AXIS_HEIGHT = 330
+MAP_HEIGHT = 430
+STAGE_COLOURS = {
+    **{"clean": CLEAN, "target": NEUTRAL, "stage2": PALETTE[1], "invert": PALETTE[5], "pixels": PALETTE[2]},
+    "poison": POISONED,
+}
+SHORT = {"clean": "Clean", "target": "1 Target", "stage2": "2 Features", "invert": "3 Images", "pixels": "Pixels"}
+"""Titles of stages as they fit above a chart; the last step's stands beside its mark."""
+
+
+def axis_figure(steps: Sequence[Shown], now: int, losses: Sequence[Loss]) -> go.Figure:
+    """Test accuracy at every step of all stages, on one axis, with the step on show and the losses between stages.
+
+    Args:
+        now: the step on show.
+    """
+    figure = go.Figure()
+    y = [100 * step.accuracy for step in steps]
+    places = [row + (row > 0) for row in range(len(steps))]  # the first step's name needs room
+    start = 0
+    for stage, group in groupby(steps, key=lambda step: step.stage):
+        rows = list(range(start, start + len(list(group))))
+        start = rows[-1] + 1
+        colour, left = STAGE_COLOURS[stage], places[rows[0]] - 0.5
+        right = (places[start] if start < len(steps) else len(steps) + 1) - 0.5
+        figure.add_vrect(x0=left, x1=right, fillcolor=colour, opacity=0.1, line_width=0, layer="below")
+        if stage in SHORT:
+            figure.add_annotation(
+                x=left + 0.05,
+                y=1,
+                yref="paper",
+                text=SHORT[stage],
+                showarrow=False,
+                xanchor="left",
+                yanchor="bottom",
+                font={"size": 12},
+            )
+        figure.add_scatter(
+            x=[places[row] for row in rows],
+            y=[y[row] for row in rows],
+            name=TITLES[stage],
+            mode="lines+markers",
+            line={"width": 2, "color": colour},
+            marker={"size": 6},
+            text=[steps[row].words for row in rows],
+            hovertemplate="%{text}: %{y:.1f} %<extra></extra>",
+            showlegend=False,
+        )
+    ends = {step.stage: row for row, step in enumerate(steps)}
+    for loss in losses:
+        _loss(figure, loss, *((places[ends[stage]], y[ends[stage]]) for stage in (loss.before, loss.after)))
+    figure.add_scatter(
+        x=[places[now]],
+        y=[y[now]],
+        name="on show",
+        mode="markers",
+        marker={"size": 16, "color": STAGE_COLOURS[steps[now].stage], "line": {"width": 3, "color": "#ffffff"}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    low, high = min(y), max(y)
+    room = max(2.0, 0.15 * (high - low))
+    figure.update_layout(height=AXIS_HEIGHT, margin={"l": 0, "r": 0, "t": 28, "b": 8}, hovermode="closest")
+    figure.update_xaxes(
+        showticklabels=False, showgrid=False, zeroline=False, range=[-0.6, len(steps) + 2.4], title=None
+    )
+    figure.update_yaxes(title="Test accuracy, %", range=[low - room, min(100 + room / 4, high + room)], zeroline=False)
+    return figure
+
+
+def _loss(figure: go.Figure, loss: Loss, before: tuple[float, float], after: tuple[float, float]) -> None:
+    """From the level that one stage reached to the level that is left of it after the next; ends as (x, y)."""
+    (start, level), (x, left) = before, after
+    colour = STAGE_COLOURS[loss.before]
+    figure.add_scatter(
+        x=[start, x + 0.5],
+        y=[level, level],
+        mode="lines",
+        line={"width": 1, "dash": "dot", "color": colour},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.add_annotation(
+        x=x + 0.5, y=left, ax=x + 0.5, ay=level, axref="x", ayref="y", arrowwidth=2, arrowhead=2, arrowcolor=colour
+    )
+    lost = loss.wanted - loss.reached
+    figure.add_annotation(
+        x=x + (0.65 if loss.after == "poison" else 0.35),
+        y=(level + left) / 2,
+        text=f"<b>{abs(lost):.1f}</b> {'lost' if lost >= 0 else 'won'}",
+        showarrow=False,
+        xanchor="left" if loss.after == "poison" else "right",
+        font={"size": 14},
+    )
+
+
+def map_figure(
+    view: Mapping[str, Array], classes: Sequence[str], steps: Sequence[Shown], now: int, space: str
+) -> go.Figure:
+    """Clean features, and the poison on its way: where it is now, and where it was before.
+
+    Args:
+        space: "xy", or "pca".
+    """
+    clean, label = view[f"train_{space}"], view["train_y"]
+    figure = go.Figure()
+    figure.add_scattergl(
+        x=clean[:, 0],
+        y=clean[:, 1],
+        name="clean",
+        mode="markers",
+        marker={"size": 4, "opacity": 0.35, "color": [PALETTE[one % len(PALETTE)] for one in label]},
+        text=[classes[one] for one in label],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    walked = view[f"walk_{space}"]
+    rows = [step.point for step in steps[: now + 1] if step.stage == steps[now].stage and step.point is not None]
+    if rows:
+        path = walked[rows]
+        breaks = np.full((1, path.shape[1]), np.nan, path.dtype)
+        x, height = (np.concatenate([path[:, :, axis], breaks]).T.ravel() for axis in (0, 1))
+        figure.add_scattergl(
+            x=x, y=height, name="its way", mode="lines", line={"width": 1, "color": NEUTRAL}, hoverinfo="skip"
+        )
+        labels = view["poison_y"][: path.shape[1]]
+        figure.add_scattergl(
+            x=path[-1, :, 0],
+            y=path[-1, :, 1],
+            name="poison",
+            mode="markers",
+            marker={
+                **{"symbol": "diamond", "size": 9, "line": {"width": 1.5, "color": "#ffffff"}},
+                "color": [PALETTE[one % len(PALETTE)] for one in labels],
+            },
+            text=[f"poison {i}, labelled {classes[one]}" for i, one in enumerate(labels)],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    # All of the way stays in sight, so that nothing jumps while it plays.
+    for axis, update in ((0, figure.update_xaxes), (1, figure.update_yaxes)):
+        low = min(float(clean[:, axis].min()), float(np.nanmin(walked[:, :, axis])))
+        high = max(float(clean[:, axis].max()), float(np.nanmax(walked[:, :, axis])))
+        room = 0.04 * (high - low)
+        update(range=[low - room, high + room], showticklabels=False, showgrid=False, zeroline=False, title=None)
+    figure.update_layout(
+        height=MAP_HEIGHT,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "title": None},
+        hovermode="closest",
+        uirevision="walk",
+    )
+    return figure

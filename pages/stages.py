@@ -1,0 +1,222 @@
+"""The stages of an attack as one walk: what each optimises, what it reaches, and what is lost between them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import stages
+from core.errors import StoreError
+from core.paths import results
+from core.result import Array
+from core.stages import Loss, Shown
+from core.store import StoredRun
+from pages import _pick, _runs, _stage_figures, _words
+
+PLAY_SECONDS = 1.2
+QUIET = {"displayModeBar": False}
+SPACES = {"xy": "UMAP", "pca": "PCA"}
+VALUES = {
+    "residual": (
+        "Gradient left",
+        "Norm of the gradient that the poison leaves at the target; 0 would make it optimal.",
+    ),
+    "gap": ("Inversion gap", "Mean distance of the images' features from the wanted ones, as a share of their length."),
+    "train_accuracy": ("Training accuracy", "Of the retrained head on the clean training set: what the attacker sees."),
+    "loss": ("Loss of the poison", "How hard the head finds the poisoned images."),
+}
+INTRODUCTION = (
+    "An attack works in stages, and each gives up something that the one before had reached. Step through them, or "
+    "let them play: the head is trained again at every step, and tested on images that the attacker never sees."
+)
+
+
+def turn(step: int) -> None:
+    """Go to a step; for callbacks."""
+    st.session_state["walk-step"] = step
+
+
+def another() -> None:
+    """Walk through the run that was picked; for callbacks."""
+    st.session_state.turn = {"run": st.session_state["stages-run"], "step": "0"}
+    st.session_state.pop("walk-step", None)
+
+
+def picker(run: StoredRun) -> bool:
+    """Which run is walked through; whether it plays."""
+    labels = _pick.labels(_pick.newest())
+    st.session_state["stages-run"] = run.hash
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        playing = st.toggle("Play", key="walk-play", help="Goes through the steps by itself.")
+        st.selectbox(
+            "Run",
+            list(labels),
+            format_func=labels.get,
+            key="stages-run",
+            on_change=another,
+            help="Type to search: attack, budget, data, extractor, seed. The newest run comes first.",
+        )
+        step = st.query_params.get("step", "0")
+        _pick.link_popover("stages", {"run": run.hash, "step": step}, widget="stages-link")
+        _pick.open_button(run.spec, widget="stages-lab")
+    return playing
+
+
+def lost_words(found: Sequence[Loss]) -> str:
+    """The losses between stages, one line each."""
+    names = {"target": "the target head", "stage2": "the poisoned features", "poison": "the poisoned images"}
+    lines = []
+    for loss in found:
+        before, after, less = names[loss.before], names[loss.after], loss.wanted - loss.reached
+        costs = f"{before} (costs the defender {loss.wanted:.1f}) and {after} ({loss.reached:.1f})"
+        if less >= 0:
+            lines.append(f"- **{less:.1f} points are lost** between {costs}. {loss.why}")
+        else:
+            lines.append(f"- **{-less:.1f} points are won** between {costs}.")
+    return "\n".join(lines)
+
+
+def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bool) -> None:
+    """One step; accuracy, formula, map and images move together."""
+    state = st.session_state
+    last = len(steps) - 1
+    if playing and "walk-step" in state and state.pop("walk-drawn", False):
+        state["walk-step"] = (state["walk-step"] + 1) % len(steps)
+    state["walk-drawn"] = True
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        now = int(
+            st.select_slider(
+                "Step",
+                range(len(steps)),
+                format_func=lambda i: steps[i].words,
+                key="walk-step",
+                help="From the clean head to the poisoned set. The arrow keys move it, too.",
+            )
+        )
+        back, on = max(0, now - 1), min(last, now + 1)
+        st.button("Back", key="walk-back", icon=":material/arrow_back:", on_click=turn, args=(back,), disabled=now == 0)
+        st.button(
+            "Next", key="walk-next", icon=":material/arrow_forward:", on_click=turn, args=(on,), disabled=now == last
+        )
+    if st.query_params.get("step", "0") != str(now):
+        st.query_params["step"] = str(now)
+    here, found = steps[now], stages.losses(run.result)
+    st.plotly_chart(
+        _stage_figures.axis_figure(steps, now, found),
+        key="walk-axis",
+        config=QUIET,
+        alt=f"Test accuracy at every step of the attack; now {here.words}, {100 * here.accuracy:.1f} %",
+    )
+    if found:
+        st.markdown(lost_words(found))
+    with st.container(border=True):
+        told = stages.explained(here.stage, run.result["spec"]["attack"])
+        st.subheader(stages.TITLES[here.stage])
+        left, right = st.columns([1.3, 1], gap="medium")
+        with left:
+            st.latex(told.formula)
+            st.markdown(told.words)
+        with right:
+            measures(run, here)
+    left, right = st.columns([1.5, 1], gap="medium")
+    with left, st.container(border=True, height="stretch"):
+        on_map(run, view, steps, now)
+    with right, st.container(border=True, height="stretch"):
+        pictures(run, view, here)
+
+
+def measures(run: StoredRun, here: Shown) -> None:
+    """The numbers of this step."""
+    lost = 100 * (run.result["clean"]["accuracy"] - here.accuracy)
+    with st.container(horizontal=True):
+        help_ = "Of the target head itself." if here.stage == "target" else "Of the head retrained at this step."
+        less = f"{-lost:.1f} points" if round(lost, 1) else None
+        st.metric("Test accuracy", f"{100 * here.accuracy:.1f} %", less, help=help_)
+        for name, (label, meaning) in VALUES.items():
+            if name in here.values:
+                value = here.values[name]
+                text = f"{100 * value:.1f} %" if name in ("train_accuracy", "gap") else f"{value:.3g}"
+                st.metric(label, text, help=meaning)
+
+
+def on_map(run: StoredRun, view: dict[str, Array], steps: list[Shown], now: int) -> None:
+    """Where the poison is."""
+    space = st.segmented_control(
+        "Map",
+        list(SPACES),
+        format_func=SPACES.get,
+        default="pca",
+        required=True,
+        key="walk-space",
+        help="PCA is a plain projection and moves evenly; UMAP keeps neighbours together, but its places are noisy.",
+    )
+    if "walk_xy" not in view:
+        st.caption("This run has no poison on the map.")
+        return
+    st.plotly_chart(
+        _stage_figures.map_figure(view, run.result["classes"], steps, now, str(space)),
+        key="walk-map",
+        config=QUIET,
+        alt=f"Map of features; {steps[now].words}",
+    )
+    followed, total = view["walk_xy"].shape[1], len(view["poison_y"])
+    if steps[now].point is None:
+        st.caption("There is no poison yet: dots are clean images, by class.")
+    else:
+        which = "Diamonds are the poison" if followed == total else f"Diamonds are {followed} of {total:,} poisons"
+        st.caption(f"{which}, coloured by label; lines show the way they have come.")
+
+
+def pictures(run: StoredRun, view: dict[str, Array], here: Shown) -> None:
+    """The first poisoned images at this step."""
+    st.markdown("**Images**")
+    if here.picture is None:
+        with_images = "walk_x" in view
+        st.caption("No images yet." if with_images else "This attack makes features and no images.")
+        return
+    classes = run.result["classes"]
+    labels = [classes[int(one)] for one in view["poison_y"][: view["walk_x"].shape[1]]]
+    st.image(
+        _runs.walked(str(results()), run.hash, here.picture),
+        width=84,
+        caption=[_words.plain(label) for label in labels],
+        alt=[f"Poisoned image labelled {label}" for label in labels],
+    )
+
+
+def asked_step(steps: list[Shown]) -> int:
+    """The step that the URL asks for; the first where it asks for none there is."""
+    text = st.query_params.get("step", "0")
+    return int(text) if text in map(str, range(len(steps))) else 0
+
+
+# Written here and not in the callback: what a callback writes does not reach the browser.
+st.query_params.update(st.session_state.pop("turn", {}))
+wanted = st.query_params.get("run")
+found = None if wanted is None else _runs.find(wanted)
+shown = found or _runs.staged_run()
+st.title("Stages")
+st.markdown(INTRODUCTION)
+if wanted is not None and found is None:
+    st.warning(
+        f"The run `{_words.plain(wanted[:40])}` is not stored here; this is another one.", icon=":material/link_off:"
+    )
+if shown is None:
+    st.info("No experiment has been run here yet. Run one in the lab, then come back.", icon=":material/science:")
+    st.page_link("lab.py", label="To the lab", icon=":material/science:")
+    st.stop()
+playing = picker(shown)
+steps = stages.walk(shown.result)
+if not steps:
+    st.info(
+        "This run was stored without its steps. Choose another one, or run it again in the lab with another seed.",
+        icon=":material/history:",
+    )
+    st.stop()
+try:
+    view = _runs.view(shown.hash)
+except StoreError as error:
+    st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
+    st.stop()
+if st.session_state.get("walk-step", -1) not in range(len(steps)) or st.session_state.get("walk-run") != shown.hash:
+    st.session_state["walk-step"], st.session_state["walk-run"] = asked_step(steps), shown.hash
+st.fragment(walk, run_every=PLAY_SECONDS if playing else None)(shown, view, steps, playing)
