@@ -39,15 +39,12 @@ _FEWEST: dict[str, Any] = {"train_size": 1000, "test_size": 500}
 GROUPS: dict[str, tuple[Entry, ...]] = {
     "Every attack at the same budget": (
         _entry("Features first, then images that match them"),
-        _entry(
-            "The three stages as published: target head, features, images",
-            {
-                **{"name": "ft-matching", "stage2": "gc", "steps": 500},
-                **{"bases": "sample", "finish_steps": 0},
-            },
-        ),
         _entry("Images painted by a decoder", "ft-decoder"),
         _entry("Real images nearest to the poisoned features", "ft-donor"),
+        _entry(
+            "The three stages as published: target head, features, images",
+            {"name": "ft-matching", "stage2": "gc", "steps": 500, "bases": "sample", "finish_steps": 0},
+        ),
         _entry("Wrong labels, images untouched", "label-flip"),
         _entry("Noise under wrong labels", "noise"),
         _entry("Pixels, by the gradient of the head itself", "tgda-input"),
