@@ -2,11 +2,13 @@
 
 import streamlit as st
 
+from core.paths import ASSETS
+
 SIDEBAR_PIXELS = 330  # the longest names fit
 
 st.set_page_config(
     page_title="Poison Lab",
-    page_icon=":material/science:",
+    page_icon=str(ASSETS / "icon.png"),  # an icon by name would be fetched from another server
     layout="wide",
     initial_sidebar_state=SIDEBAR_PIXELS,
 )
