@@ -194,7 +194,7 @@ class Engine:
         host_lives = self._host is None or self._host.poll() is None
         return host_lives and self._client.status not in {"closing", "closed"}
 
-    def submit(self, spec: ExperimentSpec, person: str = "") -> Job:
+    def submit(self, spec: ExperimentSpec, person: str = "", *, again: bool = False) -> Job:
         """Ask for an experiment.
 
         The job is done at once where the store has the result, and shared where the same experiment is
@@ -204,19 +204,20 @@ class Engine:
         Args:
             spec: any spec; what it leaves open is filled in.
             person: whose turn it counts for; all who give no name count as one person without a limit.
+            again: compute it although there is a result, which is shown meanwhile and then replaced.
 
         Raises:
             SpecError: the spec asks for something unknown.
             EngineError: this person has too many runs in flight, or the cluster is gone.
         """
         spec = resolve(spec)
-        stored = self.store.get(spec.hash) is not None
+        stored = not again and self.store.get(spec.hash) is not None
         with self._lock:
             job = self._latest.get(spec.hash)
             if job is not None and job._state in {"queued", "running"}:
                 job.people.add(person)
                 return job
-            if job is not None and job._state == "done" and spec.hash in self.store:
+            if job is not None and job._state == "done" and spec.hash in self.store and not again:
                 return job
             in_flight = sum(person in other.people for other in self._runs.values() if not other._over.is_set())
             job = Job(self, spec, person, -in_flight, next(self._numbers))

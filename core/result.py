@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from core.spec import ExperimentSpec
 
@@ -262,7 +262,7 @@ def chance(result: Mapping[str, Any], of: str = "poisoned") -> float:
     """
     lost, gained = (result[of].get(key) for key in ("lost", "gained"))
     if lost is not None and gained is not None:
-        return float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+        return min(1.0, 2 * float(bdtr(min(lost, gained), lost + gained, 0.5)))
     error = paired_error(result, of)
     return math.erfc(abs(drop(result, of)) / error / math.sqrt(2)) if error else float(drop(result, of) == 0)
 

@@ -178,6 +178,15 @@ class Store:
         """Whether there is a folder of this run; its files are not checked."""
         return isinstance(spec_hash, str) and bool(self._places(spec_hash))
 
+    def written(self, spec_hash: str) -> int | None:
+        """When the folder of a run was written, in nanoseconds of the epoch; None where there is none."""
+        for folder, _ in self._places(spec_hash):
+            try:
+                return (folder / "manifest.json").stat().st_mtime_ns
+            except OSError:  # just replaced by another process
+                continue
+        return None
+
     def list(
         self,
         *,

@@ -8,6 +8,7 @@ import streamlit as st
 from core import figures
 from core.errors import PoisonLabError
 from core.events import STAGES
+from core.gallery import changes
 from core.spec import ExperimentSpec
 from pages import _runs
 
@@ -24,11 +25,18 @@ def engine() -> "Engine":
     return get_engine()
 
 
-def submit(spec: ExperimentSpec) -> None:
-    """Start a run, or join the one that somebody else has started."""
+def submit(spec: ExperimentSpec, *, again: bool = False) -> None:
+    """Start a run, or join the one that somebody else has started.
+
+    Args:
+        again: although it is stored; what has changed is told when it is over.
+    """
     state = st.session_state
+    stored = _runs.find(spec.hash)
+    if again and stored is not None:
+        state.setdefault("compared", {})[spec.hash] = stored.result
     try:
-        job = engine().submit(spec, _runs.person())
+        job = engine().submit(spec, _runs.person(), again=again)
     except PoisonLabError as error:
         state.submit_error = str(error)
         return
@@ -95,6 +103,8 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     finished = [job.id for job in jobs if statuses[job.id].state == "done"]
     if finished:
         state.shown = finished[-1]
+        for job_id in finished:
+            compare_again(job_id)
         state.watched = [job_id for job_id in state.watched if job_id not in finished]
         st.rerun()
     if state.polling != any(not status.over for status in statuses.values()):
@@ -103,8 +113,29 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     row(any(name in statuses and not statuses[name].over for name in hashes))
     if state.submit_error:
         st.error(state.submit_error, title="The run did not start", icon=":material/error:")
+    again_words()
     for job in jobs:
         job_box(job, statuses[job.id], is_asked=job.id in hashes)
+
+
+def compare_again(spec_hash: str) -> None:
+    """Say what a run that was made again has changed."""
+    before, run = st.session_state.get("compared", {}).pop(spec_hash, None), _runs.find(spec_hash)
+    if before is None or run is None:
+        return
+    change = changes(before, run.result)
+    same = change == "same"
+    words = "the same result to the last digit" if same else change
+    st.session_state.compared_words = f"Computed again: {words}."
+
+
+def again_words() -> None:
+    """What the last run that was made again has changed, until it is dismissed."""
+    words = st.session_state.get("compared_words")
+    if words:
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            st.markdown(f":material/refresh: {words}", width="stretch")
+            st.button("Dismiss", key="dismiss-again", on_click=st.session_state.pop, args=("compared_words",))
 
 
 def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:

@@ -28,12 +28,18 @@ def store() -> Store:
 
 def find(spec_hash: str) -> StoredRun | None:
     """The finished run of a spec, if there is a sound one."""
-    if spec_hash not in store():
+    written = store().written(spec_hash)
+    if written is None:
         return None
     try:
-        return _run(str(results()), spec_hash)
+        run, known = _run(str(results()), spec_hash)
+        if known != written:  # it was run again
+            for kept in (_run, _view, map_figure, amplification, strips, samples, sample, walked):
+                kept.clear()
+            run, _ = _run(str(results()), spec_hash)
     except StoreError:
         return None
+    return run
 
 
 def default_run() -> StoredRun | None:
@@ -107,22 +113,23 @@ def _store(root: str, shipped: str) -> Store:
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
-def _run(root: str, spec_hash: str) -> StoredRun:
-    run = store().get(spec_hash)
+def _run(root: str, spec_hash: str) -> tuple[StoredRun, int | None]:
+    """A run, and when it was written."""
+    written, run = store().written(spec_hash), store().get(spec_hash)
     if run is None:  # an error is not cached, a None would be
         raise StoreError(f"Run {spec_hash} isn't stored.")
-    return run
+    return run, written
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
 def _view(root: str, spec_hash: str) -> dict[str, Array]:
-    return _run(root, spec_hash).view()
+    return _run(root, spec_hash)[0].view()
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
 def map_figure(root: str, spec_hash: str, show_stage2: bool) -> object:
     """The map of a run; built once for everyone."""
-    classes = _run(root, spec_hash).result["classes"]
+    classes = _run(root, spec_hash)[0].result["classes"]
     return figures.map_figure(_view(root, spec_hash), classes, show_stage2)
 
 
@@ -165,4 +172,4 @@ def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:
     Raises:
         StoreError: what is needed is missing or damaged.
     """
-    return make(_run(str(results()), spec_hash))
+    return make(_run(str(results()), spec_hash)[0])

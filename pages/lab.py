@@ -34,6 +34,13 @@ def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> No
             st.markdown("Running with the settings of the sidebar.", width="stretch")
         elif is_stored:
             st.markdown("Already computed: the result of these settings is below.", width="stretch")
+            st.button(
+                "Run again",
+                key="again",
+                icon=":material/refresh:",
+                on_click=partial(_running.submit, spec, again=True),
+                help="Computes the same settings anew, and says whether anything has changed.",
+            )
         else:
             expected = _runs.seconds_words(cost.total(spec))
             st.markdown(f"Computes these settings; takes about **{expected}** on this machine.", width="stretch")

@@ -107,6 +107,19 @@ def test_a_finished_run_teaches_its_cost(engine: Engine, house: Path) -> None:
     assert "cpu/map/" in (house / "rates.json").read_text()
 
 
+def test_what_is_stored_is_computed_again_where_that_is_asked(engine: Engine, house: Path) -> None:
+    engine.submit(tiny_spec(71)).wait(PATIENCE)
+    written = engine.store.written(tiny_spec(71).hash)
+    job = engine.submit(tiny_spec(71), "ada", again=True)
+    assert engine.submit(tiny_spec(71), "bob", again=True) is job
+    assert job.wait(PATIENCE).state == "done"
+    assert len(marks(house, "ran-71")) == 2
+    again = engine.store.written(tiny_spec(71).hash)
+    assert written is not None
+    assert again is not None
+    assert again > written
+
+
 def test_what_is_stored_is_done_at_once(engine: Engine, house: Path) -> None:
     engine.store.put(tiny_result(tiny_spec(3)))
     status = engine.submit(tiny_spec(3)).status()

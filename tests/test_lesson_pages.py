@@ -31,7 +31,7 @@ class IdleEngine:
     def job(self, _: str) -> None:
         return None
 
-    def submit(self, spec: ExperimentSpec, person: str = "") -> Any:
+    def submit(self, spec: ExperimentSpec, person: str = "", *, again: bool = False) -> Any:
         self.asked.append(spec.hash)
         return type("Job", (), {"id": spec.hash})
 

@@ -66,7 +66,7 @@ class FakeEngine:
     def job(self, spec_hash: str) -> FakeJob | None:
         return self.known.get(spec_hash)
 
-    def submit(self, spec: ExperimentSpec, person: str = "") -> FakeJob:
+    def submit(self, spec: ExperimentSpec, person: str = "", *, again: bool = False) -> FakeJob:
         if self.error:
             raise EngineError(self.error)
         return self.known.setdefault(spec.hash, FakeJob(spec))
@@ -323,6 +323,31 @@ def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) ->
     app.run()
     assert numbers(app)["Poisoned"] == "30.0 %"
     assert not app.progress
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "words"),
+    [(0.3, "Computed again: changed: poisoned 60.0 → 30.0 %"), (0.6, "the same result to the last digit")],
+)
+def test_a_stored_run_is_run_again_and_what_changed_is_said(
+    poisoned: float, words: str, engine: FakeEngine, store: Store
+) -> None:
+    spec = resolve(ExperimentSpec(seed=5))
+    store.put(drawn_result(spec))
+    app = lab(seed="5")
+    assert app.button(key="run").disabled
+    app = rerun(app.button(key="again").click())
+    assert numbers(app)["Poisoned"] == "60.0 %"
+    assert app.progress
+    assert not [button for button in app.button if button.key == "again"]
+
+    store.put(drawn_result(spec, poisoned=poisoned))
+    engine.known[spec.hash].now = replace(RUNNING, state="done")
+    app.run()
+    assert numbers(app)["Poisoned"] == f"{100 * poisoned:.1f} %"
+    assert words in said(app)
+    app = rerun(app.button(key="dismiss-again").click())
+    assert words not in said(app)
 
 
 def test_queue_place_is_said(engine: FakeEngine) -> None:
