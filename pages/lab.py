@@ -56,6 +56,13 @@ def ways_on(run: StoredRun) -> None:
         help="This run beside others: what differs, and what came of it.",
     )
     st.page_link(
+        "stages.py",
+        label="Stages",
+        icon=":material/conversion_path:",
+        query_params={"run": run.hash},
+        help="How this run came about, stage by stage, and what was lost between them.",
+    )
+    st.page_link(
         "present.py",
         label="Present",
         icon=":material/co_present:",
