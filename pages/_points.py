@@ -11,7 +11,7 @@ from core import figures
 from core.explore import Points
 from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
 
-SPACES = {"xy": "UMAP", "pca": "PCA", "plane": "Decision plane"}
+SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
 COLOURS = {
     "class": "Class",
     "right": "Right or wrong",
@@ -33,10 +33,11 @@ def figure(
     colour: str,
     head: str,
     arrows: bool,
+    lassoed: Sequence[int],
     picked: Sequence[int],
     axes: tuple[str, str] | None,
 ) -> go.Figure:
-    """All points; poison as diamonds on top, `picked` ones in rings.
+    """All points; poison as diamonds on top, `picked` ones in rings, the others dim where some are `lassoed`.
 
     Args:
         positions: (n + m, 2).
@@ -59,6 +60,7 @@ def figure(
                 name=name,
                 mode="markers",
                 marker=marker,
+                selectedpoints=np.flatnonzero(np.isin(group, lassoed)) if lassoed else None,
                 customdata=group,
                 text=[told[row] for row in group],
                 hovertemplate="%{text}<extra></extra>",
@@ -83,6 +85,7 @@ def figure(
         dragmode="lasso",
         # Zoom and lasso outlive a change of colour, not one of the map.
         uirevision=str(axes),
+        selectionrevision=str(lassoed),
     )
     if axes is None:
         chart.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)

@@ -5,13 +5,14 @@ choices, and a link that can't be followed must say so, in one place, instead of
 """
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import catalog
 from core.data.registry import info as data_info
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.spec import CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters
-from pages import _progress, _runs, _state
+from pages import _own, _progress, _runs, _state
 from pages._progress import Progress
 from pages._state import Choice, Locks, Number, Value, Values
 
@@ -141,12 +142,15 @@ def use_button(key: str, value: str, *, widget: str) -> None:
         st.switch_page("lab.py", query_params=st.query_params.to_dict())
 
 
-def show_problems() -> None:
-    """One box for everything that can't be followed, in the link or in the controls."""
+def show_problems(box: DeltaGenerator) -> list[str]:
+    """One box for everything that can't be followed, in the link or in the controls; what it says of the link."""
     problems = [*st.session_state.problems, *filter(None, [st.session_state.refusal])]
     if problems:
         text = problems[0] if len(problems) == 1 else "\n".join(f"- {problem}" for problem in problems)
-        st.error(text, title="These settings can't be used as they are", icon=":material/link_off:")
+        box.error(text, title="These settings can't be used as they are", icon=":material/link_off:")
+    else:
+        box.empty()
+    return st.session_state.problems
 
 
 def _begin(page: str) -> None:
@@ -156,6 +160,7 @@ def _begin(page: str) -> None:
         state.link, state.page, state.chosen, state.problems = None, page, {}, []
         state.locks, state.progress, state.pins = Locks(), Progress(), {}
         state.written = (state.locks, state.progress)
+        _own.follow(page, {})
 
 
 def _read_link(page: str) -> None:
@@ -165,20 +170,25 @@ def _read_link(page: str) -> None:
     _begin(page)
     # Streamlit drops the query on the way to another page, and a link that is older than the newest change
     # of a control can still be on its way from the browser: in both cases the controls are right.
-    touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())
-    touched = touched or state.written != (state.locks, state.progress)
-    if query == state.link or page != state.page or touched:
+    if page != state.page:
+        _own.follow(page, query)
         return
+    touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())
+    touched = touched or state.written != (state.locks, state.progress) or _own.touched()
+    if query == state.link or touched:
+        return
+    _own.follow(page, query)
     state.locks, locks_problems = _state.locks_from_query(query)
     state.progress, progress_problems = Progress(), []
     if any(key in query for key in _progress.KEYS):
         state.progress, progress_problems = _progress.from_query(query, _runs.lessons())
-    asked = {key: text for key, text in query.items() if key not in (*_state.LOCKS, *_progress.KEYS)}
+    own = _own.keys(page)
+    asked = {key: text for key, text in query.items() if key not in (*_state.LOCKS, *_progress.KEYS, *own)}
     here = _progress.open_step(state.progress, _runs.lessons()) if state.progress.lesson else None
     if here is not None and not asked:  # a link to a step that names no setting means the step's own
         values, problems = _state.from_spec(here[1].spec), []
     else:
-        values, problems = _state.from_query(asked)
+        values, problems = _state.from_query(asked, own)
     state.problems = [*problems, *locks_problems, *progress_problems]
     state.pins = {key: values[key] for key in state.locks.all if key in values}
     for key, value in values.items():
@@ -187,13 +197,12 @@ def _read_link(page: str) -> None:
 
 def _write_link(chosen: Values, page: str) -> None:
     state = st.session_state
-    link = _state.to_query(chosen) | _state.locks_to_query(state.locks) | _progress.to_query(state.progress)
+    settings = _state.to_query(chosen) | _state.locks_to_query(state.locks) | _progress.to_query(state.progress)
     if state.chosen and (chosen != state.chosen or state.written != (state.locks, state.progress)):
         state.problems = []
-    state.link, state.page, state.chosen = link, page, chosen
+    state.link, state.page, state.chosen = settings, page, chosen
     state.written = (state.locks, state.progress)
-    if st.query_params.to_dict() != link:
-        st.query_params.from_dict(link)
+    _own.write()
 
 
 def _controls() -> Values:

@@ -5,7 +5,7 @@ the keys before it: `control` says so, and the sidebar's widgets, the reader of 
 all ask it, so that they can't disagree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,15 +75,19 @@ class Choice:
     @property
     def allowed(self) -> str:
         """The allowed values, for an error message."""
-        return ", ".join(map(str, self.options))
+        return ", ".join(map(number_text, self.options))
 
     def parse(self, text: str) -> Value | None:
         """The value that a link means, or None."""
-        return next((value for value in self.options if str(value) == text), None)
+        return next((value for value in self.options if number_text(value) == text), None)
 
     def near(self, value: Value) -> Value:
         """The value itself where it may be chosen, else the default."""
         return value if value in self.options else self.default
+
+    def text(self, value: Value) -> str:
+        """A value as it stands in a link."""
+        return number_text(value)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,10 @@ class Number:
         """The nearest value that may be chosen."""
         inside = min(max(float(value), self.low), self.high)
         return round(inside) if self.whole else inside
+
+    def text(self, value: Value) -> str:
+        """A value as it stands in a link."""
+        return number_text(value)
 
 
 Control = Choice | Number
@@ -191,8 +199,31 @@ def fit(values: Mapping[str, Value]) -> Values:
     return fitted
 
 
-def from_query(query: Mapping[str, str]) -> tuple[Values, list[str]]:
+def read(key: str, one: Any, text: str | None) -> tuple[Any, list[str]]:
+    """The value that a link gives to a key, the default where it gives none or a bad one; what is wrong with it.
+
+    Args:
+        one: what may be chosen.
+    """
+    if text is None:
+        return one.default, []
+    value = one.parse(text)
+    if value is not None:
+        return value, []
+    instead = one.text(one.default) or "none"
+    return one.default, [f"`{key}` is `{quoted(text)}`; allowed: {one.allowed}. Taken instead: {instead}."]
+
+
+def no_use(key: str) -> str:
+    """The sentence on a key of a link that makes no difference."""
+    return f"`{key}` has no use with the other settings and is left out."
+
+
+def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Values, list[str]]:
     """Read a link.
+
+    Args:
+        own: further keys, which the page reads itself.
 
     Returns:
         Values for all keys that have a use, the default where the link names none or a bad one; and one
@@ -205,18 +236,13 @@ def from_query(query: Mapping[str, str]) -> tuple[Values, list[str]]:
         text = query.get(key)
         if one is None:
             if text is not None:
-                problems.append(f"`{key}` has no use with the other settings and is left out.")
+                problems.append(no_use(key))
             continue
-        value = one.default if text is None else one.parse(text)
-        if value is None:
-            value = one.default
-            problems.append(
-                f"`{key}` is `{quoted(str(text))}`; allowed: {one.allowed}. Taken instead: {number_text(value)}."
-            )
-        values[key] = value
-    unknown = [f"`{quoted(key)}`" for key in query if key not in KEYS]
+        values[key], problem = read(key, one, text)
+        problems += problem
+    unknown = [f"`{quoted(key)}`" for key in query if key not in (*KEYS, *own)]
     if unknown:
-        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join(KEYS)}.")
+        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join((*KEYS, *own))}.")
     return values, problems
 
 

@@ -1,5 +1,6 @@
 """The features of a run: a map to lasso, the images behind its points, and one point beside its neighbours."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,9 @@ from core.explore import Points
 from core.paths import results
 from core.result import Array
 from core.store import StoredRun
-from pages import _points, _runs, _words
+from pages import _own, _points, _runs, _words
+from pages._own import Rows, Switch
+from pages._state import Choice, Number
 
 PER_PAGE = 50
 TABLE_HEIGHT = 480
@@ -31,79 +34,85 @@ COLOUR_WORDS = {
 
 def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
     """Which map, coloured how, judged by which head, with arrows, and the two classes of the decision plane."""
+    space = _own.ask("map", Choice(_points.SPACES, "umap"))
+    colour = _own.ask("colour", Choice(_points.COLOURS, "class"))
+    head = _own.ask("head", Choice(_points.HEADS, "poisoned"))
+    moves = _own.ask("moves", Switch(True))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        space = st.segmented_control(
+        st.segmented_control(
             "Map",
             list(_points.SPACES),
             format_func=_points.SPACES.get,
-            default="xy",
+            default=space,
             required=True,
-            key="features-space",
+            key=_own.widget("map"),
             help="UMAP keeps neighbours together; PCA is linear and keeps large distances; the decision plane shows "
             "how the head tells two classes apart.",
         )
-        colour = st.pills(
+        st.pills(
             "Colour",
             list(_points.COLOURS),
             format_func=_points.COLOURS.get,
-            default="class",
+            default=colour,
             required=True,
-            key="features-colour",
+            key=_own.widget("colour"),
             help="What the colour of a point says.",
         )
-        head = st.segmented_control(
+        st.segmented_control(
             "Head",
             list(_points.HEADS),
             format_func=_points.HEADS.get,
-            default="poisoned",
+            default=head,
             required=True,
-            key="features-head",
+            key=_own.widget("head"),
             help="Which head judges the points: trained with the poison or without it.",
         )
-        arrows = st.toggle("Moves", value=True, key="features-arrows", help="Lines from base images to their poison.")
-    pair = (0, 1)
-    if space == "plane":
-        pair = classes_of_plane(points)
-    return str(space), str(colour), str(head), arrows, pair
+        st.toggle("Moves", moves, key=_own.widget("moves"), help="Lines from base images to their poison.")
+    return space, colour, head, moves, classes_of_plane(points, space == "plane")
 
 
-def classes_of_plane(points: Points) -> tuple[int, int]:
+def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
     """The two classes that the decision plane tells apart; first those of the commonest poison."""
     changes = list(zip(points.view["base_y"].tolist(), points.view["poison_y"].tolist(), strict=True))
-    old, new = max(changes, key=changes.count)
-    if old == new:
-        new = (old + 1) % len(points.classes)
-    names = list(range(len(points.classes)))
-    with st.container(horizontal=True):
-        pick = {"format_func": points.classes.__getitem__, "width": 200}
-        a = st.selectbox("From", names, index=old, key="features-a", help="Lies on the left of the boundary.", **pick)
-        rest = [name for name in names if name != a]
-        first = rest.index(new) if new in rest else 0
-        b = st.selectbox("To", rest, index=first, key="features-b", help="Lies on the right of the boundary.", **pick)
-    return int(a), int(b)
-
-
-def picked() -> list[int]:
-    """Rows that the person has chosen in the grid of images."""
-    chosen = st.session_state.get("features-table", {}).get("selection", {}).get("rows", [])
-    shown = st.session_state.get("features-shown", [])
-    return [shown[i] for i in chosen if i < len(shown)]
+    old, new = (points.classes[label] for label in max(changes, key=changes.count))
+    left = _own.ask("left", Choice({name: name for name in points.classes}, old) if has_use else None) or old
+    rest = [name for name in points.classes if name != left]
+    other = Choice({name: name for name in rest}, new if new in rest else rest[0])
+    right = _own.ask("right", other if has_use else None) or other.default
+    if has_use:
+        with st.container(horizontal=True):
+            for key, words, names, value in (("left", "From", points.classes, left), ("right", "To", rest, right)):
+                help_ = f"Lies on the {key} of the boundary."
+                st.selectbox(words, names, names.index(value), key=_own.widget(key), help=help_, width=200)
+    return points.classes.index(left), points.classes.index(right)
 
 
 def lassoed() -> None:
-    """Keep what was lassoed: a new drawing of the map would forget it."""
-    rows = _points.chosen_rows(st.session_state["features-map"]["selection"])
-    if rows:
-        st.session_state["features-rows"] = rows
-        st.session_state["features-page"] = 1
+    """Show the images of what was lassoed on the map; for callbacks."""
+    set_rows(_points.chosen_rows(st.session_state["features-chart"]["selection"]))
 
 
-def forget() -> None:
-    """Back to all points."""
-    st.session_state["features-rows"] = []
+def set_rows(rows: list[int]) -> None:
+    """Show the images of some points, of all where there are none; for callbacks."""
+    st.session_state[_own.widget("lasso")] = rows
+    st.session_state[_own.widget("page")] = 1
 
 
-def map_card(run: StoredRun, points: Points) -> str:
+def pin() -> None:
+    """Pin what is chosen in the table, the newest last; what other pages of it hold stays. For callbacks."""
+    state, key = st.session_state, _own.widget("pin")
+    shown = state["features-shown"]
+    chosen = [shown[i] for i in state["features-table"]["selection"]["rows"]]
+    kept = [row for row in state[key] if row not in shown or row in chosen]
+    state[key] = kept + [row for row in chosen if row not in kept]
+
+
+def unpin() -> None:
+    """Pin nothing; for callbacks."""
+    st.session_state[_own.widget("pin")] = []
+
+
+def map_card(points: Points, rows: list[int], pins: list[int]) -> str:
     """The map and its controls; returns the head that judges."""
     space, colour, head, arrows, (a, b) = controls(points)
     axes = None
@@ -111,13 +120,15 @@ def map_card(run: StoredRun, points: Points) -> str:
         positions = points.plane(a, b, head)
         axes = (f"{points.classes[a]} ← boundary → {points.classes[b]}", "First principal component")
     else:
-        positions = points.positions(space)
+        positions = points.positions("xy" if space == "umap" else space)
         if space == "pca":
             shares = points.view["pca_share"]
             axes = tuple(f"Principal component {i + 1} ({100 * share:.0f} %)" for i, share in enumerate(shares))
     st.plotly_chart(
-        _points.figure(points, positions, colour=colour, head=head, arrows=arrows, picked=picked(), axes=axes),
-        key="features-map",
+        _points.figure(
+            points, positions, colour=colour, head=head, arrows=arrows, lassoed=rows, picked=pins, axes=axes
+        ),
+        key="features-chart",
         on_select=lassoed,
         selection_mode=("lasso", "box", "points"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
@@ -139,22 +150,33 @@ def space_words(points: Points, space: str) -> str:
     )
 
 
-def grid(points: Points, images: Array, head: str) -> list[int]:
-    """The images of the lassoed points, or of all; returns the rows that are chosen."""
-    rows = st.session_state.get("features-rows") or list(range(len(points.y) - 1, -1, -1))
-    limited = bool(st.session_state.get("features-rows"))
+def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[int]) -> None:
+    """The images of the lassoed points, or of all, poison first; choosing one pins it."""
+    rows = lasso or list(range(len(points.y) - 1, -1, -1))
     n_poison = sum(row >= points.n_clean for row in rows)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(rows):,}** {'lassoed' if limited else 'points'}, **{n_poison:,}** of them poison")
-        st.button("Show all", key="features-forget", on_click=forget, disabled=not limited, help="Forget the lasso.")
+        st.markdown(f"**{len(rows):,}** {'lassoed' if lasso else 'points'}, **{n_poison:,}** of them poison")
+        st.button(
+            "Show all",
+            key="features-forget",
+            on_click=set_rows,
+            args=([],),
+            disabled=not lasso,
+            help="Forget the lasso.",
+        )
     pages = -(-len(rows) // PER_PAGE)
-    page = st.pagination(pages, key="features-page", max_visible_pages=5) if pages > 1 else 1
+    page = _own.ask("page", Number(1, pages, 1, whole=True) if pages > 1 else None) or 1
+    if pages > 1:
+        st.pagination(pages, default=page, key=_own.widget("page"), max_visible_pages=5)
     shown = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
     st.session_state["features-shown"] = shown
+    chosen = [i for i, row in enumerate(shown) if row in pins]
+    if st.session_state.get("features-table", {}).get("selection", {}).get("rows", []) != chosen:
+        st.session_state["features-table"] = {"selection": {"rows": chosen, "columns": [], "cells": []}}
     st.dataframe(
         _points.table(points, images, shown, head),
         key="features-table",
-        on_select="rerun",
+        on_select=pin,
         selection_mode="multi-row",
         hide_index=True,
         height=TABLE_HEIGHT,
@@ -166,13 +188,14 @@ def grid(points: Points, images: Array, head: str) -> list[int]:
             "Row": st.column_config.NumberColumn(help="Number of the point."),
         },
     )
-    return picked()
 
 
 def pinned(points: Points, images: Array, row: int, head: str) -> None:
     """One point beside its nearest neighbours in feature space."""
     (words,) = _points.words(points, [row], head)
-    st.subheader("Pinned")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Pinned", width="stretch")
+        st.button("Unpin", key="features-unpin", on_click=unpin, help="Pin nothing.")
     st.markdown(f"{_words.plain(words).replace(chr(92) + '<br', '. ').replace('<br>', '. ')}")
     near = points.neighbours(row)
     rows = [row, *(other for other, _ in near)]
@@ -207,32 +230,68 @@ def instrument(run: StoredRun) -> None:
     """Map and images, which drive each other."""
     points = Points(_runs.view(run.hash), run.result["classes"])
     images = images_of(str(results()), run.hash)
-    if st.session_state.get("features-of") != run.hash:
-        st.session_state["features-of"] = run.hash
-        forget()
+    some = Rows(len(points.y), [])
+    lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
     left, right = st.columns([1.5, 1])
     with left.container(border=True):
-        head = map_card(run, points)
+        head = map_card(points, lasso, pins)
     with right.container(border=True):
-        chosen = grid(points, images, head)
-        if chosen:
-            pinned(points, images, chosen[-1], head)
+        grid(points, images, head, lasso, pins)
+        if pins:
+            pinned(points, images, pins[-1], head)
         else:
             st.caption("Choose a line to pin its image beside its neighbours, and to see it ringed on the map.")
+    _own.write()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Any finished run, by its hash."""
+
+    default: str
+    allowed = "a run that is stored here"
+
+    def parse(self, text: str) -> str | None:
+        """The value that a link means, or None."""
+        return text if _runs.find(text) else None
+
+    def near(self, value: str) -> str:
+        """The run itself, while it is stored."""
+        return value if _runs.find(value) else self.default
+
+    def text(self, value: str) -> str:
+        """As it stands in a link."""
+        return value
+
+
+def wanted() -> StoredRun | None:
+    """The run of the sidebar's settings; where that is not computed, what the link names or what was on show."""
+    state, asked = st.session_state, st.session_state.spec
+    own = _runs.find(asked.hash) if asked else None
+    start = own or _runs.find(state.get("shown", "")) or _runs.default_run()
+    key = _own.widget("run")
+    if own is not None and key in state and state["features-asked"] != asked.hash:
+        state[key] = own.hash
+    state["features-asked"] = asked.hash if asked else ""
+    before = state.get(key, "")
+    run = _own.ask("run", Stored(start.hash) if start else None, plain=own.hash if own else "")
+    if before not in ("", run):  # rows of another run mean other points
+        set_rows([])
+        unpin()
+    return _runs.find(run) if run else None
 
 
 def page() -> None:
-    """The run of the sidebar's settings, or the one that was last on show."""
+    """The run that is wanted, as an instrument."""
     st.title("Features")
     st.markdown(INTRODUCTION)
-    asked = st.session_state.spec
-    run = (_runs.find(asked.hash) if asked else None) or _runs.find(st.session_state.get("shown", ""))
-    if run is None:
-        run = _runs.default_run()
+    run = wanted()
     if run is None:
         st.info("No experiment has been run here yet: run one in the lab first.", icon=":material/science:")
         return
     st.caption(_runs.words(run.spec))
+    if st.session_state["features-asked"] not in ("", run.hash):
+        st.warning("This is another run than that of the settings in the sidebar.", icon=":material/history:")
     try:
         if not explore.has_points(_runs.view(run.hash)):
             st.info("This run is of an older version that kept no neighbours; run it again in the lab.")

@@ -13,7 +13,7 @@ st.set_page_config(
     initial_sidebar_state=SIDEBAR_PIXELS,
 )
 
-from pages import _sidebar  # noqa: E402 (the window's title need not wait for the imports)
+from pages import _own, _sidebar  # noqa: E402 (the window's title need not wait for the imports)
 
 
 def start() -> None:
@@ -41,7 +41,12 @@ if page in (compare, present, stages):  # these show finished runs, and say whic
     if page == present:
         st.navigation(pages, position="hidden")
     _sidebar.keep(page.url_path)
+    page.run()
 else:
     st.session_state.spec = _sidebar.experiment(page.url_path)
-    _sidebar.show_problems()
-page.run()
+    box = st.empty()
+    told = _sidebar.show_problems(box)
+    page.run()
+    _own.write()
+    if st.session_state.problems != told:  # the page has read its own part of the link
+        _sidebar.show_problems(box)

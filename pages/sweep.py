@@ -10,15 +10,19 @@ from core.errors import PoisonLabError, SpecError, StoreError
 from core.extractors.registry import EXTRACTORS, present
 from core.paths import results
 from core.spec import ATTACK_SPECS, ExperimentSpec
-from pages import _running, _runs, _sweeps
+from pages import _own, _running, _runs, _sweeps
+from pages._own import Several
+from pages._state import Choice, Number
 
 if TYPE_CHECKING:
     from core.engine import Job
 
 PLAY_SECONDS = 1.5
 SHOWN = 6
+MOST_SEEDS = 10
 KINDS = {"budget": "Accuracy against budget", "matrix": "Attacks against extractors"}
 PERCENTS = (0.5, 1, 2, 3, 5, 10, 20, 30)
+EXTRACTORS_FIRST = ("resnet10-small-fashion-mnist", "resnet10-small-mnist")
 TITLES = {"flips": "Random label flips", **ATTACK_TITLES, **{name: one.title for name, one in EXTRACTORS.items()}}
 INTRODUCTION = (
     "Many experiments that differ in little. Data, constraint, labels and sizes are those of the sidebar; what is "
@@ -28,54 +32,59 @@ INTRODUCTION = (
 
 def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
     """The sweep that the controls ask for; None, and a sentence, where it makes no sense."""
-    kind = st.segmented_control(
+    present_ones = [name for name, record in EXTRACTORS.items() if present(record)]
+    kind = _own.ask("kind", Choice(KINDS, "budget"))
+    attacks = _own.ask("attacks", Several(list(ATTACK_SPECS), list(dict.fromkeys([base.attack.name, "tgda-feature"]))))
+    budgets = _own.ask("budgets", Several(PERCENTS, [1, 3, 10]) if kind == "budget" else None)
+    extractors = _own.ask("extractors", Several(present_ones, list(EXTRACTORS_FIRST)) if kind == "matrix" else None)
+    seeds = _own.ask("seeds", Number(1, MOST_SEEDS, 1, whole=True))
+    st.segmented_control(
         "Kind",
         list(KINDS),
         format_func=KINDS.get,
-        default="budget",
+        default=kind,
         required=True,
-        key="sweep-kind",
+        key=_own.widget("kind"),
         help="Lines over several budgets, or a table at the budget of the sidebar.",
     )
-    attacks = st.multiselect(
+    st.multiselect(
         "Attacks",
         list(ATTACK_SPECS),
-        default=list(dict.fromkeys([base.attack.name, "tgda-feature"])),
+        default=attacks,
         format_func=ATTACK_TITLES.get,
-        key="sweep-attacks",
+        key=_own.widget("attacks"),
         help="Random label flips are always there: what every attack must beat.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if kind == "budget":
-            percents = st.pills(
+            st.pills(
                 "Budgets",
                 PERCENTS,
                 selection_mode="multi",
-                default=[1, 3, 10],
+                default=budgets,
                 format_func=lambda value: f"{value:g} %",
-                key="sweep-budgets",
+                key=_own.widget("budgets"),
                 help="Poisoned images per clean training image.",
             )
-            extractors: list[str] = []
         else:
-            extractors = st.multiselect(
+            st.multiselect(
                 "Extractors",
-                [name for name, record in EXTRACTORS.items() if present(record)],
-                default=["resnet10-small-fashion-mnist", "resnet10-small-mnist"],
+                present_ones,
+                default=extractors,
                 format_func=TITLES.get,
-                key="sweep-extractors",
+                key=_own.widget("extractors"),
                 help="Those whose weights are on this machine.",
             )
-            percents = [100 * base.budget]
-        seeds = st.number_input(
+        st.number_input(
             "Seeds",
             1,
-            10,
-            value=1,
-            key="sweep-seeds",
+            MOST_SEEDS,
+            value=seeds,
+            key=_own.widget("seeds"),
             width=120,
             help="Each draws other images; with three or more, whiskers show how sure a number is.",
         )
+    percents = budgets if kind == "budget" else [100 * base.budget]
     if not attacks or not percents or (kind == "matrix" and not extractors):
         st.info("Choose at least one of each.", icon=":material/tune:")
         return None
@@ -85,7 +94,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
             attacks,
             [round(percent / 100, 8) for percent in sorted(percents)],
             range(base.seed, base.seed + seeds),
-            extractors,
+            extractors or (),
         )
     except SpecError as error:
         st.error(str(error), title="This sweep can't be run", icon=":material/error:")
@@ -161,7 +170,7 @@ def chart(places: list[sweep.Cell]) -> None:
     if not any(one.drop for one in found):
         st.caption("Nothing is known yet.")
         return
-    is_matrix = st.session_state["sweep-kind"] == "matrix"
+    is_matrix = st.session_state[_own.widget("kind")] == "matrix"
     st.plotly_chart(
         _sweeps.matrix(found, TITLES) if is_matrix else _sweeps.lines(found, TITLES),
         key="sweep-chart",
@@ -187,25 +196,48 @@ def scrubber(places: list[sweep.Cell]) -> None:
     if not attacks:
         st.caption("Needs one attack at two budgets or more.")
         return
+    first = next(cell for cell in places if cell.attack != "flips")  # whatever of the sweep is there by now
+    attack = _own.ask("turn", Choice({name: TITLES[name] for name in attacks}, attacks[0]), plain=first.attack)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        attack = st.selectbox(
-            "Attack", attacks, format_func=TITLES.get, key="scrub-attack", width=320, help="Whose budget is turned."
+        st.selectbox(
+            "Attack",
+            attacks,
+            attacks.index(attack),
+            format_func=TITLES.get,
+            key=_own.widget("turn"),
+            width=320,
+            help="Whose budget is turned.",
         )
-        playing = st.toggle("Play", key="scrub-play", help="Goes through the budgets by itself.")
-    if attack is None:
-        return
-    st.fragment(step, run_every=PLAY_SECONDS if playing else None)(steps[attack], playing)
+        playing = st.toggle("Play", key="sweep-play", help="Goes through the budgets by itself.")
+    st.fragment(step, run_every=PLAY_SECONDS if playing else None)(steps[attack], round(100 * first.budget, 6), playing)
 
 
-def step(known: list[tuple[float, str]], playing: bool) -> None:
-    """One budget: everything moves together."""
-    state = st.session_state
-    budgets = [f"{100 * budget:g} %" for budget, _ in known]
-    if playing or state.get("scrub") not in budgets:
-        now = budgets.index(state["scrub"]) if state.get("scrub") in budgets else -1
-        state["scrub"] = budgets[(now + 1) % len(budgets)]
-    chosen = st.select_slider("Budget", budgets, key="scrub", help="Poisoned images per clean training image.")
-    run = _runs.find(known[budgets.index(str(chosen))][1])
+def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
+    """One budget: everything moves together.
+
+    Args:
+        plain: percent that the link leaves out.
+    """
+    runs = {round(100 * budget, 6): spec_hash for budget, spec_hash in known}
+    words = {percent: f"{percent:g} %" for percent in runs}
+    places = Choice(words, next(iter(runs)))
+    percent = _own.ask("at", places, plain=plain)
+    if playing:
+        percents = list(runs)
+        st.session_state[_own.widget("at")] = percents[(percents.index(percent) + 1) % len(percents)]
+        percent = _own.ask("at", places, plain=plain)
+    else:
+        _own.write()  # a link for each step of playing would fill the browser's history
+    chosen = words[percent]
+    st.select_slider(
+        "Budget",
+        list(runs),
+        percent,
+        format_func=words.get,
+        key=_own.widget("at"),
+        help="Poisoned images per clean training image.",
+    )
+    run = _runs.find(runs[percent])
     if run is None:
         return
     try:
@@ -255,5 +287,5 @@ else:
             st.fragment(progress, run_every=_running.REFRESH_SECONDS if polling else None)(places)
         except PoisonLabError as error:
             st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
-        if st.session_state["sweep-kind"] == "budget":
+        if st.session_state[_own.widget("kind")] == "budget":
             scrubber(places)

@@ -567,7 +567,7 @@ def test_features_page_shows_the_run_and_pins_what_is_chosen() -> None:
     app = features()
     assert any("**2,060** points, **60** of them poison" in text.value for text in app.markdown)
     assert any("keeps 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
-    app.session_state["features-rows"] = [3, 2001]
+    app.session_state["features-lasso"] = [3, 2001]
     app.run()
     assert any("**2** lassoed, **1** of them poison" in text.value for text in app.markdown)
     app.button(key="features-forget").click().run()
@@ -577,11 +577,13 @@ def test_features_page_shows_the_run_and_pins_what_is_chosen() -> None:
 @pytest.mark.parametrize("space", _points.SPACES)
 def test_features_page_draws_every_map(space: str) -> None:
     app = features()
-    app.session_state["features-space"] = space
+    app.session_state["features-map"] = space
     app.run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
-    assert (len([box for box in app.selectbox if box.key in ("features-a", "features-b")]) == 2) == (space == "plane")
+    assert (len([box for box in app.selectbox if box.key in ("features-left", "features-right")]) == 2) == (
+        space == "plane"
+    )
 
 
 def test_features_page_says_where_a_run_is_too_old(store: Store, default_folder: Path) -> None:
@@ -656,10 +658,10 @@ def test_scrubber_moves_numbers_and_map_together(store: Store) -> None:
     app.run()
     lost = {metric.label: metric.value for metric in app.metric}
     assert lost == {"Poisoned images": "1", "Points lost": "5.0"}
-    app.select_slider(key="scrub").set_value("10 %").run()
+    app.select_slider(key="sweep-at").set_value(10.0).run()
     assert {metric.label: metric.value for metric in app.metric} == {"Poisoned images": "10", "Points lost": "30.0"}
-    app.toggle(key="scrub-play").set_value(True).run()
-    assert app.select_slider(key="scrub").value == "1 %"
+    app.toggle(key="sweep-play").set_value(True).run()
+    assert app.select_slider(key="sweep-at").value == 1.0
 
 
 def test_gallery_opens_an_experiment_in_the_lab(store: Store) -> None:

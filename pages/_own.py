@@ -1,0 +1,180 @@
+"""What a page keeps in the URL for itself, beside the settings of the sidebar, so that a link opens the same view.
+
+A page has its keys in `KEYS`. It asks for each of them before it draws the widget, whose key is `widget(key)`, and says
+what may be chosen there, for only the page knows that. The shell writes the link once the page is drawn; a fragment,
+which can be drawn alone, writes it itself.
+"""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages import _state
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "features": ("run", "map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
+    "sweep": ("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
+}
+"""Each page's own keys, by its path; none of them is a key of the sidebar."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    default: bool
+    allowed = "on, off"
+
+    def parse(self, text: str) -> bool | None:
+        """The value that a link means, or None."""
+        return {"on": True, "off": False}.get(text)
+
+    def near(self, value: bool) -> bool:
+        """The value itself."""
+        return bool(value)
+
+    def text(self, value: bool) -> str:
+        """As it stands in a link."""
+        return "on" if value else "off"
+
+
+@dataclass(frozen=True)
+class Several:
+    """Any number of several: `options` are their values."""
+
+    options: Sequence[_state.Value]
+    default: list[_state.Value]
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, for an error message."""
+        return f"some of {', '.join(map(_state.number_text, self.options))}"
+
+    def parse(self, text: str) -> list[_state.Value] | None:
+        """The values that a link means, or None."""
+        known = {_state.number_text(value): value for value in self.options}
+        names = text.split(",") if text else []
+        return [known[name] for name in dict.fromkeys(names)] if set(names) <= known.keys() else None
+
+    def near(self, value: Sequence[_state.Value]) -> list[_state.Value]:
+        """Those that may be chosen."""
+        return [one for one in value if one in self.options]
+
+    def text(self, value: Sequence[_state.Value]) -> str:
+        """As they stand in a link."""
+        return ",".join(map(_state.number_text, value))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some of `count` points by their rows: numbers where they are few, else a packed mask, which sorts them."""
+
+    count: int
+    default: list[int]
+    most_numbers = 20
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, for an error message."""
+        return f"numbers of points, from 0 to {self.count - 1}"
+
+    def parse(self, text: str) -> list[int] | None:
+        """The rows that a link means, or None."""
+        if text.startswith("~"):
+            return self._unpacked(text[1:])
+        names = text.split(",") if text else []
+        if not all(name.isascii() and name.isdecimal() and len(name) < 10 for name in names):
+            return None
+        rows = list(dict.fromkeys(map(int, names)))
+        return rows if max(rows, default=0) < self.count else None
+
+    def near(self, value: Sequence[int]) -> list[int]:
+        """Those that there are."""
+        return [row for row in value if row < self.count]
+
+    def text(self, value: Sequence[int]) -> str:
+        """As they stand in a link."""
+        if len(value) <= self.most_numbers:
+            return ",".join(map(str, value))
+        mask = np.zeros(self.count, bool)
+        mask[list(value)] = True
+        return "~" + base64.urlsafe_b64encode(zlib.compress(np.packbits(mask).tobytes(), 9)).decode().rstrip("=")
+
+    def _unpacked(self, text: str) -> list[int] | None:
+        size = -(-self.count // 8)
+        try:
+            packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+            # No more than fits: a link must not fill the memory.
+            mask = zlib.decompressobj().decompress(packed, size + 1)
+        except (binascii.Error, ValueError, zlib.error):
+            return None
+        bits = np.unpackbits(np.frombuffer(mask, np.uint8))
+        return np.flatnonzero(bits).tolist() if len(mask) == size and not bits[self.count :].any() else None
+
+
+def keys(page: str) -> tuple[str, ...]:
+    """The own keys of a page."""
+    return KEYS.get(page, ())
+
+
+def follow(page: str, query: Mapping[str, str]) -> None:
+    """Note what a link says of a page's own keys; what the page had chosen before is forgotten."""
+    state = st.session_state
+    state.own, state.own_values = {key: query[key] for key in keys(page) if key in query}, {}
+    for key in keys(page):
+        state.pop(widget(key, page), None)
+
+
+def touched() -> bool:
+    """Whether a person has just changed one of the page's widgets."""
+    state = st.session_state
+    return any(state.get(widget(key), value) != value for key, value in state.own_values.items())
+
+
+def widget(key: str, page: str | None = None) -> str:
+    """The key of the widget of one of the page's keys, and of its value in the session."""
+    return f"{page or st.session_state.page}-{key}"
+
+
+def ask(key: str, one: Any, *, plain: Any = None) -> Any:
+    """What is chosen for a key, before its widget is drawn: what the person says, else what the link says.
+
+    Args:
+        one: what may be chosen, in the manner of `_state.Choice`; None where the key has no use.
+        plain: the value that a link leaves out; by default that of `one`.
+    """
+    state, name = st.session_state, widget(key)
+    text = state.own.pop(key, None)
+    if one is None:
+        if text is not None and key not in state.own_values:
+            state.problems = [*state.problems, _state.no_use(key)]
+        state.own_values.pop(key, None)
+        state.pop(name, None)
+        return None
+    if name in state:
+        value = one.default if state[name] is None else one.near(state[name])
+    else:
+        value, problem = _state.read(key, one, text)
+        state.problems = [*state.problems, *problem]
+    if state.own_values.get(key, value) != value:
+        state.problems = []
+    if name not in state or state[name] != value:
+        state[name] = value
+    state.own_values[key] = value
+    if value != (one.default if plain is None else plain):
+        state.own[key] = one.text(value)
+    return value
+
+
+def write() -> None:
+    """Bring the link in step with what was asked; also within a fragment."""
+    state = st.session_state
+    state.link = {key: text for key, text in state.link.items() if key not in keys(state.page)} | state.own
+    if st.query_params.to_dict() != state.link:
+        st.query_params.from_dict(state.link)
