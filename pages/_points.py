@@ -80,7 +80,13 @@ def figure(
     chart.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": -0.08, "yanchor": "top", "itemsizing": "constant", "entrywidth": 92},
+        legend={
+            "orientation": "h",
+            "y": -0.08 if axes is None else -0.16,
+            "yanchor": "top",
+            "itemsizing": "constant",
+            "entrywidth": 92,
+        },
         hovermode="closest",
         dragmode="lasso",
         # Zoom and lasso outlive a change of colour, not one of the map.

@@ -79,12 +79,13 @@ def matrix(found: Sequence[Found], titles: Mapping[str, str]) -> go.Figure:
             texttemplate="%{text}",
             colorscale="Cividis",
             zmin=0,
+            zmax=max([0.0, *(value for row in values for value in row if value is not None)]) or 1.0,
             colorbar={"title": {"text": "Points lost", "side": "right"}, "thickness": 12},
             hovertemplate="%{y}<br>%{x}: %{z:.1f} points lost<extra></extra>",
             hoverongaps=False,
         )
     )
     chart.update_layout(height=140 + 44 * len(attacks), margin={"l": 0, "r": 0, "t": 8, "b": 0})
-    chart.update_yaxes(autorange="reversed", automargin=True)
-    chart.update_xaxes(automargin=True, tickangle=0)
+    chart.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    chart.update_xaxes(automargin=True, tickangle=0, showgrid=False)
     return chart
