@@ -131,7 +131,12 @@ def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
 def progress(places: list[sweep.Cell]) -> None:
     """The Run button, or how far the sweep is."""
     todo, total = missing(places), len(sweep.hashes(places))
-    jobs = jobs_of(places) if todo else []
+    try:
+        jobs = jobs_of(places) if todo else []
+    except PoisonLabError as error:
+        st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
+        chart(places)
+        return
     if st.session_state.get("sweep-polling", False) != bool(jobs):
         st.session_state["sweep-polling"] = bool(jobs)
         st.rerun()
@@ -283,9 +288,6 @@ else:
     places = asked(base)
     if places is not None:
         polling = st.session_state.get("sweep-polling", False)
-        try:
-            st.fragment(progress, run_every=_running.REFRESH_SECONDS if polling else None)(places)
-        except PoisonLabError as error:
-            st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
+        st.fragment(progress, run_every=_running.REFRESH_SECONDS if polling else None)(places)
         if st.session_state[_own.widget("kind")] == "budget":
             scrubber(places)
