@@ -270,10 +270,10 @@ def wanted() -> StoredRun | None:
     own = _runs.find(asked.hash) if asked else None
     start = own or _runs.find(state.get("shown", "")) or _runs.default_run()
     key = _own.widget("run")
+    before = state.get(key, "")
     if own is not None and key in state and state["features-asked"] != asked.hash:
         state[key] = own.hash
     state["features-asked"] = asked.hash if asked else ""
-    before = state.get(key, "")
     run = _own.ask("run", Stored(start.hash) if start else None, plain=own.hash if own else "")
     if before not in ("", run):  # rows of another run mean other points
         set_rows([])

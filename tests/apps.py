@@ -42,7 +42,7 @@ def drawn(
     return drawn_result(small(attack, **values), clean, poisoned)
 
 
-def opened(page: str, **query: str) -> AppTest:
+def opened(page: str, /, **query: str) -> AppTest:
     """A page as a link opens it."""
     app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
     app.switch_page(page)
