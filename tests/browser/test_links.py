@@ -1,0 +1,57 @@
+"""Every page as the first one that a browser opens: it stands, and neither it nor the browser complains."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, expect
+
+from core.paths import ROOT
+from tests.browser import server as app_server
+
+pytestmark = pytest.mark.browser
+
+
+def paths() -> list[str]:
+    """The path of every page, as the shell names them."""
+    calls = [node for node in ast.walk(ast.parse(Path(ROOT / "pages" / "shell.py").read_text())) if is_page(node)]
+    words = [{word.arg: word.value for word in call.keywords} for call in calls]
+    return [ast.literal_eval(word["url_path"]) for word in words if "default" not in word]
+
+
+def is_page(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "st.Page"
+
+
+def test_every_file_of_a_page_has_a_path() -> None:
+    files = [path.stem for path in (ROOT / "pages").glob("[a-z]*.py") if path.stem != "shell"]
+    assert sorted(paths()) == sorted(files)
+
+
+@pytest.mark.parametrize("path", paths())
+def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, address: str) -> None:
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # Streamlit looks for itself below the path first; fonts come from another server.
+        source = message.location["url"]
+        if message.type == "error" and source.startswith(address) and "/_stcore/" not in source:
+            complaints.append(message.text)
+
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(app_server.PAGE_MS)
+    expect.set_options(timeout=app_server.PAGE_MS)
+    page = context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/{path}")
+    heading = page.get_by_test_id("stMain").get_by_role("heading", level=1)
+    expect(heading).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    expect(page.get_by_text("can't be used as they are")).to_have_count(0)
+    assert (heading.inner_text() == "Poison Lab") == (path == "lab")
+    assert page.url.partition("?")[0] == f"{address}/{path}"
+    assert complaints == []
+    context.close()
