@@ -171,6 +171,7 @@ def _read_link(page: str) -> None:
     # Streamlit drops the query on the way to another page, and a link that is older than the newest change
     # of a control can still be on its way from the browser: in both cases the controls are right.
     if page != state.page:
+        state.problems = []
         _own.follow(page, query)
         return
     touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())

@@ -291,3 +291,6 @@ else:
         st.fragment(progress, run_every=_running.REFRESH_SECONDS if polling else None)(places)
         if st.session_state[_own.widget("kind")] == "budget":
             scrubber(places)
+        else:
+            _own.ask("turn", None)
+            _own.ask("at", None)

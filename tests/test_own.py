@@ -147,7 +147,8 @@ def test_bad_settings_and_a_bad_view_stand_in_one_box() -> None:
 
 
 def test_a_view_does_not_follow_to_another_page() -> None:
-    app = features(map="pca", pin="3")
+    app = features(map="pca", pin="3", colour="moon")
+    assert len(app.error) == 1
     app.switch_page("lab.py")
     app = rerun(app)
     assert query(app) == SETTINGS
@@ -182,6 +183,10 @@ def test_a_link_to_a_sweep_opens_the_same_view(store: Store) -> None:
     assert {metric.label: metric.value for metric in app.metric}["Poisoned images"] == "20"
     app = rerun(app.select_slider(key="sweep-at").set_value(5.0))
     assert "at" not in query(app)
+    app = rerun(app.select_slider(key="sweep-at").set_value(20.0))
+    app = rerun(app.segmented_control(key="sweep-kind").select("matrix"))
+    assert not {"at", "turn", "budgets"} & query(app).keys()
+    assert not app.error
 
 
 def test_what_is_chosen_on_a_sweep_makes_a_link_to_it() -> None:
