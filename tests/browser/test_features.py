@@ -1,0 +1,123 @@
+"""The map as an instrument in a real browser: lasso, images, pins and the link that carries them."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import server as app_server
+
+pytestmark = pytest.mark.browser
+
+HEADER, ROW = 35, 44
+PLOT = "document.querySelector('.st-key-features-chart .js-plotly-plot')"
+RINGED = f"(({PLOT}?._fullData ?? []).find(trace => trace.name === 'picked')?._length ?? 0)"
+SELECTED = f"({PLOT}?._fullData ?? []).reduce((sum, trace) => sum + (trace.selectedpoints?.length ?? 0), 0)"
+
+
+def count(page: Page, kind: str) -> Locator:
+    return page.get_by_text(re.compile(rf"^[\d,]+ {kind}, [\d,]+ of them poison$"))
+
+
+def drawn(page: Page) -> None:
+    """Wait for the map and the table."""
+    expect(page.get_by_role("heading", name="Features")).to_be_visible()
+    page.wait_for_function(f"{PLOT}?._fullData?.length > 2")
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    expect(page.locator(".st-key-features-table").get_by_test_id("data-grid-canvas")).to_be_visible()
+
+
+def lasso(page: Page, left: float, top: float, right: float, bottom: float) -> None:
+    """Draw a loop around a part of the map, in fractions of it."""
+    box = page.locator(".st-key-features-chart .nsewdrag").bounding_box()
+    assert box
+    places = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def choose_row(page: Page, row: int) -> None:
+    box = page.locator(".st-key-features-table").get_by_test_id("data-grid-canvas").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 15, box["y"] + HEADER + ROW * (row + 0.5))
+
+
+# The first test of this file: it needs a server on which nobody has opened a page yet.
+def test_lasso_pin_and_link(page: Page, browser: Browser, address: str) -> None:
+    page.goto(f"{address}/features?map=pca")
+    drawn(page)
+    expect(count(page, "points")).to_have_text("2,060 points, 60 of them poison")
+    lasso(page, 0.3, 0.3, 0.6, 0.6)
+    expect(count(page, "lassoed")).to_be_visible()
+    words = count(page, "lassoed").inner_text()
+    lassoed = int(words.split()[0].replace(",", ""))
+    assert 0 < lassoed < 2060
+    page.wait_for_function(f"{SELECTED} === {lassoed}")
+    grid = page.locator(".st-key-features-table canvas [role=grid]")
+    expect(grid).to_have_attribute("aria-rowcount", str(min(lassoed, 50) + 1))
+    page.wait_for_url(lambda url: "lasso=" in url)
+    expect(page.get_by_text("Choose a line to pin its image")).to_be_visible()
+    assert page.evaluate(RINGED) == 0
+
+    choose_row(page, 1)
+    expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
+    page.wait_for_function(f"{RINGED} === 1")
+    expect(page.get_by_text("Its nearest neighbours in feature space")).to_be_visible()
+    expect(page.get_by_alt_text(re.compile(r" · \d\.\d\d$"))).to_have_count(10)
+    expect(count(page, "lassoed")).to_have_text(words)  # drawing the ring does not lose the lasso
+    assert page.evaluate(SELECTED) == lassoed
+    page.wait_for_url(lambda url: "pin=" in url)
+    pinned = page.get_by_text(re.compile(r"^(training image|poison) \d+: ")).inner_text()
+
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    again = context.new_page()
+    again.set_default_timeout(app_server.PAGE_MS)
+    again.goto(page.url)
+    drawn(again)
+    expect(count(again, "lassoed")).to_have_text(words)
+    expect(again.get_by_text(pinned, exact=True)).to_be_visible()
+    again.wait_for_function(f"{RINGED} === 1 && {SELECTED} === {lassoed}")
+    expect(again.locator(".st-key-features-map").get_by_role("radio", name="PCA")).to_be_checked()
+    assert again.url == page.url
+    context.close()
+
+    page.go_back()
+    expect(page.get_by_role("heading", name="Pinned")).to_have_count(0)
+    expect(count(page, "lassoed")).to_have_text(words)
+    page.go_back()
+    expect(count(page, "points")).to_be_visible()
+    page.wait_for_function(f"{SELECTED} === 0")
+    page.wait_for_url(f"{address}/features?map=pca")
+    page.go_forward()
+    expect(count(page, "lassoed")).to_have_text(words)
+
+
+def test_another_page_of_the_table_keeps_the_pin(page: Page, address: str) -> None:
+    page.goto(f"{address}/features?pin=2001")
+    drawn(page)
+    expect(page.get_by_text("poison 1: ")).to_be_visible()
+    page.get_by_role("button", name="Page 2", exact=True).click()
+    page.wait_for_url(lambda url: "page=2" in url)
+    choose_row(page, 0)
+    page.wait_for_url(lambda url: "pin=2001%2C2009" in url or "pin=2001,2009" in url)
+    expect(page.get_by_text("poison 9: ")).to_be_visible()
+    page.wait_for_function(f"{RINGED} === 2")
+    page.get_by_role("button", name="Unpin").click()
+    page.wait_for_function(f"{RINGED} === 0")
+    page.wait_for_url(lambda url: "pin=" not in url)
+
+
+def test_a_bad_view_is_explained(page: Page, address: str) -> None:
+    page.goto(f"{address}/features?map=moon&pin=1")
+    expect(page.get_by_text("allowed: umap, pca, plane")).to_be_visible()
+    page.wait_for_url(f"{address}/features?pin=1")
+    page.get_by_role("link", name="Lab", exact=True).click()
+    expect(page.get_by_text("Already computed")).to_be_visible()
+    page.wait_for_url(f"{address}/lab")
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
