@@ -196,7 +196,7 @@ def pinned(points: Points, images: Array, row: int, head: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Pinned", width="stretch")
         st.button("Unpin", key="features-unpin", on_click=unpin, help="Pin nothing.")
-    st.markdown(f"{_words.plain(words).replace(chr(92) + '<br', '. ').replace('<br>', '. ')}")
+    st.markdown(". ".join(map(_words.plain, words.split("<br>"))))
     near = points.neighbours(row)
     rows = [row, *(other for other, _ in near)]
     captions = ["**pinned**"] + [
