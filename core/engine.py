@@ -32,6 +32,7 @@ from core.catalog import resolve
 from core.errors import Cancelled, EngineError, PoisonLabError
 from core.events import Event
 from core.paths import ROOT, results
+from core.settings import WORKERS, Limits, scheduler
 from core.spec import ExperimentSpec
 from core.store import Store
 
@@ -39,7 +40,6 @@ log = logging.getLogger(__name__)
 
 RETRIES = 2
 """How often a run starts again after its worker died."""
-PERSON_LIMIT = 64
 """Most runs of one person that may wait or run at a time."""
 REMEMBERED = 200
 """Finished jobs that the engine still knows."""
@@ -151,6 +151,7 @@ class Engine:
         execute: "module:function" with the signature of `core.run.run`, imported by the worker.
         device: passed on to the runs.
         grace: seconds that a cancelled run has to stop before its worker is restarted.
+        limits: what people may ask for.
 
     Raises:
         EngineError: no scheduler answers.
@@ -165,9 +166,11 @@ class Engine:
         execute: str = "core.run:run",
         device: str = "auto",
         grace: float = GRACE_SECONDS,
+        limits: Limits = Limits(),  # noqa: B008 (it is frozen)
     ) -> None:
         self.store = store or Store(results())
         self.grace = grace
+        self.limits = limits
         self._execute = execute
         self._device = device
         self._lock = threading.RLock()
@@ -208,7 +211,7 @@ class Engine:
 
         Raises:
             SpecError: the spec asks for something unknown.
-            EngineError: this person has too many runs in flight, or the cluster is gone.
+            EngineError: there are too many runs in flight, this one would take too long, or the cluster is gone.
         """
         spec = resolve(spec)
         stored = not again and self.store.get(spec.hash) is not None
@@ -223,17 +226,33 @@ class Engine:
             job = Job(self, spec, person, -in_flight, next(self._numbers))
             if not stored and not self.alive:
                 raise EngineError("The cluster that computes has stopped; reload the page to start another.")
-            if not stored and person and in_flight >= PERSON_LIMIT:
-                raise EngineError(
-                    f"You have {in_flight} runs in flight, at most {PERSON_LIMIT} are allowed; wait for some "
-                    "to end or cancel them."
-                )
+            if not stored:
+                self._check_limits(job, person, in_flight)
             self._runs[job.run_id] = self._latest[job.id] = job
             if stored:
                 self._end(job, "done")
                 return job
         self._send(job)
         return job
+
+    def _check_limits(self, job: Job, person: str, in_flight: int) -> None:
+        limits, total = self.limits, sum(not other._over.is_set() for other in self._runs.values())
+        if person and in_flight >= limits.person_runs:
+            raise EngineError(
+                f"You have {in_flight} runs in flight, at most {limits.person_runs} are allowed; wait for some "
+                "to end or cancel them."
+            )
+        if total >= limits.all_runs:
+            raise EngineError(
+                f"{total:,} runs are in flight on this server, at most {limits.all_runs:,} are allowed; wait for some "
+                "to end."
+            )
+        expected = sum(job._stages.values())
+        if expected > limits.run_seconds:
+            raise EngineError(
+                f"This run is expected to take {expected:,.0f} s on this machine, at most {limits.run_seconds:,.0f} s "
+                "are allowed here; choose fewer images, steps or poisons, or run it from the command line."
+            )
 
     def job(self, spec_hash: str) -> Job | None:
         """The latest job of a spec, if the engine still knows it."""
@@ -459,7 +478,7 @@ _engine_lock = threading.Lock()
 def get_engine() -> Engine:
     """The one engine of this process; started at the first call, and again where its cluster has died.
 
-    `POISON_LAB_SCHEDULER` (an address) and `POISON_LAB_WORKERS` (a number, 1) say where runs execute.
+    Where runs execute, and what people may ask for, is read from the environment: see `core.settings`.
     """
     global _engine
     with _engine_lock:
@@ -468,10 +487,7 @@ def get_engine() -> Engine:
             _engine.close()
             _engine = None
         if _engine is None:
-            workers = os.environ.get("POISON_LAB_WORKERS", "1")
-            if not workers.isdigit() or int(workers) < 1:
-                raise EngineError(f"POISON_LAB_WORKERS is {workers!r}; allowed: a whole number from 1.")
-            _engine = Engine(scheduler=os.environ.get("POISON_LAB_SCHEDULER", ""), n_workers=int(workers))
+            _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read())
         return _engine
 
 

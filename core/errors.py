@@ -35,6 +35,10 @@ class LessonError(PoisonLabError):
     """A lesson's file is damaged or says something that makes no sense."""
 
 
+class SettingError(PoisonLabError):
+    """A setting of the server is out of bounds."""
+
+
 class EngineError(PoisonLabError):
     """The engine can't be reached or refuses a run."""
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from core import catalog, paths
+from core.settings import SETTINGS, Setting
 
 README = (paths.ROOT / "README.md").read_text()
 DOCUMENTS = ("README.md", "docs/method.md", "benchmarks/README.md", "assets/LICENSES.md")
@@ -17,7 +18,12 @@ def test_readme_names_everything_that_can_be_chosen(kind: str) -> None:
 
 def test_readme_names_every_setting_of_the_environment() -> None:
     sources = "".join(path.read_text() for path in (paths.ROOT / "core").rglob("*.py"))
-    assert [name for name in sorted(set(re.findall(r"POISON_LAB_[A-Z]+", sources))) if f"`{name}`" not in README] == []
+    assert [name for name in sorted(set(re.findall(r"POISON_LAB_[A-Z_]+", sources))) if f"`{name}`" not in README] == []
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_readme_explains_every_setting(setting: Setting) -> None:
+    assert f"| `{setting.name}` | {setting.meaning} (default {setting.default:,}) |" in README
 
 
 def test_readme_names_every_module() -> None:

@@ -11,11 +11,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from core import cost
 from core import engine as engine_module
 from core.engine import Engine, Job, Reporter, get_engine
-from core.errors import Cancelled, EngineError, SpecError
+from core.errors import Cancelled, EngineError, SettingError, SpecError
 from core.events import Event
 from core.paths import ROOT
+from core.settings import Limits
 from core.store import Store
 from tests.fakes import marks, tiny_result, tiny_spec
 
@@ -293,7 +295,7 @@ def test_one_persons_many_runs_do_not_keep_another_waiting(engine: Engine, monke
 
 
 def test_a_person_has_a_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "PERSON_LIMIT", 2)
+    monkeypatch.setattr(engine, "limits", Limits(person_runs=2))
     monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
     jobs = [engine.submit(tiny_spec(70), "ada"), engine.submit(tiny_spec(71), "ada")]
     with pytest.raises(EngineError, match="2 runs in flight"):
@@ -302,6 +304,27 @@ def test_a_person_has_a_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
     assert engine.submit(tiny_spec(72), "bob").status().state == "queued"
     jobs[1].cancel()
     assert engine.submit(tiny_spec(73), "ada").status().state == "queued"
+
+
+def test_all_people_together_have_a_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "limits", Limits(all_runs=2))
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
+    jobs = [engine.submit(tiny_spec(74), "ada"), engine.submit(tiny_spec(75), "bob")]
+    with pytest.raises(EngineError, match="2 runs are in flight on this server, at most 2 are allowed"):
+        engine.submit(tiny_spec(76), "cyd")
+    assert engine.submit(tiny_spec(75), "cyd") is jobs[1], "what runs already is shared all the same"
+    jobs[0].cancel()
+    assert engine.submit(tiny_spec(76), "cyd").status().state == "queued"
+
+
+def test_what_would_take_too_long_is_refused_with_the_number(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = cost.total(tiny_spec(77))
+    monkeypatch.setattr(engine, "limits", Limits(run_seconds=expected / 2))
+    with pytest.raises(EngineError, match=f"expected to take {expected:,.0f} s .* at most {expected / 2:,.0f} s"):
+        engine.submit(tiny_spec(77), "ada")
+    assert engine.job(tiny_spec(77).hash) is None, "nothing is left of it"
+    monkeypatch.setattr(engine, "limits", Limits(run_seconds=expected * 2))
+    assert engine.submit(tiny_spec(77), "ada").wait(PATIENCE).state == "done"
 
 
 def test_finished_jobs_are_forgotten_in_the_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,7 +432,7 @@ def test_no_process_outlives_a_server_that_is_killed(house: Path) -> None:
 def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "_engine", None)
     monkeypatch.setenv("POISON_LAB_WORKERS", "0")
-    with pytest.raises(EngineError, match="POISON_LAB_WORKERS is '0'"):
+    with pytest.raises(SettingError, match="POISON_LAB_WORKERS is '0'"):
         get_engine()
     monkeypatch.setenv("POISON_LAB_WORKERS", "1")
     seen: list[Engine] = []

@@ -1,0 +1,81 @@
+"""Settings of a server, from its environment: one table of all numbers, their bounds and what they mean."""
+
+import os
+from dataclasses import dataclass
+
+from core.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A whole number that the environment may change.
+
+    Attributes:
+        name: of the variable.
+        default: where it is not set.
+        low, high: bounds, both included.
+        meaning: in a line, as the README has it.
+    """
+
+    name: str
+    default: int
+    low: int
+    high: int
+    meaning: str
+
+    def read(self) -> int:
+        """Its value now.
+
+        Raises:
+            SettingError: it is no whole number, or out of bounds.
+        """
+        text = os.environ.get(self.name, "").strip()
+        if not text:
+            return self.default
+        try:
+            value = int(text)
+        except ValueError:
+            value = self.low - 1
+        if not self.low <= value <= self.high:
+            raise SettingError(f"{self.name} is {text!r}; allowed: a whole number from {self.low} to {self.high}.")
+        return value
+
+
+WORKERS = Setting(
+    "POISON_LAB_WORKERS", 1, 1, 64, "worker processes on this machine, i.e. runs at a time; they share the cores"
+)
+PERSON_RUNS = Setting(
+    "POISON_LAB_PERSON_RUNS", 64, 1, 100_000, "runs that one person may have in flight, waiting ones included"
+)
+ALL_RUNS = Setting("POISON_LAB_ALL_RUNS", 1000, 1, 1_000_000, "runs that all people together may have in flight")
+RUN_SECONDS = Setting(
+    "POISON_LAB_RUN_SECONDS",
+    *(4 * 3600, 1, 10**9),
+    "seconds that a run may be expected to take; a longer one is refused by the app, never by the command line",
+)
+SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS)
+"""All of them, in the order of the README."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine lets people ask for.
+
+    Attributes:
+        person_runs, all_runs: most runs in flight of one person, and of all.
+        run_seconds: most seconds that a run may be expected to take.
+    """
+
+    person_runs: int = PERSON_RUNS.default
+    all_runs: int = ALL_RUNS.default
+    run_seconds: float = RUN_SECONDS.default
+
+    @classmethod
+    def read(cls) -> "Limits":
+        """Those of this server; errors as of `Setting.read`."""
+        return cls(PERSON_RUNS.read(), ALL_RUNS.read(), RUN_SECONDS.read())
+
+
+def scheduler() -> str:
+    """Address of the dask scheduler on whose workers runs execute, `POISON_LAB_SCHEDULER`; "" is this machine."""
+    return os.environ.get("POISON_LAB_SCHEDULER", "").strip()

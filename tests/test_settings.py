@@ -1,0 +1,45 @@
+"""Settings of a server: each from its variable, within its bounds, else one sentence."""
+
+import pytest
+
+from core.errors import SettingError
+from core.settings import PERSON_RUNS, SETTINGS, Limits, Setting, scheduler
+
+each = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+
+
+@each
+def test_without_a_variable_the_default_counts(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(setting.name, raising=False)
+    assert setting.read() == setting.default
+    monkeypatch.setenv(setting.name, " ")
+    assert setting.read() == setting.default
+    assert setting.low <= setting.default <= setting.high
+
+
+@each
+def test_bounds_are_included(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in (setting.low, setting.high):
+        monkeypatch.setenv(setting.name, str(value))
+        assert setting.read() == value
+
+
+@each
+@pytest.mark.parametrize("text", ["-1", "1.5", "many", "1e3", "9" * 30])
+def test_anything_else_is_refused_by_name(setting: Setting, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(setting.name, text)
+    with pytest.raises(SettingError, match=f"{setting.name} is '{text}'; allowed: a whole number from"):
+        setting.read()
+
+
+def test_limits_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.name, raising=False)
+    assert Limits.read() == Limits()
+    monkeypatch.setenv(PERSON_RUNS.name, "3")
+    assert Limits.read().person_runs == 3
+
+
+def test_the_address_of_a_scheduler_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_SCHEDULER", " tcp://host:8786 ")
+    assert scheduler() == "tcp://host:8786"
