@@ -652,6 +652,9 @@ def serve(n_workers: int) -> None:
             "distributed.scheduler.allowed-failures": 0,
             # With a queue at the scheduler, a run that was sent ahead to a busy worker overtakes better ones.
             "distributed.scheduler.worker-saturation": "inf",
+            # The cluster closes a nanny for good whose worker is down this long after it died once, be it down only
+            # again: nobody would start another.
+            "distributed.deploy.lost-worker-timeout": "1000 days",
             "distributed.worker.profile.enabled": False,
             # A worker above these marks would take no run ever again; `terminate` stays.
             "distributed.worker.memory.target": False,

@@ -110,13 +110,13 @@ def test_a_finished_run_teaches_its_cost(engine: Engine, house: Path) -> None:
 
 
 def test_what_is_stored_is_computed_again_where_that_is_asked(engine: Engine, house: Path) -> None:
-    engine.submit(tiny_spec(71)).wait(PATIENCE)
-    written = engine.store.written(tiny_spec(71).hash)
-    job = engine.submit(tiny_spec(71), "ada", again=True)
-    assert engine.submit(tiny_spec(71), "bob", again=True) is job
+    engine.submit(tiny_spec(171)).wait(PATIENCE)
+    written = engine.store.written(tiny_spec(171).hash)
+    job = engine.submit(tiny_spec(171), "ada", again=True)
+    assert engine.submit(tiny_spec(171), "bob", again=True) is job
     assert job.wait(PATIENCE).state == "done"
-    assert len(marks(house, "ran-71")) == 2
-    again = engine.store.written(tiny_spec(71).hash)
+    assert len(marks(house, "ran-171")) == 2
+    again = engine.store.written(tiny_spec(171).hash)
     assert written is not None
     assert again is not None
     assert again > written
@@ -246,6 +246,40 @@ def test_a_run_starts_again_when_its_worker_is_killed(
     assert len(marks(house, "ended-40")) == 1
 
 
+def workers_of(host: int) -> list[int]:
+    """The worker processes that the host of an engine has, also those that are only starting."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (place / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if parent == host and b"spawn_main" in command:
+            found.append(int(place.name))
+    return found
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_again_after_a_while_is_started_again(house: Path) -> None:
+    """Dask's own cluster gives up on a worker that is down 15 seconds after it has died, be it for another reason."""
+    engine = Engine(Store(house / "results", shipped=None), execute="tests.fakes:quick", grace=0.5)
+    try:
+        assert engine._host is not None
+        host, born = engine._host.pid, time.monotonic()
+        for wait in (0.0, 14.7):
+            time.sleep(max(0.0, born + wait - time.monotonic()))
+            until(lambda: bool(workers_of(host)))
+            if not wait:
+                born = time.monotonic()
+            for pid in workers_of(host):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(1)
+        assert engine.submit(tiny_spec(43)).wait(30).state == "done"
+    finally:
+        engine.close()
+
+
 def test_a_run_that_kills_its_workers_fails_and_spares_the_others(
     engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,22 +343,22 @@ def test_a_person_has_a_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
 def test_all_people_together_have_a_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "limits", Limits(all_runs=2))
     monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
-    jobs = [engine.submit(tiny_spec(74), "ada"), engine.submit(tiny_spec(75), "bob")]
+    jobs = [engine.submit(tiny_spec(174), "ada"), engine.submit(tiny_spec(175), "bob")]
     with pytest.raises(EngineError, match="2 runs are in flight on this server, at most 2 are allowed"):
-        engine.submit(tiny_spec(76), "cyd")
-    assert engine.submit(tiny_spec(75), "cyd") is jobs[1], "what runs already is shared all the same"
+        engine.submit(tiny_spec(176), "cyd")
+    assert engine.submit(tiny_spec(175), "cyd") is jobs[1], "what runs already is shared all the same"
     jobs[0].cancel()
-    assert engine.submit(tiny_spec(76), "cyd").status().state == "queued"
+    assert engine.submit(tiny_spec(176), "cyd").status().state == "queued"
 
 
 def test_what_would_take_too_long_is_refused_with_the_number(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = cost.total(tiny_spec(77))
+    expected = cost.total(tiny_spec(177))
     monkeypatch.setattr(engine, "limits", Limits(run_seconds=expected / 2))
     with pytest.raises(EngineError, match=f"expected to take {expected:,.0f} s .* at most {expected / 2:,.0f} s"):
-        engine.submit(tiny_spec(77), "ada")
-    assert engine.job(tiny_spec(77).hash) is None, "nothing is left of it"
+        engine.submit(tiny_spec(177), "ada")
+    assert engine.job(tiny_spec(177).hash) is None, "nothing is left of it"
     monkeypatch.setattr(engine, "limits", Limits(run_seconds=expected * 2))
-    assert engine.submit(tiny_spec(77), "ada").wait(PATIENCE).state == "done"
+    assert engine.submit(tiny_spec(177), "ada").wait(PATIENCE).state == "done"
 
 
 def test_finished_jobs_are_forgotten_in_the_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
