@@ -22,26 +22,26 @@ PER_PAGE = 30
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
 
 
-def numbers(result: dict[str, Any], *, with_dashes: bool = True) -> None:
-    """The row of big numbers.
+def numbers(result: dict[str, Any], *, with_dashes: bool = True, in_a_row: int = 5) -> None:
+    """The big numbers.
 
     Args:
         with_dashes: whether to show a dash for what the run does not have, or leave it out.
+        in_a_row: as many fit side by side; more are shared out among rows of about the same length.
     """
-    with st.container(horizontal=True):
-        for key, (label, help) in SCORES.items():
-            score = result[key]
-            if score is None and not with_dashes:
-                continue
-            value = "—" if score is None else f"{100 * score['accuracy']:.1f} %"
-            st.metric(label, value, help=help, border=True, width="stretch")
-        st.metric(
-            "Drop",
-            f"{drop(result):.1f} points",
-            help="Clean minus poisoned accuracy: what the attack costs the defender.",
-            border=True,
-            width="stretch",
-        )
+    shown = [
+        (label, "—" if result[key] is None else f"{100 * result[key]['accuracy']:.1f} %", help)
+        for key, (label, help) in SCORES.items()
+        if with_dashes or result[key] is not None
+    ]
+    lost = "Clean minus poisoned accuracy: what the attack costs the defender."
+    shown.append(("Drop", f"{drop(result):.1f} points", lost))
+    rows = -(-len(shown) // in_a_row)
+    length = -(-len(shown) // rows)
+    for start in range(0, len(shown), length):
+        with st.container(horizontal=True):
+            for label, value, help in shown[start : start + length]:
+                st.metric(label, value, help=help, border=True, width="stretch")
 
 
 @st.fragment
@@ -160,8 +160,9 @@ def curve_card(run: StoredRun) -> None:
     """What the run said of itself at each step, and the seconds of its stages."""
     if run.result["curve"]:
         st.plotly_chart(
-            figures.curve_figure(run.result["curve"], height=360),
+            figures.curve_figure(run.result["curve"]),
             key="curve",
+            config={"displayModeBar": False},
             alt="Accuracy and objective at each step of the run",
         )
     else:
