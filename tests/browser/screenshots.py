@@ -42,13 +42,15 @@ def opened(browser: Browser, url: str, size: str, theme: str) -> Iterator[Page]:
 
 def shoot(page: Page, path: Path) -> None:
     """The whole page, made as tall as its content."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.wait_for_timeout(1500)
+    app_server.settled(page)
+    page.wait_for_timeout(500)
     block = "document.querySelector('[data-testid=stMainBlockContainer]')"
     viewport = page.viewport_size or {"width": 1400, "height": 1000}
     height = max(int(page.evaluate(f"{block}.scrollHeight")) + 40, viewport["height"])
     page.set_viewport_size({"width": viewport["width"], "height": height})
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(500)
+    app_server.settled(page)
+    page.wait_for_timeout(1000)  # pictures in tables, and plots that were drawn anew
     page.screenshot(path=path)
     page.set_viewport_size(viewport)
 
