@@ -85,7 +85,7 @@ def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
         orders,
         format_func=ORDERS.get,
         key="images-order",
-        label_visibility="collapsed",
+        help="Which poisoned images come first.",
     )
     if order == "row":
         return rows
@@ -106,7 +106,11 @@ def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
     st.subheader("Map of features")
     show_stage2 = False
     if "stage2_xy" in view and "poison_x" in view:  # else the poison is what stage 2 found
-        show_stage2 = st.toggle("Show where stage 2 wanted the poison", key="map-stage2")
+        show_stage2 = st.toggle(
+            "Show where stage 2 wanted the poison",
+            key="map-stage2",
+            help="Crosses are the features that the images aim at; the diamonds are what the images reach.",
+        )
     st.plotly_chart(
         _runs.map_figure(str(results()), run.hash, show_stage2),
         key="map",
@@ -177,7 +181,7 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
     """Everything of this run, to take away or to run again; made when its button is pressed, not before."""
     name = f"poison-lab-{run.hash}"
 
-    def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes]) -> None:
+    def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes], help: str) -> None:
         st.download_button(
             label,
             partial(_runs.exported, run.hash, make),
@@ -185,26 +189,47 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
             mime,
             on_click="ignore",
             icon=":material/download:",
+            help=help,
         )
 
     st.caption("To read: one file for the browser, with plots, images, method and sources; it needs no network.")
     with st.container(horizontal=True):
-        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode())
+        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode(), "The whole run to read.")
     st.caption("To work with: the numbers, and a line for each poisoned point.")
     with st.container(horizontal=True):
-        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"))
-        save("Table (CSV)", "-points.csv", "text/csv", partial(export.table_file, suffix=".csv"))
+        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"), "Every number.")
+        save(
+            "Table (CSV)",
+            "-points.csv",
+            "text/csv",
+            partial(export.table_file, suffix=".csv"),
+            "A line for each poisoned point, for spreadsheets.",
+        )
         save(
             "Table (Parquet)",
             "-points.parquet",
             "application/vnd.apache.parquet",
             partial(export.table_file, suffix=".parquet"),
+            "The same table with exact types, for programs.",
         )
-        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"))
+        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"), "Arrays, for NumPy.")
         if makes_images:
-            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip)
+            words = "The poisoned images in 8 bits, with their labels."
+            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip, words)
     st.caption("To cite, and to run again: the settings as a file (`python -m core run --spec`), or as a command line.")
     with st.container(horizontal=True):
-        save("Citation (BibTeX)", ".bib", "text/plain", lambda run: export.bibtex(run.spec).encode())
-        save("Settings (JSON)", "-spec.json", "application/json", lambda run: export.spec_json(run.spec).encode())
+        save(
+            "Citation (BibTeX)",
+            ".bib",
+            "text/plain",
+            lambda run: export.bibtex(run.spec).encode(),
+            "The paper, and this experiment.",
+        )
+        save(
+            "Settings (JSON)",
+            "-spec.json",
+            "application/json",
+            lambda run: export.spec_json(run.spec).encode(),
+            "All that is needed to run this experiment again.",
+        )
     st.code(export.command(run.spec), language="bash", wrap_lines=True)

@@ -50,6 +50,7 @@ def table() -> None:
         key="registry",
         on_select="rerun",
         selection_mode="single-row",
+        alt="Every extractor: architecture, what it has learnt from, width, input, speed, licence, paper",
         column_config={
             "Paper": st.column_config.LinkColumn(display_text="#(.*)$"),
             "Images per second": st.column_config.TextColumn(
@@ -69,7 +70,13 @@ def qualities() -> None:
     """Probes on the embedded data."""
     st.subheader("How good the features are")
     measure = st.segmented_control(
-        "Measured by", list(MEASURES), format_func=MEASURES.get, default="linear_probe", required=True, key="measure"
+        "Measured by",
+        list(MEASURES),
+        format_func=MEASURES.get,
+        default="linear_probe",
+        required=True,
+        key="measure",
+        help="What judges the features: a head trained on them, or the labels of the nearest images.",
     )
     found = quality.read()
     names = {quality.PIXELS: "Raw pixels", **{name: record.title for name, record in DATA.items()}}
