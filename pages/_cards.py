@@ -120,23 +120,22 @@ def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
     st.caption(figures.map_words(view))
 
 
-def accuracy_card(result: dict[str, Any]) -> None:
+def accuracy_card(run: StoredRun) -> None:
     """What the head loses, over all and per class."""
+    result = run.result
     st.subheader("Accuracy")
-    scores = {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
     lost = f"{drop(result):.1f} points"
     n_test, n_poison = result["n_test"], result["n_poison"]
     st.caption(f"On {n_test:,} test images: {lost} lost to {n_poison:,} poisoned ones.")
     st.plotly_chart(
-        figures.accuracy_figure(scores),
+        _runs.figure(str(results()), run.hash, "accuracy"),
         key="accuracy",
         config={"displayModeBar": False},
         alt=f"Test accuracy, clean and poisoned: a drop of {lost}",
     )
     st.markdown("**Points lost per class**")
-    clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]
     st.plotly_chart(
-        figures.per_class_figure(clean, poisoned, result["classes"]),
+        _runs.figure(str(results()), run.hash, "per-class"),
         key="per-class",
         config={"displayModeBar": False},
         alt="Points of accuracy lost per class, most on top",
@@ -148,7 +147,7 @@ def reach_card(run: StoredRun) -> None:
     threshold = run.result["threshold"]
     st.markdown(figures.reach_words(threshold))
     st.plotly_chart(
-        figures.reach_figure(threshold),
+        _runs.figure(str(results()), run.hash, "reach"),
         key="reach",
         config={"displayModeBar": False},
         alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
@@ -164,7 +163,7 @@ def curve_card(run: StoredRun) -> None:
     """What the run said of itself at each step, and the seconds of its stages."""
     if run.result["curve"]:
         st.plotly_chart(
-            figures.curve_figure(run.result["curve"]),
+            _runs.figure(str(results()), run.hash, "curve"),
             key="curve",
             config={"displayModeBar": False},
             alt="Accuracy and objective at each step of the run",

@@ -242,7 +242,7 @@ def view_card(run: StoredRun, step: Step, place: str) -> None:
             case "curve":
                 _cards.curve_card(run)
             case _:
-                _cards.accuracy_card(run.result)
+                _cards.accuracy_card(run)
 
 
 def open_view(place: str) -> None:
