@@ -31,7 +31,8 @@ def _words(row: RunRow) -> str:
     )
     drop = 100 * (row.clean_accuracy - row.poisoned_accuracy)
     when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
-    return " · ".join([attack, budget, f"{drop:.1f} points lost", data, extractor, f"seed {row.seed}", when])
+    cost = f"{abs(drop):.1f} points {'lost' if drop >= 0 else 'gained'}"
+    return " · ".join([attack, budget, cost, data, extractor, f"seed {row.seed}", when])
 
 
 def open_button(spec: ExperimentSpec, *, widget: str, label: str = "Open in the lab") -> None:
