@@ -12,7 +12,7 @@ PORT_IS_FREE := import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCK
 	s.bind(("127.0.0.1", $(PORT)))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test lint format bench gallery screenshots clean
+.PHONY: help app test lint format bench gallery screenshots pictures clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ gallery: $(VENV)/.run ## Compute the experiments that ship in assets/gallery
 
 screenshots: $(VENV)/.dev ## Take the pictures in docs/
 	@$(BIN)/python -m tests.browser.screenshots docs lab
+
+pictures: $(VENV)/.dev ## Take pictures of every page, wide and on a phone, light and dark, into screenshots/
+	@$(BIN)/python -m tests.browser.screenshots screenshots pages
 
 clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

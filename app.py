@@ -30,8 +30,14 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts the script's folder there,
     sys.path.insert(0, str(ROOT))
 
 
-def start_engine() -> None:
-    """Start the worker processes and let them import what runs need."""
+def start() -> None:
+    """Import what pages need, then start the worker processes and let them import what runs need.
+
+    One after the other: on a small machine the workers would else take the time of the first page.
+    """
+    from pages import _warm
+
+    _warm.warm()
     from core.engine import get_engine
 
     get_engine().warm_up()
@@ -46,8 +52,8 @@ def stop_engine() -> None:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
-    """Start the engine beside the server, so that the first page does not wait for it."""
-    starting = asyncio.create_task(asyncio.to_thread(start_engine))
+    """Warm the pages and the engine up beside the server, so that the first page does not wait for them."""
+    starting = asyncio.create_task(asyncio.to_thread(start))
     try:
         yield {"engine": starting}
     finally:

@@ -29,6 +29,8 @@ from core.sweep import interval
 DATA = ("fashion-mnist", "mnist")
 EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
 SEEDS = (0, 1, 2)
+WHISKERS = "#555e6b"
+"""Readable on the bars, and beside them on the light and on the dark background."""
 COLOURS = {"fine-tuning": "#3f90da", "domain-adaptation": "#92dadd", "transfer": "#e76300", "random": "#94a4a2"}
 
 
@@ -192,7 +194,11 @@ def figure(found: Sequence[Row]) -> go.Figure:
                 y=[wrapped(info(row.extractor).title) for row in group],
                 x=[statistics.mean(row.drops) for row in group],
                 orientation="h",
-                error_x={"array": [statistics.stdev(row.drops) if len(row.drops) > 1 else 0.0 for row in group]},
+                error_x={
+                    "array": [statistics.stdev(row.drops) if len(row.drops) > 1 else 0.0 for row in group],
+                    "color": WHISKERS,
+                    "thickness": 2,
+                },
                 name=catalog.SETTINGS[setting][0],
                 legendgroup=setting,
                 showlegend=place == 1,

@@ -14,6 +14,7 @@ import pandas as pd
 from core import doctor
 from core.catalog import resolve
 from core.errors import SpecError, StoreError
+from core.files import spreadsheet_text
 from core.result import Array
 from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.store import StoredRun
@@ -98,6 +99,8 @@ def _pixel_change(base: Array, poison: Array) -> Array:
 def table_file(run: StoredRun, suffix: str) -> bytes:
     """The content of the table's file.
 
+    In CSV, names of classes are `spreadsheet_text`.
+
     Args:
         suffix: one of `TABLE_SUFFIXES`.
 
@@ -108,7 +111,10 @@ def table_file(run: StoredRun, suffix: str) -> bytes:
     if suffix not in TABLE_SUFFIXES:
         raise SpecError(f"A table is a {' or '.join(TABLE_SUFFIXES)} file; got {suffix or 'no suffix'!r}.")
     if suffix == ".csv":
-        return str(table(run).to_csv(index=False, lineterminator="\n")).encode()
+        lines = table(run)
+        for name in ("class", "base_class"):
+            lines[name] = lines[name].map(spreadsheet_text)
+        return str(lines.to_csv(index=False, lineterminator="\n")).encode()
     return bytes(table(run).to_parquet(index=False))
 
 

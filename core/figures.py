@@ -1,5 +1,6 @@
 """The pictures of a finished run: figures and image strips from stored arrays, and the words that explain them."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -25,6 +26,8 @@ NEUTRAL = "#8a93a0"
 CLEAN, POISONED = "#3f90da", "#e76300"
 STAGE_WORDS = {"target": "target", "stage2": "stage 2", "decoder": "decoder", "invert": "inversion", "pixels": "pixels"}
 """Stages that have curves, short enough to stand beside each other on a phone."""
+FEW_STEPS = 8
+"""Fewer values than this are drawn with their points: three of them are no curve."""
 MAP_HEIGHT = 480
 STRIP_PIXELS = 80
 """Least height of an image in a strip; small images grow by whole factors."""
@@ -330,57 +333,81 @@ def reach_words(threshold: Mapping[str, Any]) -> str:
     return f"**Not ruled out**: {needs} More can be needed than this bound says."
 
 
-def curve_figure(curve: Sequence[Mapping[str, Any]], height: int = 280) -> go.Figure:
-    """What a run said of itself at each step: accuracies above, everything else below, stages in order."""
+def curve_figure(curve: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """What a run said of itself at each step: a panel for each quantity, stages from left to right in all of them."""
     names = list(dict.fromkeys(key for point in curve for key in point if key not in ("stage", "done")))
-    accuracies = [name for name in names if "accuracy" in name]
-    others = [name for name in names if name not in accuracies]
-    rows = [group for group in (accuracies, others) if group]
-    figure = make_subplots(rows=max(1, len(rows)), cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for row, group in enumerate(rows, start=1):
-        percent = group is accuracies
-        for name in group:
-            # Points without this value stay in as gaps: a line from one stage to another would be made up.
-            values = [point.get(name) for point in curve]
-            figure.add_trace(
-                go.Scatter(
-                    y=[100 * value if percent and value is not None else value for value in values],
-                    name=name.replace("_", " "),
-                    mode="lines+markers" if sum(value is not None for value in values) < 3 else "lines",
-                    connectgaps=False,
-                    line={"width": 2, "color": PALETTE[names.index(name) % len(PALETTE)]},
-                    hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",
-                ),
-                row=row,
-                col=1,
-            )
-        figure.update_yaxes(title="%" if percent else None, row=row, col=1)
-    for start, stage in _stage_starts(curve):
-        figure.add_vline(x=start, line={"width": 1, "dash": "dot", "color": NEUTRAL})
-        figure.add_annotation(
-            x=start,
-            y=1,
-            yref="paper",
-            text=STAGE_WORDS.get(stage, stage),
-            showarrow=False,
-            xanchor="left",
-            yanchor="bottom",
-            font={"size": 11},
-        )
-    figure.update_layout(
-        height=height,
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
-        legend={"orientation": "h", "y": -0.12, "yanchor": "top", "title": None},
-        hovermode="x unified",
-        showlegend=True,
+    names.sort(key=lambda name: "accuracy" not in name)
+    x, spans = _stage_spans(curve)
+    told = [f"{STAGE_WORDS.get(point['stage'], point['stage'])}, step {point['done']:,}" for point in curve]
+    figure = make_subplots(
+        max(1, len(names)),
+        1,
+        shared_xaxes=True,
+        vertical_spacing=0.24 / max(1, len(names)),
+        subplot_titles=[_quantity(name) for name in names],
     )
-    figure.update_xaxes(showticklabels=False, title=None)
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13})
+    for row, name in enumerate(names, start=1):
+        scale = 100 if "accuracy" in name else 1
+        # Points without this value stay in as gaps: a line from one stage to another would be made up.
+        values = [None if point.get(name) is None else scale * point[name] for point in curve]
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=values,
+                name=_quantity(name),
+                mode="lines+markers" if sum(value is not None for value in values) < FEW_STEPS else "lines",
+                connectgaps=False,
+                line={"width": 2, "color": PALETTE[(row - 1) % len(PALETTE)]},
+                customdata=told,
+                hovertemplate="%{customdata}: %{y:.4g}<extra></extra>",
+            ),
+            row=row,
+            col=1,
+        )
+    for start, _, _ in spans[1:]:
+        figure.add_vline(x=start, line={"width": 1, "dash": "dot", "color": NEUTRAL})
+    figure.update_layout(
+        height=40 + 120 * max(1, len(names)),
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        hovermode="x",
+        showlegend=False,
+    )
+    figure.update_xaxes(
+        title=None,
+        showgrid=False,
+        range=[0, spans[-1][1]] if spans else None,
+        tickvals=[(start + end) / 2 for start, end, _ in spans],
+        ticktext=[STAGE_WORDS.get(stage, stage) for _, _, stage in spans],
+        tickangle=0,
+    )
+    figure.update_yaxes(automargin=True, nticks=5)
     return figure
 
 
-def _stage_starts(curve: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+def _quantity(name: str) -> str:
+    """What a panel of the curves shows."""
+    words = name.replace("_", " ").capitalize()
+    return f"{words}, %" if "accuracy" in name else words
+
+
+def _stage_spans(curve: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[tuple[float, float, str]]]:
+    """A place from left to right for each step, and start, end and name of each stage in a row.
+
+    A stage of one step is as wide as its name needs; else the names of short stages would lie on each other.
+    """
     stages = [str(point["stage"]) for point in curve]
-    return [(i, stage) for i, stage in enumerate(stages) if i == 0 or stages[i - 1] != stage]
+    groups = [(stage, len(list(steps))) for stage, steps in itertools.groupby(stages)]
+    least = len(stages) * min(0.18, 1 / max(1, len(groups)))
+    x: list[float] = []
+    spans: list[tuple[float, float, str]] = []
+    start = 0.0
+    for stage, steps in groups:
+        width = max(float(steps), least)
+        x += [start + width * (i + 0.5) / steps for i in range(steps)]
+        spans.append((start, start + width, stage))
+        start += width
+    return x, spans
 
 
 def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str], pixels: str) -> go.Figure:
@@ -401,6 +428,8 @@ def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str
             orientation="h",
             text=[f"{value:.1f}" for value in values.values()],
             textangle=0,
+            textposition="outside",
+            cliponaxis=False,
             name=names[name],
             marker={"color": PALETTE[i], "opacity": [0.45 if key == pixels else 1.0 for key in values]},
             hovertemplate="%{x:.1f} %<extra>%{fullData.name}</extra>",
@@ -411,6 +440,6 @@ def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "title": None, "traceorder": "normal"},
     )
-    figure.update_xaxes(title="Test accuracy, %", range=[0, 100])
+    figure.update_xaxes(title="Test accuracy, %", range=[0, 108], tickvals=[0, 25, 50, 75, 100])
     figure.update_yaxes(autorange="reversed", automargin=True)
     return figure

@@ -18,6 +18,14 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def spreadsheet_text(text: str) -> str:
+    """Text as a cell of a CSV file: one that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    Names of classes and files are what somebody has brought, and a formula can do more than be shown.
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` once the block ends well; its folder is made if need be.

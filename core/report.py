@@ -77,7 +77,7 @@ def report(run: StoredRun) -> str:
             "Points of accuracy lost per class",
         ),
         classes=classes(result),
-        curve=_plot("curve", figures.curve_figure(result["curve"], height=360), "Values of the run at each step")
+        curve=_plot("curve", figures.curve_figure(result["curve"]), "Values of the run at each step")
         if result["curve"]
         else "",
         reach=reach(result["threshold"]),

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import bdtr
 
+from core.files import spreadsheet_text
 from core.spec import ExperimentSpec
 
 Array = NDArray[Any]
@@ -216,7 +217,7 @@ class Result:
                     pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
                     Image.fromarray(pixels).save(folder / "poison" / name)
                     label = int(poison.y[i])
-                    rows.writerow([name, label, self.classes[label], int(poison.base_index[i])])
+                    rows.writerow([name, label, spreadsheet_text(self.classes[label]), int(poison.base_index[i])])
         write_json(folder / "result.json", self.summary())
         write_json(folder / "manifest.json", checksums(folder))
 

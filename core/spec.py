@@ -5,6 +5,7 @@ all parsed here, by `parse_spec`, into the same `ExperimentSpec`. Names of data 
 checked against their registries in `core.catalog`, which also fills in what depends on them.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -217,8 +218,9 @@ def parse_spec(values: Mapping[str, Any]) -> ExperimentSpec:
         raise SpecError(f"{where} is {first['input']!r}; {_lower(first['msg'])}.") from error
 
 
-def attack_parameters(name: str) -> dict[str, dict[str, Any]]:
-    """Each parameter of an attack with its default, bounds and meaning, as JSON schema properties."""
+@functools.cache  # a page asks hundreds of times, and pydantic makes the schema anew each time
+def attack_parameters(name: str) -> Mapping[str, dict[str, Any]]:
+    """Each parameter of an attack with its default, bounds and meaning, as JSON schema properties: read only."""
     properties: dict[str, dict[str, Any]] = ATTACK_SPECS[name].model_json_schema()["properties"]
     return {key: value for key, value in properties.items() if key != "name"}
 

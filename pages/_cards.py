@@ -22,26 +22,26 @@ PER_PAGE = 30
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
 
 
-def numbers(result: dict[str, Any], *, with_dashes: bool = True) -> None:
-    """The row of big numbers.
+def numbers(result: dict[str, Any], *, with_dashes: bool = True, in_a_row: int = 5) -> None:
+    """The big numbers.
 
     Args:
         with_dashes: whether to show a dash for what the run does not have, or leave it out.
+        in_a_row: as many fit side by side; more are shared out among rows of about the same length.
     """
-    with st.container(horizontal=True):
-        for key, (label, help) in SCORES.items():
-            score = result[key]
-            if score is None and not with_dashes:
-                continue
-            value = "—" if score is None else f"{100 * score['accuracy']:.1f} %"
-            st.metric(label, value, help=help, border=True, width="stretch")
-        st.metric(
-            "Drop",
-            f"{drop(result):.1f} points",
-            help="Clean minus poisoned accuracy: what the attack costs the defender.",
-            border=True,
-            width="stretch",
-        )
+    shown = [
+        (label, "—" if result[key] is None else f"{100 * result[key]['accuracy']:.1f} %", help)
+        for key, (label, help) in SCORES.items()
+        if with_dashes or result[key] is not None
+    ]
+    lost = "Clean minus poisoned accuracy: what the attack costs the defender."
+    shown.append(("Drop", f"{drop(result):.1f} points", lost))
+    rows = -(-len(shown) // in_a_row)
+    length = -(-len(shown) // rows)
+    for start in range(0, len(shown), length):
+        with st.container(horizontal=True):
+            for label, value, help in shown[start : start + length]:
+                st.metric(label, value, help=help, border=True, width="stretch")
 
 
 @st.fragment
@@ -85,7 +85,7 @@ def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
         orders,
         format_func=ORDERS.get,
         key="images-order",
-        label_visibility="collapsed",
+        help="Which poisoned images come first.",
     )
     if order == "row":
         return rows
@@ -106,7 +106,11 @@ def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
     st.subheader("Map of features")
     show_stage2 = False
     if "stage2_xy" in view and "poison_x" in view:  # else the poison is what stage 2 found
-        show_stage2 = st.toggle("Show where stage 2 wanted the poison", key="map-stage2")
+        show_stage2 = st.toggle(
+            "Show where stage 2 wanted the poison",
+            key="map-stage2",
+            help="Crosses are the features that the images aim at; the diamonds are what the images reach.",
+        )
     st.plotly_chart(
         _runs.map_figure(str(results()), run.hash, show_stage2),
         key="map",
@@ -116,23 +120,22 @@ def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
     st.caption(figures.map_words(view))
 
 
-def accuracy_card(result: dict[str, Any]) -> None:
+def accuracy_card(run: StoredRun) -> None:
     """What the head loses, over all and per class."""
+    result = run.result
     st.subheader("Accuracy")
-    scores = {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
     lost = f"{drop(result):.1f} points"
     n_test, n_poison = result["n_test"], result["n_poison"]
     st.caption(f"On {n_test:,} test images: {lost} lost to {n_poison:,} poisoned ones.")
     st.plotly_chart(
-        figures.accuracy_figure(scores),
+        _runs.figure(str(results()), run.hash, "accuracy"),
         key="accuracy",
         config={"displayModeBar": False},
         alt=f"Test accuracy, clean and poisoned: a drop of {lost}",
     )
     st.markdown("**Points lost per class**")
-    clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]
     st.plotly_chart(
-        figures.per_class_figure(clean, poisoned, result["classes"]),
+        _runs.figure(str(results()), run.hash, "per-class"),
         key="per-class",
         config={"displayModeBar": False},
         alt="Points of accuracy lost per class, most on top",
@@ -144,7 +147,7 @@ def reach_card(run: StoredRun) -> None:
     threshold = run.result["threshold"]
     st.markdown(figures.reach_words(threshold))
     st.plotly_chart(
-        figures.reach_figure(threshold),
+        _runs.figure(str(results()), run.hash, "reach"),
         key="reach",
         config={"displayModeBar": False},
         alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
@@ -160,8 +163,9 @@ def curve_card(run: StoredRun) -> None:
     """What the run said of itself at each step, and the seconds of its stages."""
     if run.result["curve"]:
         st.plotly_chart(
-            figures.curve_figure(run.result["curve"], height=360),
+            _runs.figure(str(results()), run.hash, "curve"),
             key="curve",
+            config={"displayModeBar": False},
             alt="Accuracy and objective at each step of the run",
         )
     else:
@@ -176,7 +180,7 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
     """Everything of this run, to take away or to run again; made when its button is pressed, not before."""
     name = f"poison-lab-{run.hash}"
 
-    def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes]) -> None:
+    def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes], help: str) -> None:
         st.download_button(
             label,
             partial(_runs.exported, run.hash, make),
@@ -184,26 +188,47 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
             mime,
             on_click="ignore",
             icon=":material/download:",
+            help=help,
         )
 
     st.caption("To read: one file for the browser, with plots, images, method and sources; it needs no network.")
     with st.container(horizontal=True):
-        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode())
+        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode(), "The whole run to read.")
     st.caption("To work with: the numbers, and a line for each poisoned point.")
     with st.container(horizontal=True):
-        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"))
-        save("Table (CSV)", "-points.csv", "text/csv", partial(export.table_file, suffix=".csv"))
+        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"), "Every number.")
+        save(
+            "Table (CSV)",
+            "-points.csv",
+            "text/csv",
+            partial(export.table_file, suffix=".csv"),
+            "A line for each poisoned point, for spreadsheets.",
+        )
         save(
             "Table (Parquet)",
             "-points.parquet",
             "application/vnd.apache.parquet",
             partial(export.table_file, suffix=".parquet"),
+            "The same table with exact types, for programs.",
         )
-        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"))
+        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"), "Arrays, for NumPy.")
         if makes_images:
-            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip)
+            words = "The poisoned images in 8 bits, with their labels."
+            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip, words)
     st.caption("To cite, and to run again: the settings as a file (`python -m core run --spec`), or as a command line.")
     with st.container(horizontal=True):
-        save("Citation (BibTeX)", ".bib", "text/plain", lambda run: export.bibtex(run.spec).encode())
-        save("Settings (JSON)", "-spec.json", "application/json", lambda run: export.spec_json(run.spec).encode())
+        save(
+            "Citation (BibTeX)",
+            ".bib",
+            "text/plain",
+            lambda run: export.bibtex(run.spec).encode(),
+            "The paper, and this experiment.",
+        )
+        save(
+            "Settings (JSON)",
+            "-spec.json",
+            "application/json",
+            lambda run: export.spec_json(run.spec).encode(),
+            "All that is needed to run this experiment again.",
+        )
     st.code(export.command(run.spec), language="bash", wrap_lines=True)

@@ -19,16 +19,20 @@ def labels(rows: Sequence[RunRow]) -> dict[str, str]:
     words = [_words(row) for row in rows]
     counts = Counter(words)
     return {
-        row.hash: f"{text} · {row.hash[:6]}" if counts[text] > 1 else text
+        row.hash: f"{row.hash[:6]} · {text}" if counts[text] > 1 else text
         for row, text in zip(rows, words, strict=True)
     }
 
 
 def _words(row: RunRow) -> str:
-    parts = [value_words(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")]
+    """What tells most comes first: a drop-down cuts what is too long for it."""
+    attack, budget, data, extractor = (
+        value_words(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")
+    )
     drop = 100 * (row.clean_accuracy - row.poisoned_accuracy)
     when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
-    return " · ".join([*parts, f"seed {row.seed}", f"{drop:.1f} points lost", when])
+    cost = f"{abs(drop):.1f} points {'lost' if drop >= 0 else 'gained'}"
+    return " · ".join([attack, budget, cost, data, extractor, f"seed {row.seed}", when])
 
 
 def open_button(spec: ExperimentSpec, *, widget: str, label: str = "Open in the lab") -> None:

@@ -48,7 +48,7 @@ def figure(
     """
     chart = go.Figure()
     rows = np.arange(len(positions))
-    told = words(points, rows, head) if len(rows) <= _MOST_WORDS else [f"point {row}" for row in rows]
+    told = words(points, rows, head) if len(rows) <= _MOST_WORDS else None
     if arrows:
         start, end = positions[points.view["base_index"]], positions[points.n_clean :]
         chart.add_trace(figures.arrows(start, end, "its move", NEUTRAL))
@@ -61,9 +61,9 @@ def figure(
                 mode="markers",
                 marker=marker,
                 selectedpoints=np.flatnonzero(np.isin(group, lassoed)) if lassoed else None,
-                customdata=group,
-                text=[told[row] for row in group],
-                hovertemplate="%{text}<extra></extra>",
+                customdata=group.astype(np.int32),
+                text=None if told is None else [told[row] for row in group],
+                hovertemplate=f"{'point %{customdata}' if told is None else '%{text}'}<extra></extra>",
             )
         )
     if picked:
@@ -106,7 +106,7 @@ def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, di
     """Name, rows and marker of each trace, the poison last, so that it lies on top."""
     rows, poison = np.arange(len(points.y)), points.is_poison
     if colour in ("loss", "influence"):
-        values = points.losses(head) if colour == "loss" else points.influence
+        values = (points.losses(head) if colour == "loss" else points.influence).astype(np.float32)
         edge = float(np.quantile(np.abs(values), 0.99)) or 1.0  # a single far value would leave the rest one colour
         scale: dict[str, Any] = {
             "colorscale": "Cividis" if colour == "loss" else "RdBu_r",

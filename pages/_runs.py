@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from core.gallery import entries
 from core.lessons import Lesson, load
 from core.outcome import Fact
 from core.paths import GALLERY, results
-from core.result import Array
+from core.result import SCORES, Array
 from core.spec import ExperimentSpec
 from core.store import Store, StoredRun
 from pages._words import plain
@@ -34,7 +35,7 @@ def find(spec_hash: str) -> StoredRun | None:
     try:
         run, known = _run(str(results()), spec_hash)
         if known != written:  # it was run again
-            for kept in (_run, _view, map_figure, amplification, strips, samples, sample, walked):
+            for kept in (_run, _view, map_figure, figure, amplification, strips, samples, sample, walked):
                 kept.clear()
             run, _ = _run(str(results()), spec_hash)
     except StoreError:
@@ -131,6 +132,24 @@ def map_figure(root: str, spec_hash: str, show_stage2: bool) -> object:
     """The map of a run; built once for everyone."""
     classes = _run(root, spec_hash)[0].result["classes"]
     return figures.map_figure(_view(root, spec_hash), classes, show_stage2)
+
+
+FIGURES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "accuracy": lambda result: figures.accuracy_figure(
+        {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
+    ),
+    "per-class": lambda result: figures.per_class_figure(
+        result["clean"]["per_class"], result["poisoned"]["per_class"], result["classes"]
+    ),
+    "reach": lambda result: figures.reach_figure(result["threshold"]),
+    "curve": lambda result: figures.curve_figure(result["curve"]),
+}
+
+
+@st.cache_resource(max_entries=4 * CACHED_RUNS, show_spinner=False)
+def figure(root: str, spec_hash: str, name: str) -> object:
+    """A figure of `FIGURES` of a run; built once for everyone."""
+    return FIGURES[name](_run(root, spec_hash)[0].result)
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)

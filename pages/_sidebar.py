@@ -137,7 +137,9 @@ def use_button(key: str, value: str, *, widget: str) -> None:
     is_locked = key in st.session_state.locks.all
     icon = ":material/lock:" if is_locked else ":material/science:"
     off = is_locked or not value
-    if st.button("Use it in the lab", key=widget, disabled=off, icon=icon, on_click=choose, args=(values,)):
+    help_ = "A link keeps this control as it is." if is_locked else "Sets the sidebar to it and opens the lab."
+    button = {"key": widget, "disabled": off, "icon": icon, "help": help_}
+    if st.button("Use it in the lab", on_click=choose, args=(values,), **button):
         # The link goes along, which Streamlit else drops on the way.
         st.switch_page("lab.py", query_params=st.query_params.to_dict())
 

@@ -38,7 +38,11 @@ def bring_images() -> None:
         "of each class are kept for testing."
     )
     file = st.file_uploader(
-        "Zip of images", type="zip", key="file-images", max_upload_size=uploads.MOST_BYTES["images"] >> 20
+        "Zip of images",
+        type="zip",
+        key="file-images",
+        max_upload_size=uploads.MOST_BYTES["images"] >> 20,
+        help="Checked as a whole; what can't be read is named, and nothing of it is kept.",
     )
     if file is not None:
         name = checked("images", file, lambda: uploads.add_images(file.name, file).name)
@@ -54,11 +58,19 @@ def bring_weights() -> None:
         "of CLIP. A pickle that carries code is refused."
     )
     library = st.segmented_control(
-        "Built by", list(LIBRARIES), format_func=LIBRARIES.get, default="own", required=True, key="library"
+        "Built by",
+        list(LIBRARIES),
+        format_func=LIBRARIES.get,
+        default="own",
+        required=True,
+        key="library",
+        help="Who can build the network that the weights belong to.",
     )
     arch = ""
     if library != "own":
-        arch = st.selectbox("Architecture", architectures(str(library)), index=None, key=f"arch-{library}") or ""
+        known = architectures(str(library))
+        help_ = "The network that the weights belong to, by the library's name for it."
+        arch = st.selectbox("Architecture", known, index=None, key=f"arch-{library}", help=help_) or ""
         if not arch:
             st.caption("Choose the architecture that the weights were made with; type to search.")
             return
@@ -67,6 +79,7 @@ def bring_weights() -> None:
         type=["safetensors"] if library == "own" else ["safetensors", "pt", "pth"],
         key=f"file-{library}-{arch}",
         max_upload_size=uploads.MOST_BYTES["weights"] >> 20,
+        help="Checked as a whole; what does not fit the network is refused, with the reason.",
     )
     if file is not None:
         name = checked(f"{library}-{arch}", file, lambda: uploads.add_weights(str(library), arch, file.name, file).name)
@@ -136,7 +149,14 @@ def kept() -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(words, width="stretch")
             _sidebar.use_button(key, name, widget=f"use-kept-{name}")
-            st.button("Remove", key=f"remove-{name}", icon=":material/delete:", on_click=uploads.remove, args=(name,))
+            st.button(
+                "Remove",
+                key=f"remove-{name}",
+                icon=":material/delete:",
+                on_click=uploads.remove,
+                args=(name,),
+                help="Deletes it from this machine, for everyone.",
+            )
 
 
 st.title("Bring your own")

@@ -50,6 +50,7 @@ def table() -> None:
         key="registry",
         on_select="rerun",
         selection_mode="single-row",
+        alt="Every extractor: architecture, what it has learnt from, width, input, speed, licence, paper",
         column_config={
             "Paper": st.column_config.LinkColumn(display_text="#(.*)$"),
             "Images per second": st.column_config.TextColumn(
@@ -65,20 +66,35 @@ def table() -> None:
         st.caption(f"Chosen: {EXTRACTORS[name].title}" if rows else "Choose a line to take its extractor to the lab.")
 
 
+@st.cache_resource(show_spinner=False)
+def quality_figure(measure: str) -> object:
+    """Accuracies by one of `MEASURES`; built once for everyone."""
+    names, found = titles(), quality.read()
+    scores = {key: {data: getattr(one, measure) for data, one in found[key].items()} for key in names if key in found}
+    return figures.quality_figure(scores, names, quality.PIXELS)
+
+
+def titles() -> dict[str, str]:
+    """Words for raw pixels, data sets and extractors."""
+    names = {quality.PIXELS: "Raw pixels", **{name: record.title for name, record in DATA.items()}}
+    return names | {name: compare.wrapped(record.title) for name, record in EXTRACTORS.items()}
+
+
 def qualities() -> None:
     """Probes on the embedded data."""
     st.subheader("How good the features are")
     measure = st.segmented_control(
-        "Measured by", list(MEASURES), format_func=MEASURES.get, default="linear_probe", required=True, key="measure"
+        "Measured by",
+        list(MEASURES),
+        format_func=MEASURES.get,
+        default="linear_probe",
+        required=True,
+        key="measure",
+        help="What judges the features: a head trained on them, or the labels of the nearest images.",
     )
-    found = quality.read()
-    names = {quality.PIXELS: "Raw pixels", **{name: record.title for name, record in DATA.items()}}
-    names |= {name: compare.wrapped(record.title) for name, record in EXTRACTORS.items()}
-    scores = {
-        key: {data: getattr(one, str(measure)) for data, one in found[key].items()} for key in names if key in found
-    }
+    found, names = quality.read(), titles()
     st.plotly_chart(
-        figures.quality_figure(scores, names, quality.PIXELS),
+        quality_figure(str(measure)),
         key="quality",
         config={"displayModeBar": False},
         alt="Test accuracy of each extractor on each data set, beside raw pixels",
@@ -94,18 +110,24 @@ def qualities() -> None:
     )
 
 
+@st.cache_resource(show_spinner=False)
+def measured_settings() -> tuple[object, list[str]]:
+    """Fine-tuning against transfer as measured: the figure, and each difference in words."""
+    rows = compare.rows(list(json.loads((FOLDER / "settings.json").read_text()).values()))
+    return compare.figure(rows), [compare.verdict(gap) for gap in compare.gaps(rows)]
+
+
 def settings() -> None:
     """Fine-tuning against transfer, as measured."""
     st.subheader("Fine-tuning against transfer")
-    measured = list(json.loads((FOLDER / "settings.json").read_text()).values())
-    rows = compare.rows(measured)
+    figure, verdicts = measured_settings()
     st.plotly_chart(
-        compare.figure(rows),
+        figure,
         key="settings",
         config={"displayModeBar": False},
         alt="Points of accuracy lost to the same attack, by data set and extractor",
     )
-    st.markdown("\n".join(f"- {compare.verdict(gap)}" for gap in compare.gaps(rows)))
+    st.markdown("\n".join(f"- {words}" for words in verdicts))
     st.caption(
         "The paper says that transfer loses more to the same attack. Measured by `python -m core compare-settings`: "
         "whiskers are standard deviations over seeds, differences are paired by seed, ± is a standard error."

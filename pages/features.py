@@ -56,6 +56,7 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
             default=colour,
             required=True,
             key=_own.widget("colour"),
+            wrap=True,
             help="What the colour of a point says.",
         )
         st.segmented_control(
@@ -177,6 +178,7 @@ def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[
         _points.table(points, images, shown, head),
         key="features-table",
         on_select=pin,
+        alt="Images, labels, what the head takes them for, loss and influence of the points",
         selection_mode="multi-row",
         hide_index=True,
         height=TABLE_HEIGHT,

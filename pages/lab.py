@@ -89,7 +89,7 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     with middle.container(border=True, height="stretch"):
         _cards.map_card(run, view)
     with right.container(border=True, height="stretch"):
-        _cards.accuracy_card(run.result)
+        _cards.accuracy_card(run)
     if run.result.get("threshold"):
         with st.expander("What the budget can reach", icon=":material/straighten:"):
             _cards.reach_card(run)

@@ -27,6 +27,7 @@ VIEW_WORDS = {
 }
 MANY = 4  # more answers than this stand side by side
 CARDS_IN_A_ROW = 2
+NUMBERS_IN_A_ROW = 3
 
 
 def lesson_card(lesson: Lesson, is_next: bool) -> None:
@@ -241,7 +242,7 @@ def view_card(run: StoredRun, step: Step, place: str) -> None:
             case "curve":
                 _cards.curve_card(run)
             case _:
-                _cards.accuracy_card(run.result)
+                _cards.accuracy_card(run)
 
 
 def open_view(place: str) -> None:
@@ -268,10 +269,10 @@ def result_panel(
         st.info(f"{first}: the result is shown here.", icon=":material/science:")
         return
     st.caption(f"The run: {_runs.words(run.spec)}")
-    _cards.numbers(run.result, with_dashes=False)
+    _cards.numbers(run.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
     if beside is not None:
         st.caption(f"Beside it: {_runs.words(beside.spec)}")
-        _cards.numbers(beside.result, with_dashes=False)
+        _cards.numbers(beside.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
     view_card(run, step, place)
 
 

@@ -64,6 +64,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
                 default=budgets,
                 format_func=lambda value: f"{value:g} %",
                 key=_own.widget("budgets"),
+                wrap=True,
                 help="Poisoned images per clean training image.",
             )
         else:
@@ -186,7 +187,7 @@ def chart(places: list[sweep.Cell]) -> None:
         "Whiskers are 95 % intervals over seeds (Student's t). Attacks on features make no images: they bound the rest."
     )
     with st.expander("Numbers", icon=":material/table:"):
-        st.dataframe(sweep.table(found), hide_index=True, key="sweep-table")
+        st.dataframe(sweep.table(found), hide_index=True, key="sweep-table", alt="The numbers of the plot")
 
 
 @st.fragment

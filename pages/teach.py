@@ -51,6 +51,7 @@ def overview(lessons: tuple[Lesson, ...]) -> None:
         ],
         hide_index=True,
         key="lessons-table",
+        alt="Every lesson with its minutes, steps and first goal",
         column_config={
             "Lesson": st.column_config.TextColumn(width=330, help="In the order in which they build on each other."),
             "Minutes": st.column_config.NumberColumn(width=80, help="Suggested time."),

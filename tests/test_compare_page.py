@@ -176,7 +176,7 @@ def test_labels_of_runs_tell_them_apart(store: Store) -> None:
     labels = _pick.labels(store.list())
     assert len(set(labels.values())) == len(labels) == 5
     assert same[0].hash[:6] in labels[same[0].hash]
-    assert labels[FLIP].startswith("Label flip · 10 % · Fashion-MNIST")
+    assert labels[FLIP].startswith("Label flip · 10 % · 20.0 points lost · Fashion-MNIST")
 
 
 def test_matrix_of_a_change_is_symmetric_about_nothing() -> None:

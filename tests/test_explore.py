@@ -66,7 +66,7 @@ def test_runs_of_older_versions_have_no_points(points: Points) -> None:
 @pytest.mark.parametrize("head", _points.HEADS)
 def test_every_point_is_drawn_once_whatever_the_colour(points: Points, colour: str, head: str) -> None:
     chart = _points.figure(
-        points, points.positions("xy"), colour=colour, head=head, arrows=True, picked=[3, 61], axes=None
+        points, points.positions("xy"), colour=colour, head=head, arrows=True, lassoed=[], picked=[3, 61], axes=None
     )
     rows = [row for trace in chart.data if trace.customdata is not None for row in trace.customdata]
     assert sorted(rows) == list(range(66))

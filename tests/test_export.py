@@ -74,6 +74,19 @@ def test_both_files_hold_the_table(tmp_path: Path) -> None:
     assert pd.read_parquet(io.BytesIO(export.table_file(run, ".parquet")))["shift"].dtype == np.float32
 
 
+def test_spreadsheets_see_no_formula_in_names_of_classes(tmp_path: Path) -> None:
+    names = ["=1+1", "@sum", "+1", "-1", "\tx", "a=b", "sneaker", "", "'quoted", "ünï"]
+    result = replace(drawn_result(parse_spec({"train_size": 100, "test_size": 20, "budget": 0.3})), classes=names)
+    run = Store(tmp_path / "results", shipped=None).put(result)
+    safe = {*(f"'{name}" for name in names[:5]), *names[5:]}
+    read = {"keep_default_na": False, "dtype": {"class": str, "base_class": str}}
+    table = pd.read_csv(io.BytesIO(export.table_file(run, ".csv")), **read)
+    labels = pd.read_csv(run.folder / "poison" / "labels.csv", **read)
+    assert set(table["class"]) | set(table["base_class"]) == safe
+    assert set(labels["class"]) <= safe
+    assert set(pd.read_parquet(io.BytesIO(export.table_file(run, ".parquet")))["class"]) <= set(names)
+
+
 @pytest.mark.parametrize("suffix", [".xlsx", "", ".CSV"])
 def test_another_kind_of_table_is_refused(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"\.csv or \.parquet"):

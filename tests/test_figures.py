@@ -19,7 +19,19 @@ def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
         {"stage": "pixels", "done": 1, "train_accuracy": 0.8},
     ]
     lines = {trace.name: list(trace.y) for trace in figures.curve_figure(curve).data}
-    assert lines == {"train accuracy": [90.0, None, 80.0], "gap": [None, 0.5, None]}
+    assert lines == {"Train accuracy, %": [90.0, None, 80.0], "Gap": [None, 0.5, None]}
+
+
+def test_curve_gives_each_quantity_a_panel_and_each_stage_room_for_its_name() -> None:
+    curve = [{"stage": "target", "done": 1, "radius": 4.0}]
+    curve += [{"stage": "stage2", "done": i, "residual": 1 / i} for i in range(1, 100)]
+    figure = figures.curve_figure(curve)
+    assert len({trace.yaxis for trace in figure.data}) == 2
+    short, long = figure.layout.xaxis.tickvals
+    assert short / figure.layout.xaxis.range[1] > 0.05
+    assert figure.layout.xaxis2.ticktext == ("target", "stage 2")
+    assert figure.data[0].customdata[0] == "target, step 1"
+    assert short < figure.layout.shapes[0].x0 < long
 
 
 def test_difference_is_amplified_around_grey() -> None:

@@ -1,19 +1,22 @@
-"""Pictures of the lab in its states, to look at: `python -m tests.browser.screenshots [folder]`.
+"""Pictures to look at: `python -m tests.browser.screenshots FOLDER [pages|states|lab] [name...]`.
 
-Starts a server of its own, runs small experiments on it and writes PNG files, by default to `screenshots/`.
-A picture for the README: `python -m tests.browser.screenshots docs lab`.
+Starts a server of its own and writes PNG files: of every page with what ships (`pages`, of which names can be picked,
+see `tests.links.LINKS`), of the lab in its states, for which it runs small experiments, or the README's picture of the
+lab. All but the last are wide and as on a phone, light and dark.
 """
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser import server as app_server
+from tests.links import LINKS
 
 SMALL = "attack=ft-matching&train=400&test=200&budget=10&steps=20&match_steps=10&finish_steps=5"
 FLIP = "attack=label-flip&train=100&test=50&budget=20"
@@ -32,19 +35,22 @@ def opened(browser: Browser, url: str, size: str, theme: str) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
     page.set_default_timeout(WAIT_MS)
     page.goto(url)
-    page.locator(".st-key-run button").wait_for()
+    page.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
     yield page
     page.close()
 
 
 def shoot(page: Page, path: Path) -> None:
     """The whole page, made as tall as its content."""
-    page.wait_for_timeout(2500)
+    app_server.settled(page)
+    page.wait_for_timeout(500)
     block = "document.querySelector('[data-testid=stMainBlockContainer]')"
     viewport = page.viewport_size or {"width": 1400, "height": 1000}
     height = max(int(page.evaluate(f"{block}.scrollHeight")) + 40, viewport["height"])
     page.set_viewport_size({"width": viewport["width"], "height": height})
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(500)
+    app_server.settled(page)
+    page.wait_for_timeout(1000)  # pictures in tables, and plots that were drawn anew
     page.screenshot(path=path)
     page.set_viewport_size(viewport)
 
@@ -55,6 +61,15 @@ def finish(page: Page) -> None:
     if page.locator(".st-key-run button").is_enabled():
         page.locator(".st-key-run button").click()
     page.get_by_text("Already computed").wait_for()
+
+
+def pages(browser: Browser, address: str, folder: Path, names: Sequence[str]) -> None:
+    """Every page as a link opens it, in both sizes and themes."""
+    for name in names or LINKS:
+        for size in SIZES:
+            for theme in THEMES:
+                with opened(browser, f"{address}/{LINKS[name]}", size, theme) as page:
+                    shoot(page, folder / f"{name}-{size}-{theme}.png")
 
 
 def states(browser: Browser, address: str, folder: Path) -> None:
@@ -108,15 +123,15 @@ def readme(browser: Browser, address: str, folder: Path) -> None:
 
 def main() -> None:
     """Read the command line."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    shots = readme if sys.argv[2:] == ["lab"] else states
+    folder, kind, *names = sys.argv[1:]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    shots = {"pages": partial(pages, names=names), "states": states, "lab": readme}[kind]
     with (
         tempfile.TemporaryDirectory() as home,
         app_server.server(Path(home)) as address,
         app_server.browser() as chromium,
     ):
-        shots(chromium, address, folder)
+        shots(chromium, address, Path(folder))
 
 
 if __name__ == "__main__":

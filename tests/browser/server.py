@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import paths
 
@@ -72,6 +72,12 @@ def server(home: Path) -> Iterator[str]:
             process.kill()
             process.wait()
         log.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has ended and everything that it sent is drawn."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
 
 
 def status_of(url: str) -> int:

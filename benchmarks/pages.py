@@ -1,0 +1,169 @@
+"""How long a person waits for each page of the app: `python -m benchmarks.pages`.
+
+Each page is opened by a link in a browser that has nothing of it yet, on a server that is warm (every page was open
+once), and as the first page of a server that has answered just now. *Frame*: the browser has loaded Streamlit, and
+nothing of ours is there yet. *Useful*: the page's heading and what stands under it. *Whole*: the script has ended and
+everything is drawn, plots included. *Server*: processor seconds of the server's process, which other work on the
+machine does not lengthen as it does the rest.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, Page
+
+from benchmarks import report
+from core.bench import table
+from core.catalog import resolve
+from core.spec import parse_spec
+from core.store import Store
+from tests.browser import server as app_server
+from tests.drawn import drawn_result
+from tests.links import LINKS, PAGES
+
+POINTS = 50_000
+VIEWPORT = {"width": 1400, "height": 1000}
+CROWD_WORDS = {"open": "to open the page", "colour": "to colour it by loss", "lasso": "to list what was lassoed"}
+MARKS = ("server", "frame", "useful", "whole")
+HEADING = "[data-testid=stMain] h1"
+UNDER_IT = f"[data-testid=stMain] :is({', '.join(f'[data-testid={kind}]' for kind in ('stMarkdown', 'stHtml'))})"
+
+Times = dict[str, float]
+
+
+@contextmanager
+def fresh_page(browser: Browser) -> Iterator[Page]:
+    """A page in a browser without cookies and caches."""
+    context = browser.new_context(viewport=VIEWPORT)
+    page = context.new_page()
+    page.set_default_timeout(app_server.PAGE_MS)
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def opened(browser: Browser, url: str) -> Times:
+    """Seconds from asking for a page to each of the marks."""
+    with fresh_page(browser) as page:
+        spent, began = server_seconds(), time.perf_counter()
+        page.goto(url, wait_until="commit")
+        page.locator("[data-testid=stApp]").wait_for()
+        times = {"frame": time.perf_counter() - began}
+        page.locator(HEADING).first.wait_for()
+        page.locator(UNDER_IT).first.wait_for()
+        times["useful"] = time.perf_counter() - began
+        app_server.settled(page)
+        times["whole"] = time.perf_counter() - began
+        times["server"] = server_seconds() - spent
+    return times
+
+
+def server_seconds() -> float:
+    """Processor seconds of the server, which is a child of this process; of its workers, none."""
+    (server,) = (child for child in psutil.Process().children() if "streamlit" in child.cmdline())
+    return float(sum(server.cpu_times()[:2]))
+
+
+def first(browser: Browser, name: str) -> Times:
+    """A page as the first one of a server that answers since a moment."""
+    with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
+        return opened(browser, f"{address}/{LINKS[name]}")
+
+
+def warm(browser: Browser, names: Sequence[str], repeats: int) -> dict[str, list[Times]]:
+    """Each page several times, in turn, once every page has been open and the engine runs."""
+    with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
+        end = time.monotonic() + app_server.START_SECONDS
+        while app_server.status_of(f"{address}/ready") != 200 and time.monotonic() < end:
+            time.sleep(0.2)
+        rounds = [{name: opened(browser, f"{address}/{LINKS[name]}") for name in names} for _ in range(repeats + 1)]
+    return {name: [one[name] for one in rounds[1:]] for name in names}
+
+
+def many(browser: Browser, repeats: int) -> dict[str, list[float]]:
+    """Seconds that the map of features takes with `POINTS` clean points, drawn at random."""
+    spec = resolve(parse_spec({"attack": "label-flip", "train_size": POINTS, "test_size": 100}))
+    found: dict[str, list[float]] = {name: [] for name in ("open", "colour", "lasso")}
+    with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
+        Store(Path(home) / "results", shipped=None).put(drawn_result(spec))
+        for _ in range(repeats + 1):
+            with fresh_page(browser) as page:
+                began = time.perf_counter()
+                page.goto(f"{address}/features?attack=label-flip&train={POINTS}&test=100", wait_until="commit")
+                plot = page.locator(".js-plotly-plot")
+                plot.locator(".gl-canvas").first.wait_for()
+                app_server.settled(page)
+                found["open"].append(time.perf_counter() - began)
+                began = time.perf_counter()
+                page.locator(".st-key-features-colour").get_by_text("Loss", exact=True).click()
+                plot.locator(".colorbar").wait_for()
+                found["colour"].append(time.perf_counter() - began)
+                app_server.settled(page)
+                box = plot.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0}
+                corners = [(0.35, 0.3), (0.55, 0.3), (0.55, 0.5), (0.35, 0.5)]
+                places = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in corners]
+                page.mouse.move(*places[0])
+                page.mouse.down()
+                for place in places[1:]:
+                    page.mouse.move(*place, steps=5)
+                began = time.perf_counter()
+                page.mouse.up()
+                page.get_by_text("lassoed").wait_for()
+                found["lasso"].append(time.perf_counter() - began)
+    return {name: seconds[1:] for name, seconds in found.items()}
+
+
+def pages_table(found: dict[str, list[Times]], firsts: dict[str, Times]) -> str:
+    """Median and largest seconds of each page."""
+    rows = [
+        [
+            name,
+            *(_spread([one[mark] for one in times]) for mark in MARKS),
+            *(f"{firsts[name][mark]:.1f}" if name in firsts else "not measured" for mark in MARKS[2:]),
+        ]
+        for name, times in found.items()
+    ]
+    heads = [f"{mark.capitalize()}, s" for mark in MARKS]
+    return table(["Page", *heads, "First of a server: useful, s", "whole, s"], rows)
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds):.2f} ({max(seconds):.2f})"
+
+
+def main() -> None:
+    """Measure; write benchmarks/README.md and pages.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5, help="openings of each page on the warm server")
+    parser.add_argument("--first", nargs="*", default=list(PAGES), help="pages to open first on a server of their own")
+    parser.add_argument("--try", dest="only", nargs="*", help="only these pages; only prints")
+    arguments = parser.parse_args()
+    load = report.load()
+    with app_server.browser() as browser:
+        found = warm(browser, arguments.only or PAGES, arguments.repeats)
+        firsts = {name: first(browser, name) for name in arguments.first}
+        crowd = many(browser, arguments.repeats)
+    told = ", ".join(f"{words} {_spread(crowd[name])}" for name, words in CROWD_WORDS.items())
+    text = "\n\n".join(
+        [
+            pages_table(found, firsts),
+            f"The map of features with {POINTS:,} points, seconds: {told}.",
+            f"Median (largest) of {arguments.repeats} each. On {report.machine()}. {load}",
+        ]
+    )
+    print(text)
+    if arguments.only is None:
+        report.write(
+            "pages", text, {"machine": report.machine(), "load": load, "warm": found, "first": firsts, "many": crowd}
+        )
+
+
+if __name__ == "__main__":
+    main()

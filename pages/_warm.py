@@ -1,0 +1,39 @@
+"""What the first page of a server would else wait for: modules, and what the caches hold of the first run on show."""
+
+import importlib
+from pathlib import Path
+
+from core.errors import PoisonLabError
+from core.paths import results
+from core.spec import ATTACK_SPECS, attack_parameters
+from pages import _runs
+
+MODULES = (
+    *("core.compare", "core.differences", "core.explore", "core.extractors.quality", "core.gallery", "core.sweep"),
+    *("core.story", "core.uploads", "plotly.io", "pyarrow.pandas_compat"),
+)
+"""What pages import themselves; the rest comes with their helpers."""
+
+
+def warm() -> None:
+    """Import what pages import, and fill the caches for what they show first."""
+    for path in sorted(Path(__file__).parent.glob("_*.py")):
+        importlib.import_module(f"pages.{path.stem}")
+    for name in MODULES:
+        importlib.import_module(name)
+    for attack in ATTACK_SPECS:
+        attack_parameters(attack)
+    try:
+        _runs.lessons()
+        _runs.store().list()
+        run = _runs.default_run()
+        if run is None:
+            return
+        root = str(results())
+        _runs.map_figure(root, run.hash, False)
+        _runs.amplification(root, run.hash)
+        for name in _runs.FIGURES:
+            if name != "reach" or run.result["threshold"]:
+                _runs.figure(root, run.hash, name)
+    except PoisonLabError:
+        pass  # the page that needs it says what is wrong

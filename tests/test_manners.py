@@ -1,0 +1,61 @@
+"""Manners that every page keeps: controls explain themselves, and what is drawn is also said in words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import engine as engine_module
+from core.paths import ROOT
+from tests.apps import opened
+from tests.links import LINKS, PAGES
+
+EXPLAINED = {
+    *("selectbox", "multiselect", "slider", "select_slider", "number_input", "text_input", "text_area", "radio"),
+    *("button_group", "toggle", "checkbox", "file_uploader", "color_picker", "date_input", "time_input", "chat_input"),
+}
+"""Elements that need a help text; a button's label says all, or its help does."""
+DRAWN = {"plotly_chart", "dataframe"}
+
+
+class IdleEngine:
+    """Has nothing to do."""
+
+    def job(self, spec_hash: str) -> None:
+        return None
+
+
+@pytest.fixture(params=LINKS)
+def app(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A page as its link opens it, with what ships."""
+    monkeypatch.setattr(engine_module, "get_engine", IdleEngine)
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    page, _, query = LINKS[request.param].partition("?")
+    return opened(f"{page}.py", **dict(parse_qsl(query)))
+
+
+def elements(block: Any) -> Iterator[Any]:
+    for child in block.children.values():
+        yield child
+        if hasattr(child, "children"):
+            yield from elements(child)
+
+
+def test_every_page_has_a_link_and_a_place_in_the_navigation() -> None:
+    files = {path.stem for path in (ROOT / "pages").glob("[a-z]*.py")} - {"shell"}
+    assert set(PAGES) == files
+    assert {link.partition("?")[0] for link in LINKS.values()} == files
+
+
+def test_controls_explain_themselves_and_pictures_are_told(app: AppTest) -> None:
+    found = [element for root in (app.main, app.sidebar) for element in elements(root) if element.proto is not None]
+    assert app.title
+    mute = [f"{one.type} {one.proto.label}" for one in found if one.type in EXPLAINED and not one.proto.help.strip()]
+    assert mute == []
+    charts = [one.type for one in found if one.type in DRAWN and not one.proto.alt.strip()]
+    assert charts == []
+    images = [image.alt for one in found if one.type == "image" for image in one.proto.imgs]
+    assert all(alt.strip() for alt in images)
