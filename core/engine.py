@@ -27,7 +27,7 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 
-from core import cost
+from core import cache, cost, room
 from core.catalog import resolve
 from core.errors import Cancelled, EngineError, PoisonLabError
 from core.events import Event
@@ -297,6 +297,7 @@ class Engine:
                 self._execute,
                 str(self.store.root.resolve()),
                 self._device,
+                self.limits,
                 key=key,
                 priority=job.priority,
                 pure=False,
@@ -546,7 +547,9 @@ def _ask_to_stop(run_id: str) -> None:
     _to_stop.add(run_id)
 
 
-def _run_in_worker(spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str) -> None:
+def _run_in_worker(
+    spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str, limits: Limits
+) -> None:
     """Run an experiment in a worker and store what it found."""
     worker = get_worker()
 
@@ -559,10 +562,21 @@ def _run_in_worker(spec_json: str, run_id: str, topic: str, execute: str, root: 
         spec = ExperimentSpec.model_validate_json(spec_json)
         result = _load(execute)(spec, reporter, device=device)
         reporter.flush()
-        Store(Path(root), shipped=None).put(result)
+        store = Store(Path(root), shipped=None)
+        store.put(result)
+        _make_room(store, spec.hash, limits)
     finally:
         _to_stop.discard(run_id)
         send("end")
+
+
+def _make_room(store: Store, written: str, limits: Limits) -> None:
+    """Hold store and cache to their limits; what goes wrong here is no fault of the run, which is stored."""
+    try:
+        store.clean(limits.store_megabytes * room.MEGABYTE, keep=[written])
+        cache.clean(limits.cache_megabytes * room.MEGABYTE)
+    except Exception:
+        log.exception("No room could be made in %s", store.root)
 
 
 def _warm_up(execute: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from core import cost
 from core import engine as engine_module
-from core.engine import Engine, Job, Reporter, get_engine
+from core.engine import Engine, Job, Reporter, _make_room, get_engine
 from core.errors import Cancelled, EngineError, SettingError, SpecError
 from core.events import Event
 from core.paths import ROOT
@@ -510,3 +510,26 @@ def test_reporter_sends_plain_numbers_and_ends_a_cancelled_run() -> None:
     with pytest.raises(Cancelled):
         reporter(Event("stage2", 1, 1))
     assert len(sent) == 1
+
+
+def test_a_run_makes_room_for_itself_when_it_is_stored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, pinned = (engine.store.put(tiny_result(tiny_spec(seed))) for seed in (201, 202))
+    for run in (old, pinned):
+        os.utime(run.folder / "manifest.json", (time.time() - 3600,) * 2)
+    engine.store.pin(pinned.hash)
+    monkeypatch.setattr(engine, "limits", Limits(store_megabytes=0, cache_megabytes=0))
+    assert engine.submit(tiny_spec(203)).wait(PATIENCE).state == "done"
+    assert engine.store.get(tiny_spec(203).hash) is not None
+    assert old.hash not in engine.store
+    assert pinned.hash in engine.store
+
+
+def test_a_run_is_done_though_no_room_can_be_made(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Store, "clean", broken)
+    _make_room(engine.store, "", Limits())
+    assert "No room could be made" in caplog.text
