@@ -32,8 +32,11 @@ if str(ROOT) not in sys.path:  # `streamlit run` puts the script's folder there,
 
 def start_engine() -> None:
     """Start the worker processes and let them import what runs need."""
+    from core import logs
     from core.engine import get_engine
+    from core.settings import log_form
 
+    logs.setup(log_form())
     get_engine().warm_up()
 
 

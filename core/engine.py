@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,12 +28,12 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 
-from core import cache, cost, room
+from core import cache, cost, logs, room
 from core.catalog import resolve
 from core.errors import Cancelled, EngineError, PoisonLabError
 from core.events import Event
 from core.paths import ROOT, results
-from core.settings import WORKERS, Limits, scheduler
+from core.settings import WORKERS, Limits, log_form, scheduler
 from core.spec import ExperimentSpec
 from core.store import Store
 
@@ -107,6 +108,7 @@ class Job:
         self._number = number
         self._state: State = "queued"
         self._error: str | None = None
+        self._trouble: Any = None
         self._stages = cost.estimate(spec)
         self._progress = cost.Progress(self._stages)
         self._curve: list[dict[str, Any]] = []
@@ -152,6 +154,7 @@ class Engine:
         device: passed on to the runs.
         grace: seconds that a cancelled run has to stop before its worker is restarted.
         limits: what people may ask for.
+        log_form: how the workers log, see `core.logs`.
 
     Raises:
         EngineError: no scheduler answers.
@@ -167,10 +170,12 @@ class Engine:
         device: str = "auto",
         grace: float = GRACE_SECONDS,
         limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+        log_form: str = "text",
     ) -> None:
         self.store = store or Store(results())
         self.grace = grace
         self.limits = limits
+        self._log_form = log_form
         self._execute = execute
         self._device = device
         self._lock = threading.RLock()
@@ -178,6 +183,8 @@ class Engine:
         self._runs: dict[str, Job] = {}
         self._latest: dict[str, Job] = {}
         self._warming: list[Future] = []
+        self._outcomes: Counter[str] = Counter()
+        self._since = time.time()
         self._host = None if scheduler else _start_host(n_workers)
         try:
             self._client = Client(scheduler or _address(self._host), set_as_default=False, timeout=_START_SECONDS)
@@ -224,10 +231,13 @@ class Engine:
                 return job
             in_flight = sum(person in other.people for other in self._runs.values() if not other._over.is_set())
             job = Job(self, spec, person, -in_flight, next(self._numbers))
-            if not stored and not self.alive:
-                raise EngineError("The cluster that computes has stopped; reload the page to start another.")
             if not stored:
-                self._check_limits(job, person, in_flight)
+                try:
+                    self._check_limits(job, person, in_flight)
+                except EngineError as error:
+                    self._outcomes["refused"] += 1
+                    log.info("%s refused: %s", _named(job), error, extra=_fields(job))
+                    raise
             self._runs[job.run_id] = self._latest[job.id] = job
             if stored:
                 self._end(job, "done")
@@ -236,6 +246,8 @@ class Engine:
         return job
 
     def _check_limits(self, job: Job, person: str, in_flight: int) -> None:
+        if not self.alive:
+            raise EngineError("The cluster that computes has stopped; reload the page to start another.")
         limits, total = self.limits, sum(not other._over.is_set() for other in self._runs.values())
         if person and in_flight >= limits.person_runs:
             raise EngineError(
@@ -271,7 +283,8 @@ class Engine:
         """
         keys = [f"warm-up-{uuid.uuid4().hex}" for _ in range(self._slots)]
         self._warming = [
-            self._client.submit(_warm_up, self._execute, key=key, priority=-1000, pure=False) for key in keys
+            self._client.submit(_warm_up, self._execute, self._log_form, key=key, priority=-1000, pure=False)
+            for key in keys
         ]
         for future in self._warming:
             future.add_done_callback(_log_failure)
@@ -298,6 +311,7 @@ class Engine:
                 str(self.store.root.resolve()),
                 self._device,
                 self.limits,
+                self._log_form,
                 key=key,
                 priority=job.priority,
                 pure=False,
@@ -339,6 +353,7 @@ class Engine:
         job._started = time.time()
         job._progress = cost.Progress(job._stages)
         job._curve = []
+        log.info("%s started", _named(job), extra={**_fields(job), "attempt": job._attempts})
 
     def _on_done(self, job: Job, future: Future) -> None:
         """The task is over for the scheduler; called by a thread of the client's."""
@@ -387,7 +402,7 @@ class Engine:
             return "cancelled", None
         if isinstance(error, PoisonLabError):
             return "failed", str(error)
-        log.error("Run %s failed", job.id, exc_info=(type(error), error, future.traceback()))
+        job._trouble = (type(error), error, future.traceback())
         return "failed", _internal(error)
 
     def _end(self, job: Job, state: State, error: str | None = None) -> None:
@@ -396,11 +411,26 @@ class Engine:
             return
         job._state, job._error, job._ended = state, error, time.time()
         job._over.set()
+        self._tell_end(job, state)
         over = [other for other in self._runs.values() if other._over.is_set() and other._off_worker.is_set()]
         for old in over[:-REMEMBERED]:
             del self._runs[old.run_id]
             if self._latest.get(old.id) is old:
                 del self._latest[old.id]
+
+    def _tell_end(self, job: Job, state: State) -> None:
+        if state == "done" and not job._attempts:  # it was stored before
+            return
+        self._outcomes[state] += 1
+        fields = {**_fields(job), "state": state, "seconds": round(self._elapsed(job), 2)}
+        after = f"{_named(job)} {'ended' if state == 'done' else state} after {fields['seconds']:g} s"
+        if state == "failed":
+            log.error("%s: %s", after, job._error, extra=fields, exc_info=job._trouble)
+        else:
+            log.info("%s", after, extra=fields)
+
+    def _elapsed(self, job: Job) -> float:
+        return 0.0 if job._started is None else (job._ended or time.time()) - job._started
 
     def _cancel(self, job: Job, person: str | None) -> bool:
         with self._lock:
@@ -460,7 +490,7 @@ class Engine:
             total=job._progress.total,
             fraction=job._progress.fraction(now) if fraction is None else fraction,
             started=job._started,
-            elapsed=0.0 if job._started is None else (job._ended or time.time()) - job._started,
+            elapsed=self._elapsed(job),
             seconds_left=seconds_left,
             curve=list(job._curve),
             error=job._error,
@@ -488,7 +518,7 @@ def get_engine() -> Engine:
             _engine.close()
             _engine = None
         if _engine is None:
-            _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read())
+            _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read(), log_form=log_form())
         return _engine
 
 
@@ -548,9 +578,10 @@ def _ask_to_stop(run_id: str) -> None:
 
 
 def _run_in_worker(
-    spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str, limits: Limits
+    spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str, limits: Limits, log_form: str
 ) -> None:
     """Run an experiment in a worker and store what it found."""
+    logs.setup(log_form)
     worker = get_worker()
 
     def send(kind: str, **body: Any) -> None:
@@ -579,7 +610,8 @@ def _make_room(store: Store, written: str, limits: Limits) -> None:
         log.exception("No room could be made in %s", store.root)
 
 
-def _warm_up(execute: str) -> None:
+def _warm_up(execute: str, log_form: str) -> None:
+    logs.setup(log_form)
     _load(execute)
     warm_up = getattr(sys.modules[execute.partition(":")[0]], "warm_up", None)
     if warm_up is not None:
@@ -602,6 +634,15 @@ def _advance(job: Job, event: Mapping[str, Any]) -> None:
         job._curve.append({"stage": event["stage"], "done": event["done"], **event["values"]})
         if len(job._curve) > CURVE_POINTS:
             job._curve = job._curve[::2]
+
+
+def _named(job: Job) -> str:
+    return f"Run {job.id} ({job.spec.attack.name})"
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    """What a line of the log says of a run; never who asked for it."""
+    return {"run": job.id, "attack": job.spec.attack.name}
 
 
 def _internal(error: BaseException) -> str:

@@ -65,7 +65,8 @@ CACHE_MEGABYTES = Setting(
     "megabytes that cached features, maps and decoders may take; beyond, what was used least recently is deleted",
 )
 SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS, STORE_MEGABYTES, CACHE_MEGABYTES)
-"""All of them, in the order of the README."""
+"""All numbers, in the order of the README."""
+LOG_FORMS = ("text", "json")
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,15 @@ class Limits:
 def scheduler() -> str:
     """Address of the dask scheduler on whose workers runs execute, `POISON_LAB_SCHEDULER`; "" is this machine."""
     return os.environ.get("POISON_LAB_SCHEDULER", "").strip()
+
+
+def log_form() -> str:
+    """How server and workers log, `POISON_LAB_LOG`: "text" or "json".
+
+    Raises:
+        SettingError: anything else.
+    """
+    text = os.environ.get("POISON_LAB_LOG", "").strip() or "text"
+    if text not in LOG_FORMS:
+        raise SettingError(f"POISON_LAB_LOG is {text!r}; allowed: {' or '.join(LOG_FORMS)}.")
+    return text

@@ -533,3 +533,36 @@ def test_a_run_is_done_though_no_room_can_be_made(
     monkeypatch.setattr(Store, "clean", broken)
     _make_room(engine.store, "", Limits())
     assert "No room could be made" in caplog.text
+
+
+def told(caplog: pytest.LogCaptureFixture, job_id: str) -> list[tuple[str, str]]:
+    """Of a run, every line of the log: how it begins after the run's name, and what its fields are."""
+    records = [vars(record) for record in caplog.records if vars(record).get("run") == job_id]
+    assert all(record["attack"] == "ft-matching" for record in records)
+    assert "ada" not in caplog.text
+    return [(record["message"].partition(") ")[2].split()[0], record["levelname"]) for record in records]
+
+
+def test_the_log_has_a_line_for_each_turn_of_a_run(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "core.engine")
+    done = engine.submit(tiny_spec(211), "ada")
+    done.wait(PATIENCE)
+    engine.submit(tiny_spec(211), "ada")
+    assert told(caplog, done.id) == [("started", "INFO"), ("ended", "INFO")]
+    assert vars(caplog.records[-1])["seconds"] >= 0
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:broken")
+    failures = [engine.submit(tiny_spec(seed), "ada") for seed in (212, 213)]
+    for job in failures:
+        job.wait(PATIENCE)
+        assert told(caplog, job.id) == [("started", "INFO"), ("failed", "ERROR")]
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
+    cancelled = engine.submit(tiny_spec(214), "ada")
+    until(lambda: running(cancelled))
+    cancelled.cancel()
+    assert told(caplog, cancelled.id) == [("started", "INFO"), ("cancelled", "INFO")]
+    monkeypatch.setattr(engine, "limits", Limits(all_runs=0))
+    with pytest.raises(EngineError, match="at most 0"):
+        engine.submit(tiny_spec(215), "ada")
+    assert told(caplog, tiny_spec(215).hash) == [("refused:", "INFO")]
