@@ -274,7 +274,7 @@ def store_(
     size, cached = (sum(piece.size for piece in found) for found in (pieces, cache.pieces()))
     kept = sum(piece.kept for piece in pieces)
     typer.echo(
-        f"{len(pieces):,} runs, {kept:,} of them pinned: {room.words(size)} of "
+        f"runs: {len(pieces):,}, {kept:,} of them pinned: {room.words(size)} of "
         f"{room.words(limits.store_megabytes * room.MEGABYTE)}"
     )
     typer.echo(f"cache: {room.words(cached)} of {room.words(limits.cache_megabytes * room.MEGABYTE)}")

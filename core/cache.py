@@ -81,7 +81,7 @@ def clean(limit: int, *, dry_run: bool = False) -> room.Cleaned:
     cleaned = room.make(pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
     if cleaned.gone and not dry_run:
         count, freed = len(cleaned.gone), room.words(cleaned.freed)
-        log.info("Deleted %d cached files to make room: %s", count, freed, extra={"bytes": cleaned.freed})
+        log.info("Cached files deleted to make room: %d, %s", count, freed, extra={"bytes": cleaned.freed})
     return cleaned
 
 

@@ -51,6 +51,13 @@ GRACE_SECONDS = 10.0
 _MESSAGE_SECONDS = 0.1
 _START_SECONDS = 30.0
 
+_CENSUS_SECONDS = 3.0
+_METRIC = "poison_lab"
+"""Under which a worker's heartbeat tells the memory of its GPU."""
+
+OUTCOMES = ("done", "failed", "cancelled", "refused")
+"""How a request for a run may end, other than by a result that was there already."""
+
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -87,6 +94,44 @@ class JobStatus:
     def over(self) -> bool:
         """Whether nothing will change any more."""
         return self.state not in {"queued", "running"}
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """A worker process at one moment.
+
+    Attributes:
+        memory: its bytes.
+        gpu_used, gpu_total: bytes of its GPU that are taken, by whomever, and all; None until it has used one.
+    """
+
+    memory: int
+    gpu_used: int | None = None
+    gpu_total: int | None = None
+
+
+@dataclass(frozen=True)
+class Census:
+    """What an engine has to do and has done, without a word of who asked for what.
+
+    Attributes:
+        alive: whether runs can start.
+        since: epoch seconds at which it was started.
+        queued, running: runs in flight.
+        slots: runs that execute at a time.
+        wait: seconds that a run asked for now is expected to wait.
+        outcomes: how many runs were done, failed, cancelled or refused since.
+        workers: those that answer the scheduler; empty where that does not answer.
+    """
+
+    alive: bool
+    since: float
+    queued: int
+    running: int
+    slots: int
+    wait: float
+    outcomes: Mapping[str, int]
+    workers: tuple[WorkerState, ...]
 
 
 class Job:
@@ -275,6 +320,37 @@ class Engine:
         """The latest job of each spec, the newest first."""
         with self._lock:
             return sorted(self._latest.values(), key=lambda job: job._number, reverse=True)
+
+    def census(self) -> Census:
+        """Queue, outcomes and workers at this moment; asks the scheduler, for seconds at most."""
+        workers = self._workers()
+        now = time.monotonic()
+        with self._lock:
+            states = Counter(job._state for job in self._runs.values() if not job._over.is_set())
+            flying = [job for job in self._runs.values() if not job._over.is_set()]
+            left = sum(job._progress.seconds_left(now) for job in flying)
+            return Census(
+                alive=self.alive,
+                since=self._since,
+                queued=states["queued"],
+                running=states["running"],
+                slots=self._slots,
+                wait=left / self._slots if len(flying) >= self._slots else 0.0,
+                outcomes={name: self._outcomes[name] for name in OUTCOMES},
+                workers=workers,
+            )
+
+    def _workers(self) -> tuple[WorkerState, ...]:
+        if not self.alive:
+            return ()
+        ask = self._client.scheduler.identity
+        try:
+            found = self._client.sync(ask, n_workers=-1, callback_timeout=_CENSUS_SECONDS)["workers"]
+            told = [worker.get("metrics", {}) for _, worker in sorted(found.items())]
+            return tuple(WorkerState(int(metrics.get("memory", 0)), **metrics.get(_METRIC, {})) for metrics in told)
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+            log.warning("The scheduler does not say what its workers do: %r", error)
+            return ()
 
     def warm_up(self) -> None:
         """Let idle workers import what runs need, so that the first run starts fast. Returns at once.
@@ -506,6 +582,11 @@ _engine: Engine | None = None
 _engine_lock = threading.Lock()
 
 
+def current() -> Engine | None:
+    """The engine of this process if it is there; none is started."""
+    return _engine
+
+
 def get_engine() -> Engine:
     """The one engine of this process; started at the first call, and again where its cluster has died.
 
@@ -581,8 +662,8 @@ def _run_in_worker(
     spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str, limits: Limits, log_form: str
 ) -> None:
     """Run an experiment in a worker and store what it found."""
-    logs.setup(log_form)
     worker = get_worker()
+    _prepare(worker, log_form)
 
     def send(kind: str, **body: Any) -> None:
         worker.log_event(topic, {"run": run_id, "kind": kind, **body})
@@ -601,6 +682,24 @@ def _run_in_worker(
         send("end")
 
 
+def _prepare(worker: Any, log_form: str) -> None:
+    """Let a worker log as the server does, and tell the memory of its GPU with each heartbeat."""
+    logs.setup(log_form)
+    worker.metrics[_METRIC] = _gpu_memory
+
+
+def _gpu_memory(worker: Any) -> dict[str, int]:
+    """Bytes of the GPU that a worker uses; nothing where it has used none, as asking would take memory there."""
+    torch = sys.modules.get("torch")
+    try:
+        if torch is None or not torch.cuda.is_initialized():
+            return {}
+        free, total = torch.cuda.mem_get_info()
+    except (AttributeError, RuntimeError):  # just being imported, or the GPU is in trouble
+        return {}
+    return {"gpu_used": total - free, "gpu_total": total}
+
+
 def _make_room(store: Store, written: str, limits: Limits) -> None:
     """Hold store and cache to their limits; what goes wrong here is no fault of the run, which is stored."""
     try:
@@ -611,7 +710,7 @@ def _make_room(store: Store, written: str, limits: Limits) -> None:
 
 
 def _warm_up(execute: str, log_form: str) -> None:
-    logs.setup(log_form)
+    _prepare(get_worker(), log_form)
     _load(execute)
     warm_up = getattr(sys.modules[execute.partition(":")[0]], "warm_up", None)
     if warm_up is not None:

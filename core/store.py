@@ -311,7 +311,7 @@ class Store:
                 log.warning("%s can't be deleted; this is tried again later", work)
         if cleaned.gone and not dry_run:
             count, freed = len(cleaned.gone), room.words(cleaned.freed)
-            log.info("Deleted %d runs to make room: %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
+            log.info("Runs deleted to make room: %d, %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
         if cleaned.size > limit:
             log.warning(
                 "The runs in %s take %s, %s are allowed: what is left is pinned or in use",

@@ -140,9 +140,9 @@ def test_a_dry_run_says_the_same_and_deletes_nothing(store: Store, caplog: pytes
     limit = size(store) // 2
     said = store.clean(limit, dry_run=True)
     assert seeds(store) == [0, 1, 2]
-    assert "Deleted" not in caplog.text
+    assert "deleted to make room" not in caplog.text
     assert store.clean(limit) == said
-    assert "Deleted 2 runs to make room" in caplog.text
+    assert "Runs deleted to make room: 2, " in caplog.text
 
 
 def test_damaged_runs_go_first_unless_they_are_pinned(store: Store) -> None:

@@ -465,11 +465,11 @@ def test_store_lists_what_is_kept_and_the_room_it_takes(home: Path, capsys: pyte
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:2]] == [second, first]
     assert [line.endswith("  pinned") for line in lines[:2]] == [False, True]
-    assert lines[2].startswith("2 runs, 1 of them pinned: ")
+    assert lines[2].startswith("runs: 2, 1 of them pinned: ")
     assert lines[2].endswith(" of 20,000 MB")
     assert lines[3] == "cache: 0.0 MB of 20,000 MB"
     assert main(["store", "--unpin", first]) == 0
-    assert "2 runs, 0 of them pinned" in capsys.readouterr().out
+    assert "runs: 2, 0 of them pinned" in capsys.readouterr().out
 
 
 def test_store_cleans_down_to_its_limit(

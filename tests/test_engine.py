@@ -13,7 +13,7 @@ import pytest
 
 from core import cost
 from core import engine as engine_module
-from core.engine import Engine, Job, Reporter, _make_room, get_engine
+from core.engine import Engine, Job, Reporter, WorkerState, _gpu_memory, _make_room, get_engine
 from core.errors import Cancelled, EngineError, SettingError, SpecError
 from core.events import Event
 from core.paths import ROOT
@@ -75,7 +75,9 @@ def alive(pid: int) -> bool:
 
 
 def test_the_server_side_is_free_of_torch_and_streamlit() -> None:
-    code = "import core.engine, core.store, core.cost, sys; print({'torch', 'streamlit'} & set(sys.modules))"
+    code = (
+        "import core.engine, core.store, core.cost, core.metrics, sys; print({'torch', 'streamlit'} & set(sys.modules))"
+    )
     output = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -566,3 +568,60 @@ def test_the_log_has_a_line_for_each_turn_of_a_run(
     with pytest.raises(EngineError, match="at most 0"):
         engine.submit(tiny_spec(215), "ada")
     assert told(caplog, tiny_spec(215).hash) == [("refused:", "INFO")]
+
+
+def test_the_census_counts_what_is_in_flight_and_how_it_ended(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = engine.census()
+    assert (before.queued, before.running, before.wait, before.slots) == (0, 0, 0.0, 1)
+    engine.submit(tiny_spec(221)).wait(PATIENCE)
+    engine.submit(tiny_spec(221)).wait(PATIENCE)
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
+    first, second = engine.submit(tiny_spec(222)), engine.submit(tiny_spec(223))
+    until(lambda: running(first))
+    busy = engine.census()
+    assert (busy.queued, busy.running) == (1, 1)
+    assert busy.wait > 0
+    second.cancel()
+    first.cancel()
+    after = engine.census()
+    assert (after.queued, after.running) == (0, 0)
+    assert {name: after.outcomes[name] - before.outcomes[name] for name in after.outcomes} == {
+        **{"done": 1, "failed": 0},  # what was there already is no run
+        **{"cancelled": 2, "refused": 0},
+    }
+    [worker] = after.workers
+    assert worker.memory > 1e6
+    assert worker.gpu_total is None
+
+
+def test_without_an_answer_there_are_no_workers(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise TimeoutError("too late")
+
+    monkeypatch.setattr(engine._client, "sync", late)
+    assert engine.census().workers == ()
+    assert "too late" in caplog.text
+
+
+class FakeCuda:
+    started = True
+
+    def is_initialized(self) -> bool:
+        return self.started
+
+    def mem_get_info(self) -> tuple[int, int]:
+        return 30, 80
+
+
+def test_a_worker_tells_the_memory_of_a_gpu_that_it_has_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = ModuleType("torch")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert _gpu_memory(None) == {}, "torch is just being imported"
+    torch.cuda = FakeCuda()  # type: ignore[attr-defined]
+    assert WorkerState(1, **_gpu_memory(None)) == WorkerState(1, gpu_used=50, gpu_total=80)
+    torch.cuda.started = False
+    assert _gpu_memory(None) == {}, "asking would take memory there"
+    monkeypatch.delitem(sys.modules, "torch")
+    assert _gpu_memory(None) == {}
