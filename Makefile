@@ -12,7 +12,7 @@ PORT_IS_FREE := import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCK
 	s.bind(("127.0.0.1", $(PORT)))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test lint format bench gallery screenshots pictures clean
+.PHONY: help app test lint format bench gallery screenshots pictures container clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,10 +27,11 @@ app: $(VENV)/.run ## Set up if needed, and open the lab at a printed address
 test: lint ## Set up if needed, check the style and the types, run all tests
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/.dev ## Check style and types
+lint: $(VENV)/.dev ## Check style, types and the container's recipe
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/python -m mypy core
+	@$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/python -m ruff check --fix-only --quiet .
@@ -47,6 +48,14 @@ screenshots: $(VENV)/.dev ## Take the pictures in docs/
 
 pictures: $(VENV)/.dev ## Take pictures of every page, wide and on a phone, light and dark, into screenshots/
 	@$(BIN)/python -m tests.browser.screenshots screenshots pages
+
+container: ## Build the image poison-lab by docker or podman; TORCH_INDEX=URL takes torch from another index
+	@tool=$$(command -v docker || command -v podman) \
+		|| { echo "A container is built by docker or podman, and neither is here: install one of them."; exit 2; }; \
+	$$tool info >/dev/null 2>&1 \
+		|| { echo "$$tool is here but doesn't answer: start its service, or ask for the right to use it."; exit 2; }; \
+	set -- $$tool build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --tag poison-lab .; \
+	echo "$$*"; exec "$$@"
 
 clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,7 +16,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,6 +35,10 @@ def start() -> None:
 
     One after the other: on a small machine the workers would else take the time of the first page.
     """
+    from core import logs
+    from core.settings import log_form
+
+    logs.setup(log_form())
     from pages import _warm
 
     _warm.warm()
@@ -75,6 +79,25 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse({"ready": True, "engine": "running"})
 
 
+async def metrics(request: Request) -> PlainTextResponse:
+    """Queue, runs, disk and memory in the text format of Prometheus."""
+    from core.errors import PoisonLabError
+
+    try:
+        text = await asyncio.to_thread(measured)
+    except (PoisonLabError, OSError) as error:
+        return PlainTextResponse(f"{error}\n", status_code=503)
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def measured() -> str:
+    """The metrics of this server; starts no engine."""
+    from core.engine import current
+    from core.metrics import as_text, snapshot
+
+    return as_text(snapshot(current()))
+
+
 class PersonCookie:
     """Gives each browser a random name, so that the engine shares out its time fairly and a person who
     reloads the page can still cancel the runs that they started."""
@@ -101,6 +124,6 @@ class PersonCookie:
 app = st.App(
     ROOT / "pages" / "shell.py",
     lifespan=lifespan,
-    routes=[Route("/ready", ready)],
+    routes=[Route("/ready", ready), Route("/metrics", metrics)],
     middleware=[Middleware(PersonCookie)],
 )

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -219,6 +220,64 @@ def _find(run: str) -> "StoredRun":
     if found is None:
         raise StoreError(f"{run} is neither the folder of a run nor the hash of a stored one.")
     return found
+
+
+@cli.command("store")
+def store_(
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Delete what was used least recently, down to the limits.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what --clean would delete.")] = False,
+    pin: Annotated[list[str] | None, typer.Option(help="Hash of a run that is never deleted; may be repeated.")] = None,
+    unpin: Annotated[list[str] | None, typer.Option(help="Hash of a run that may go again; may be repeated.")] = None,
+) -> None:
+    """Runs that are stored, and the room that they take: keep some for good, delete others."""
+    from core import cache, room
+    from core.settings import Limits
+    from core.store import Store
+
+    limits = Limits.read()
+    both = sorted(set(pin or ()) & set(unpin or ()))
+    if both:
+        raise SpecError(f"--pin and --unpin both name {both[0]}; give one of them.")
+    if dry_run and (pin or unpin):
+        raise SpecError("--dry-run says what --clean would delete; it doesn't go with --pin or --unpin.")
+    try:
+        store = Store(paths.results())
+    except OSError as error:
+        raise StoreError(f"The store {paths.results()} can't be opened: {error.strerror}.") from error
+    missing = [name for name in pin or () if name not in store]
+    if missing:
+        raise StoreError(f"Run {missing[0]} isn't stored, so nothing was pinned; `store` lists what is.")
+    for name in pin or ():
+        store.pin(name)
+    for name in unpin or ():
+        store.unpin(name)
+    if clean or dry_run:
+        parts = {
+            "run": store.clean(limits.store_megabytes * room.MEGABYTE, dry_run=dry_run),
+            "cached file": cache.clean(limits.cache_megabytes * room.MEGABYTE, dry_run=dry_run),
+        }
+        for kind, cleaned in parts.items():
+            done = "would be deleted" if dry_run else "deleted"
+            for piece in cleaned.gone:
+                typer.echo(f"{done}: {kind} {piece.name}  {room.words(piece.size)}")
+            over = ", more than is allowed: the rest is pinned or in use" if cleaned.size > cleaned.limit else ""
+            count = f"{len(cleaned.gone):,} {kind}{'' if len(cleaned.gone) == 1 else 's'}"
+            typer.echo(f"{count} {done}; what stays takes {room.words(cleaned.size)}{over}")
+        return
+    pieces = sorted(store.pieces(), key=lambda piece: piece.used, reverse=True)
+    for piece in pieces:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(piece.used)) if piece.used else "damaged"
+        pinned = "  pinned" if piece.kept else ""
+        typer.echo(f"{piece.name:16}  {room.words(piece.size):>10}  {used:16}{pinned}".rstrip())
+    size, cached = (sum(piece.size for piece in found) for found in (pieces, cache.pieces()))
+    kept = sum(piece.kept for piece in pieces)
+    typer.echo(
+        f"runs: {len(pieces):,}, {kept:,} of them pinned: {room.words(size)} of "
+        f"{room.words(limits.store_megabytes * room.MEGABYTE)}"
+    )
+    typer.echo(f"cache: {room.words(cached)} of {room.words(limits.cache_megabytes * room.MEGABYTE)}")
 
 
 @cli.command("list")

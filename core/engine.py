@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,12 +28,12 @@ import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 
-from core import cost
+from core import cache, cost, logs, room
 from core.catalog import resolve
 from core.errors import Cancelled, EngineError, PoisonLabError
 from core.events import Event
 from core.paths import ROOT, results
-from core.settings import WORKERS, Limits, scheduler
+from core.settings import WORKERS, Limits, log_form, scheduler
 from core.spec import ExperimentSpec
 from core.store import Store
 
@@ -49,6 +50,13 @@ GRACE_SECONDS = 10.0
 """Time that a cancelled run has to stop by itself before its worker is restarted."""
 _MESSAGE_SECONDS = 0.1
 _START_SECONDS = 30.0
+
+_CENSUS_SECONDS = 3.0
+_METRIC = "poison_lab"
+"""Under which a worker's heartbeat tells the memory of its GPU."""
+
+OUTCOMES = ("done", "failed", "cancelled", "refused")
+"""How a request for a run may end, other than by a result that was there already."""
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -88,6 +96,44 @@ class JobStatus:
         return self.state not in {"queued", "running"}
 
 
+@dataclass(frozen=True)
+class WorkerState:
+    """A worker process at one moment.
+
+    Attributes:
+        memory: its bytes.
+        gpu_used, gpu_total: bytes of its GPU that are taken, by whomever, and all; None until it has used one.
+    """
+
+    memory: int
+    gpu_used: int | None = None
+    gpu_total: int | None = None
+
+
+@dataclass(frozen=True)
+class Census:
+    """What an engine has to do and has done, without a word of who asked for what.
+
+    Attributes:
+        alive: whether runs can start.
+        since: epoch seconds at which it was started.
+        queued, running: runs in flight.
+        slots: runs that execute at a time.
+        wait: seconds that a run asked for now is expected to wait.
+        outcomes: how many runs were done, failed, cancelled or refused since.
+        workers: those that answer the scheduler; empty where that does not answer.
+    """
+
+    alive: bool
+    since: float
+    queued: int
+    running: int
+    slots: int
+    wait: float
+    outcomes: Mapping[str, int]
+    workers: tuple[WorkerState, ...]
+
+
 class Job:
     """A run that was asked for; everyone who asks for the same spec holds the same job.
 
@@ -107,6 +153,7 @@ class Job:
         self._number = number
         self._state: State = "queued"
         self._error: str | None = None
+        self._trouble: Any = None
         self._stages = cost.estimate(spec)
         self._progress = cost.Progress(self._stages)
         self._curve: list[dict[str, Any]] = []
@@ -152,6 +199,7 @@ class Engine:
         device: passed on to the runs.
         grace: seconds that a cancelled run has to stop before its worker is restarted.
         limits: what people may ask for.
+        log_form: how the workers log, see `core.logs`.
 
     Raises:
         EngineError: no scheduler answers.
@@ -167,10 +215,12 @@ class Engine:
         device: str = "auto",
         grace: float = GRACE_SECONDS,
         limits: Limits = Limits(),  # noqa: B008 (it is frozen)
+        log_form: str = "text",
     ) -> None:
         self.store = store or Store(results())
         self.grace = grace
         self.limits = limits
+        self._log_form = log_form
         self._execute = execute
         self._device = device
         self._lock = threading.RLock()
@@ -178,6 +228,8 @@ class Engine:
         self._runs: dict[str, Job] = {}
         self._latest: dict[str, Job] = {}
         self._warming: list[Future] = []
+        self._outcomes: Counter[str] = Counter()
+        self._since = time.time()
         self._host = None if scheduler else _start_host(n_workers)
         try:
             self._client = Client(scheduler or _address(self._host), set_as_default=False, timeout=_START_SECONDS)
@@ -224,10 +276,13 @@ class Engine:
                 return job
             in_flight = sum(person in other.people for other in self._runs.values() if not other._over.is_set())
             job = Job(self, spec, person, -in_flight, next(self._numbers))
-            if not stored and not self.alive:
-                raise EngineError("The cluster that computes has stopped; reload the page to start another.")
             if not stored:
-                self._check_limits(job, person, in_flight)
+                try:
+                    self._check_limits(job, person, in_flight)
+                except EngineError as error:
+                    self._outcomes["refused"] += 1
+                    log.info("%s refused: %s", _named(job), error, extra=_fields(job))
+                    raise
             self._runs[job.run_id] = self._latest[job.id] = job
             if stored:
                 self._end(job, "done")
@@ -236,6 +291,8 @@ class Engine:
         return job
 
     def _check_limits(self, job: Job, person: str, in_flight: int) -> None:
+        if not self.alive:
+            raise EngineError("The cluster that computes has stopped; reload the page to start another.")
         limits, total = self.limits, sum(not other._over.is_set() for other in self._runs.values())
         if person and in_flight >= limits.person_runs:
             raise EngineError(
@@ -264,6 +321,37 @@ class Engine:
         with self._lock:
             return sorted(self._latest.values(), key=lambda job: job._number, reverse=True)
 
+    def census(self) -> Census:
+        """Queue, outcomes and workers at this moment; asks the scheduler, for seconds at most."""
+        workers = self._workers()
+        now = time.monotonic()
+        with self._lock:
+            states = Counter(job._state for job in self._runs.values() if not job._over.is_set())
+            flying = [job for job in self._runs.values() if not job._over.is_set()]
+            left = sum(job._progress.seconds_left(now) for job in flying)
+            return Census(
+                alive=self.alive,
+                since=self._since,
+                queued=states["queued"],
+                running=states["running"],
+                slots=self._slots,
+                wait=left / self._slots if len(flying) >= self._slots else 0.0,
+                outcomes={name: self._outcomes[name] for name in OUTCOMES},
+                workers=workers,
+            )
+
+    def _workers(self) -> tuple[WorkerState, ...]:
+        if not self.alive:
+            return ()
+        ask = self._client.scheduler.identity
+        try:
+            found = self._client.sync(ask, n_workers=-1, callback_timeout=_CENSUS_SECONDS)["workers"]
+            told = [worker.get("metrics", {}) for _, worker in sorted(found.items())]
+            return tuple(WorkerState(int(metrics.get("memory", 0)), **metrics.get(_METRIC, {})) for metrics in told)
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+            log.warning("The scheduler does not say what its workers do: %r", error)
+            return ()
+
     def warm_up(self) -> None:
         """Let idle workers import what runs need, so that the first run starts fast. Returns at once.
 
@@ -271,7 +359,8 @@ class Engine:
         """
         keys = [f"warm-up-{uuid.uuid4().hex}" for _ in range(self._slots)]
         self._warming = [
-            self._client.submit(_warm_up, self._execute, key=key, priority=-1000, pure=False) for key in keys
+            self._client.submit(_warm_up, self._execute, self._log_form, key=key, priority=-1000, pure=False)
+            for key in keys
         ]
         for future in self._warming:
             future.add_done_callback(_log_failure)
@@ -297,6 +386,8 @@ class Engine:
                 self._execute,
                 str(self.store.root.resolve()),
                 self._device,
+                self.limits,
+                self._log_form,
                 key=key,
                 priority=job.priority,
                 pure=False,
@@ -338,6 +429,7 @@ class Engine:
         job._started = time.time()
         job._progress = cost.Progress(job._stages)
         job._curve = []
+        log.info("%s started", _named(job), extra={**_fields(job), "attempt": job._attempts})
 
     def _on_done(self, job: Job, future: Future) -> None:
         """The task is over for the scheduler; called by a thread of the client's."""
@@ -386,7 +478,7 @@ class Engine:
             return "cancelled", None
         if isinstance(error, PoisonLabError):
             return "failed", str(error)
-        log.error("Run %s failed", job.id, exc_info=(type(error), error, future.traceback()))
+        job._trouble = (type(error), error, future.traceback())
         return "failed", _internal(error)
 
     def _end(self, job: Job, state: State, error: str | None = None) -> None:
@@ -395,11 +487,26 @@ class Engine:
             return
         job._state, job._error, job._ended = state, error, time.time()
         job._over.set()
+        self._tell_end(job, state)
         over = [other for other in self._runs.values() if other._over.is_set() and other._off_worker.is_set()]
         for old in over[:-REMEMBERED]:
             del self._runs[old.run_id]
             if self._latest.get(old.id) is old:
                 del self._latest[old.id]
+
+    def _tell_end(self, job: Job, state: State) -> None:
+        if state == "done" and not job._attempts:  # it was stored before
+            return
+        self._outcomes[state] += 1
+        fields = {**_fields(job), "state": state, "seconds": round(self._elapsed(job), 2)}
+        after = f"{_named(job)} {'ended' if state == 'done' else state} after {fields['seconds']:g} s"
+        if state == "failed":
+            log.error("%s: %s", after, job._error, extra=fields, exc_info=job._trouble)
+        else:
+            log.info("%s", after, extra=fields)
+
+    def _elapsed(self, job: Job) -> float:
+        return 0.0 if job._started is None else (job._ended or time.time()) - job._started
 
     def _cancel(self, job: Job, person: str | None) -> bool:
         with self._lock:
@@ -459,7 +566,7 @@ class Engine:
             total=job._progress.total,
             fraction=job._progress.fraction(now) if fraction is None else fraction,
             started=job._started,
-            elapsed=0.0 if job._started is None else (job._ended or time.time()) - job._started,
+            elapsed=self._elapsed(job),
             seconds_left=seconds_left,
             curve=list(job._curve),
             error=job._error,
@@ -475,6 +582,11 @@ _engine: Engine | None = None
 _engine_lock = threading.Lock()
 
 
+def current() -> Engine | None:
+    """The engine of this process if it is there; none is started."""
+    return _engine
+
+
 def get_engine() -> Engine:
     """The one engine of this process; started at the first call, and again where its cluster has died.
 
@@ -487,7 +599,7 @@ def get_engine() -> Engine:
             _engine.close()
             _engine = None
         if _engine is None:
-            _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read())
+            _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read(), log_form=log_form())
         return _engine
 
 
@@ -546,9 +658,12 @@ def _ask_to_stop(run_id: str) -> None:
     _to_stop.add(run_id)
 
 
-def _run_in_worker(spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str) -> None:
+def _run_in_worker(
+    spec_json: str, run_id: str, topic: str, execute: str, root: str, device: str, limits: Limits, log_form: str
+) -> None:
     """Run an experiment in a worker and store what it found."""
     worker = get_worker()
+    _prepare(worker, log_form)
 
     def send(kind: str, **body: Any) -> None:
         worker.log_event(topic, {"run": run_id, "kind": kind, **body})
@@ -559,13 +674,43 @@ def _run_in_worker(spec_json: str, run_id: str, topic: str, execute: str, root: 
         spec = ExperimentSpec.model_validate_json(spec_json)
         result = _load(execute)(spec, reporter, device=device)
         reporter.flush()
-        Store(Path(root), shipped=None).put(result)
+        store = Store(Path(root), shipped=None)
+        store.put(result)
+        _make_room(store, spec.hash, limits)
     finally:
         _to_stop.discard(run_id)
         send("end")
 
 
-def _warm_up(execute: str) -> None:
+def _prepare(worker: Any, log_form: str) -> None:
+    """Let a worker log as the server does, and tell the memory of its GPU with each heartbeat."""
+    logs.setup(log_form)
+    worker.metrics[_METRIC] = _gpu_memory
+
+
+def _gpu_memory(worker: Any) -> dict[str, int]:
+    """Bytes of the GPU that a worker uses; nothing where it has used none, as asking would take memory there."""
+    torch = sys.modules.get("torch")
+    try:
+        if torch is None or not torch.cuda.is_initialized():
+            return {}
+        free, total = torch.cuda.mem_get_info()
+    except (AttributeError, RuntimeError):  # just being imported, or the GPU is in trouble
+        return {}
+    return {"gpu_used": total - free, "gpu_total": total}
+
+
+def _make_room(store: Store, written: str, limits: Limits) -> None:
+    """Hold store and cache to their limits; what goes wrong here is no fault of the run, which is stored."""
+    try:
+        store.clean(limits.store_megabytes * room.MEGABYTE, keep=[written])
+        cache.clean(limits.cache_megabytes * room.MEGABYTE)
+    except Exception:
+        log.exception("No room could be made in %s", store.root)
+
+
+def _warm_up(execute: str, log_form: str) -> None:
+    _prepare(get_worker(), log_form)
     _load(execute)
     warm_up = getattr(sys.modules[execute.partition(":")[0]], "warm_up", None)
     if warm_up is not None:
@@ -588,6 +733,15 @@ def _advance(job: Job, event: Mapping[str, Any]) -> None:
         job._curve.append({"stage": event["stage"], "done": event["done"], **event["values"]})
         if len(job._curve) > CURVE_POINTS:
             job._curve = job._curve[::2]
+
+
+def _named(job: Job) -> str:
+    return f"Run {job.id} ({job.spec.attack.name})"
+
+
+def _fields(job: Job) -> dict[str, Any]:
+    """What a line of the log says of a run; never who asked for it."""
+    return {"run": job.id, "attack": job.spec.attack.name}
 
 
 def _internal(error: BaseException) -> str:

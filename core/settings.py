@@ -53,29 +53,57 @@ RUN_SECONDS = Setting(
     *(4 * 3600, 1, 10**9),
     "seconds that a run may be expected to take; a longer one is refused by the app, never by the command line",
 )
-SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS)
-"""All of them, in the order of the README."""
+STORE_MEGABYTES = Setting(
+    "POISON_LAB_STORE_MEGABYTES",
+    *(20_000, 100, 10**9),
+    "megabytes that finished runs may take; beyond, what was used least recently is deleted, never what is pinned or "
+    "ships",
+)
+CACHE_MEGABYTES = Setting(
+    "POISON_LAB_CACHE_MEGABYTES",
+    *(20_000, 100, 10**9),
+    "megabytes that cached features, maps and decoders may take; beyond, what was used least recently is deleted",
+)
+SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS, STORE_MEGABYTES, CACHE_MEGABYTES)
+"""All numbers, in the order of the README."""
+LOG_FORMS = ("text", "json")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the engine lets people ask for.
+    """What the engine lets people ask for, and how much of the disk it takes.
 
     Attributes:
         person_runs, all_runs: most runs in flight of one person, and of all.
         run_seconds: most seconds that a run may be expected to take.
+        store_megabytes, cache_megabytes: what finished runs and the cache may take on the disk.
     """
 
     person_runs: int = PERSON_RUNS.default
     all_runs: int = ALL_RUNS.default
     run_seconds: float = RUN_SECONDS.default
+    store_megabytes: int = STORE_MEGABYTES.default
+    cache_megabytes: int = CACHE_MEGABYTES.default
 
     @classmethod
     def read(cls) -> "Limits":
         """Those of this server; errors as of `Setting.read`."""
-        return cls(PERSON_RUNS.read(), ALL_RUNS.read(), RUN_SECONDS.read())
+        limits = (PERSON_RUNS, ALL_RUNS, RUN_SECONDS, STORE_MEGABYTES, CACHE_MEGABYTES)
+        return cls(*(limit.read() for limit in limits))
 
 
 def scheduler() -> str:
     """Address of the dask scheduler on whose workers runs execute, `POISON_LAB_SCHEDULER`; "" is this machine."""
     return os.environ.get("POISON_LAB_SCHEDULER", "").strip()
+
+
+def log_form() -> str:
+    """How server and workers log, `POISON_LAB_LOG`: "text" or "json".
+
+    Raises:
+        SettingError: anything else.
+    """
+    text = os.environ.get("POISON_LAB_LOG", "").strip() or "text"
+    if text not in LOG_FORMS:
+        raise SettingError(f"POISON_LAB_LOG is {text!r}; allowed: {' or '.join(LOG_FORMS)}.")
+    return text

@@ -2,10 +2,14 @@
 
 One folder a run, written by `Result.write`, and an SQLite index of what a list shows. The folders are the
 truth: the index is compared with them at every listing and built again where it is lost or damaged.
+
+Beside the runs lie marks, empty files by hash, which outlive a run that is made again: `pinned` for what is never
+deleted to make room, `used` for when a run was last read.
 """
 
 import builtins
 import errno
+import fcntl
 import hashlib
 import json
 import logging
@@ -14,8 +18,8 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property, partial
 from io import BytesIO
@@ -24,6 +28,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from core import room
 from core.errors import SpecError, StoreError
 from core.paths import GALLERY
 from core.result import Array, Result
@@ -35,6 +40,10 @@ _PAUSES = (0.02, 0.2)
 """Seconds after which a folder that seems damaged or gone is looked at again."""
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LEFTOVER_SECONDS = 3600.0
+YOUNG_SECONDS = 300.0
+"""After a run was written or read it stays for so long, however little room there is: someone is looking at it."""
+_NOTE_SECONDS = 60.0
+"""A use is noted once in so long: finer than this the order of uses does not matter."""
 _RACE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
 _Value = TypeVar("_Value")
 
@@ -114,9 +123,13 @@ class StoredRun:
         """
         if not (self.folder / name).exists():
             raise StoreError(f"{name} of run {self.hash} isn't stored; run the experiment again to have it.")
+        if not self.shipped:
+            _note_use(self.folder)
         try:
             return _retried(partial(_verified, self.folder, name))
         except _DamagedError as error:
+            if _is_gone(self.folder):
+                raise StoreError(f"Run {self.hash} isn't stored any more; run the experiment again.") from error
             if not self.shipped:
                 _set_aside(self.folder, str(error))
             raise StoreError(f"Run {self.hash} is damaged ({error}); run the experiment again.") from error
@@ -161,13 +174,20 @@ class Store:
 
         result.json is checked here, the other files when they are first read.
         """
+        run = self._read(spec_hash)
+        if run is not None and not run.shipped:
+            _note_use(run.folder)
+        return run
+
+    def _read(self, spec_hash: str) -> StoredRun | None:
+        """As `get`, but for the store's own sake: it is no use of the run."""
         for folder, shipped in self._places(spec_hash):
             try:
                 result = _retried(partial(_read_stored, folder, shipped))
             except _DamagedError as error:
                 if shipped:
                     log.warning("Shipped run %s is damaged: %s", folder, error)
-                else:
+                elif not _is_gone(folder):
                     _set_aside(folder, str(error))
                 continue
             if _is_current(result):
@@ -204,6 +224,150 @@ class Store:
             self._reconcile(index)
             rows = index.execute(query, (*chosen.values(), -1 if limit is None else limit)).fetchall()
         return [RunRow(*(*row[:-1], bool(row[-1]))) for row in rows]
+
+    def use(self, spec_hash: str) -> None:
+        """Note that a run is being looked at, though its files need not be read again."""
+        if self._is_own(spec_hash):
+            _note_use(self.root / spec_hash)
+
+    def pin(self, spec_hash: str) -> None:
+        """Keep a run for good: `clean` never deletes it. It stays pinned when it is made again.
+
+        Raises:
+            StoreError: there is no such run, it ships, or the disk can't be written.
+        """
+        with self._locked():
+            if not self._is_own(spec_hash):
+                ships = bool(self._places(spec_hash))
+                reason = "ships with Poison Lab and is never deleted" if ships else "isn't stored"
+                raise StoreError(f"Run {spec_hash} {reason}; only runs of this store can be pinned.")
+            try:
+                _mark(self.root / "pinned" / spec_hash)
+            except OSError as error:
+                raise StoreError(f"Run {spec_hash} can't be pinned: {error.strerror}.") from error
+
+    def unpin(self, spec_hash: str) -> None:
+        """Let a run go when room is needed; nothing happens where it was not pinned.
+
+        Raises:
+            StoreError: there is no such run, or the disk can't be written.
+        """
+        if not self.is_pinned(spec_hash) and not self._places(spec_hash):
+            raise StoreError(f"Run {spec_hash} isn't stored, so there is nothing to unpin.")
+        with self._locked():
+            try:
+                (self.root / "pinned" / spec_hash).unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"Run {spec_hash} can't be unpinned: {error.strerror}.") from error
+
+    def is_pinned(self, spec_hash: str) -> bool:
+        """Whether a run is never deleted to make room."""
+        return bool(_HASH.fullmatch(spec_hash)) and (self.root / "pinned" / spec_hash).exists()
+
+    def pieces(self) -> builtins.list[room.Piece]:
+        """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
+        own = {name: created for name, (created, shipped) in self._folders().items() if not shipped}
+        sizes = self._sizes(own)
+        pieces = [
+            room.Piece(name, sizes[name], max(created, _last_use(self.root / name)), self.is_pinned(name))
+            for name, created in own.items()
+        ]
+        aside = self.root / "damaged"
+        for folder in aside.iterdir() if aside.is_dir() else ():
+            kept = self.is_pinned(folder.name.partition("-")[0])
+            pieces.append(room.Piece(f"damaged/{folder.name}", room.size_of(folder), 0.0, kept))
+        return pieces
+
+    def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> room.Cleaned:
+        """Delete what was damaged, then the runs that were used least recently, until the rest takes `limit` bytes.
+
+        Never those that are pinned or ship, nor what was written or read in the last `YOUNG_SECONDS`. What is
+        deleted is gone at once and whole, so that a reader finds a run or none. Of several processes that clean
+        one store, one goes after the other.
+
+        Args:
+            limit: in bytes.
+            keep: hashes of runs that stay as well.
+            dry_run: only say what would go.
+        """
+        moved: builtins.list[Path] = []
+
+        def remove(piece: room.Piece) -> bool:
+            if piece.name in kept:
+                return False
+            if dry_run:
+                return True
+            work = self._take_out(piece)
+            if work is not None:
+                moved.append(work)
+            return work is not None
+
+        kept = set(keep)
+        with self._locked():
+            cleaned = room.make(self.pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
+        for work in moved:
+            shutil.rmtree(work, ignore_errors=True)
+            if work.exists():
+                log.warning("%s can't be deleted; this is tried again later", work)
+        if cleaned.gone and not dry_run:
+            count, freed = len(cleaned.gone), room.words(cleaned.freed)
+            log.info("Runs deleted to make room: %d, %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
+        if cleaned.size > limit:
+            log.warning(
+                "The runs in %s take %s, %s are allowed: what is left is pinned or in use",
+                *(self.root, room.words(cleaned.size), room.words(limit)),
+            )
+        return cleaned
+
+    def _take_out(self, piece: room.Piece) -> Path | None:
+        """Rename a folder, in one step, to a name that is no run's; None where it stays after all."""
+        folder = self.root / piece.name
+        if max(_last_write(folder), _last_use(folder)) > piece.used > 0:  # since it was listed
+            return None
+        work = self.root / f".{folder.name}.gone.{uuid.uuid4().hex[:8]}"
+        try:
+            folder.rename(work)
+        except OSError as error:
+            log.warning("Run %s can't be deleted: %s", folder.name, error)
+            return None
+        with suppress(OSError):
+            _use_mark(folder).unlink()
+        return work
+
+    def _is_own(self, spec_hash: str) -> bool:
+        return any(not shipped for _, shipped in self._places(spec_hash))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time decides what goes and what is pinned; where files can't be locked, on trust."""
+        try:
+            file = (self.root / ".lock").open("w")
+        except OSError:  # nothing can be written here, so nothing can be deleted either
+            yield
+            return
+        with file:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
+            yield
+
+    def _sizes(self, folders: dict[str, float]) -> dict[str, int]:
+        """Bytes of each run on disk; measured once, as a run's folder never changes but is replaced."""
+        found: dict[str, int] = {}
+        try:
+            with self._index() as index:
+                known = {row[0]: row[1:] for row in index.execute("SELECT hash, created, bytes FROM sizes")}
+                for name, created in folders.items():
+                    measured, size = known.get(name, (None, 0))
+                    if measured != created:
+                        size = room.size_of(self.root / name)
+                        index.execute("INSERT OR REPLACE INTO sizes VALUES (?, ?, ?)", (name, created, size))
+                    found[name] = size
+                for name in known.keys() - folders.keys():
+                    index.execute("DELETE FROM sizes WHERE hash = ?", (name,))
+        except (OSError, sqlite3.Error) as error:  # e.g. the disk is full: all the more reason to make room
+            log.warning("The index in %s can't be used (%s)", self.root, error)
+            return {name: room.size_of(self.root / name) for name in folders}
+        return found
 
     def _places(self, spec_hash: str) -> builtins.list[tuple[Path, bool]]:
         if not _HASH.fullmatch(spec_hash):
@@ -243,7 +407,7 @@ class Store:
         for spec_hash, (created, shipped) in folders.items():
             if known.get(spec_hash) == (created, shipped) or (spec_hash, created) in self._foreign:
                 continue
-            run = self.get(spec_hash)
+            run = self._read(spec_hash)
             if run is not None:
                 row = astuple(_row(run, created))
                 index.execute(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(row))})", row)
@@ -265,6 +429,50 @@ class Store:
                 except OSError:  # not a whole run, or just replaced by another process
                     continue
         return found
+
+
+_NOTED: dict[Path, float] = {}
+"""When the use of a run was last noted by this process, in monotonic seconds."""
+
+
+def _use_mark(folder: Path) -> Path:
+    return folder.parent / "used" / folder.name
+
+
+def _note_use(folder: Path) -> None:
+    """Note that a run of a store is used now; without a word where that can't be written."""
+    now = time.monotonic()
+    if now - _NOTED.get(folder, -_NOTE_SECONDS) < _NOTE_SECONDS:
+        return
+    _NOTED[folder] = now
+    with suppress(OSError):
+        _mark(_use_mark(folder))
+
+
+def _mark(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+
+
+def _last_use(folder: Path) -> float:
+    """When a run was last read, in epoch seconds; 0 where it never was."""
+    try:
+        return _use_mark(folder).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _last_write(folder: Path) -> float:
+    """When a run was written, in epoch seconds; 0 where it is not there."""
+    try:
+        return (folder / "manifest.json").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a run that can't be read was deleted meanwhile: whole, as the store does it."""
+    return not (folder / "manifest.json").exists()
 
 
 def load(folder: Path) -> StoredRun:
@@ -410,6 +618,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({', '.join(_COLUMNS)}, PRIMARY KEY (hash))")
+        connection.execute("CREATE TABLE IF NOT EXISTS sizes (hash, created, bytes, PRIMARY KEY (hash))")
         columns = [f'"{row[1]}"' for row in connection.execute("PRAGMA table_info(runs)")]
         if columns != _COLUMNS:
             raise sqlite3.DatabaseError("it has the columns of another version")

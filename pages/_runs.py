@@ -40,6 +40,7 @@ def find(spec_hash: str) -> StoredRun | None:
             run, _ = _run(str(results()), spec_hash)
     except StoreError:
         return None
+    store().use(spec_hash)  # its files may have been read long ago
     return run
 
 

@@ -71,11 +71,36 @@ def ways_on(run: StoredRun) -> None:
     )
 
 
+def pin_toggle(run: StoredRun) -> None:
+    """Keeps a run for good; what ships is never deleted and needs none."""
+    if run.shipped:
+        return
+    key = f"pin-{run.hash}"
+    state[key] = _runs.store().is_pinned(run.hash)  # others may have changed it
+    st.toggle(
+        "Keep",
+        key=key,
+        on_change=set_pin,
+        args=(run.hash,),
+        help="When the disk fills up, results that nobody has opened for long are deleted. This one then stays.",
+    )
+
+
+def set_pin(spec_hash: str) -> None:
+    """Pin a run, or let it go again."""
+    store = _runs.store()
+    try:
+        (store.pin if state[f"pin-{spec_hash}"] else store.unpin)(spec_hash)
+    except StoreError as error:
+        st.toast(str(error), icon=":material/error:")
+
+
 def result_section(run: StoredRun, is_asked: bool) -> None:
     """A finished run, whole."""
     with st.container(horizontal=True, vertical_alignment="center"):
         whose = "Result of these settings" if is_asked else "Result of other settings"
         st.caption(f"{whose}: {_runs.words(run.spec)}", width="stretch")
+        pin_toggle(run)
         ways_on(run)
     _cards.numbers(run.result)
     try:

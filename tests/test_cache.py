@@ -1,5 +1,7 @@
 """The cache may lie, break or be full: the run goes on."""
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,62 @@ def test_a_place_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest
     (tmp_path / "file").write_text("")
     cache.write(tmp_path / "file" / "a.npy", np.zeros((1, 1), np.float32))
     assert "can't be written" in caplog.text
+
+
+def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Three cached files, the first of which was used last three hours ago, the others later."""
+    monkeypatch.setenv("POISON_LAB_HOME", str(home))
+    found = [home / "cache" / kind / "a.npy" for kind in ("features", "maps", "decoders")]
+    for hours, path in zip((4, 3, 2), found, strict=True):
+        cache.write(path, np.ones((2, 2), np.float32))
+        os.utime(path, (time.time() - 3600 * hours,) * 2)
+    return found
+
+
+def test_what_was_used_least_recently_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = files(tmp_path, monkeypatch)
+    assert cache.read(paths[0], 2) is not None
+    limit = sum(piece.size for piece in cache.pieces()) - 1
+    assert [piece.name for piece in cache.clean(limit, dry_run=True).gone] == ["maps/a.npy"]
+    assert [path.exists() for path in paths] == [True, True, True]
+    assert [piece.name for piece in cache.clean(limit).gone] == ["maps/a.npy"]
+    assert [piece.name for piece in cache.clean(0).gone] == ["decoders/a.npy"], "the first was just used"
+    assert [path.exists() for path in paths] == [True, False, False]
+    assert cache.read(paths[1], 2) is None
+
+
+def test_a_mapped_file_that_goes_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAPPED", 1)
+    paths = files(tmp_path, monkeypatch)
+    found = cache.read(paths[0], 2)
+    os.utime(paths[0], (0, 0))
+    assert len(cache.clean(0).gone) == 3
+    assert found is not None
+    np.testing.assert_array_equal(found, np.ones((2, 2), np.float32))
+
+
+def test_what_ships_is_read_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(tmp_path, monkeypatch)
+    cache.write(tmp_path / "shipped.npy", np.ones((2, 2), np.float32))
+    os.utime(tmp_path / "shipped.npy", (5, 5))
+    assert cache.read(tmp_path / "shipped.npy", 2) is not None
+    assert (tmp_path / "shipped.npy").stat().st_mtime == 5
+
+
+def test_a_file_that_cannot_be_deleted_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = files(tmp_path, monkeypatch)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert cache.clean(0).gone == ()
+    assert "can't be deleted" in caplog.text
+    assert all(path.exists() for path in paths)
+
+
+def test_without_a_cache_there_is_nothing_to_delete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "none"))
+    assert cache.clean(0).gone == ()

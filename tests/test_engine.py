@@ -13,7 +13,7 @@ import pytest
 
 from core import cost
 from core import engine as engine_module
-from core.engine import Engine, Job, Reporter, get_engine
+from core.engine import Engine, Job, Reporter, WorkerState, _gpu_memory, _make_room, get_engine
 from core.errors import Cancelled, EngineError, SettingError, SpecError
 from core.events import Event
 from core.paths import ROOT
@@ -75,7 +75,9 @@ def alive(pid: int) -> bool:
 
 
 def test_the_server_side_is_free_of_torch_and_streamlit() -> None:
-    code = "import core.engine, core.store, core.cost, sys; print({'torch', 'streamlit'} & set(sys.modules))"
+    code = (
+        "import core.engine, core.store, core.cost, core.metrics, sys; print({'torch', 'streamlit'} & set(sys.modules))"
+    )
     output = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -544,3 +546,116 @@ def test_reporter_sends_plain_numbers_and_ends_a_cancelled_run() -> None:
     with pytest.raises(Cancelled):
         reporter(Event("stage2", 1, 1))
     assert len(sent) == 1
+
+
+def test_a_run_makes_room_for_itself_when_it_is_stored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, pinned = (engine.store.put(tiny_result(tiny_spec(seed))) for seed in (201, 202))
+    for run in (old, pinned):
+        os.utime(run.folder / "manifest.json", (time.time() - 3600,) * 2)
+    engine.store.pin(pinned.hash)
+    monkeypatch.setattr(engine, "limits", Limits(store_megabytes=0, cache_megabytes=0))
+    assert engine.submit(tiny_spec(203)).wait(PATIENCE).state == "done"
+    assert engine.store.get(tiny_spec(203).hash) is not None
+    assert old.hash not in engine.store
+    assert pinned.hash in engine.store
+
+
+def test_a_run_is_done_though_no_room_can_be_made(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Store, "clean", broken)
+    _make_room(engine.store, "", Limits())
+    assert "No room could be made" in caplog.text
+
+
+def told(caplog: pytest.LogCaptureFixture, job_id: str) -> list[tuple[str, str]]:
+    """Of a run, every line of the log: how it begins after the run's name, and what its fields are."""
+    records = [vars(record) for record in caplog.records if vars(record).get("run") == job_id]
+    assert all(record["attack"] == "ft-matching" for record in records)
+    assert "ada" not in caplog.text
+    return [(record["message"].partition(") ")[2].split()[0], record["levelname"]) for record in records]
+
+
+def test_the_log_has_a_line_for_each_turn_of_a_run(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "core.engine")
+    done = engine.submit(tiny_spec(211), "ada")
+    done.wait(PATIENCE)
+    engine.submit(tiny_spec(211), "ada")
+    assert told(caplog, done.id) == [("started", "INFO"), ("ended", "INFO")]
+    assert vars(caplog.records[-1])["seconds"] >= 0
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:broken")
+    failures = [engine.submit(tiny_spec(seed), "ada") for seed in (212, 213)]
+    for job in failures:
+        job.wait(PATIENCE)
+        assert told(caplog, job.id) == [("started", "INFO"), ("failed", "ERROR")]
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
+    cancelled = engine.submit(tiny_spec(214), "ada")
+    until(lambda: running(cancelled))
+    cancelled.cancel()
+    assert told(caplog, cancelled.id) == [("started", "INFO"), ("cancelled", "INFO")]
+    monkeypatch.setattr(engine, "limits", Limits(all_runs=0))
+    with pytest.raises(EngineError, match="at most 0"):
+        engine.submit(tiny_spec(215), "ada")
+    assert told(caplog, tiny_spec(215).hash) == [("refused:", "INFO")]
+
+
+def test_the_census_counts_what_is_in_flight_and_how_it_ended(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = engine.census()
+    assert (before.queued, before.running, before.wait, before.slots) == (0, 0, 0.0, 1)
+    engine.submit(tiny_spec(221)).wait(PATIENCE)
+    engine.submit(tiny_spec(221)).wait(PATIENCE)
+    monkeypatch.setattr(engine, "_execute", "tests.fakes:slow")
+    first, second = engine.submit(tiny_spec(222)), engine.submit(tiny_spec(223))
+    until(lambda: running(first))
+    busy = engine.census()
+    assert (busy.queued, busy.running) == (1, 1)
+    assert busy.wait > 0
+    second.cancel()
+    first.cancel()
+    after = engine.census()
+    assert (after.queued, after.running) == (0, 0)
+    assert {name: after.outcomes[name] - before.outcomes[name] for name in after.outcomes} == {
+        **{"done": 1, "failed": 0},  # what was there already is no run
+        **{"cancelled": 2, "refused": 0},
+    }
+    [worker] = after.workers
+    assert worker.memory > 1e6
+    assert worker.gpu_total is None
+
+
+def test_without_an_answer_there_are_no_workers(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise TimeoutError("too late")
+
+    monkeypatch.setattr(engine._client, "sync", late)
+    assert engine.census().workers == ()
+    assert "too late" in caplog.text
+
+
+class FakeCuda:
+    started = True
+
+    def is_initialized(self) -> bool:
+        return self.started
+
+    def mem_get_info(self) -> tuple[int, int]:
+        return 30, 80
+
+
+def test_a_worker_tells_the_memory_of_a_gpu_that_it_has_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = ModuleType("torch")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert _gpu_memory(None) == {}, "torch is just being imported"
+    torch.cuda = FakeCuda()  # type: ignore[attr-defined]
+    assert WorkerState(1, **_gpu_memory(None)) == WorkerState(1, gpu_used=50, gpu_total=80)
+    torch.cuda.started = False
+    assert _gpu_memory(None) == {}, "asking would take memory there"
+    monkeypatch.delitem(sys.modules, "torch")
+    assert _gpu_memory(None) == {}

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from core import engine as engine_module
 from core import export, gallery, sweep, uploads
+from core import store as store_module
 from core.catalog import listing, resolve
 from core.data.registry import DATA
 from core.engine import JobStatus
@@ -675,3 +676,40 @@ def test_gallery_opens_an_experiment_in_the_lab(store: Store) -> None:
     app.button(key=f"open-{second.hash}").click().run()
     assert not app.exception
     assert app.session_state["spec"].hash == second.hash
+
+
+def test_a_result_is_kept_for_good_and_let_go_again(store: Store) -> None:
+    spec_hash = resolve(ExperimentSpec()).hash
+    app = lab()
+    [keep] = [toggle for toggle in app.toggle if toggle.key == f"pin-{spec_hash}"]
+    assert (keep.label, keep.value) == ("Keep", False)
+    app = rerun(keep.set_value(True))
+    assert store.is_pinned(spec_hash)
+    store.unpin(spec_hash)  # as someone else may do
+    app = rerun(app)
+    assert app.toggle(key=f"pin-{spec_hash}").value is False
+    store.pin(spec_hash)
+    app = rerun(app)
+    app = rerun(app.toggle(key=f"pin-{spec_hash}").set_value(False))
+    assert not store.is_pinned(spec_hash)
+
+
+def test_keeping_what_was_just_deleted_is_told(store: Store) -> None:
+    spec_hash = resolve(ExperimentSpec()).hash
+    app = lab()
+    shutil.rmtree(store.root / spec_hash)
+    app = rerun(app.toggle(key=f"pin-{spec_hash}").set_value(True))
+    assert any("only runs of this store can be pinned" in toast.value for toast in app.toast)
+
+
+def test_what_ships_needs_no_keeping(store: Store) -> None:
+    shutil.rmtree(store.root / resolve(ExperimentSpec()).hash)
+    assert not [toggle for toggle in lab().toggle if (toggle.key or "").startswith("pin-")]
+
+
+def test_a_run_that_is_on_show_counts_as_used(store: Store) -> None:
+    spec_hash = resolve(ExperimentSpec()).hash
+    (store.root / "used" / spec_hash).unlink(missing_ok=True)
+    store_module._NOTED.clear()
+    lab()
+    assert (store.root / "used" / spec_hash).exists()

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import SettingError
-from core.settings import PERSON_RUNS, SETTINGS, Limits, Setting, scheduler
+from core.settings import PERSON_RUNS, SETTINGS, Limits, Setting, log_form, scheduler
 
 each = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 
@@ -43,3 +43,12 @@ def test_limits_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_address_of_a_scheduler_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_SCHEDULER", " tcp://host:8786 ")
     assert scheduler() == "tcp://host:8786"
+
+
+def test_the_form_of_the_log_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, form in ((" ", "text"), ("text", "text"), (" json", "json")):
+        monkeypatch.setenv("POISON_LAB_LOG", text)
+        assert log_form() == form
+    monkeypatch.setenv("POISON_LAB_LOG", "JSON")
+    with pytest.raises(SettingError, match="POISON_LAB_LOG is 'JSON'; allowed: text or json"):
+        log_form()

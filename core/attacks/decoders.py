@@ -175,4 +175,5 @@ def _read(path: Path, scene: Scene) -> Decoder | None:
         network.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError, ValueError):
         return None
+    cache.use(path)
     return Decoder(network.requires_grad_(False).eval(), errors)

@@ -1,0 +1,52 @@
+"""The page for whoever looks after a server: its numbers, and that it starts nothing by itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from core import engine as engine_module
+from core.store import Store
+from tests.apps import drawn, opened, own_store, said
+from tests.test_metrics import FakeEngine
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(engine_module, "_engine", None)
+    st.cache_data.clear()
+    yield own_store(tmp_path, monkeypatch)
+    st.cache_data.clear()
+
+
+def test_without_an_engine_the_disk_is_told_and_none_is_started(store: Store) -> None:
+    store.put(drawn())
+    app = opened("status.py")
+    words = said(app)
+    assert "No engine is there at the moment" in words
+    assert "1 run." in words
+    assert "| Server |" in words
+    assert not app.metric
+
+
+def test_queue_outcomes_and_workers_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.put(drawn())
+    store.pin(run.hash)
+    monkeypatch.setattr(engine_module, "_engine", FakeEngine(store))
+    app = opened("status.py")
+    assert {metric.label: metric.value for metric in app.metric} == {
+        **{"Running": "1", "Waiting": "3", "Expected wait": "10 s", "Workers": "2 of 2"},
+        **{"Done": "5", "Failed": "1", "Cancelled": "0", "Refused": "2"},
+    }
+    words = said(app)
+    assert "1 of them kept for good" in words
+    assert "| Worker 1 | 0.0 MB | 0.0 MB of 0.0 MB |" in words
+    assert "| Worker 2 | 0.0 MB | — |" in words
+    assert run.hash not in words
+    assert not app.warning
+
+
+def test_a_limit_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_STORE_MEGABYTES", "1")
+    assert "POISON_LAB_STORE_MEGABYTES is '1'; allowed" in said(opened("status.py"))
