@@ -27,7 +27,7 @@ STAGES: dict[str, str] = {
 """Stages in the order in which they run, with the words that a person reads."""
 
 
-MOMENTS = 6
+MOMENTS = 4
 """Parts that the walk through a run cuts a stage into: see `core.walk`."""
 
 

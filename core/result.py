@@ -133,8 +133,8 @@ class Result:
       `influence` (n + m,) what the point adds to the test loss, `near` (n + m, k) rows of its neighbours in feature
       space, and `near_distance` (n + m, k) float16.
 
-    - of the steps of the walk that have poison, of its first k: `walk_xy`, `walk_pca` (s, k, 2); and of those that have
-      images, of the first few: `walk_x` (t, j, C, H, W) uint8.
+    - of the steps of the walk that have poison, of its first k: `walk_pca` (s, k, 2); and of those that have images,
+      of the first few: `walk_x` (t, j, C, H, W) uint8.
 
     `digest` names the extractor and the training images by content, `versions` what computed it; `walk` lists how the
     run came about: see `core.walk.Step.summary`.

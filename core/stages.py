@@ -29,7 +29,7 @@ class Shown:
         stage: one of `core.walk.PATH`.
         done, total: steps of its stage until then, and in all.
         accuracy: fraction of the test set.
-        point: its row in `walk_xy` and `walk_pca`; None where there is no poison yet.
+        point: its row in `walk_pca`; None where there is no poison yet.
         picture: its row in `walk_x`; None where there are no images yet.
         values: what the attack said of itself at this step, e.g. `residual`.
     """

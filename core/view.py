@@ -4,7 +4,7 @@ Everything that needs features or heads is computed here, once, by the worker: a
 without its features shows as much as one that was made here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,17 +83,19 @@ def view(
         found["gap"] = gap.cpu().numpy().astype(np.float32)
     flat = PCA(2, random_state=0).fit(train_z)
     found |= _principal(flat, train_z, poison.z, wanted) | _judged(heads, poison)
-    return found | _walk(steps, {"walk_xy": fitted.place, "walk_pca": flat.transform})
+    return found | _walk(steps, flat)
 
 
-def _walk(steps: Sequence[Step], places: Mapping[str, Callable[[Array], Array]]) -> dict[str, Array]:
-    """Where the poison was at each step that has any, on each map, and its images."""
+def _walk(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
+    """Where the poison was at each step that has any, and its images.
+
+    On principal components alone: a point that is placed on a UMAP anew at each step jumps.
+    """
     found: dict[str, Array] = {}
     z = [step.z for step in steps if step.z is not None]
     pictures = [step.pictures for step in steps if step.pictures is not None]
-    for name, place in places.items():
-        if z:
-            found[name] = np.asarray(place(np.concatenate(z)), np.float32).reshape(len(z), -1, 2)
+    if z:
+        found["walk_pca"] = flat.transform(np.concatenate(z)).astype(np.float32).reshape(len(z), -1, 2)
     if pictures:
         found["walk_x"] = np.stack(pictures)
     return found

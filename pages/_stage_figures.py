@@ -105,15 +105,9 @@ def _loss(figure: go.Figure, loss: Loss, before: tuple[float, float], after: tup
     )
 
 
-def map_figure(
-    view: Mapping[str, Array], classes: Sequence[str], steps: Sequence[Shown], now: int, space: str
-) -> go.Figure:
-    """Clean features, and the poison on its way: where it is now, and where it was before.
-
-    Args:
-        space: "xy", or "pca".
-    """
-    clean, label = view[f"train_{space}"], view["train_y"]
+def map_figure(view: Mapping[str, Array], classes: Sequence[str], steps: Sequence[Shown], now: int) -> go.Figure:
+    """Clean features, and the poison on its way through the stage: where it is now, and where it was before."""
+    clean, label = view["train_pca"], view["train_y"]
     figure = go.Figure()
     figure.add_scattergl(
         x=clean[:, 0],
@@ -124,7 +118,7 @@ def map_figure(
         text=[classes[one] for one in label],
         hovertemplate="%{text}<extra></extra>",
     )
-    walked = view[f"walk_{space}"]
+    walked = view["walk_pca"]
     rows = [step.point for step in steps[: now + 1] if step.stage == steps[now].stage and step.point is not None]
     if rows:
         path = walked[rows]

@@ -14,7 +14,6 @@ from pages import _pick, _runs, _stage_figures, _words
 
 PLAY_SECONDS = 1.2
 QUIET = {"displayModeBar": False}
-SPACES = {"xy": "UMAP", "pca": "PCA"}
 VALUES = {
     "residual": (
         "Gradient left",
@@ -140,25 +139,14 @@ def measures(run: StoredRun, here: Shown) -> None:
 
 def on_map(run: StoredRun, view: dict[str, Array], steps: list[Shown], now: int) -> None:
     """Where the poison is."""
-    space = st.segmented_control(
-        "Map",
-        list(SPACES),
-        format_func=SPACES.get,
-        default="pca",
-        required=True,
-        key="walk-space",
-        help="PCA is a plain projection and moves evenly; UMAP keeps neighbours together, but its places are noisy.",
-    )
-    if "walk_xy" not in view:
-        st.caption("This run has no poison on the map.")
-        return
+    st.markdown("**Features**, on the two principal components of the clean ones")
     st.plotly_chart(
-        _stage_figures.map_figure(view, run.result["classes"], steps, now, str(space)),
+        _stage_figures.map_figure(view, run.result["classes"], steps, now),
         key="walk-map",
         config=QUIET,
         alt=f"Map of features; {steps[now].words}",
     )
-    followed, total = view["walk_xy"].shape[1], len(view["poison_y"])
+    followed, total = view["walk_pca"].shape[1], len(view["poison_y"])
     if steps[now].point is None:
         st.caption("There is no poison yet: dots are clean images, by class.")
     else:

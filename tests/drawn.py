@@ -56,7 +56,7 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
         walk.append({"stage": "poison", "done": 0, "accuracy": poisoned})
         moved += 1
         view["walk_x"] = x[None, :12]
-    view["walk_xy"] = view["walk_pca"] = rng.normal(size=(moved, m, 2)).astype(np.float32)
+    view["walk_pca"] = rng.normal(size=(moved, m, 2)).astype(np.float32)
     return Result(
         spec=spec,
         device="cpu",

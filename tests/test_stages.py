@@ -54,7 +54,7 @@ def test_steps_of_what_ships_stand_beside_their_arrays(spec: Any) -> None:
     assert [step.stage for step in steps] == sorted((step.stage for step in steps), key=PATH.index)
     points = [step.point for step in steps if step.point is not None]
     pictures = [step.picture for step in steps if step.picture is not None]
-    assert points == list(range(len(view["walk_xy"]) if "walk_xy" in view else 0))
+    assert points == list(range(len(view["walk_pca"]) if "walk_pca" in view else 0))
     assert pictures == list(range(len(view["walk_x"]) if "walk_x" in view else 0))
     assert all(0 <= step.done <= step.total for step in steps)
     for stage, key in stages.SCORE_OF.items():

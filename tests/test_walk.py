@@ -159,7 +159,7 @@ def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert by_stage["poison"] == result.poisoned.accuracy
     points = sum(stage not in ("clean", "target") for stage in stages)
     images = sum(stage in ("invert", "pixels", "poison") for stage in stages)
-    assert result.view["walk_xy"].shape == result.view["walk_pca"].shape == (points, 18, 2)
+    assert result.view["walk_pca"].shape == (points, 18, 2)
     assert result.view["walk_x"].shape == (images, walk.PICTURED, 1, 28, 28)
     np.testing.assert_array_equal(result.view["walk_x"][-1], result.view["poison_x"][: walk.PICTURED])
     np.testing.assert_allclose(result.view["walk_pca"][-1], result.view["poison_pca"], atol=1e-4)
