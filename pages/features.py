@@ -90,7 +90,26 @@ def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
 
 def lassoed() -> None:
     """Show the images of what was lassoed on the map; for callbacks."""
-    set_rows(_points.chosen_rows(st.session_state["features-chart"]["selection"]))
+    rows = _points.chosen_rows(st.session_state["features-chart"]["selection"])
+    st.session_state["features-by-hand"] = rows
+    set_rows(rows)
+
+
+def drawn_lasso(rows: list[int], asked: tuple[Any, ...]) -> list[int]:
+    """The lasso that comes with the figure: that of a link, or of the figure before.
+
+    What a person lassoes the browser shows at once. With the figure it comes only when that changes for another reason:
+    else each lasso would have all points drawn once more.
+
+    Args:
+        asked: what else the figure depends on.
+    """
+    state = st.session_state
+    before, drawn = state.get("features-drawn", (None, []))
+    if not (rows and rows == state.get("features-by-hand") and before == asked):
+        drawn = rows
+    state["features-drawn"] = (asked, drawn)
+    return drawn
 
 
 def set_rows(rows: list[int]) -> None:
@@ -113,7 +132,7 @@ def unpin() -> None:
     st.session_state[_own.widget("pin")] = []
 
 
-def map_card(points: Points, rows: list[int], pins: list[int]) -> str:
+def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -> str:
     """The map and its controls; returns the head that judges."""
     space, colour, head, arrows, (a, b) = controls(points)
     axes = None
@@ -125,9 +144,10 @@ def map_card(points: Points, rows: list[int], pins: list[int]) -> str:
         if space == "pca":
             shares = points.view["pca_share"]
             axes = tuple(f"Principal component {i + 1} ({100 * share:.0f} %)" for i, share in enumerate(shares))
+    drawn = drawn_lasso(rows, (run.hash, space, colour, head, arrows, a, b, tuple(pins)))
     st.plotly_chart(
         _points.figure(
-            points, positions, colour=colour, head=head, arrows=arrows, lassoed=rows, picked=pins, axes=axes
+            points, positions, colour=colour, head=head, arrows=arrows, lassoed=drawn, picked=pins, axes=axes
         ),
         key="features-chart",
         on_select=lassoed,
@@ -236,7 +256,7 @@ def instrument(run: StoredRun) -> None:
     lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
     left, right = st.columns([1.5, 1])
     with left.container(border=True):
-        head = map_card(points, lasso, pins)
+        head = map_card(run, points, lasso, pins)
     with right.container(border=True):
         grid(points, images, head, lasso, pins)
         if pins:
