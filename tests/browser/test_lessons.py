@@ -84,7 +84,7 @@ def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="Extractors", exact=True)).to_be_visible()
     expect(page.locator(".st-key-ask-data input")).to_be_disabled()
     expect(page.locator(".st-key-ask-extractor")).to_have_count(0)
-    expect(page.locator(".st-key-use button")).to_be_disabled()
+    expect(page.get_by_role("button", name="Use it in the lab")).to_be_disabled()
     page.wait_for_url(lambda url: "hide=extractor%2Cseed" in url and "lock=data%2Cbudget" in url)
 
 
