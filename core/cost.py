@@ -218,7 +218,7 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
         units["pixels"] = attack.finish_steps * (a_pass + a_head)
     if isinstance(attack, TGDAInput | GCInput | UEInput):
         units["pixels"] = attack.steps * (a_pass + a_head) * radii
-    judged = sum(stage in units for stage in ("stage2", "invert", "pixels")) * MOMENTS
+    judged = 1 + MOMENTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
     return {**units, "evaluate": (n + m) * head, "walk": judged * (n + m) * head, "map": float(n)}
 
 
