@@ -16,6 +16,17 @@ PROBLEM = (
 )
 
 
+WAYS_ON = (
+    ("compare.py", "Compare", "compare", "runs", "This run beside others: what differs, and what came of it."),
+    (
+        *("stages.py", "Stages", "conversion_path", "run"),
+        "How this run came about, stage by stage, and what was lost between them.",
+    ),
+    ("present.py", "Present", "co_present", "run", "This run in five plain steps, for people who decide."),
+)
+"""Pages that show a run in other ways: file, label, icon, the key of their link that names the run, and a help."""
+
+
 def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> None:
     """The button and, beside it, what pressing it means."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -48,27 +59,8 @@ def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> No
 
 def ways_on(run: StoredRun) -> None:
     """To the pages that show the same run in other ways."""
-    st.page_link(
-        "compare.py",
-        label="Compare",
-        icon=":material/compare:",
-        query_params={"runs": run.hash},
-        help="This run beside others: what differs, and what came of it.",
-    )
-    st.page_link(
-        "stages.py",
-        label="Stages",
-        icon=":material/conversion_path:",
-        query_params={"run": run.hash},
-        help="How this run came about, stage by stage, and what was lost between them.",
-    )
-    st.page_link(
-        "present.py",
-        label="Present",
-        icon=":material/co_present:",
-        query_params={"run": run.hash},
-        help="This run in five plain steps, for people who decide.",
-    )
+    for page, label, icon, key, meaning in WAYS_ON:
+        st.page_link(page, label=label, icon=f":material/{icon}:", query_params={key: run.hash}, help=meaning)
 
 
 def pin_toggle(run: StoredRun) -> None:
