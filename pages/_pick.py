@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,8 +10,9 @@ import streamlit as st
 from core.differences import value_words
 from core.errors import PoisonLabError
 from core.spec import ExperimentSpec
-from core.store import RunRow
+from core.store import RunRow, StoredRun
 from pages import _runs, _sidebar, _state
+from pages._words import plain
 
 
 def labels(rows: Sequence[RunRow]) -> dict[str, str]:
@@ -33,6 +34,41 @@ def _words(row: RunRow) -> str:
     when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
     cost = f"{abs(drop):.1f} points {'lost' if drop >= 0 else 'gained'}"
     return " · ".join([attack, budget, cost, data, extractor, f"seed {row.seed}", when])
+
+
+def asked_run(default: Callable[[], StoredRun | None]) -> StoredRun:
+    """The run that the link names by `run`, else the default; without any the page ends here, and says what to do.
+
+    What a callback has left in `st.session_state.turn` goes into the link first: what it writes there itself does not
+    reach the browser.
+    """
+    st.query_params.update(st.session_state.pop("turn", {}))
+    wanted = st.query_params.get("run")
+    found = None if wanted is None else _runs.find(wanted)
+    shown = found or default()
+    if wanted is not None and found is None:
+        st.warning(
+            f"The run `{plain(wanted[:40])}` is not stored here; this is another one.", icon=":material/link_off:"
+        )
+    if shown is None:
+        st.info("No experiment has been run here yet. Run one in the lab, then come back.", icon=":material/science:")
+        st.page_link("lab.py", label="To the lab", icon=":material/science:")
+        st.stop()
+    return shown
+
+
+def run_box(label: str, run: StoredRun, *, widget: str, on_change: Callable[[], None]) -> None:
+    """Another run to choose; `run` is the one on show."""
+    words = labels(newest())
+    st.session_state[widget] = run.hash
+    st.selectbox(
+        label,
+        list(words),
+        format_func=words.get,
+        key=widget,
+        on_change=on_change,
+        help="Type to search: attack, budget, data, extractor, seed. The newest run comes first.",
+    )
 
 
 def open_button(spec: ExperimentSpec, *, widget: str, label: str = "Open in the lab") -> None:

@@ -335,33 +335,12 @@ def bar(run: StoredRun, step: int) -> None:
         dots = " ".join("●" if i <= step else "○" for i in range(1, len(STEPS) + 1))
         st.markdown(f"{dots} &nbsp; {step} of {len(STEPS)} · {list(STEPS)[step - 1]}", width="stretch")
         with st.popover("Run", icon=":material/tune:", key="present-more", help="Tell another run, or copy the link."):
-            labels = _pick.labels(_pick.newest())
-            st.session_state["present-run"] = run.hash
-            st.selectbox(
-                "The run that is told",
-                list(labels),
-                format_func=labels.get,
-                key="present-run",
-                on_change=another_run,
-                help="Type to search: attack, budget, data, extractor, seed. The newest run comes first.",
-            )
+            _pick.run_box("The run that is told", run, widget="present-run", on_change=another_run)
             st.code(_pick.link("present", {"run": run.hash, "step": str(step)}), language=None, wrap_lines=True)
         _pick.open_button(run.spec, widget="leave", label="Lab")
 
 
-# Written here and not in the callback: what a callback writes does not reach the browser.
-st.query_params.update(st.session_state.pop("turn", {}))
-wanted = st.query_params.get("run")
-found = None if wanted is None else _runs.find(wanted)
-shown = found or _runs.default_run()
-if wanted is not None and found is None:
-    st.warning(
-        f"The run `{_words.plain(wanted[:40])}` is not stored here; this is another one.", icon=":material/link_off:"
-    )
-if shown is None:
-    st.info("No experiment has been run here yet. Run one in the lab, then come back.", icon=":material/science:")
-    st.page_link("lab.py", label="To the lab", icon=":material/science:")
-    st.stop()
+shown = _pick.asked_run(_runs.default_run)
 try:
     view = _runs.view(shown.hash)
 except StoreError as error:

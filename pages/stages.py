@@ -42,20 +42,9 @@ def another() -> None:
 
 def picker(run: StoredRun) -> bool:
     """Which run is walked through; whether it plays."""
-    labels = _pick.labels(_pick.newest())
-    st.session_state["stages-run"] = run.hash
     with st.container(horizontal=True, vertical_alignment="bottom"):
         playing = st.toggle("Play", key="walk-play", help="Goes through the steps by itself.")
-        st.selectbox(
-            "Run",
-            list(labels),
-            format_func=labels.get,
-            key="stages-run",
-            on_change=another,
-            help="Type to search: attack, budget, data, extractor, seed. The newest run comes first.",
-        )
-        step = st.query_params.get("step", "0")
-        _pick.link_popover("stages", {"run": run.hash, "step": step}, widget="stages-link")
+        _pick.run_box("Run", run, widget="stages-run", on_change=another)
         _pick.open_button(run.spec, widget="stages-lab")
     return playing
 
@@ -96,6 +85,7 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
         st.button(
             "Next", key="walk-next", icon=":material/arrow_forward:", on_click=turn, args=(on,), disabled=now == last
         )
+        _pick.link_popover("stages", {"run": run.hash, "step": str(now)}, widget="stages-link")
     if st.query_params.get("step", "0") != str(now):
         st.query_params["step"] = str(now)
     here, found = steps[now], stages.losses(run.result)
@@ -177,21 +167,9 @@ def asked_step(steps: list[Shown]) -> int:
     return int(text) if text in map(str, range(len(steps))) else 0
 
 
-# Written here and not in the callback: what a callback writes does not reach the browser.
-st.query_params.update(st.session_state.pop("turn", {}))
-wanted = st.query_params.get("run")
-found = None if wanted is None else _runs.find(wanted)
-shown = found or _runs.staged_run()
 st.title("Stages")
 st.markdown(INTRODUCTION)
-if wanted is not None and found is None:
-    st.warning(
-        f"The run `{_words.plain(wanted[:40])}` is not stored here; this is another one.", icon=":material/link_off:"
-    )
-if shown is None:
-    st.info("No experiment has been run here yet. Run one in the lab, then come back.", icon=":material/science:")
-    st.page_link("lab.py", label="To the lab", icon=":material/science:")
-    st.stop()
+shown = _pick.asked_run(_runs.staged_run)
 playing = picker(shown)
 steps = stages.walk(shown.result)
 if not steps:
