@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 
 RETRIES = 2
 """How often a run starts again after its worker died."""
-"""Most runs of one person that may wait or run at a time."""
 REMEMBERED = 200
 """Finished jobs that the engine still knows."""
 CURVE_POINTS = 1000

@@ -106,6 +106,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
                 ends["stage2"] = walk.end("stage2", stage2, watch.trail, poison.zeta)
             if poison.x is not None:
                 ends["poison"] = walk.end("poison", poisoned, watch.trail, poison.z, poison.x)
+            total = len(watch.trail) + len(ends)
             for step in walk.judged(
                 watch.trail,
                 ends,
@@ -113,7 +114,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
                 lambda theta: evaluate.score(theta).accuracy,
             ):
                 steps.append(step)
-                watch(Event("walk", len(steps), len(watch.trail) + len(ends)))
+                watch(Event("walk", len(steps), total))
         with watch.stage("map"):
             heads = Heads(clean_head, poisoned_head, train_z, train_y, test_z, test_y, spec.ridge)
             view = draw_view(split.train_x, heads, poison, gap, steps)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from core.catalog import FEATURE_ONLY
 from core.result import drop, least_budget
 
 TITLES = {
@@ -148,7 +149,7 @@ def _end(result: Mapping[str, Any], stage: str) -> Mapping[str, Any] | None:
 
 
 def _makes_images(result: Mapping[str, Any]) -> bool:
-    return str(result["spec"]["attack"]["name"]) not in ("gc-feature", "tgda-feature")
+    return result["spec"]["attack"]["name"] not in FEATURE_ONLY
 
 
 def _is_one_try(result: Mapping[str, Any], stage: str) -> bool:

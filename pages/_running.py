@@ -32,8 +32,8 @@ def submit(spec: ExperimentSpec, *, again: bool = False) -> None:
         again: although it is stored; what has changed is told when it is over.
     """
     state = st.session_state
-    stored = _runs.find(spec.hash)
-    if again and stored is not None:
+    stored = _runs.find(spec.hash) if again else None
+    if stored is not None:
         state.setdefault("compared", {})[spec.hash] = stored.result
     try:
         job = engine().submit(spec, _runs.person(), again=again)

@@ -1,5 +1,6 @@
 """The walk through the stages as a page: every attack, links to a step, stepping, playing, and runs without steps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,7 @@ def test_an_unknown_run_is_said_and_another_shown() -> None:
 
 
 def test_a_run_without_steps_says_so(store: Store) -> None:
-    result = drawn("ft-donor")
-    object.__setattr__(result, "walk", ())
-    store.put(result)
+    store.put(replace(drawn("ft-donor"), walk=()))
     app = opened("stages.py", run=small("ft-donor").hash)
     assert "stored without its steps" in said(app)
 
