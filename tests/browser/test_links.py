@@ -1,34 +1,21 @@
 """Every page as the first one that a browser opens: it stands, and neither it nor the browser complains."""
 
-import ast
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect
 
 from core.paths import ROOT
 from tests.browser import server as app_server
+from tests.links import PAGES
 
 pytestmark = pytest.mark.browser
 
 
-def paths() -> list[str]:
-    """The path of every page, as the shell names them."""
-    calls = [node for node in ast.walk(ast.parse(Path(ROOT / "pages" / "shell.py").read_text())) if is_page(node)]
-    words = [{word.arg: word.value for word in call.keywords} for call in calls]
-    return [ast.literal_eval(word["url_path"]) for word in words if "default" not in word]
-
-
-def is_page(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "st.Page"
-
-
 def test_every_file_of_a_page_has_a_path() -> None:
     files = [path.stem for path in (ROOT / "pages").glob("[a-z]*.py") if path.stem != "shell"]
-    assert sorted(paths()) == sorted(files)
+    assert sorted(PAGES) == sorted(files)
 
 
-@pytest.mark.parametrize("path", paths())
+@pytest.mark.parametrize("path", PAGES)
 def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, address: str) -> None:
     complaints: list[str] = []
 
