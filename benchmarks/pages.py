@@ -4,7 +4,8 @@ Each page is opened by a link in a browser that has nothing of it yet, on a serv
 once), and as the first page of a server that has answered just now. *Frame*: the browser has loaded Streamlit, and
 nothing of ours is there yet. *Useful*: the page's heading and what stands under it. *Whole*: the script has ended and
 everything is drawn, plots included. *Server*: processor seconds of the server's process, which other work on the
-machine does not lengthen as it does the rest.
+machine does not lengthen as it does the rest. *Again*: useful, by the same link in a browser that has Streamlit in its
+cache. *Click*: useful, by a click in the navigation.
 """
 
 import argparse
@@ -31,6 +32,7 @@ POINTS = 50_000
 VIEWPORT = {"width": 1400, "height": 1000}
 CROWD_WORDS = {"open": "to open the page", "colour": "to colour it by loss", "lasso": "to list what was lassoed"}
 MARKS = ("server", "frame", "useful", "whole")
+WAYS = ("again", "click")
 HEADING = "[data-testid=stMain] h1"
 UNDER_IT = f"[data-testid=stMain] :is({', '.join(f'[data-testid={kind}]' for kind in ('stMarkdown', 'stHtml'))})"
 
@@ -65,6 +67,36 @@ def opened(browser: Browser, url: str) -> Times:
     return times
 
 
+def again(browser: Browser, address: str, names: Sequence[str]) -> dict[str, Times]:
+    """Seconds until each page is useful in a browser that has seen the app: by its link, and by a click."""
+    found: dict[str, Times] = {}
+    with fresh_page(browser) as page:
+        page.goto(f"{address}/{LINKS[names[0]]}")
+        app_server.settled(page)
+        for name in names:
+            began = time.perf_counter()
+            page.goto(f"{address}/{LINKS[name]}", wait_until="commit")
+            page.locator(HEADING).first.wait_for()
+            page.locator(UNDER_IT).first.wait_for()
+            found[name] = {"again": time.perf_counter() - began}
+            app_server.settled(page)
+        page.goto(f"{address}/{LINKS['gallery' if names[0] == 'lab' else 'lab']}")
+        app_server.settled(page)
+        for name in names:
+            link = page.get_by_test_id("stSidebarNav").locator(f'a[href*="/{name}"]')
+            if link.count() == 0:  # a page without navigation was before, as Present is
+                page.goto(f"{address}/{LINKS['lab']}")
+                app_server.settled(page)
+            left = page.locator(HEADING).first.inner_text()
+            began = time.perf_counter()
+            link.click()
+            page.locator(HEADING).filter(has_not_text=left).first.wait_for()
+            page.locator(UNDER_IT).first.wait_for()
+            found[name]["click"] = time.perf_counter() - began
+            app_server.settled(page)
+    return found
+
+
 def server_seconds() -> float:
     """Processor seconds of the server, which is a child of this process; of its workers, none."""
     (server,) = (child for child in psutil.Process().children() if "streamlit" in child.cmdline())
@@ -83,7 +115,11 @@ def warm(browser: Browser, names: Sequence[str], repeats: int) -> dict[str, list
         end = time.monotonic() + app_server.START_SECONDS
         while app_server.status_of(f"{address}/ready") != 200 and time.monotonic() < end:
             time.sleep(0.2)
-        rounds = [{name: opened(browser, f"{address}/{LINKS[name]}") for name in names} for _ in range(repeats + 1)]
+        rounds = []
+        for _ in range(repeats + 1):
+            fresh = {name: opened(browser, f"{address}/{LINKS[name]}") for name in names}
+            known = again(browser, address, names)
+            rounds.append({name: fresh[name] | known[name] for name in names})
     return {name: [one[name] for one in rounds[1:]] for name in names}
 
 
@@ -125,12 +161,12 @@ def pages_table(found: dict[str, list[Times]], firsts: dict[str, Times]) -> str:
     rows = [
         [
             name,
-            *(_spread([one[mark] for one in times]) for mark in MARKS),
+            *(_spread([one[mark] for one in times]) for mark in (*MARKS, *WAYS)),
             *(f"{firsts[name][mark]:.1f}" if name in firsts else "not measured" for mark in MARKS[2:]),
         ]
         for name, times in found.items()
     ]
-    heads = [f"{mark.capitalize()}, s" for mark in MARKS]
+    heads = [f"{mark.capitalize()}, s" for mark in (*MARKS, *WAYS)]
     return table(["Page", *heads, "First of a server: useful, s", "whole, s"], rows)
 
 
