@@ -52,7 +52,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Explained:
-    """What a stage does: a formula in LaTeX and a sentence or two."""
+    """What a stage does: a formula in LaTeX, on lines that fit a phone, and a sentence or two."""
 
     formula: str
     words: str
@@ -181,57 +181,80 @@ def _no_such_image(result: Mapping[str, Any]) -> str:
     return f"No allowed image has these features: the poison's lie {100 * gap:.0f} % of their length away from them."
 
 
+def _lines(*lines: str) -> str:
+    return r"\begin{aligned}" + r" \\[0.6ex] ".join(lines) + r"\end{aligned}"
+
+
 _CLEAN = Explained(
-    r"\theta^* = \arg\min_\theta\; F(\theta) = \frac1n \sum_{i=1}^n \mathrm{CE}(\theta; z_i, y_i) "
-    r"+ \frac\lambda2 \lVert W \rVert^2, \qquad z_i = f(x_i)",
+    _lines(
+        r"\theta^* &= \arg\min_\theta\; F(\theta), \qquad z_i = f(x_i),",
+        r"F(\theta) &= \frac1n \sum_{i=1}^n \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2",
+    ),
     "The defender trains a linear head on the features of clean images. It is convex: there is one best head, and "
     "everything below is measured against it.",
 )
 _TARGET = Explained(
-    r"\theta_{t+1} = \Pi_{\lVert \theta - \theta^* \rVert \le r} \Big( \theta_t + \tfrac{2r}{T} \, "
-    r"\frac{\nabla L(\theta_t)}{\lVert \nabla L(\theta_t) \rVert} \Big)",
+    _lines(
+        r"\theta_{t+1} &= \Pi_r \Big( \theta_t + \tfrac{2r}{T} \, "
+        r"\frac{\nabla L(\theta_t)}{\lVert \nabla L(\theta_t) \rVert} \Big),",
+        r"\Pi_r &: \text{onto } \lVert \theta - \theta^* \rVert \le r",
+    ),
     "**GradPC**: from the clean head uphill on the training loss, inside a ball of radius $r$. This is the head that "
     "the attacker would like the defender to train. No poison exists yet.",
 )
 _GC = Explained(
-    r"\min_{\zeta}\; \tfrac12 \big\lVert g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
-    r"g_{\mathrm{poison}}(\hat\theta; \zeta) + (1 + \varepsilon)\,\lambda \hat W \big\rVert^2",
+    _lines(
+        r"\min_{\zeta}\; \tfrac12 \big\lVert\, & g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
+        r"g_{\mathrm{poison}}(\hat\theta; \zeta)",
+        r"& + (1 + \varepsilon)\,\lambda \hat W \,\big\rVert^2",
+    ),
     "**Gradient Canceling**: poisoned features $\\zeta$ whose gradient cancels that of the clean data at the target "
     "$\\hat\\theta$. If nothing is left, the target is the defender's best head.",
 )
 _TGDA = Explained(
-    r"\max_{\zeta}\; L\big(\theta^*(\zeta)\big), \qquad \frac{\mathrm{d}L}{\mathrm{d}\zeta} = "
-    r"-\frac1N \frac{\partial}{\partial \zeta} \big\langle (H + \gamma I)^{-1} \nabla L,\; "
-    r"\nabla_\theta \mathrm{CE}(\theta^*; \zeta, y) \big\rangle",
+    _lines(
+        r"& \max_{\zeta}\; L\big(\theta^*(\zeta)\big), \qquad q = (H + \gamma I)^{-1} \nabla L,",
+        r"& \frac{\mathrm{d}L}{\mathrm{d}\zeta} = -\frac1N \frac{\partial}{\partial \zeta} \big\langle q, "
+        r"\nabla_\theta \mathrm{CE}(\theta^*; \zeta, y) \big\rangle",
+    ),
     "**Total gradient ascent**: the defender's head is solved again at each step, and the features move so that its "
     "loss on clean data rises. It needs no target head.",
 )
 _MATCH = Explained(
-    r"\min_{x}\; \frac{\lVert f(x) - \zeta \rVert^2}{\lVert \zeta \rVert^2} + \beta \lVert x - x_{\mathrm{base}} "
-    r"\rVert^2 \quad \text{with } x \text{ allowed}",
+    _lines(
+        r"\min_{x}\; & \frac{\lVert f(x) - \zeta \rVert^2}{\lVert \zeta \rVert^2} "
+        r"+ \beta \lVert x - x_{\mathrm{base}} \rVert^2",
+        r"& \text{with } x \text{ allowed}",
+    ),
     "**Feature matching**: pixels change until the image's features come near the poisoned ones. Each poison keeps "
     "its closest match so far.",
 )
 _TGDA_PIXELS = Explained(
-    r"\max_{x}\; L\big(\theta^*(f(x))\big) \quad \text{with } x \text{ allowed}",
+    _lines(r"\max_{x}\; & L\big(\theta^*(f(x))\big)", r"& \text{with } x \text{ allowed}"),
     "**Total gradient ascent on pixels**: the head's own gradient, pulled back through the extractor. What is shown is "
     "the best so far *on the training set*: the attacker has no test set.",
 )
 _GC_PIXELS = Explained(
-    r"\min_{x}\; \tfrac12 \big\lVert g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
-    r"g_{\mathrm{poison}}(\hat\theta; f(x)) + (1 + \varepsilon)\,\lambda \hat W \big\rVert^2 "
-    r"\quad \text{with } x \text{ allowed}",
+    _lines(
+        r"\min_{x}\; \tfrac12 \big\lVert\, & g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
+        r"g_{\mathrm{poison}}(\hat\theta; f(x))",
+        r"& + (1 + \varepsilon)\,\lambda \hat W \,\big\rVert^2",
+        r"& \text{with } x \text{ allowed}",
+    ),
     "**Gradient Canceling on pixels**: the same objective as in feature space, with a gradient that goes through the "
     "extractor.",
 )
 _UE = Explained(
-    r"\min_{x}\; \min_\theta\; \mathrm{CE}(\theta; f(x), y) \quad \text{with } x \text{ allowed}",
+    _lines(r"\min_{x}\; \min_\theta\; & \mathrm{CE}(\theta; f(x), y)", r"& \text{with } x \text{ allowed}"),
     "**Unlearnable examples**: the images become *easy*, so that a network would learn the noise instead of the "
     "content. The extractor is frozen here and learns nothing.",
 )
 _POISON = Explained(
-    r"\theta' = \arg\min_\theta\; \frac1N \Big( \sum_{i=1}^n \mathrm{CE}(\theta; z_i, y_i) + \sum_{j=1}^m "
-    r"\mathrm{CE}\big(\theta; f(x_j), y_j\big) \Big) + \frac\lambda2 \lVert W \rVert^2",
+    _lines(
+        r"\theta' &= \arg\min_\theta\; F'(\theta), \qquad N = n + m,",
+        r"F'(\theta) &= \frac1N \sum_{i=1}^N \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2,",
+        r"z_{n+j} &= f(x_j) \text{ of the poison}",
+    ),
     "What the defender gets, as 8-bit images: features are extracted anew and the head is trained from clean and "
     "poisoned images together.",
 )

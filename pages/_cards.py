@@ -1,7 +1,7 @@
 """The cards that show a finished run, shared by the lab and the lessons."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from pages._words import plain
 
 SCROLL_HEIGHT = 500
 TILE_WIDTH = 108
+IMAGE_WIDTH = 84
 PER_PAGE = 30
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
 
@@ -74,6 +75,18 @@ def images_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
             width="content" if makes_images else TILE_WIDTH,
             alt=[re.sub(r"\*\*|\\", "", caption) for caption in captions],
         )
+
+
+def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: Sequence[str]) -> None:
+    """Small images in rows, with room between them.
+
+    Args:
+        captions: names, for which Markdown means nothing.
+        alts: what the images show, in words.
+    """
+    with st.container(horizontal=True, gap="small"):
+        for i, (image, alt) in enumerate(zip(images, alts, strict=True)):
+            st.image(image, width=IMAGE_WIDTH, caption=None if captions is None else plain(captions[i]), alt=alt)
 
 
 def sorted_rows(view: dict[str, figures.Array]) -> list[int]:

@@ -35,7 +35,7 @@ def find(spec_hash: str) -> StoredRun | None:
     try:
         run, known = _run(str(results()), spec_hash)
         if known != written:  # it was run again
-            for kept in (_run, _view, map_figure, figure, amplification, strips, samples, sample, walked):
+            for kept in (_run, _view, map_figure, figure, amplification, strips, samples, sample, walked, bases):
                 kept.clear()
             run, _ = _run(str(results()), spec_hash)
     except StoreError:
@@ -184,6 +184,12 @@ def sample(root: str, spec_hash: str, row: int) -> bytes:
 def walked(root: str, spec_hash: str, row: int) -> list[bytes]:
     """A PNG of each of the first poisons at one step of the walk."""
     return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _view(root, spec_hash)["walk_x"][row]]
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def bases(root: str, spec_hash: str, count: int) -> list[bytes]:
+    """A PNG of each of the real images that the first poisons start from."""
+    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _view(root, spec_hash)["base_x"][:count]]
 
 
 def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:

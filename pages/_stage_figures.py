@@ -17,6 +17,8 @@ STAGE_COLOURS = {
 }
 SHORT = {"clean": "Clean", "target": "1 Target", "stage2": "2 Features", "invert": "3 Images", "pixels": "Pixels"}
 """Titles of stages as they fit above a chart; the last step's stands beside its mark."""
+LIFTED = "clean"
+"""The one narrow stage, whose title stands on a line of its own so that the next one's doesn't run into it."""
 
 
 def axis_figure(steps: Sequence[Shown], now: int, losses: Sequence[Loss]) -> go.Figure:
@@ -40,7 +42,7 @@ def axis_figure(steps: Sequence[Shown], now: int, losses: Sequence[Loss]) -> go.
                 x=left + 0.05,
                 y=1,
                 yref="paper",
-                text=SHORT[stage],
+                text=SHORT[stage] + ("<br> " if stage == LIFTED else ""),
                 showarrow=False,
                 xanchor="left",
                 yanchor="bottom",
@@ -71,7 +73,7 @@ def axis_figure(steps: Sequence[Shown], now: int, losses: Sequence[Loss]) -> go.
     )
     low, high = min(y), max(y)
     room = max(2.0, 0.15 * (high - low))
-    figure.update_layout(height=AXIS_HEIGHT, margin={"l": 0, "r": 0, "t": 28, "b": 8}, hovermode="closest")
+    figure.update_layout(height=AXIS_HEIGHT, margin={"l": 0, "r": 0, "t": 42, "b": 8}, hovermode="closest")
     figure.update_xaxes(
         showticklabels=False, showgrid=False, zeroline=False, range=[-0.6, len(steps) + 2.4], title=None
     )
@@ -98,8 +100,10 @@ def _loss(figure: go.Figure, loss: Loss, before: tuple[float, float], after: tup
     figure.add_annotation(
         x=x + (0.65 if loss.after == "poison" else 0.35),
         y=(level + left) / 2,
-        text=f"<b>{abs(lost):.1f}</b> {'lost' if lost >= 0 else 'won'}",
+        # At the right edge a phone has room for one word.
+        text=f"<b>{abs(lost):.1f}</b>{'<br>' if loss.after == 'poison' else ' '}{'lost' if lost >= 0 else 'won'}",
         showarrow=False,
+        align="left",
         xanchor="left" if loss.after == "poison" else "right",
         font={"size": 14},
     )

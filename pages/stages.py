@@ -10,9 +10,11 @@ from core.paths import results
 from core.result import Array
 from core.stages import Loss, Shown
 from core.store import StoredRun
-from pages import _pick, _runs, _stage_figures, _words
+from pages import _cards, _pick, _runs, _stage_figures
 
 PLAY_SECONDS = 1.2
+STARTS = 12
+"""Real images that are shown where there are no poisoned ones yet; as many as of those."""
 QUIET = {"displayModeBar": False}
 VALUES = {
     "residual": (
@@ -145,19 +147,22 @@ def on_map(run: StoredRun, view: dict[str, Array], steps: list[Shown], now: int)
 
 
 def pictures(run: StoredRun, view: dict[str, Array], here: Shown) -> None:
-    """The first poisoned images at this step."""
+    """The first poisoned images at this step; before there are any, the real ones that they start from."""
     st.markdown("**Images**")
-    if here.picture is None:
-        with_images = "walk_x" in view
-        st.caption("No images yet." if with_images else "This attack makes features and no images.")
+    classes, root = run.result["classes"], str(results())
+    if here.picture is not None:
+        labels = [classes[int(one)] for one in view["poison_y"][: view["walk_x"].shape[1]]]
+        _cards.side_by_side(
+            _runs.walked(root, run.hash, here.picture), labels, [f"Poisoned image labelled {one}" for one in labels]
+        )
         return
-    classes = run.result["classes"]
-    labels = [classes[int(one)] for one in view["poison_y"][: view["walk_x"].shape[1]]]
-    st.image(
-        _runs.walked(str(results()), run.hash, here.picture),
-        width=84,
-        caption=[_words.plain(label) for label in labels],
-        alt=[f"Poisoned image labelled {label}" for label in labels],
+    if "walk_x" in view:
+        st.caption("Nothing is changed yet: these are the real images that the poison starts from.")
+    else:
+        st.caption("This attack makes features and no images: these are the images whose features it starts from.")
+    labels = [classes[int(one)] for one in view["base_y"][:STARTS]]
+    _cards.side_by_side(
+        _runs.bases(root, run.hash, STARTS), labels, [f"Real image of the class {one}" for one in labels]
     )
 
 

@@ -73,8 +73,13 @@ def disk(found: Snapshot) -> None:
     st.subheader("Disk")
     left, right = st.columns(2)
     store, kept = found.store, f", {found.store.pinned:,} of them kept for good"
-    used(left, "Results", store, f"{store.count:,} run{'' if store.count == 1 else 's'}{kept if store.pinned else ''}")
-    used(right, "Cache", found.cache, f"{found.cache.count:,} files: features, maps and decoders")
+    used(left, "Results", store, counted(store.count, "run") + (kept if store.pinned else ""))
+    used(right, "Cache", found.cache, counted(found.cache.count, "file") + ": features, maps and decoders")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def used(place: "st.delta_generator.DeltaGenerator", title: str, part: Disk, what: str) -> None:

@@ -10,7 +10,7 @@ from core.errors import PoisonLabError, SpecError, StoreError
 from core.extractors.registry import EXTRACTORS, present
 from core.paths import results
 from core.spec import ATTACK_SPECS, ExperimentSpec
-from pages import _own, _running, _runs, _sweeps
+from pages import _cards, _own, _running, _runs, _sweeps
 from pages._own import Several
 from pages._state import Choice, Number
 
@@ -254,11 +254,9 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
     left, middle, right = st.columns([1, 1.4, 1])
     with left:
         if "poison_x" in view:
-            st.image(
-                [_runs.sample(str(results()), run.hash, row) for row in range(min(SHOWN, len(view["poison_x"])))],
-                width=96,
-                alt=[f"Poisoned image {row}" for row in range(min(SHOWN, len(view["poison_x"])))],
-            )
+            rows = range(min(SHOWN, len(view["poison_x"])))
+            images = [_runs.sample(str(results()), run.hash, row) for row in rows]
+            _cards.side_by_side(images, None, [f"Poisoned image {row}" for row in rows])
         else:
             st.caption("This attack makes features, not images.")
         st.metric("Poisoned images", f"{len(view['poison_y']):,}")
