@@ -262,7 +262,10 @@ def instrument(run: StoredRun) -> None:
         if pins:
             pinned(points, images, pins[-1], head)
         else:
-            st.caption("Choose a line to pin its image beside its neighbours, and to see it ringed on the map.")
+            st.caption(
+                "Choose a line to pin its image beside its neighbours, and to see it ringed on the map; by keys with "
+                "Shift + Space."
+            )
     _own.write()
 
 

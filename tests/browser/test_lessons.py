@@ -1,9 +1,7 @@
 """A lesson from its link to its end, and a link with locks, in a real browser on a real server with a real engine."""
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
-
-from tests.browser import server as app_server
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -86,18 +84,3 @@ def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
     expect(page.locator(".st-key-ask-extractor")).to_have_count(0)
     expect(page.get_by_role("button", name="Use it in the lab")).to_be_disabled()
     page.wait_for_url(lambda url: "hide=extractor%2Cseed" in url and "lock=data%2Cbudget" in url)
-
-
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str) -> None:
-    page = browser.new_page(viewport={"width": 400, "height": 900})
-    paths = {"lessons": "Lessons", "lessons?lesson=gap": "Features are not images", "teach": "For teachers"}
-    for path, heading in paths.items():
-        page.goto(f"{address}/{path}")
-        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=app_server.PAGE_MS)
-        wide = page.evaluate(
-            "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')].filter(e =>"
-            " e.getBoundingClientRect().right > 402 && e.offsetParent && !e.closest('[data-testid=stDataFrame]')"
-            " && !e.closest('.katex')).map(e => e.className)"
-        )
-        assert not wide
-    page.close()

@@ -1,0 +1,120 @@
+"""The app without a mouse: everything that a person has to reach is reached by Tab, and works by keys alone."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.server import settled
+
+pytestmark = pytest.mark.browser
+
+MOST_TABS = 120
+RUN_MS = 120_000
+FOCUSED = "element => element === document.activeElement"
+FADE_MS = 300
+MARGIN = 8
+
+
+def picture(page: Page, wanted: Locator) -> bytes:
+    """An element and what is close around it."""
+    page.wait_for_timeout(FADE_MS)
+    box = wanted.bounding_box()
+    assert box
+    left, top = max(0.0, box["x"] - MARGIN), max(0.0, box["y"] - MARGIN)
+    width, height = box["width"] + 2 * MARGIN, box["height"] + 2 * MARGIN
+    return page.screenshot(clip={"x": left, "y": top, "width": width, "height": height})
+
+
+def shows_focus(page: Page, wanted: Locator) -> bool:
+    """Whether it looks otherwise with the focus than without; it has it before and afterwards."""
+    focused = picture(page, wanted)
+    wanted.evaluate("element => element.blur()")
+    plain = picture(page, wanted)
+    wanted.evaluate("element => element.focus()")
+    return focused != plain
+
+
+def tab_to(page: Page, wanted: Locator, *, shows: bool = True) -> None:
+    """Press Tab until an element has the focus, and see that it shows."""
+    expect(wanted).to_be_visible()
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if wanted.evaluate(FOCUSED):
+            assert not shows or shows_focus(page, wanted), "nothing shows where the focus is"
+            return
+    pytest.fail(f"{MOST_TABS} times Tab do not lead to {wanted}")
+
+
+def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?attack=label-flip&train=100&test=50")
+    expect(page.get_by_text("3 poisoned among 103 training images")).to_be_visible()
+    settled(page)
+    tab_to(page, page.locator(".st-key-ask-attack input"))
+    page.keyboard.type("Noise")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "attack=noise" in url)
+    tab_to(page, page.locator(".st-key-ask-budget").get_by_role("slider"))
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("4 poisoned among 104 training images")).to_be_visible()
+    tab_to(page, page.locator(".st-key-ask-labels").get_by_role("radio", name="Clean"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.wait_for_url(lambda url: "labels=random" in url)
+    settled(page)
+    tab_to(page, page.locator(".st-key-run button"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"On 50 test images: .+ to 4 poisoned ones"))).to_be_visible(timeout=RUN_MS)
+
+
+def test_pages_are_reached_from_the_navigation(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab")
+    settled(page)
+    tab_to(page, page.get_by_test_id("stSidebarNav").get_by_role("link", name="Stages"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Stages", exact=True)).to_be_visible()
+
+
+def test_the_walk_goes_by_arrow_keys(page: Page, address: str) -> None:
+    page.goto(f"{address}/stages")
+    settled(page)
+    tab_to(page, page.locator(".st-key-walk-step").get_by_role("slider"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: "step=1" in url)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: "step=2" in url)
+
+
+def test_a_point_is_pinned_from_the_table(page: Page, address: str) -> None:
+    page.goto(f"{address}/features?map=pca")
+    grid = page.locator(".st-key-features-table")
+    expect(grid.get_by_test_id("data-grid-canvas")).to_be_visible()
+    settled(page)
+    canvas = grid.get_by_test_id("data-grid-canvas")
+    tab_to(page, canvas, shows=False)  # its cells show the focus
+    before = picture(page, canvas)
+    page.keyboard.press("ArrowDown")
+    assert picture(page, canvas) != before
+    page.keyboard.press("Shift+Space")
+    expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
+
+
+def test_a_prediction_is_made(page: Page, address: str) -> None:
+    page.goto(f"{address}/lessons?lesson=gap")
+    settled(page)
+    choices = page.get_by_test_id("stMain").get_by_role("radiogroup").get_by_role("radio")
+    tab_to(page, choices.first)
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_role("button", name="That's my prediction"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You predicted: ")).to_be_visible()
+
+
+def test_a_presentation_turns_by_arrow_keys(page: Page, address: str) -> None:
+    page.goto(f"{address}/present")
+    expect(page.get_by_text("1 of 5")).to_be_visible()
+    settled(page)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("2 of 5")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("1 of 5")).to_be_visible()
