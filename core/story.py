@@ -13,8 +13,8 @@ NEIGHBOURS = 5
 """Clean images around a poison that say among which kind it landed."""
 
 
-NAME_SIZE = np.array([0.12, 0.07])
-"""Room for the name of a class, as a share of a map's width and height."""
+NAME_SIZE = np.array([0.2, 0.07])
+"""Room for the name of a class, as a share of a map's width, on a phone, and height."""
 
 
 @dataclass(frozen=True)

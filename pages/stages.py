@@ -179,7 +179,7 @@ playing = picker(shown)
 steps = stages.walk(shown.result)
 if not steps:
     st.info(
-        "This run was stored without its steps. Choose another one, or run it again in the lab with another seed.",
+        "This run was stored without its steps. Choose another one, or run it again in the lab.",
         icon=":material/history:",
     )
     st.stop()
