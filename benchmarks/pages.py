@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -30,7 +31,15 @@ from tests.links import LINKS, PAGES
 
 POINTS = 50_000
 VIEWPORT = {"width": 1400, "height": 1000}
-CROWD_WORDS = {"open": "to open the page", "colour": "to colour it by loss", "lasso": "to list what was lassoed"}
+CROWD_WORDS = {
+    "open": "to open the page",
+    "colour": "to colour it by loss",
+    "lasso": "to list what was lassoed",
+    "frame": "to draw it once more while it is moved",
+}
+FRAMES = """window.frames_ = []; (function next() {
+  window.frames_.push(performance.now()); requestAnimationFrame(next)
+})()"""
 MARKS = ("server", "frame", "useful", "whole")
 WAYS = ("again", "click")
 HEADING = "[data-testid=stMain] h1"
@@ -126,7 +135,7 @@ def warm(browser: Browser, names: Sequence[str], repeats: int) -> dict[str, list
 def many(browser: Browser, repeats: int) -> dict[str, list[float]]:
     """Seconds that the map of features takes with `POINTS` clean points, drawn at random."""
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": POINTS, "test_size": 100}))
-    found: dict[str, list[float]] = {name: [] for name in ("open", "colour", "lasso")}
+    found: dict[str, list[float]] = {name: [] for name in CROWD_WORDS}
     with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
         Store(Path(home) / "results", shipped=None).put(drawn_result(spec))
         for _ in range(repeats + 1):
@@ -145,6 +154,7 @@ def many(browser: Browser, repeats: int) -> dict[str, list[float]]:
                 box = plot.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0}
                 corners = [(0.35, 0.3), (0.55, 0.3), (0.55, 0.5), (0.35, 0.5)]
                 places = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in corners]
+                found["frame"].append(moved(page, places[0]))
                 page.mouse.move(*places[0])
                 page.mouse.down()
                 for place in places[1:]:
@@ -154,6 +164,22 @@ def many(browser: Browser, repeats: int) -> dict[str, list[float]]:
                 page.get_by_text("lassoed").wait_for()
                 found["lasso"].append(time.perf_counter() - began)
     return {name: seconds[1:] for name, seconds in found.items()}
+
+
+def moved(page: Page, start: tuple[float, float]) -> float:
+    """Seconds between two pictures while the map is dragged, of the slowest twentieth."""
+    page.mouse.move(*start)
+    page.locator(".modebar-btn[data-title=Pan]").click()
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.evaluate(FRAMES)
+    for step in range(30):
+        page.mouse.move(start[0] + 3 * step, start[1] + 2 * step)
+    times = page.evaluate("window.frames_")
+    page.mouse.up()
+    page.locator(".modebar-btn[data-title='Lasso Select']").click()
+    gaps = sorted(after - before for before, after in pairwise(times))
+    return float(gaps[int(0.95 * len(gaps))]) / 1000
 
 
 def pages_table(found: dict[str, list[Times]], firsts: dict[str, Times]) -> str:

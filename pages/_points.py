@@ -22,6 +22,8 @@ COLOURS = {
 HEADS = {"poisoned": "with poison", "clean": "without poison"}
 HEIGHT = 540
 TILE_PIXELS = 56
+_CROWD = 10_000
+"""Points beyond which each is drawn smaller: they cover each other less, and without a GPU the map moves sooner."""
 _MOST_WORDS = 5_000
 """Points beyond which no text is made for each: hovering then tells the row alone."""
 
@@ -115,30 +117,32 @@ def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, di
             "colorbar": {"title": {"text": COLOURS[colour], "side": "right"}, "thickness": 12, "len": 0.8},
         }
         return [
-            ("clean", rows[~poison], {**_clean(0.8), "color": values[~poison], **scale}),
+            ("clean", rows[~poison], {**_clean(points, 0.8), "color": values[~poison], **scale}),
             ("poison", rows[poison], {**_diamond(), "color": values[poison], **scale, "showscale": False}),
         ]
     if colour == "poison":
         return [
-            ("clean", rows[~poison], {**_clean(0.4), "color": NEUTRAL}),
+            ("clean", rows[~poison], {**_clean(points, 0.4), "color": NEUTRAL}),
             ("poison", rows[poison], {**_diamond(), "color": POISONED}),
         ]
     if colour == "right":
         right = points.predicted(head) == points.y
         pairs = (("right", right & ~poison, CLEAN, 0.35), ("wrong", ~right & ~poison, POISONED, 0.9))
-        clean = [(name, rows[chosen], {**_clean(opacity), "color": tint}) for name, chosen, tint, opacity in pairs]
+        clean = [
+            (name, rows[chosen], {**_clean(points, opacity), "color": tint}) for name, chosen, tint, opacity in pairs
+        ]
         tints = np.where(right[poison], CLEAN, POISONED)
         return [*clean, ("poison", rows[poison], {**_diamond(), "color": tints})]
     found = [
-        (name, rows[(points.y == label) & ~poison], {**_clean(0.55), "color": PALETTE[label % len(PALETTE)]})
+        (name, rows[(points.y == label) & ~poison], {**_clean(points, 0.55), "color": PALETTE[label % len(PALETTE)]})
         for label, name in enumerate(points.classes)
     ]
     tints = np.array([PALETTE[label % len(PALETTE)] for label in points.y[poison]])
     return [*found, ("poison", rows[poison], {**_diamond(), "color": tints})]
 
 
-def _clean(opacity: float) -> dict[str, Any]:
-    return {"size": 5, "opacity": opacity}
+def _clean(points: Points, opacity: float) -> dict[str, Any]:
+    return {"size": 5 if points.n_clean <= _CROWD else 3, "opacity": opacity}
 
 
 def _diamond() -> dict[str, Any]:
