@@ -1,0 +1,172 @@
+"""The contract of every defence, and each against an obvious version of itself."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from core import head
+from core.defences.base import TrainingSet
+from core.defences.evaluate import defend
+from core.defences.fitted import gradient_outliers, held_out_probabilities
+from core.defences.registry import DEFENCES, build
+from core.defences.spec import ABOUT, DEFENCE_SPECS, as_text, parse_defence
+from tests import tiny
+
+NAMES = sorted(DEFENCES)
+FLIPPED = 15
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingSet:
+    """Digits, the first few of them under wrong labels."""
+    scene = tiny.scene()
+    y = scene.y.clone()
+    y[:FLIPPED] = (y[:FLIPPED] + 1) % 10
+    return TrainingSet(scene.z, y, 10, tiny.RIDGE)
+
+
+def features(data: TrainingSet, far: float = 1.0) -> dict[str, np.ndarray]:
+    """The same as a run's arrays: what is flipped is the poison, `far` times as far from the origin."""
+    z, y = data.z.numpy(), data.y.numpy()
+    return {
+        **{"train_z": z[FLIPPED:], "train_y": y[FLIPPED:], "poison_z": far * z[:FLIPPED], "poison_y": y[:FLIPPED]},
+        **{"test_z": z[100:], "test_y": y[100:]},
+    }
+
+
+def test_every_defence_is_specified_built_and_explained() -> None:
+    assert set(DEFENCES) == set(DEFENCE_SPECS) == set(ABOUT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_survive_their_text(name: str) -> None:
+    spec = parse_defence(name)
+    assert as_text(spec) == name
+    for field, known in type(spec).model_fields.items():
+        if field != "name":
+            other = spec.model_copy(update={field: known.default * 2})
+            assert parse_defence(as_text(other)) == other
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_the_points_does_not_matter(name: str, data: TrainingSet) -> None:
+    one = build(parse_defence(name)).judge(data)
+    order = torch.randperm(len(data.y), generator=torch.Generator().manual_seed(3))
+    other = build(parse_defence(name)).judge(TrainingSet(data.z[order], data.y[order], 10, data.ridge))
+    # cleanlab's folds are drawn by place; of the rest, sums in another order may turn what is almost equal.
+    least = 0.9 if name == "cleanlab" else 0.99
+    assert (one.keep[order] == other.keep).double().mean() >= least
+    if name != "cleanlab":
+        torch.testing.assert_close(one.suspicion[order], other.suspicion, rtol=0.01, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_goes_is_more_suspicious_than_what_stays(name: str, data: TrainingSet) -> None:
+    spec = parse_defence(name)
+    verdict = build(spec).judge(data)
+    assert verdict.keep.shape == verdict.suspicion.shape == (len(data.y),)
+    assert bool(verdict.suspicion.isfinite().all())
+    if "share" in type(spec).model_fields:
+        assert abs(int((~verdict.keep).sum()) - spec.share * len(data.y)) <= 5  # half a point a class
+    groups = [torch.arange(len(data.y))] if name in ("range", "trim") else data.classes()
+    if name == "cleanlab":  # confident learning asks for more than the score
+        groups = []
+    for rows in groups:
+        gone = ~verdict.keep[rows]
+        if bool(gone.any()):
+            assert verdict.suspicion[rows][gone].min() >= verdict.suspicion[rows][~gone].max()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("range", "svd")])
+def test_wrong_labels_are_found(name: str, data: TrainingSet) -> None:
+    """Where a point lies says nothing of its label to the range check, and little to the SVD."""
+    (step,) = defend(features(data), [parse_defence(name)], 10, tiny.RIDGE).steps
+    assert step.auc is not None
+    assert step.auc > 0.75
+    assert step.recall > len(step.removed) / len(data.y)
+
+
+@pytest.mark.parametrize("text", ["range", "sphere:share=0.2"])
+def test_far_points_are_found(text: str, data: TrainingSet) -> None:
+    """Not by the SVD: of several far points of one class it takes the directions for main ones."""
+    found = defend(features(data, far=30.0), [parse_defence(text)], 10, tiny.RIDGE)
+    assert found.whole.recall == 1.0
+    assert found.steps[0].auc == 1.0
+
+
+def test_sphere_is_the_distance_to_the_median(data: TrainingSet) -> None:
+    suspicion = build(parse_defence("sphere")).judge(data).suspicion
+    for i in (0, 7, 250):
+        z = data.z[data.y == data.y[i]].double().sort(dim=0).values
+        middle = z[(len(z) - 1) // 2]
+        assert suspicion[i] == pytest.approx(float((data.z[i].double() - middle).norm()))
+
+
+def test_slab_for_two_classes_is_the_published_one() -> None:
+    z = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(60) % 2
+    z[y == 1] += 2.0
+    suspicion = build(parse_defence("slab")).judge(TrainingSet(z, y, 2, 1e-3)).suspicion
+    middle = [z[y == label].double().median(dim=0).values for label in (0, 1)]
+    line = middle[0] - middle[1]
+    expected = [abs(float((z[i].double() - middle[int(y[i])]) @ line / line.norm())) for i in range(60)]
+    np.testing.assert_allclose(suspicion, expected)
+
+
+def test_svd_residual_is_that_of_scikit_learns_pca(data: TrainingSet) -> None:
+    suspicion = build(parse_defence("svd:rank=3")).judge(data).suspicion
+    rows = data.y == 4
+    z = data.z[rows].double().numpy()
+    pca = PCA(3, svd_solver="full").fit(z)
+    expected = np.linalg.norm(z - pca.inverse_transform(pca.transform(z)), axis=1)
+    np.testing.assert_allclose(suspicion[rows], expected, rtol=1e-6)
+
+
+def test_neighbours_are_those_of_scikit_learn(data: TrainingSet) -> None:
+    suspicion = build(parse_defence("knn:k=5")).judge(data).suspicion
+    distance, near = NearestNeighbors(n_neighbors=6).fit(data.z.double()).kneighbors(data.z.double())
+    weight = 1 / distance[:, 1:]
+    other = data.y.numpy()[near[:, 1:]] != data.y.numpy()[:, None]
+    np.testing.assert_allclose(suspicion, (weight * other).sum(1) / weight.sum(1), rtol=1e-3, atol=1e-4)
+
+
+def test_sever_finds_the_singular_vector_of_written_out_gradients(data: TrainingSet) -> None:
+    theta = data.fit()
+    found = gradient_outliers(data, theta)
+    z1 = head.with_ones(data.z)
+    for label in (0, 3):
+        rows = torch.nonzero(data.y == label).flatten()
+        gradients = []
+        for row in rows:
+            at = theta.clone().requires_grad_(True)
+            torch.nn.functional.cross_entropy((at @ z1[row])[None], data.y[row][None]).backward()
+            assert at.grad is not None
+            gradients.append(at.grad.flatten())
+        matrix = torch.stack(gradients)
+        matrix = matrix - matrix.mean(0)
+        u, s, _ = torch.linalg.svd(matrix, full_matrices=False)
+        torch.testing.assert_close(found[rows], (u[:, 0] * s[0]).square(), rtol=1e-6, atol=1e-10)
+
+
+def test_trimming_ends_at_points_that_fit_best_among_themselves(data: TrainingSet) -> None:
+    keep = build(parse_defence("trim:share=0.1")).judge(data).keep
+    losses = data.losses(data.fit(torch.nonzero(keep).flatten()))
+    assert int((~keep).sum()) == round(0.1 * len(data.y))
+    assert losses[keep].max() <= losses[~keep].min()
+
+
+def test_held_out_probabilities_are_of_heads_that_have_not_seen_the_point(data: TrainingSet) -> None:
+    p = held_out_probabilities(data, 3)
+    rows = torch.arange(len(data.y)) % 3 != 1
+    theta = data.fit(torch.nonzero(rows).flatten())
+    expected = torch.softmax(head.logits(theta, data.z[~rows]), dim=1)
+    np.testing.assert_allclose(p[(~rows).numpy()], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_with_a_single_point_is_no_trouble(name: str, data: TrainingSet) -> None:
+    keep = (data.y != 9) | (torch.arange(len(data.y)) == int(torch.nonzero(data.y == 9)[0]))
+    few = TrainingSet(data.z[keep], data.y[keep], 11, data.ridge)
+    assert bool(build(parse_defence(name)).judge(few).suspicion.isfinite().all())

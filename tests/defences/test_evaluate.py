@@ -1,0 +1,69 @@
+"""What a chain is worth, refitted with scikit-learn and counted by hand."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from core.defences.evaluate import Defended, defend
+from core.defences.spec import parse_defence
+from tests import tiny
+
+FLIPPED = 25
+
+
+@pytest.fixture(scope="module")
+def features() -> dict[str, np.ndarray]:
+    """Digits, with wrong labels among them as poison."""
+    scene = tiny.scene()
+    z, y = scene.z.numpy(), scene.y.numpy()
+    return {
+        **{"train_z": z[FLIPPED:200], "train_y": y[FLIPPED:200], "test_z": z[200:], "test_y": y[200:]},
+        **{"poison_z": z[:FLIPPED], "poison_y": (y[:FLIPPED] + 1) % 10},
+    }
+
+
+def judged(features: dict[str, np.ndarray], *texts: str) -> Defended:
+    return defend(features, [parse_defence(text) for text in texts], 10, tiny.RIDGE)
+
+
+def test_no_defence_changes_nothing(features: dict[str, np.ndarray]) -> None:
+    found = judged(features)
+    assert found.defended == found.poisoned
+    assert (found.whole.removed, found.regained, found.random) == ([], 0.0, found.poisoned.accuracy)
+    assert found.whole.precision == found.whole.recall == 0.0
+
+
+def test_the_defended_head_is_scikit_learns_on_what_is_kept(features: dict[str, np.ndarray]) -> None:
+    found = judged(features, "sphere", "loss:share=0.1")
+    z = np.concatenate([features["train_z"], features["poison_z"]])
+    y = np.concatenate([features["train_y"], features["poison_y"]])
+    kept = np.setdiff1d(np.arange(len(y)), found.whole.removed)
+    for rows, score in ((kept, found.defended), (np.arange(len(y)), found.poisoned), (np.arange(175), found.clean)):
+        model = LogisticRegression(C=1 / (len(rows) * tiny.RIDGE), max_iter=5000, tol=1e-10).fit(z[rows], y[rows])
+        assert model.score(features["test_z"], features["test_y"]) == pytest.approx(score.accuracy)
+
+
+def test_a_chain_removes_what_its_links_remove(features: dict[str, np.ndarray]) -> None:
+    found = judged(features, "sphere", "loss:share=0.1")
+    first, second = found.steps
+    assert not set(first.removed) & set(second.removed)
+    assert sorted(first.removed + second.removed) == sorted(found.whole.removed)
+    assert second.n_poison == FLIPPED - first.found
+    assert second.n_clean == 175 - first.clean_lost
+    poison = [row for row in found.whole.removed if row >= 175]
+    assert found.whole.found == len(poison)
+    assert found.whole.precision == len(poison) / len(found.whole.removed)
+    assert found.whole.recall == len(poison) / FLIPPED
+    assert found.whole.clean_lost == len(found.whole.removed) - len(poison)
+
+
+def test_a_good_defence_beats_the_random_filter(features: dict[str, np.ndarray]) -> None:
+    strong = {**features, "poison_z": 8 * features["poison_z"]}
+    found = judged(strong, "sphere:share=0.3")
+    assert found.whole.recall == 1.0
+    assert found.poisoned.accuracy < found.clean.accuracy - 0.1
+    assert found.random < found.defended.accuracy - 0.05
+
+
+def test_the_same_again(features: dict[str, np.ndarray]) -> None:
+    assert judged(features, "sever", "cleanlab").summary() == judged(features, "sever", "cleanlab").summary()
