@@ -187,6 +187,31 @@ class Job:
         return self._engine._cancel(self, person)
 
 
+class Errand:
+    """A small piece of work beside the runs; everyone who asks for the same holds the same errand."""
+
+    def __init__(self, future: Future) -> None:
+        self._future = future
+
+    @property
+    def over(self) -> bool:
+        """Whether it is done or has failed."""
+        return bool(self._future.done())
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, for a person to read; None while it is not over, and where nothing did."""
+        if not self.over or self._future.status == "finished":
+            return None
+        error = self._future.exception() if self._future.status == "error" else None
+        if isinstance(error, PoisonLabError):
+            return str(error)
+        if error is None or isinstance(error, KilledWorker):
+            return "The worker process died or was lost; ask again."
+        log.error("An errand failed", exc_info=(type(error), error, self._future.traceback()))
+        return _internal(error)
+
+
 class Engine:
     """Runs experiments, each once, and tells how far they are. Safe to use from any thread.
 
@@ -227,6 +252,8 @@ class Engine:
         self._runs: dict[str, Job] = {}
         self._latest: dict[str, Job] = {}
         self._warming: list[Future] = []
+        self._errands: dict[str, Errand] = {}
+        self._errands_lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
         self._since = time.time()
         self._host = None if scheduler else _start_host(n_workers)
@@ -319,6 +346,31 @@ class Engine:
         """The latest job of each spec, the newest first."""
         with self._lock:
             return sorted(self._latest.values(), key=lambda job: job._number, reverse=True)
+
+    def ask(self, key: str, work: str, *arguments: Any) -> Errand:
+        """Have a worker do something small, before the runs that wait; what it returns is for nobody.
+
+        Args:
+            key: what is asked for: while one is on its way, or is done, the same errand is given to all.
+            work: "module:function", imported by the worker, which leaves its result where all see it.
+            arguments: plain data.
+
+        Raises:
+            EngineError: the cluster is gone.
+        """
+        with self._errands_lock:
+            errand = self._errands.get(key)
+            if errand is not None and errand.error is None:
+                return errand
+            if not self.alive:
+                raise EngineError("The cluster that computes has stopped; reload the page to start another.")
+            future = self._client.submit(
+                _run_errand, work, arguments, self._log_form, key=f"errand-{uuid.uuid4().hex}", priority=1, pure=False
+            )
+            self._errands[key] = Errand(future)
+            for old in list(self._errands)[:-REMEMBERED]:
+                del self._errands[old]
+            return self._errands[key]
 
     def census(self) -> Census:
         """Queue, outcomes and workers at this moment; asks the scheduler, for seconds at most."""
@@ -679,6 +731,11 @@ def _run_in_worker(
     finally:
         _to_stop.discard(run_id)
         send("end")
+
+
+def _run_errand(work: str, arguments: tuple[Any, ...], log_form: str) -> None:
+    _prepare(get_worker(), log_form)
+    _load(work)(*arguments)
 
 
 def _prepare(worker: Any, log_form: str) -> None:

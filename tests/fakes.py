@@ -107,3 +107,7 @@ def deadly(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "
 
 def warm_up() -> None:
     mark("warm")
+
+
+def refuse() -> None:
+    raise DataError("Folder 'x' holds no images; put some there.")

@@ -659,3 +659,24 @@ def test_a_worker_tells_the_memory_of_a_gpu_that_it_has_used(monkeypatch: pytest
     assert _gpu_memory(None) == {}, "asking would take memory there"
     monkeypatch.delitem(sys.modules, "torch")
     assert _gpu_memory(None) == {}
+
+
+def test_an_errand_is_run_once_for_all_who_ask(house: Path, engine: Engine) -> None:
+    one = engine.ask("once", "tests.fakes:mark", "errand")
+    assert engine.ask("once", "tests.fakes:mark", "errand") is one
+    until(lambda: one.over)
+    assert one.error is None
+    assert engine.ask("once", "tests.fakes:mark", "errand") is one
+    assert len(marks(house, "errand")) == 1
+
+
+@pytest.mark.parametrize(
+    ("work", "words"), [("tests.fakes:refuse", "put some there"), ("tests.fakes:no_such", "internal error (Attribute")]
+)
+def test_an_errand_that_fails_says_so_and_can_be_asked_again(work: str, words: str, engine: Engine) -> None:
+    errand = engine.ask(work, work)
+    until(lambda: errand.over)
+    assert errand.error is not None
+    assert words in errand.error
+    assert "secret" not in errand.error
+    assert engine.ask(work, work) is not errand
