@@ -210,6 +210,32 @@ def report_(
         typer.echo(str(path))
 
 
+@cli.command("defend")
+def defend_(
+    run: Annotated[str, typer.Argument(help="Folder of a finished run, or the hash of a stored one.")],
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Defence, see `list`, as NAME or NAME:SETTING=VALUE; several are chained."),
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Every defence by itself.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All that was found, as JSON.")] = False,
+) -> None:
+    """Look for the poison of a finished run as a defender would, and train the head on what is left."""
+    from core import defended
+    from core.defences.spec import DEFENCE_SPECS
+
+    if bool(with_) == each:
+        raise SpecError("defend takes --with DEFENCE, once or more, or --each.")
+    chains = [defended.parse_chain([name]) for name in DEFENCE_SPECS] if each else [defended.parse_chain(with_ or [])]
+    found = _find(run)
+    _use_all_cores()
+    results = [defended.judged(found, chain) for chain in chains]
+    if as_json:
+        typer.echo(json.dumps(results if each else results[0], indent=1))
+    else:
+        typer.echo("\n".join(defended.lines(results)))
+
+
 def _find(run: str) -> "StoredRun":
     """A finished run by its folder or, else, by its hash."""
     from core.store import Store, load

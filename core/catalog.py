@@ -11,6 +11,8 @@ from core import uploads
 from core.data import known
 from core.data.registry import DATA, DataInfo
 from core.data.registry import info as data_info
+from core.defences.spec import ABOUT as DEFENCES
+from core.defences.spec import settings
 from core.errors import PoisonLabError, SpecError, unknown
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
 from core.extractors.registry import info as extractor_info
@@ -254,7 +256,10 @@ def listing() -> dict[str, Any]:
             }
             for name in ATTACK_SPECS
         },
-        "defenses": {},
+        "defenses": {
+            name: {"title": about.title, "about": about.words, "source": about.source, "parameters": settings(name)}
+            for name, about in DEFENCES.items()
+        },
         "constraints": dict(CONSTRAINTS),
         "label_rules": dict(LABEL_RULES),
         "bounds": {

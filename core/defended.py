@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core import cache, paths
 from core.defences.spec import as_text, in_order, parse_defence
 from core.errors import StoreError
-from core.result import Array
-from core.store import Store
+from core.store import Store, StoredRun
 
 VERSION = 1
 """Raise it when the same chain on the same run would give another result."""
@@ -58,24 +57,53 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> dict[str, Any]:
     known = find(spec_hash, chain)
     if known is not None:
         return known
-    from core import device as devices
-    from core.defences.evaluate import defend
+    store = Store(Path(root))
+    run = store.get(spec_hash)
+    if run is None:
+        raise StoreError(f"Run {spec_hash} isn't stored; run the experiment first.")
+    if not has_features(run):
+        from core.run import run as compute
 
-    features, n_classes, ridge = _features(Store(Path(root)), spec_hash)
-    found = defend(features, chain, n_classes, ridge, device=devices.choose("auto")).summary()
+        run = store.put(compute(run.spec))
+    found = judged(run, chain)
     cache.write(_path(key(spec_hash, chain)), json.dumps(found).encode())
     return found
 
 
-def _features(store: Store, spec_hash: str) -> tuple[dict[str, Array], int, float]:
-    run = store.get(spec_hash)
-    if run is None:
-        raise StoreError(f"Run {spec_hash} isn't stored; run the experiment first.")
-    if run.shipped and not (run.folder / "features.npz").exists():
-        from core.run import run as compute
+def has_features(run: StoredRun) -> bool:
+    """Whether a run can be judged as it is stored; what ships is without, to be small."""
+    return (run.folder / "features.npz").exists()
 
-        run = store.put(compute(run.spec))
-    return run.features(), len(run.result["classes"]), run.spec.ridge
+
+def judged(run: StoredRun, chain: Sequence[Any]) -> dict[str, Any]:
+    """Judge a chain on a run that has its features; nothing is kept.
+
+    Raises:
+        StoreError: they are missing or damaged.
+    """
+    from core import device as devices
+    from core.defences.evaluate import defend
+
+    n_classes, place = len(run.result["classes"]), devices.choose("auto")
+    return defend(run.features(), chain, n_classes, run.spec.ridge, device=place).summary()
+
+
+def lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What chains on one run have come to, as a table in text; of a chain each link, and all of it."""
+    first = found[0]
+    table = [f"{'defence':12}{'removed':>9}{'found':>15}{'clean lost':>12}{'ROC AUC':>9}{'accuracy':>10}{'random':>8}"]
+    for one in found:
+        rows = one["steps"] if len(one["steps"]) == 1 else [*one["steps"], one["whole"]]
+        for row in rows:
+            is_all = row is rows[-1]
+            auc = "" if row["auc"] is None else f"{row['auc']:.3f}"
+            share = f"{row['found']} of {row['n_poison']}"
+            table.append(
+                f"{row['name'] or 'all':12}{len(row['removed']):>9,}{share:>15}{row['clean_lost']:>12,}{auc:>9}"
+                + (f"{100 * one['defended']['accuracy']:>9.1f}%{100 * one['random']:>7.1f}%" if is_all else "")
+            )
+    clean, poisoned = (100 * first[name]["accuracy"] for name in ("clean", "poisoned"))
+    return [*table, f"clean {clean:.1f}%, as a perfect filter would leave it; poisoned {poisoned:.1f}%"]
 
 
 def _path(name: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import catalog, figures, outcome
+from core import catalog, explore, figures, outcome
 from core.errors import StoreError
 from core.gallery import entries
 from core.lessons import Lesson, load
@@ -35,7 +35,19 @@ def find(spec_hash: str) -> StoredRun | None:
     try:
         run, known = _run(str(results()), spec_hash)
         if known != written:  # it was run again
-            for kept in (_run, _view, map_figure, figure, amplification, strips, samples, sample, walked, bases):
+            for kept in (
+                _run,
+                _view,
+                map_figure,
+                figure,
+                amplification,
+                strips,
+                samples,
+                sample,
+                walked,
+                bases,
+                images,
+            ):
                 kept.clear()
             run, _ = _run(str(results()), spec_hash)
     except StoreError:
@@ -158,6 +170,12 @@ def amplification(root: str, spec_hash: str) -> int:
     """By how much the differences of a run's images are amplified."""
     arrays = _view(root, spec_hash)
     return figures.amplification(arrays["base_x"], arrays["poison_x"]) if "poison_x" in arrays else 0
+
+
+@st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
+def images(root: str, spec_hash: str) -> Array:
+    """The images (n + m, C, H, W) of all points of a run, clean ones first."""
+    return explore.images(_run(root, spec_hash)[0].spec, _view(root, spec_hash))
 
 
 @st.cache_data(max_entries=100, show_spinner=False)

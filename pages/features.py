@@ -239,19 +239,11 @@ def pinned(points: Points, images: Array, row: int, head: str) -> None:
     )
 
 
-@st.cache_resource(max_entries=_runs.CACHED_RUNS, show_spinner=False)
-def images_of(root: str, spec_hash: str) -> Any:
-    """The images of all points of a run."""
-    run = _runs.find(spec_hash)
-    assert run is not None
-    return explore.images(run.spec, _runs.view(spec_hash))
-
-
 @st.fragment
 def instrument(run: StoredRun) -> None:
     """Map and images, which drive each other."""
     points = Points(_runs.view(run.hash), run.result["classes"])
-    images = images_of(str(results()), run.hash)
+    images = _runs.images(str(results()), run.hash)
     some = Rows(len(points.y), [])
     lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
     left, right = st.columns([1.5, 1])

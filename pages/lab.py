@@ -22,6 +22,7 @@ WAYS_ON = (
         *("stages.py", "Stages", "conversion_path", "run"),
         "How this run came about, stage by stage, and what was lost between them.",
     ),
+    ("defend.py", "Defend", "shield", "run", "This run against defences: what they find, and what comes back."),
     ("present.py", "Present", "co_present", "run", "This run in five plain steps, for people who decide."),
 )
 """Pages that show a run in other ways: file, label, icon, the key of their link that names the run, and a help."""

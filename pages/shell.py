@@ -28,17 +28,33 @@ features = st.Page("features.py", title="Features", icon=":material/scatter_plot
 stages = st.Page("stages.py", title="Stages", icon=":material/conversion_path:", url_path="stages")
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
 compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
+defend = st.Page("defend.py", title="Defend", icon=":material/shield:", url_path="defend")
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
 lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
 teach = st.Page("teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach")
 bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
 status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
 
-pages = [root, lab, lessons, gallery, compare, sweep, stages, features, present, extractors, bring, teach, status]
+pages = [
+    root,
+    lab,
+    lessons,
+    gallery,
+    compare,
+    sweep,
+    stages,
+    features,
+    defend,
+    present,
+    extractors,
+    bring,
+    teach,
+    status,
+]
 page = st.navigation(pages)
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
-if page in (compare, present, stages, status):  # these need no settings: what they show is in their own links
+if page in (compare, defend, present, stages, status):  # these need no settings: what they show is in their own links
     if page == present:
         st.navigation(pages, position="hidden")
     _sidebar.keep(page.url_path)

@@ -45,7 +45,7 @@ def test_a_chain_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
     found = defended.judge(str(store.root), run.hash, ["loss:share=0.1", "sphere"])
     assert [step["name"] for step in found["steps"]] == ["sphere", "loss"]
     assert found["whole"]["found"] >= 8
-    monkeypatch.setattr(defended, "_features", lambda *_: pytest.fail("judged twice"))
+    monkeypatch.setattr(defended, "judged", lambda *_: pytest.fail("judged twice"))
     assert defended.judge(str(store.root), run.hash, ["sphere", "loss:share=0.1"]) == found
     assert defended.find(run.hash, chain) == found
 

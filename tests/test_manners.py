@@ -27,6 +27,11 @@ class IdleEngine:
     def job(self, spec_hash: str) -> None:
         return None
 
+    def ask(self, key: str, work: str, *arguments: object) -> "IdleEngine":
+        return self
+
+    error = None
+
 
 @pytest.fixture(params=LINKS)
 def app(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:

@@ -118,7 +118,7 @@ class LabelIssuesDefence(Defence):
         there, labels = np.unique(data.y.cpu().numpy(), return_inverse=True)
         p = held_out_probabilities(data, self.spec.folds)[:, there]
         p /= p.sum(1, keepdims=True)
-        issues = find_label_issues(labels=labels, pred_probs=p)
+        issues = find_label_issues(labels=labels, pred_probs=p, n_jobs=1)  # a worker may start no processes
         quality = get_label_quality_scores(labels=labels, pred_probs=p)
         keep = torch.as_tensor(~issues, device=data.y.device)
         return Verdict(keep, torch.as_tensor(1.0 - quality, dtype=torch.float64, device=data.y.device))

@@ -142,6 +142,12 @@ ABOUT: dict[str, About] = {
 """Defences by name, in the order in which several are chained: what trains heads comes last."""
 
 
+def settings(name: str) -> dict[str, Any]:
+    """Each setting of a defence with its default, bounds and meaning, as JSON schema properties."""
+    properties: dict[str, Any] = DEFENCE_SPECS[name].model_json_schema()["properties"]
+    return {key: value for key, value in properties.items() if key != "name"}
+
+
 def parse_defence(text: str) -> Any:
     """A defence from text such as `sever` or `sever:share=0.1,rounds=2`.
 

@@ -165,6 +165,7 @@ def test_held_out_probabilities_are_of_heads_that_have_not_seen_the_point(data: 
     np.testing.assert_allclose(p[(~rows).numpy()], expected, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:May not flag all label issues")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_with_a_single_point_is_no_trouble(name: str, data: TrainingSet) -> None:
     keep = (data.y != 9) | (torch.arange(len(data.y)) == int(torch.nonzero(data.y == 9)[0]))

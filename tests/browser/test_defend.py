@@ -1,0 +1,28 @@
+"""Defences in a real browser, judged by a real worker."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+RUN_MS = 120_000
+SMALL = "attack=label-flip&train=200&test=50&budget=10"
+
+
+def test_a_run_is_defended(page: Page, address: str) -> None:
+    page.goto(f"{address}/lab?{SMALL}")
+    page.locator(".st-key-run button").click()
+    expect(page.get_by_text(re.compile("On 50 test images"))).to_be_visible(timeout=RUN_MS)
+    page.get_by_role("link", name="Defend").last.click()
+    expect(page.get_by_role("heading", name="Defend", exact=True)).to_be_visible()
+    expect(page.get_by_text("Poison found")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text(re.compile(r"\d+ of 20"))
+    page.locator(".st-key-defend-with").get_by_text("Trimmed head", exact=True).click()
+    page.wait_for_url(lambda url: "with=sphere%2Ctrim" in url)
+    expect(page.get_by_role("table").get_by_text("Trimmed head")).to_be_visible(timeout=RUN_MS)
+    expect(page.locator(".st-key-defend-map .gl-canvas").first).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Judge ")).click()
+    expect(page.get_by_role("table").get_by_text("Label issues")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text(re.compile("of 9 judged"))).to_have_count(0)

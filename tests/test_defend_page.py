@@ -1,0 +1,125 @@
+"""The page of defences: what is judged is shown, what is not is asked for, and the link tells all of it."""
+
+from pathlib import Path
+
+import pytest
+
+from core import defended
+from core import engine as engine_module
+from core.defences.spec import ABOUT
+from core.store import Store
+from tests.apps import opened, own_store, query, rerun, said
+from tests.test_defended import separable
+
+HASH = separable().spec.hash
+
+
+class Errands:
+    """An engine that does errands at once, or never."""
+
+    error: str | None = None
+
+    def __init__(self, *, works: bool = True) -> None:
+        self.works = works
+        self.asked: list[str] = []
+
+    def job(self, spec_hash: str) -> None:
+        return None
+
+    def ask(self, key: str, work: str, root: str, spec_hash: str, texts: list[str]) -> "Errands":
+        assert work == "core.defended:judge"
+        self.asked.append(",".join(texts))
+        if self.works:
+            defended.judge(root, spec_hash, texts)
+        return self
+
+
+@pytest.fixture
+def engine() -> Errands:
+    return Errands()
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Errands) -> Store:
+    store = own_store(tmp_path, monkeypatch)
+    monkeypatch.setattr(engine_module, "get_engine", lambda: engine)
+    store.put(separable())
+    return store
+
+
+def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Errands) -> None:
+    app = opened("defend.py", run=HASH, **{"with": "loss", "share": "10"})
+    assert engine.asked == ["loss:share=0.1"]
+    assert "A worker goes over the training set" in said(app)
+    rerun(app)
+    assert engine.asked == ["loss:share=0.1"]
+    found = defended.find(HASH, defended.parse_chain(["loss:share=0.1"]))
+    assert found is not None
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert metrics["Poison found"] == f"{found['whole']['found']} of 10"
+    assert metrics["Accuracy"] == f"{100 * found['defended']['accuracy']:.1f} %"
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_chain_is_told_link_by_link() -> None:
+    app = rerun(opened("defend.py", run=HASH, **{"with": "sphere,loss"}))
+    text = said(app)
+    assert "| Sphere | " in text
+    assert "| Loss | " in text
+    assert text.index("**Sphere**") < text.index("**Loss**")
+
+
+def test_controls_move_the_link() -> None:
+    app = rerun(opened("defend.py", run=HASH))
+    assert query(app) == {"run": HASH}
+    rerun(app.button_group(key="defend-with").set_value(["trim", "range"]))
+    rerun(app.select_slider(key="defend-share").set_value(10))
+    assert query(app) == {"run": HASH, "with": "range,trim", "share": "10"}
+    app.query_params["with"] = "slab"  # back in the browser
+    rerun(app)
+    assert app.button_group(key="defend-with").value == ["slab"]
+
+
+def test_no_defence_is_a_choice_too() -> None:
+    app = rerun(opened("defend.py", run=HASH, **{"with": ""}))
+    assert "No defence is on" in said(app)
+
+
+def test_bad_links_are_told() -> None:
+    app = opened("defend.py", run=HASH, **{"with": "loss,wall", "share": "7"})
+    assert "no defence by wall" in said(app).replace("`", "")
+    assert app.button_group(key="defend-with").value == ["loss"]
+    assert app.select_slider(key="defend-share").value == 5
+
+
+def test_images_of_each_group_are_shown() -> None:
+    app = rerun(opened("defend.py", run=HASH, **{"with": "loss", "share": "10"}))
+    found = defended.find(HASH, defended.parse_chain(["loss:share=0.1"]))
+    assert found is not None
+    whole = found["whole"]
+    counts = {"found": whole["found"], "missed": 10 - whole["found"], "wrong": whole["clean_lost"]}
+    for group, count in counts.items():
+        rerun(app.button_group(key="defend-group").set_value(group))
+        assert len(app.get("image")) == count
+
+
+def test_every_defence_is_judged_by_itself(engine: Errands) -> None:
+    app = rerun(opened("defend.py", run=HASH, **{"with": "loss"}))
+    rerun(app.button(key="defend-all").click())
+    rerun(app)
+    rerun(app)
+    text = said(app)
+    for about in ABOUT.values():
+        assert f"| {about.title} | " in text
+    assert len(engine.asked) == len(set(engine.asked)) == len(ABOUT)
+
+
+def test_trouble_is_told(engine: Errands) -> None:
+    engine.works, engine.error = False, "The worker process died or was lost; ask again."
+    assert "died or was lost" in said(opened("defend.py", run=HASH))
+
+
+def test_a_run_without_features_says_how_long_they_take(engine: Errands, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.works = False
+    monkeypatch.setattr(defended, "has_features", lambda run: False)
+    assert "ships without its features" in said(opened("defend.py", run=HASH))
