@@ -76,6 +76,11 @@ async def ready(request: Request) -> JSONResponse:
     error = starting.exception()
     if error is not None:
         return JSONResponse({"ready": False, "engine": str(error)}, status_code=503)
+    from core.engine import current
+
+    engine = current()
+    if engine is None or not engine.alive:
+        return JSONResponse({"ready": False, "engine": "ended; the next page starts another"}, status_code=503)
     return JSONResponse({"ready": True, "engine": "running"})
 
 

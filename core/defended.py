@@ -32,12 +32,10 @@ def key(spec_hash: str, chain: Sequence[Any]) -> str:
 
 def find(spec_hash: str, chain: Sequence[Any]) -> dict[str, Any] | None:
     """What was found before: `core.defences.evaluate.Defended.summary`; None where nobody has asked yet."""
-    path = _path(key(spec_hash, chain))
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    content = cache.read_bytes(_path(key(spec_hash, chain)))
+    if content is None:
         return None
-    cache.use(path)
+    found: dict[str, Any] = json.loads(content)
     return found
 
 
@@ -85,7 +83,8 @@ def judged(run: StoredRun, chain: Sequence[Any]) -> dict[str, Any]:
     from core.defences.evaluate import defend
 
     n_classes, place = len(run.result["classes"]), devices.choose("auto")
-    return defend(run.features(), chain, n_classes, run.spec.ridge, device=place).summary()
+    with devices.no_memory_told():
+        return defend(run.features(), chain, n_classes, run.spec.ridge, device=place).summary()
 
 
 def lines(found: Sequence[Mapping[str, Any]]) -> list[str]:

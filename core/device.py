@@ -1,8 +1,11 @@
-"""Which device computes."""
+"""Which device computes, and what happens when its memory is not enough."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
-from core.errors import DeviceError
+from core.errors import DeviceError, NoMemory
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -23,3 +26,36 @@ def choose(name: str) -> torch.device:
 def describe(device: torch.device) -> str:
     """A name to print: "cpu", or the GPU's own."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+@contextmanager
+def no_memory_told() -> Iterator[None]:
+    """Tell a person what to do where memory runs out; what can go on in smaller parts has done so before.
+
+    Raises:
+        NoMemory: instead of the error of torch or Python.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise NoMemory(
+            "The memory of the GPU is not enough, even for a single image at a time: choose fewer training images, a "
+            "smaller input size or a smaller extractor, or compute on the CPU (--device cpu)."
+        ) from error
+    except MemoryError as error:
+        raise NoMemory(
+            "The memory of this machine is not enough: choose fewer training images, a smaller input size or a smaller "
+            "budget."
+        ) from error
+
+
+def halved(size: int, error: torch.OutOfMemoryError) -> int:
+    """How many images to try at once after so many were too many; what torch holds back is given free before.
+
+    Raises:
+        OutOfMemoryError: it was one.
+    """
+    if size <= 1:
+        raise error
+    torch.cuda.empty_cache()  # without a GPU it does nothing
+    return size // 2

@@ -32,6 +32,7 @@ from core import cache, cost, logs, room
 from core.catalog import resolve
 from core.errors import Cancelled, EngineError, PoisonLabError
 from core.events import Event
+from core.journal import Journal
 from core.paths import ROOT, results
 from core.settings import WORKERS, Limits, log_form, scheduler
 from core.spec import ExperimentSpec
@@ -252,6 +253,7 @@ class Engine:
         self._runs: dict[str, Job] = {}
         self._latest: dict[str, Job] = {}
         self._warming: list[Future] = []
+        self._journal = Journal(self.store.root)
         self._errands: dict[str, Errand] = {}
         self._errands_lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
@@ -266,6 +268,8 @@ class Engine:
                 f"No scheduler answers at {scheduler or 'this machine'} ({error}); start one, or unset "
                 "POISON_LAB_SCHEDULER to compute here."
             ) from error
+        for spec_hash in self._journal.interrupted():
+            log.warning("Run %s was interrupted when its server ended", spec_hash, extra={"run": spec_hash})
         self._topic = f"poison-lab-{uuid.uuid4().hex}"
         self._client.subscribe_topic(self._topic, self._on_message)
 
@@ -313,6 +317,7 @@ class Engine:
             if stored:
                 self._end(job, "done")
                 return job
+        self._journal.begin(spec)
         self._send(job)
         return job
 
@@ -336,6 +341,10 @@ class Engine:
                 f"This run is expected to take {expected:,.0f} s on this machine, at most {limits.run_seconds:,.0f} s "
                 "are allowed here; choose fewer images, steps or poisons, or run it from the command line."
             )
+
+    def was_interrupted(self, spec_hash: str) -> bool:
+        """Whether a run was in flight when its server ended, and nobody has asked for it since."""
+        return spec_hash not in self.store and spec_hash in self._journal.interrupted()
 
     def job(self, spec_hash: str) -> Job | None:
         """The latest job of a spec, if the engine still knows it."""
@@ -418,6 +427,7 @@ class Engine:
 
     def close(self) -> None:
         """Cancel what is in flight and end the workers that this engine started."""
+        self._journal.close()  # first: what is in flight is interrupted, and whoever comes back should see it
         with self._lock:
             for job in self._runs.values():
                 if not job._over.is_set():
@@ -538,6 +548,7 @@ class Engine:
             return
         job._state, job._error, job._ended = state, error, time.time()
         job._over.set()
+        self._journal.end(job.id)
         self._tell_end(job, state)
         over = [other for other in self._runs.values() if other._over.is_set() and other._off_worker.is_set()]
         for old in over[:-REMEMBERED]:

@@ -27,6 +27,10 @@ class DeviceError(PoisonLabError):
     """The device asked for is not on this machine."""
 
 
+class NoMemory(PoisonLabError):
+    """The memory of the device or of the machine is not enough."""
+
+
 class StoreError(PoisonLabError):
     """A stored result is missing or damaged."""
 

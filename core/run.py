@@ -41,10 +41,14 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         with_map: whether to fit the map; without it the result's `view` is empty.
 
     Raises:
-        PoisonLabError: bad spec, missing data or weights, no such device, a head that does not converge.
+        PoisonLabError: bad spec, missing data or weights, no such device, too little memory, a head that does not
+            converge.
     """
-    spec = resolve(spec)
-    place = devices.choose(device)
+    with devices.no_memory_told():
+        return _run(resolve(spec), on_event, devices.choose(device), with_map)
+
+
+def _run(spec: ExperimentSpec, on_event: Observer, place: torch.device, with_map: bool) -> Result:
     watch = _Watch(on_event, trail=walk.Trail() if with_map else None)
     with watch.stage("load"):
         split = draw_for(spec)

@@ -220,9 +220,16 @@ class Store:
         chosen = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in chosen) or "1"
         query = f"SELECT * FROM runs WHERE {where} ORDER BY created DESC, hash LIMIT ?"
-        with self._index() as index:
-            self._reconcile(index)
-            rows = index.execute(query, (*chosen.values(), -1 if limit is None else limit)).fetchall()
+        values = (*chosen.values(), -1 if limit is None else limit)
+        try:
+            with self._index() as index:
+                self._reconcile(index)
+                rows = index.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:  # e.g. the disk is full: the folders are there all the same
+            log.warning("The index in %s can't be used (%s); reading every run", self.root, error)
+            with closing(_connect(Path(":memory:"))) as index:
+                self._reconcile(index)
+                rows = index.execute(query, values).fetchall()
         return [RunRow(*(*row[:-1], bool(row[-1]))) for row in rows]
 
     def use(self, spec_hash: str) -> None:

@@ -114,6 +114,11 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     if state.submit_error:
         st.error(state.submit_error, title="The run did not start", icon=":material/error:")
     again_words()
+    if any(name not in statuses and engine().was_interrupted(name) for name in hashes):
+        st.warning(
+            "The server ended while this was running, and nothing of it is left: press **Run** to start it again.",
+            icon=":material/power_off:",
+        )
     for job in jobs:
         job_box(job, statuses[job.id], is_asked=job.id in hashes)
 

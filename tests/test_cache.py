@@ -27,10 +27,56 @@ def test_damaged_files_are_as_good_as_none(tmp_path: Path, content: bytes) -> No
     assert cache.read(tmp_path / "a.npy", 3) is None
 
 
-@pytest.mark.parametrize("array", [np.float32(3), np.zeros(3, np.float32), np.zeros((2, 2), np.float32)])
+@pytest.mark.parametrize("array", [np.asarray(3, np.float32), np.zeros(3, np.float32), np.zeros((2, 2), np.float32)])
 def test_other_shapes_are_as_good_as_none(tmp_path: Path, array: np.ndarray) -> None:
-    np.save(tmp_path / "a.npy", array)
+    cache.write(tmp_path / "a.npy", array)
+    assert cache.read_bytes(tmp_path / "a.npy") is not None
     assert cache.read(tmp_path / "a.npy", 3) is None
+
+
+def _flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("place", [20, 140, -25, -1], ids=["header", "first", "last", "checksum"])
+def test_a_flipped_bit_is_found_and_the_file_set_aside(
+    place: int, mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    if mapped:
+        monkeypatch.setattr(cache, "MAPPED", 0)
+    path = tmp_path / "cache" / "features" / "a.npy"
+    array = np.arange(30, dtype=np.float32).reshape(3, 10)
+    kept = cache.keep(path, lambda: iter([array[:2], array[2:]]), (3, 10))
+    assert isinstance(kept, np.memmap) == mapped
+    np.testing.assert_array_equal(kept, array)
+    del kept
+    _flip(path, place)
+    assert cache.read(path, 3) is None
+    assert not path.exists()
+    assert (tmp_path / "cache" / "damaged" / "a.npy").exists()
+    assert "is not what was written" in caplog.text
+    cache.write(path, array)
+    np.testing.assert_array_equal(cache.read(path, 3), array)
+
+
+def test_a_cut_file_is_found(tmp_path: Path) -> None:
+    cache.write(tmp_path / "a", b"some words")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1])
+    assert cache.read_bytes(tmp_path / "a") is None
+    cache.write(tmp_path / "a", b"some words")
+    assert cache.read_bytes(tmp_path / "a") == b"some words"
+
+
+def test_a_file_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.ones((3, 2), np.float32)
+    cache.write(tmp_path / "a.npy", array)
+    assert cache.read(tmp_path / "a.npy", 3) is not None
+    monkeypatch.setattr(cache, "_trailer", lambda checksum: pytest.fail("checked twice"))
+    assert cache.read(tmp_path / "a.npy", 3) is not None
 
 
 def test_a_place_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ from core import engine as engine_module
 from core.engine import Engine, Job, Reporter, WorkerState, _gpu_memory, _make_room, get_engine
 from core.errors import Cancelled, EngineError, SettingError, SpecError
 from core.events import Event
+from core.journal import Journal
 from core.paths import ROOT
 from core.settings import Limits
 from core.store import Store
@@ -463,6 +464,16 @@ def test_no_process_outlives_a_server_that_is_killed(house: Path) -> None:
         [worker] = marks(house, "ran-95")
         server.kill()
     until(lambda: not alive(host) and not alive(worker))
+    # Whoever starts the next server sees what was interrupted, until it is asked for again.
+    again = Engine(Store(house / "results", shipped=None), execute="tests.fakes:quick")
+    try:
+        assert again.was_interrupted(tiny_spec(95).hash)
+        assert tiny_spec(95).hash not in [row.hash for row in again.store.list()]
+        assert again.submit(tiny_spec(95)).wait(PATIENCE).state == "done"
+        assert not again.was_interrupted(tiny_spec(95).hash)
+        assert list((house / "results" / "in-flight").glob(f"{tiny_spec(95).hash}*")) == []
+    finally:
+        again.close()
 
 
 def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,6 +515,7 @@ def test_a_closed_engine_leaves_nothing_running(house: Path) -> None:
     until(lambda: running(job))
     engine.close()
     assert {job.status().state, queued.status().state} == {"cancelled"}
+    assert set(Journal(house / "results").interrupted()) >= {job.id, queued.id}
     assert engine._host is not None
     assert engine._host.poll() is not None
     until(lambda: not alive(marks(house, "ran-97")[0]), 2)

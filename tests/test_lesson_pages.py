@@ -28,6 +28,9 @@ class IdleEngine:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
+    def was_interrupted(self, spec_hash: str) -> bool:
+        return False
+
     def job(self, _: str) -> None:
         return None
 

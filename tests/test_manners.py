@@ -24,6 +24,9 @@ DRAWN = {"plotly_chart", "dataframe"}
 class IdleEngine:
     """Has nothing to do."""
 
+    def was_interrupted(self, spec_hash: str) -> bool:
+        return False
+
     def job(self, spec_hash: str) -> None:
         return None
 

@@ -129,3 +129,33 @@ def test_the_server_answers_in_the_format_or_says_what_is_wrong(home: Path, monk
     answer = answered()
     assert answer.status_code == 503
     assert bytes(answer.body).startswith(b"POISON_LAB_STORE_MEGABYTES is 'much'; allowed")
+
+
+class Cluster:
+    """An engine whose cluster is there, or not."""
+
+    def __init__(self, *, alive: bool) -> None:
+        self.alive = alive
+
+
+@pytest.mark.parametrize(
+    ("engine", "status"),
+    [(Cluster(alive=True), 200), (Cluster(alive=False), 503), (None, 503)],
+    ids=["there", "ended", "none"],
+)
+def test_ready_tells_whether_runs_can_start(
+    engine: Cluster | None, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_engine", engine)
+
+    async def started() -> None:
+        pass
+
+    async def asked() -> int:
+        starting = asyncio.create_task(started())
+        await starting
+        monkeypatch.setattr(app.app, "_state", {"engine": starting}, raising=False)
+        return (await app.ready(None)).status_code  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asyncio.run, asked()).result() == status

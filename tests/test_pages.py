@@ -63,6 +63,10 @@ class FakeEngine:
     def __init__(self) -> None:
         self.known: dict[str, FakeJob] = {}
         self.error = ""
+        self.interrupted: set[str] = set()
+
+    def was_interrupted(self, spec_hash: str) -> bool:
+        return spec_hash in self.interrupted
 
     def job(self, spec_hash: str) -> FakeJob | None:
         return self.known.get(spec_hash)
@@ -713,3 +717,12 @@ def test_a_run_that_is_on_show_counts_as_used(store: Store) -> None:
     store_module._NOTED.clear()
     lab()
     assert (store.root / "used" / spec_hash).exists()
+
+
+def test_a_run_that_the_servers_end_has_interrupted_is_said(engine: FakeEngine) -> None:
+    spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 50}))
+    app = lab(attack="label-flip", train="100", test="50")
+    assert "The server ended while this was running" not in said(app)
+    engine.interrupted.add(spec.hash)
+    app = lab(attack="label-flip", train="100", test="50")
+    assert "The server ended while this was running" in said(app)

@@ -17,7 +17,7 @@ from core import run as runner
 from core.catalog import STAGES_OF
 from core.data.registry import DATA
 from core.data.split import Split, draw
-from core.errors import Cancelled, DeviceError, SpecError
+from core.errors import Cancelled, DeviceError, NoMemory, SpecError
 from core.events import STAGES, Event, silent
 from core.extractors import features
 from core.extractors.build import build
@@ -33,10 +33,12 @@ FEW: dict[str, dict[str, Any]] = {
     "ft-matching": {"stage2": "gc", "target": "gradpc", "steps": 5, "match_steps": 3, "finish_steps": 2},
     "tgda-feature": {"steps": 2},
 }
+DECODED = {"steps": 2}
+"""Of ft-decoder, which is tested elsewhere: training one for a whole run takes too long here."""
 
 
 def spec_of(attack: str, **values: Any) -> ExperimentSpec:
-    settings = {"name": attack, **FEW[attack]}
+    settings = {"name": attack, **FEW.get(attack, DECODED)}
     return parse_spec({"attack": settings, "train_size": 40, "test_size": 20, "budget": 0.2, **values})
 
 
@@ -207,9 +209,10 @@ def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> No
     assert [row["stage"] for row in result.curve] == [event.stage for event in told if event.values]
 
 
-@pytest.mark.parametrize("at", ["load", "extract", "clean", "stage2", "evaluate", "map"])
+@pytest.mark.parametrize("at", STAGES)
 def test_an_observer_stops_a_run(at: str, tmp_path: Path) -> None:
     told: list[str] = []
+    spec = spec_of("ft-decoder" if at == "decoder" else "ft-matching")
 
     def stop(event: Event) -> None:
         told.append(event.stage)
@@ -217,9 +220,10 @@ def test_an_observer_stops_a_run(at: str, tmp_path: Path) -> None:
             raise Cancelled("The run was cancelled.")
 
     with pytest.raises(Cancelled):
-        in_home(tmp_path, spec_of("ft-matching"), stop)
+        in_home(tmp_path, spec, stop)
     assert told.count(at) == 1
     assert told[-1] == at
+    assert list(tmp_path.rglob(".*")) == [], "something half-written is left"
 
 
 def test_the_attack_never_sees_the_test_set(attack: str, results: Results, tmp_path: Path) -> None:
@@ -261,3 +265,19 @@ def test_bad_input_fails_before_anything_is_read(tmp_path: Path, monkeypatch: py
         run(spec_of("label-flip"), told.append, device="cuda")
     assert told == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "memory of the GPU is not enough"),
+        (MemoryError(), "memory of this machine is not enough"),
+    ],
+)
+def test_too_little_memory_is_told(error: Exception, words: str, tmp_path: Path) -> None:
+    def starve(event: Event) -> None:
+        if event.stage == "evaluate":
+            raise error
+
+    with pytest.raises(NoMemory, match=words):
+        in_home(tmp_path, spec_of("label-flip"), starve)

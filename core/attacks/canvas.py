@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.attacks.base import Feasible
 from core.attacks.implicit import Pull
+from core.device import halved
 from core.events import Moment
 
 CHUNK = 64
@@ -28,7 +29,11 @@ class Canvas:
         self.base = base
         self._pipeline = pipeline
         self._feasible = feasible
-        self._chunks = [slice(i, i + CHUNK) for i in range(0, len(base), CHUNK)]
+        self._size = CHUNK
+
+    @property
+    def _chunks(self) -> list[slice]:
+        return [slice(i, i + self._size) for i in range(0, len(self.base), self._size)]
 
     def project(self, x: Tensor) -> Tensor:
         """The nearest feasible images to x (m, C, H, W)."""
@@ -46,16 +51,36 @@ class Canvas:
         """Features (m, d), and the map from a gradient in them (m, d) to one in the pixels (m, C, H, W).
 
         The map can be called once. Where all images fit one chunk it reuses this pass's activations; else it
-        makes them anew, chunk by chunk.
+        makes them anew, chunk by chunk. Chunks that are too large for a GPU's memory are halved, down to one image.
         """
         if len(self._chunks) == 1:
-            leaf, z = self._attached(x, self._chunks[0])
-            return z.detach(), partial(_pull, leaf, z)
+            try:
+                leaf, z = self._attached(x, self._chunks[0])
+                return z.detach(), partial(self._pull_back, x, [(leaf, z)])
+            except torch.OutOfMemoryError as error:
+                self._size = halved(min(self._size, len(x)), error)
+        return self._smaller(lambda: self._in_chunks(x)), partial(self._pull_back, x, [])
+
+    def _in_chunks(self, x: Tensor) -> Tensor:
         with torch.no_grad():
-            features = torch.cat([self._attached(x, rows)[1] for rows in self._chunks])
-        return features, lambda ahead: torch.cat(
-            [_pull(*self._attached(x, rows), ahead[rows]) for rows in self._chunks]
-        )
+            return torch.cat([self._attached(x, rows)[1] for rows in self._chunks])
+
+    def _pull_back(self, x: Tensor, passes: list[tuple[Tensor, Tensor]], ahead: Tensor) -> Tensor:
+        """The gradient in the pixels (m, C, H, W), by the pass of all images at once where there was one."""
+        if passes:
+            try:
+                return _pull(*passes.pop(), ahead)
+            except torch.OutOfMemoryError as error:
+                self._size = halved(min(self._size, len(x)), error)
+        return self._smaller(lambda: torch.cat([_pull(*self._attached(x, rows), ahead[rows]) for rows in self._chunks]))
+
+    def _smaller(self, work: Callable[[], Tensor]) -> Tensor:
+        """Do something chunk by chunk, in smaller ones until it fits."""
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError as error:
+                self._size = halved(min(self._size, len(self.base)), error)
 
     def _attached(self, x: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         leaf = x[rows].detach().requires_grad_()

@@ -6,6 +6,7 @@ first on the pixels alone, which is cheap, then on both. Every tenth image is he
 to those is its reconstruction error.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -167,13 +168,13 @@ def _network(scene: Scene) -> Network:
 
 def _read(path: Path, scene: Scene) -> Decoder | None:
     """The decoder of a file, or None where it is not there or damaged."""
-    network = _network(scene)
-    try:
-        with safe_open(path, framework="pt") as file:
-            weights = {name: file.get_tensor(name).float() for name in network.state_dict()}
-            errors = {name: float(value) for name, value in (file.metadata() or {}).items() if name != "format"}
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError, ValueError):
+    content, network = cache.read_bytes(path), _network(scene)
+    if content is None:
         return None
-    cache.use(path)
+    try:
+        network.load_state_dict({name: value.float() for name, value in load(content).items()})
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        errors = {name: float(value) for name, value in header["__metadata__"].items() if name != "format"}
+    except (SafetensorError, RuntimeError, ValueError, KeyError):
+        return None
     return Decoder(network.requires_grad_(False).eval(), errors)

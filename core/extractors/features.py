@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core import cache, paths
+from core import device as devices
 from core.data.embedded import Images
 from core.extractors.build import Extractor
 
@@ -89,21 +90,28 @@ def batches(
 ) -> Iterator[NDArray[np.float32]]:
     """The rows of `extract`, batch by batch: no more than two batches are in memory, however many images there are.
 
-    A GPU is given its next batch before the features of the last one are waited for.
+    A GPU is given its next batch before the features of the last one are waited for. Batches that are too large for its
+    memory are halved, down to one image; on a GPU that may change the last digits.
     """
     waiting: Tensor | None = None
-    for start in range(0, len(images), BATCH):
-        part = torch.from_numpy(np.array(images[start : start + BATCH]))
+    start, size = 0, BATCH
+    while start < len(images):
+        part = torch.from_numpy(np.array(images[start : start + size]))
         if device.type == "cuda":
             part = part.pin_memory()
-        batch = part.to(device, non_blocking=True)
-        batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
-        features = extractor(batch).float()
+        try:
+            batch = part.to(device, non_blocking=True)
+            batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
+            features = extractor(batch).float()
+        except torch.OutOfMemoryError as error:
+            size = devices.halved(size, error)
+            continue
         if waiting is not None:
             yield waiting.cpu().numpy()
         waiting = features
+        start += len(part)
         if on_step:
-            on_step(min(start + BATCH, len(images)), len(images))
+            on_step(start, len(images))
     if waiting is not None:
         yield waiting.cpu().numpy()
 

@@ -59,3 +59,50 @@ def test_matching_finds_an_image_that_is_there(images: torch.Tensor, monkeypatch
     assert events[-1].values["gap"] == pytest.approx(float(after.mean()), rel=1e-5)
     torch.testing.assert_close(gap, after)
     assert torch.equal(match(board, start, start_z, zeta, 0, 0.0, silent)[0], start)
+
+
+class Narrow(torch.nn.Module):
+    """A pipeline on a device that holds no more than so many images."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return tiny.scene().pipeline(x)
+
+
+@pytest.mark.parametrize("most", [1, 3, 10, 11])
+def test_chunks_shrink_until_they_fit_the_device(most: int, images: torch.Tensor) -> None:
+    feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
+    ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
+    features, pull = Canvas(tiny.scene().pipeline, images, feasible).forward(images)
+    less, pull_less = Canvas(Narrow(most), images, feasible).forward(images)
+    torch.testing.assert_close(less, features)
+    torch.testing.assert_close(pull_less(ahead), pull(ahead))
+
+
+def test_a_gradient_that_does_not_fit_at_once_is_made_in_parts(
+    images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
+    ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
+    board = Canvas(tiny.scene().pipeline, images, feasible)
+    whole = board.forward(images)[1](ahead)
+    pull = canvas._pull
+
+    def small(leaf: torch.Tensor, z: torch.Tensor, ahead: torch.Tensor) -> torch.Tensor:
+        if len(z) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return pull(leaf, z, ahead)
+
+    monkeypatch.setattr(canvas, "_pull", small)
+    torch.testing.assert_close(board.forward(images)[1](ahead), whole)
+
+
+def test_a_single_image_that_does_not_fit_is_an_error(images: torch.Tensor) -> None:
+    feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
+    with pytest.raises(torch.OutOfMemoryError):
+        Canvas(Narrow(0), images, feasible).forward(images)

@@ -231,3 +231,29 @@ def test_the_pipeline_is_extractor_then_scale_and_differentiable() -> None:
     (gradient,) = torch.autograd.grad(out.sum(), leaf)
     assert float(gradient.abs().sum()) > 0
     np.testing.assert_allclose(extract(pipeline, pictures(), CPU), out.detach().numpy(), atol=1e-5)
+
+
+class Narrow(torch.nn.Module):
+    """An extractor on a device that holds no more than so many images; remembers how many it was given."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.given = most, list[int]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.given.append(len(x))
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return x.flatten(1)
+
+
+def test_batches_shrink_until_they_fit_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "BATCH", 8)
+    images = np.random.default_rng(0).integers(0, 256, (19, 1, 4, 4), dtype=np.uint8)
+    narrow, told = Narrow(3), list[tuple[int, int]]()
+    found = features.extract(narrow, images, CPU, lambda done, total: told.append((done, total)))
+    np.testing.assert_allclose(found, images.reshape(19, 16) / np.float32(255))
+    assert narrow.given == [8, 4, *[2] * 9, 1]
+    assert told[-1] == (19, 19)
+    with pytest.raises(torch.OutOfMemoryError):
+        features.extract(Narrow(0), images, CPU)
