@@ -280,6 +280,32 @@ def store_(
     typer.echo(f"cache: {room.words(cached)} of {room.words(limits.cache_megabytes * room.MEGABYTE)}")
 
 
+_DASK = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@cli.command("scheduler", context_settings=_DASK)
+def scheduler_(context: typer.Context) -> None:
+    """Be the scheduler of a cluster; options are those of `dask scheduler`, such as --host and --port."""
+    from core import cluster
+
+    cluster.become_scheduler(context.args)
+
+
+@cli.command("worker", context_settings=_DASK)
+def worker_(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(help="Of the scheduler, as tcp://HOST:PORT.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Processes, i.e. runs at a time [default: POISON_LAB_WORKERS].")
+    ] = None,
+) -> None:
+    """Be workers of a cluster; further options are those of `dask worker`, such as --name and --local-directory."""
+    from core import cluster
+    from core.settings import WORKERS
+
+    cluster.become_workers(address, workers or WORKERS.read(), context.args)
+
+
 @cli.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as JSON.")] = False) -> None:
     """Every extractor, data set, attack, defence, constraint and label rule by name."""

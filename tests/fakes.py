@@ -81,6 +81,15 @@ def slow(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "au
     return tiny_result(spec)
 
 
+def held(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Works until there is a file `go`."""
+    mark(f"ran-{spec.seed}")
+    while not (home() / "go").exists():
+        time.sleep(0.02)
+        on_event(Event("stage2", 1, 2, {"objective": 1.0}))
+    return tiny_result(spec)
+
+
 def deaf(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
     """Says nothing for a minute, so that only force can stop it."""
     mark(f"ran-{spec.seed}")

@@ -4,14 +4,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from core import cost
+from core import cluster, cost
 from core import engine as engine_module
 from core.engine import Engine, Job, Reporter, WorkerState, _gpu_memory, _make_room, get_engine
 from core.errors import Cancelled, EngineError, SettingError, SpecError
@@ -20,9 +20,7 @@ from core.paths import ROOT
 from core.settings import Limits
 from core.store import Store
 from tests.fakes import marks, tiny_result, tiny_spec
-
-PATIENCE = 120.0
-"""Seconds that a test waits for what takes one: a busy machine may take many times as long."""
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +48,6 @@ def engine(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     for job in shared.jobs():
         job.cancel()
     until(lambda: all(job._off_worker.is_set() for job in shared.jobs()))
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def let_the_scheduler_hear_of_it() -> None:
@@ -402,7 +393,7 @@ def test_a_failed_warm_up_is_logged(
 
 def test_workers_use_the_cores_that_are_theirs(engine: Engine) -> None:
     [threads] = engine._client.run(os.getenv, "OMP_NUM_THREADS").values()
-    assert threads == str(engine_module.CPU_COUNT)
+    assert threads == str(cluster.CPU_COUNT)
 
 
 def test_an_engine_on_a_cluster_that_is_there(engine: Engine, house: Path) -> None:
