@@ -484,9 +484,10 @@ class _Progress:
 
 
 def _use_all_cores() -> None:
+    """Take every core of the machine, or a share of them beside other processes that torchrun has started here."""
     import torch
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def _folder(out: Path | None, usual: Path) -> Path:
