@@ -8,6 +8,7 @@ run it again in each worker. `POISON_LAB_SCHEDULER=tcp://host:port` uses a clust
 Progress comes back as messages on one topic; results never travel: the worker writes them into the store.
 """
 
+import gc
 import importlib
 import itertools
 import logging
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -757,9 +759,13 @@ def _run_in_worker(
         store = Store(Path(root), shipped=None)
         store.put(result)
         _make_room(store, spec.hash, limits)
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # else they hold the run's tensors
+        raise
     finally:
         _to_stop.discard(run_id)
         send("end")
+        _give_back_memory()
 
 
 def _run_errand(work: str, arguments: tuple[Any, ...], log_form: str) -> None:
@@ -783,6 +789,14 @@ def _gpu_memory(worker: Any) -> dict[str, int]:
     except (AttributeError, RuntimeError):  # just being imported, or the GPU is in trouble
         return {}
     return {"gpu_used": total - free, "gpu_total": total}
+
+
+def _give_back_memory() -> None:
+    """Leave to others what a run no longer needs of its GPU: torch would keep all that was ever taken."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def _make_room(store: Store, written: str, limits: Limits) -> None:
