@@ -306,6 +306,32 @@ def store_(
     typer.echo(f"cache: {room.words(cached)} of {room.words(limits.cache_megabytes * room.MEGABYTE)}")
 
 
+_DASK = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@cli.command("scheduler", context_settings=_DASK)
+def scheduler_(context: typer.Context) -> None:
+    """Be the scheduler of a cluster; options are those of `dask scheduler`, such as --host and --port."""
+    from core import cluster
+
+    cluster.become_scheduler(context.args)
+
+
+@cli.command("worker", context_settings=_DASK)
+def worker_(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(help="Of the scheduler, as tcp://HOST:PORT.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Processes, i.e. runs at a time [default: POISON_LAB_WORKERS].")
+    ] = None,
+) -> None:
+    """Be workers of a cluster; further options are those of `dask worker`, such as --name and --local-directory."""
+    from core import cluster
+    from core.settings import WORKERS
+
+    cluster.become_workers(address, workers or WORKERS.read(), context.args)
+
+
 @cli.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as JSON.")] = False) -> None:
     """Every extractor, data set, attack, defence, constraint and label rule by name."""
@@ -484,9 +510,10 @@ class _Progress:
 
 
 def _use_all_cores() -> None:
+    """Take every core of the machine, or a share of them beside other processes that torchrun has started here."""
     import torch
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def _folder(out: Path | None, usual: Path) -> Path:

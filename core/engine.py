@@ -2,12 +2,13 @@
 
 An `Engine` talks to a scheduler. By default it starts one, with its workers, in a process of its own
 (`python -m core.engine`): under Streamlit, `multiprocessing` would take the page for the main module and
-run it again in each worker. `POISON_LAB_SCHEDULER=tcp://host:port` uses a cluster that is already there;
-its workers need this project on their path and the same `POISON_LAB_HOME`.
+run it again in each worker. `POISON_LAB_SCHEDULER=tcp://host:port` uses a cluster that is already there:
+`core.cluster` starts its scheduler and its workers, which need the same `POISON_LAB_HOME` as the server.
 
 Progress comes back as messages on one topic; results never travel: the worker writes them into the store.
 """
 
+import gc
 import importlib
 import itertools
 import logging
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -25,15 +27,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dask
-from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 
-from core import cache, cost, logs, room
+from core import cache, cluster, cost, logs, room
 from core.catalog import resolve
 from core.errors import Cancelled, EngineError, PoisonLabError
 from core.events import Event
 from core.journal import Journal
-from core.paths import ROOT, results
+from core.paths import results
 from core.settings import WORKERS, Limits, log_form, scheduler
 from core.spec import ExperimentSpec
 from core.store import Store
@@ -76,6 +77,7 @@ class JobStatus:
         curve: `{"stage", "done", **values}` of events that carried values, oldest first; empty for stored
             results, whose whole curve is in the result.
         error: what went wrong, for a person to read; only when failed.
+        lacks_workers: it waits, and the cluster has no worker at all.
     """
 
     state: State
@@ -89,6 +91,7 @@ class JobStatus:
     seconds_left: float | None
     curve: list[dict[str, Any]]
     error: str | None
+    lacks_workers: bool = False
 
     @property
     def over(self) -> bool:
@@ -118,7 +121,7 @@ class Census:
         alive: whether runs can start.
         since: epoch seconds at which it was started.
         queued, running: runs in flight.
-        slots: runs that execute at a time.
+        slots: runs that execute at a time; of a cluster, by the workers that are there now.
         wait: seconds that a run asked for now is expected to wait.
         outcomes: how many runs were done, failed, cancelled or refused since.
         workers: those that answer the scheduler; empty where that does not answer.
@@ -252,7 +255,10 @@ class Engine:
         self._numbers = itertools.count()
         self._runs: dict[str, Job] = {}
         self._latest: dict[str, Job] = {}
-        self._warming: list[Future] = []
+        self._n_workers = n_workers
+        self._there: dict[str, int] = {}
+        self._warms = False
+        self._warming: dict[str, Future] = {}
         self._journal = Journal(self.store.root)
         self._errands: dict[str, Errand] = {}
         self._errands_lock = threading.Lock()
@@ -261,7 +267,8 @@ class Engine:
         self._host = None if scheduler else _start_host(n_workers)
         try:
             self._client = Client(scheduler or _address(self._host), set_as_default=False, timeout=_START_SECONDS)
-            self._slots = max(1, sum(self._client.nthreads().values())) if scheduler else n_workers
+            self._client.subscribe_topic("all", self._on_change)
+            self._client.sync(self._count)
         except (OSError, ValueError) as error:
             _stop_host(self._host)
             raise EngineError(
@@ -272,6 +279,25 @@ class Engine:
             log.warning("Run %s was interrupted when its server ended", spec_hash, extra={"run": spec_hash})
         self._topic = f"poison-lab-{uuid.uuid4().hex}"
         self._client.subscribe_topic(self._topic, self._on_message)
+
+    @property
+    def _slots(self) -> int:
+        """Runs that execute at a time; a worker of this machine that died is on its way back."""
+        return self._n_workers if self._host else sum(self._there.values())
+
+    def _on_change(self, message: tuple[float, Mapping[str, Any]]) -> None:
+        """Workers may come late and go at any time; called by the client's own thread."""
+        if message[1].get("action") in {"add-worker", "remove-worker"}:
+            self._client.loop.add_callback(self._count)
+
+    async def _count(self) -> None:
+        """Take in which workers are there, and warm up those that are new, where that was asked for."""
+        found = (await self._client.scheduler.identity(n_workers=-1))["workers"]
+        before, self._there = self._there, {address: worker["nthreads"] for address, worker in found.items()}
+        if self._warms:
+            self._warming = {address: future for address, future in self._warming.items() if address in self._there}
+            for address in self._there.keys() - before.keys():
+                self._warm(address)
 
     @property
     def alive(self) -> bool:
@@ -394,8 +420,8 @@ class Engine:
                 since=self._since,
                 queued=states["queued"],
                 running=states["running"],
-                slots=self._slots,
-                wait=left / self._slots if len(flying) >= self._slots else 0.0,
+                slots=(slots := self._slots),
+                wait=left / max(1, slots) if len(flying) >= slots else 0.0,
                 outcomes={name: self._outcomes[name] for name in OUTCOMES},
                 workers=workers,
             )
@@ -413,17 +439,21 @@ class Engine:
             return ()
 
     def warm_up(self) -> None:
-        """Let idle workers import what runs need, so that the first run starts fast. Returns at once.
+        """Let idle workers import what runs need, so that the first run starts fast; those that come later too.
 
-        A run that comes meanwhile waits for what is left of it, which is work that it needs itself.
+        Returns at once. A run that comes meanwhile waits for what is left of it, which is work that it needs itself.
         """
-        keys = [f"warm-up-{uuid.uuid4().hex}" for _ in range(self._slots)]
-        self._warming = [
-            self._client.submit(_warm_up, self._execute, self._log_form, key=key, priority=-1000, pure=False)
-            for key in keys
-        ]
-        for future in self._warming:
-            future.add_done_callback(_log_failure)
+        self._warms, self._warming = True, {}
+        for address in self._there:
+            self._warm(address)
+
+    def _warm(self, address: str) -> None:
+        key = f"warm-up-{uuid.uuid4().hex}"
+        future = self._client.submit(
+            _warm_up, self._execute, self._log_form, key=key, priority=-1000, pure=False, workers=[address]
+        )
+        self._warming[address] = future
+        future.add_done_callback(_log_failure)
 
     def close(self) -> None:
         """Cancel what is in flight and end the workers that this engine started."""
@@ -612,12 +642,12 @@ class Engine:
     def _status(self, job: Job) -> JobStatus:
         now = time.monotonic()
         queue = self._queue() if job._state == "queued" else []
-        seconds_left = None
+        seconds_left, slots = None, self._slots
         if job._state == "running":
             seconds_left = job._progress.seconds_left(now)
-        elif job._state == "queued":
+        elif job._state == "queued" and slots:
             ahead = queue[: queue.index(job)] + [j for j in self._runs.values() if j._state == "running"]
-            wait = sum(other._progress.seconds_left(now) for other in ahead) / self._slots
+            wait = sum(other._progress.seconds_left(now) for other in ahead) / slots
             seconds_left = wait + sum(job._stages.values())
         fraction = {"done": 1.0, "queued": 0.0}.get(job._state)
         return JobStatus(
@@ -632,6 +662,7 @@ class Engine:
             seconds_left=seconds_left,
             curve=list(job._curve),
             error=job._error,
+            lacks_workers=job._state == "queued" and not slots,
         )
 
     def _queue(self) -> list[Job]:
@@ -739,9 +770,13 @@ def _run_in_worker(
         store = Store(Path(root), shipped=None)
         store.put(result)
         _make_room(store, spec.hash, limits)
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # else they hold the run's tensors
+        raise
     finally:
         _to_stop.discard(run_id)
         send("end")
+        _give_back_memory()
 
 
 def _run_errand(work: str, arguments: tuple[Any, ...], log_form: str) -> None:
@@ -765,6 +800,14 @@ def _gpu_memory(worker: Any) -> dict[str, int]:
     except (AttributeError, RuntimeError):  # just being imported, or the GPU is in trouble
         return {}
     return {"gpu_used": total - free, "gpu_total": total}
+
+
+def _give_back_memory() -> None:
+    """Leave to others what a run no longer needs of its GPU: torch would keep all that was ever taken."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def _make_room(store: Store, written: str, limits: Limits) -> None:
@@ -822,13 +865,12 @@ def _log_failure(future: Future) -> None:
 
 def _start_host(n_workers: int) -> "subprocess.Popen[str]":
     """Start the process that holds the scheduler and its workers; it ends when its standard input does."""
-    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     return subprocess.Popen(
         [sys.executable, "-W", "ignore:resource_tracker", "-m", "core.engine", str(n_workers)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env=cluster.with_project(),
         start_new_session=True,  # Ctrl-C is for the server, which then ends it in order
     )
 
@@ -863,27 +905,16 @@ def serve(n_workers: int) -> None:
     """Be the cluster of one engine until standard input ends; the address is the only line of output."""
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed must not fill the pipe
-    threads = str(max(1, CPU_COUNT // n_workers))
     dask.config.set(
         {
-            "distributed.nanny.pre-spawn-environ": {
-                f"{library}_NUM_THREADS": threads for library in ("OMP", "MKL", "OPENBLAS")
-            },
-            # The engine itself decides what runs again: only it knows which runs had begun.
-            "distributed.scheduler.allowed-failures": 0,
-            # With a queue at the scheduler, a run that was sent ahead to a busy worker overtakes better ones.
-            "distributed.scheduler.worker-saturation": "inf",
+            **cluster.SETTINGS,
+            "distributed.nanny.pre-spawn-environ": cluster.threads(n_workers),
             # The cluster closes a nanny for good whose worker is down this long after it died once, be it down only
             # again: nobody would start another.
             "distributed.deploy.lost-worker-timeout": "1000 days",
-            "distributed.worker.profile.enabled": False,
-            # A worker above these marks would take no run ever again; `terminate` stays.
-            "distributed.worker.memory.target": False,
-            "distributed.worker.memory.spill": False,
-            "distributed.worker.memory.pause": False,
         }
     )
-    cluster = LocalCluster(
+    local = LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
@@ -891,7 +922,7 @@ def serve(n_workers: int) -> None:
         dashboard_address="127.0.0.1:0",  # None would be port 8787
         silence_logs=logging.CRITICAL,
     )
-    print(cluster.scheduler_address, file=output, flush=True)
+    print(local.scheduler_address, file=output, flush=True)
     sys.stdin.read()
     # No farewell: the workers end with this process, at once, and a store never holds half a result.
     os._exit(0)

@@ -19,8 +19,8 @@ from core.catalog import resolve
 from core.data.registry import info as data_info
 from core.data.split import Split, draw_for
 from core.events import Event, Observer, silent
-from core.extractors import features
-from core.extractors.build import Extractor, build
+from core.extractors import features, held
+from core.extractors.build import Extractor
 from core.extractors.registry import info as extractor_info
 from core.result import Array, Poison, Reachability, Result, Score, to_uint8
 from core.spec import ExperimentSpec
@@ -52,7 +52,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, place: torch.device, with_map
     watch = _Watch(on_event, trail=walk.Trail() if with_map else None)
     with watch.stage("load"):
         split = draw_for(spec)
-        extractor = build(extractor_info(spec.extractor), spec.input_size or 0, place)
+        extractor = held.extractor(extractor_info(spec.extractor), spec.input_size or 0, place)
     classes = data_info(spec.data).classes
     with watch.stage("extract"):
         digest = features.digest(extractor, split.train_x)

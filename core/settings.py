@@ -64,7 +64,13 @@ CACHE_MEGABYTES = Setting(
     *(20_000, 100, 10**9),
     "megabytes that cached features, maps and decoders may take; beyond, what was used least recently is deleted",
 )
-SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS, STORE_MEGABYTES, CACHE_MEGABYTES)
+MODEL_MEGABYTES = Setting(
+    "POISON_LAB_MODEL_MEGABYTES",
+    *(500, 0, 10**6),
+    "megabytes of extractors that each worker process holds between runs, on its GPU where it has one; beyond, what "
+    "was used least recently is let go",
+)
+SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS, STORE_MEGABYTES, CACHE_MEGABYTES, MODEL_MEGABYTES)
 """All numbers, in the order of the README."""
 LOG_FORMS = ("text", "json")
 

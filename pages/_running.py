@@ -173,6 +173,8 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
 def progress_words(status: "JobStatus") -> str:
     """Stage, step and time left in one line."""
     left = "" if status.seconds_left is None else f" · about {_runs.seconds_words(status.seconds_left)} left"
+    if status.lacks_workers:
+        return "Waiting: no worker is there yet"
     if status.state == "queued":
         return f"Waiting for its turn, place {status.place} in the queue{left}"
     stage = STAGES.get(status.stage, "Starting")

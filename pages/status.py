@@ -56,6 +56,8 @@ def queue(found: Snapshot) -> None:
     row[3].metric(
         "Workers", f"{len(census.workers)} of {census.slots}", border=True, help="Those that answer; each runs one."
     )
+    if census.alive and not census.slots:
+        st.warning("No worker is there yet: runs wait until one comes.", icon=":material/hourglass_empty:")
 
 
 def outcomes(found: Snapshot) -> None:

@@ -15,7 +15,7 @@ from pages._own import Several
 from pages._state import Choice, Number
 
 if TYPE_CHECKING:
-    from core.engine import Job
+    from core.engine import Job, JobStatus
 
 PLAY_SECONDS = 1.5
 SHOWN = 6
@@ -129,6 +129,14 @@ def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
     return [job for job in known if job is not None and not job.status().over]
 
 
+def left_words(statuses: "list[JobStatus]") -> str:
+    """How long runs that are on their way take until all are over."""
+    if any(status.lacks_workers for status in statuses):
+        return "no worker is there yet"
+    left = max((status.seconds_left or 0.0) for status in statuses)
+    return f"about {_runs.seconds_words(left)} left"
+
+
 def progress(places: list[sweep.Cell]) -> None:
     """The Run button, or how far the sweep is."""
     todo, total = missing(places), len(sweep.hashes(places))
@@ -143,10 +151,9 @@ def progress(places: list[sweep.Cell]) -> None:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         if jobs:
-            left = max((status.seconds_left or 0.0) for job in jobs if (status := job.status()))
             st.progress(
                 (total - len(todo)) / total,
-                text=f"{total - len(todo)} of {total} runs done · about {_runs.seconds_words(left)} left",
+                text=f"{total - len(todo)} of {total} runs done · {left_words([job.status() for job in jobs])}",
                 width="stretch",
             )
             icon = ":material/stop:"

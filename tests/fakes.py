@@ -81,6 +81,15 @@ def slow(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "au
     return tiny_result(spec)
 
 
+def held(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Works until there is a file `go`."""
+    mark(f"ran-{spec.seed}")
+    while not (home() / "go").exists():
+        time.sleep(0.02)
+        on_event(Event("stage2", 1, 2, {"objective": 1.0}))
+    return tiny_result(spec)
+
+
 def deaf(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
     """Says nothing for a minute, so that only force can stop it."""
     mark(f"ran-{spec.seed}")
@@ -89,8 +98,14 @@ def deaf(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "au
     return tiny_result(spec)
 
 
+class Large:
+    """As a tensor on a GPU: it must not stay when its run is over."""
+
+
 def broken(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
     """Even seeds fail with an error that is meant for a person, odd ones with one that is not."""
+    large = Large()
+    assert large
     if spec.seed % 2 == 0:
         raise DataError("Folder 'x' holds no images; put some there.")
     raise ZeroDivisionError("secret detail")

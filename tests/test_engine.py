@@ -1,29 +1,28 @@
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from core import cost
+from core import cluster, cost
 from core import engine as engine_module
-from core.engine import Engine, Job, Reporter, WorkerState, _gpu_memory, _make_room, get_engine
-from core.errors import Cancelled, EngineError, SettingError, SpecError
+from core.engine import Engine, Job, Reporter, WorkerState, _give_back_memory, _gpu_memory, _make_room, get_engine
+from core.errors import Cancelled, DataError, EngineError, SettingError, SpecError
 from core.events import Event
 from core.journal import Journal
 from core.paths import ROOT
 from core.settings import Limits
 from core.store import Store
-from tests.fakes import marks, tiny_result, tiny_spec
-
-PATIENCE = 120.0
-"""Seconds that a test waits for what takes one: a busy machine may take many times as long."""
+from tests.fakes import Large, marks, tiny_result, tiny_spec
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +50,6 @@ def engine(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     for job in shared.jobs():
         job.cancel()
     until(lambda: all(job._off_worker.is_set() for job in shared.jobs()))
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def let_the_scheduler_hear_of_it() -> None:
@@ -403,7 +395,7 @@ def test_a_failed_warm_up_is_logged(
 
 def test_workers_use_the_cores_that_are_theirs(engine: Engine) -> None:
     [threads] = engine._client.run(os.getenv, "OMP_NUM_THREADS").values()
-    assert threads == str(engine_module.CPU_COUNT)
+    assert threads == str(cluster.CPU_COUNT)
 
 
 def test_an_engine_on_a_cluster_that_is_there(engine: Engine, house: Path) -> None:
@@ -443,7 +435,7 @@ import sys, time
 from pathlib import Path
 import core.engine
 from core.store import Store
-from tests.fakes import marks, tiny_spec
+from tests.fakes import Large, marks, tiny_spec
 engine = core.engine.Engine(Store(Path(sys.argv[1]), shipped=None), execute="tests.fakes:deaf")
 engine.submit(tiny_spec(95))
 print(engine._host.pid, flush=True)
@@ -653,6 +645,10 @@ def test_without_an_answer_there_are_no_workers(
 
 class FakeCuda:
     started = True
+    emptied = 0
+
+    def empty_cache(self) -> None:
+        self.emptied += 1
 
     def is_initialized(self) -> bool:
         return self.started
@@ -671,6 +667,35 @@ def test_a_worker_tells_the_memory_of_a_gpu_that_it_has_used(monkeypatch: pytest
     assert _gpu_memory(None) == {}, "asking would take memory there"
     monkeypatch.delitem(sys.modules, "torch")
     assert _gpu_memory(None) == {}
+
+
+def test_a_run_gives_back_the_memory_of_a_gpu_that_it_has_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = ModuleType("torch")
+    torch.cuda = FakeCuda()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    _give_back_memory()
+    assert torch.cuda.emptied == 1
+    torch.cuda.started = False
+    _give_back_memory()
+    assert torch.cuda.emptied == 1, "there is nothing to give back, and asking would take memory"
+
+
+def test_what_a_failed_run_has_made_is_gone_before_memory_is_given_back(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count() -> None:
+        gc.collect()
+        left.append(sum(type(one) is Large for one in gc.get_objects()))
+
+    left: list[int] = []
+    worker = SimpleNamespace(address="", log_event=lambda *_: None)
+    monkeypatch.setattr(engine_module, "get_worker", lambda: worker)
+    monkeypatch.setattr(engine_module, "_prepare", lambda *_: None)
+    monkeypatch.setattr(engine_module, "_give_back_memory", count)
+    told = (tiny_spec(180).to_json(), "run", "topic", "tests.fakes:broken", str(house / "results"), "cpu", Limits())
+    with pytest.raises(DataError):
+        engine_module._run_in_worker(*told, "text")
+    assert left == [0]
 
 
 def test_an_errand_is_run_once_for_all_who_ask(house: Path, engine: Engine) -> None:

@@ -1,5 +1,8 @@
 """Manners that every page keeps: controls explain themselves, and what is drawn is also said in words."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,31 @@ class IdleEngine:
         return self
 
     error = None
+
+
+VISIT = """
+import sys
+from urllib.parse import parse_qsl
+
+from core import engine
+from pages import _warm
+from tests.apps import opened
+from tests.links import LINKS
+from tests.test_manners import IdleEngine
+
+engine.get_engine = IdleEngine
+_warm.warm()
+for link in LINKS.values():
+    page, _, query = link.partition("?")
+    opened(f"{page}.py", **dict(parse_qsl(query)))
+print({"torch", "torchvision", "timm"} & set(sys.modules))
+"""
+
+
+def test_a_server_whose_pages_were_all_visited_holds_no_torch_and_so_no_weights(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "POISON_LAB_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", VISIT], env=environment, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
 
 
 @pytest.fixture(params=LINKS)

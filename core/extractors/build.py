@@ -1,5 +1,9 @@
 """Building a frozen extractor: preprocessing, backbone and weights as one differentiable module."""
 
+import hashlib
+from collections.abc import Iterator
+from itertools import chain
+
 import timm
 import torch
 from torch import Tensor, nn
@@ -20,6 +24,8 @@ class Extractor(nn.Module):
 
     mean: Tensor
     std: Tensor
+    hashed: dict[object, "hashlib._Hash"]
+    """What `features.digest` has seen of the weights, by their version and the shape of the images."""
 
     def __init__(self, info: ExtractorInfo, backbone: nn.Module, input_size: int) -> None:
         super().__init__()
@@ -30,6 +36,20 @@ class Extractor(nn.Module):
         self.register_buffer("std", torch.tensor(info.std)[:, None, None])
         self.requires_grad_(False)
         self.train(False)
+        self.hashed = {}
+
+    @property
+    def version(self) -> tuple[tuple[int, int], ...]:
+        """Equal as long as nothing has written to a weight: where each tensor lies, and how often it was changed."""
+        return tuple((tensor.data_ptr(), tensor._version) for tensor in self._tensors())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all weights."""
+        return sum(tensor.nbytes for tensor in self._tensors())
+
+    def _tensors(self) -> Iterator[Tensor]:
+        return chain(self.parameters(), self.buffers())
 
     def train(self, mode: bool = True) -> "Extractor":
         """Stay in eval mode whatever is asked for: a frozen extractor has no other."""

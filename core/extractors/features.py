@@ -19,6 +19,9 @@ FEATURE_NORM = 3.0
 
 STD_FLOOR = 0.25
 
+SHAPES = 16
+"""Shapes of images for which an extractor keeps its hash."""
+
 BATCH = 250
 """Images per forward pass: features must not depend on who asks, so it is the same everywhere."""
 
@@ -141,10 +144,21 @@ def cached(
 
 def digest(extractor: Extractor, images: Images) -> str:
     """32 hexadecimal digits that name an extractor, weights and all, together with images (N, C, H, W) uint8."""
-    found = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {images.shape}".encode())
-    for name, value in extractor.state_dict().items():
-        found.update(name.encode())
-        found.update(value.cpu().contiguous().numpy().tobytes())
+    found = _weights_hashed(extractor, images.shape).copy()
     for start in range(0, len(images), BATCH):
         found.update(np.ascontiguousarray(images[start : start + BATCH]).data)
     return found.hexdigest()[:32]
+
+
+def _weights_hashed(extractor: Extractor, shape: tuple[int, ...]) -> "hashlib._Hash":
+    """The hash of an extractor before any image; an extractor that nothing has written to since keeps it."""
+    key = (shape, extractor.version)
+    if key not in extractor.hashed:
+        found = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {shape}".encode())
+        for name, value in extractor.state_dict().items():
+            found.update(name.encode())
+            found.update(value.cpu().contiguous().numpy().tobytes())
+        if len(extractor.hashed) >= SHAPES:
+            extractor.hashed.clear()
+        extractor.hashed[key] = found
+    return extractor.hashed[key]

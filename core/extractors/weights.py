@@ -20,11 +20,25 @@ def state_dict(info: ExtractorInfo) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file is missing and can't be fetched, or it is damaged.
     """
+    path = file_of(info)
+    if path is None:
+        raise WeightsError(f"{info.name!r} has random weights: there is no file of them.")
+    return read_safetensors(path) if info.library == "own" else read(path)
+
+
+def file_of(info: ExtractorInfo) -> Path | None:
+    """The file that holds the weights of an extractor, fetched if need be; None where they are random.
+
+    Raises:
+        WeightsError: it is missing and can't be fetched.
+    """
+    if not info.weights:
+        return None
+    if Path(info.weights).is_absolute():  # a person's own
+        return Path(info.weights)
     if info.library == "own":
-        return read_safetensors(paths.EXTRACTORS / info.weights)
-    if info.library == "timm":
-        return read(_packaged(info))
-    return read(_torchvision_file(info))
+        return paths.EXTRACTORS / info.weights
+    return _packaged(info) if info.library == "timm" else _torchvision_file(info)
 
 
 def read(path: Path) -> dict[str, Tensor]:
