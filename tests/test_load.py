@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Slider_pb2 import Slider
 
 from benchmarks.load import measure
 from benchmarks.load.__main__ import Lesson, lesson, own_server, refusal, text, values
@@ -133,6 +134,14 @@ def slider(place: int, name: str, value: float, *, script: str = "page", given: 
     drawn.value.append(value)
     drawn.set_value = given
     return message
+
+
+def test_options_of_a_slider_are_said_by_their_words(tab: Tab) -> None:
+    message = slider(0, "a", 1)
+    message.delta.new_element.slider.type = Slider.SELECT_SLIDER
+    message.delta.new_element.slider.options.extend(["first", "second"])
+    tab.take(message)
+    assert list(tab.states["$$ID-0-a"].string_array_value.data) == ["second"]
 
 
 def value(tab: Tab, name: str) -> list[float]:

@@ -120,7 +120,8 @@ def own_server(log: list[str]) -> Iterator[str]:
             ready(address)
             yield address
         lines = (Path(home) / "server.log").read_text().splitlines()
-    log += [line for line in lines if re.search(r"Traceback|ERROR|CRITICAL", line)]
+    plain = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines)
+    log += [line for line in plain if re.search(r"^\w+(Error|Exception)\b| ERROR | CRITICAL ", line)]
 
 
 def ready(address: str) -> None:

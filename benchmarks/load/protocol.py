@@ -20,6 +20,7 @@ from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NumberInput_pb2 import NumberInput
+from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -470,11 +471,13 @@ class Tab:
 
 
 def state_of(node: Node, value: Any) -> WidgetState:
-    """What a browser says of a widget that stands at a value: options by their words, sliders as lists."""
+    """What a browser says of a widget that stands at a value: options by their words, those of sliders in a list."""
     state = WidgetState(id=node.id)
     match node.kind:
+        case "slider" if node.proto.type == Slider.SELECT_SLIDER:
+            state.string_array_value.data.extend(value)
         case "slider":
-            state.double_array_value.data.extend(value if isinstance(value, list) else [value])
+            state.double_array_value.data.extend(value)
         case "button_group" | "multiselect":
             state.string_array_value.SetInParent()
             state.string_array_value.data.extend(value)
@@ -498,6 +501,9 @@ def first_state(node: Node) -> WidgetState | None:
     """What a browser says of a widget that was just drawn; None of one that says nothing before it is used."""
     proto, given = node.proto, getattr(node.proto, "set_value", False)
     match node.kind:
+        case "slider" if proto.type == Slider.SELECT_SLIDER:
+            at = [proto.options[round(place)] for place in proto.default]
+            return state_of(node, list(proto.raw_value) if given else at)
         case "slider":
             return state_of(node, list(proto.value if given else proto.default))
         case "button_group":

@@ -157,9 +157,9 @@ class Student:
             if slider is None:
                 return
             proto = slider.proto
-            steps = round((proto.max - proto.min) / proto.step)
-            value = proto.min + proto.step * self.random.randint(0, steps)
-            self.did("rerun", await self.tab.set(slider, value))
+            step = self.random.randint(0, round((proto.max - proto.min) / proto.step))
+            value = proto.options[step] if proto.options else proto.min + proto.step * step
+            self.did("rerun", await self.tab.set(slider, [value]))
             await self.think(0.15)
 
     async def _new_seed(self) -> None:

@@ -47,7 +47,7 @@ def test_students_say_and_hear_what_a_browser_does(page: Page, address: str) -> 
             await tab.open(LINK)
             slider = tab.widget("ask-budget")
             assert slider is not None
-            await tab.set(slider, 5.5)
+            await tab.set(slider, [5.5])
             assert "budget=5.5" in tab.query
             states.update({name: state.SerializeToString() for name, state in tab.states.items()})
             await tab.quit()
