@@ -34,7 +34,7 @@ def submit(spec: ExperimentSpec, *, again: bool = False) -> None:
     state = st.session_state
     stored = _runs.find(spec.hash) if again else None
     if stored is not None:
-        state.setdefault("compared", {})[spec.hash] = stored.result
+        state.setdefault("before_again", {})[spec.hash] = stored.result
     try:
         job = engine().submit(spec, _runs.person(), again=again)
     except PoisonLabError as error:
@@ -54,15 +54,15 @@ def submit_all(specs: Iterable[ExperimentSpec]) -> None:
 
 def cancel(job: "Job") -> None:
     """Stop a run, or leave it to the others who wait for it."""
-    if not job.cancel(_runs.person()):
+    if not job.cancel(_runs.person()) and not job.status().over:  # it may have ended since the page was drawn
         dismiss(job.id)
         st.session_state.left.add(job.id)
         st.toast("The run goes on: someone else waits for it too.", icon=":material/group:")
 
 
 def dismiss(job_id: str) -> None:
-    """Take a run off this page."""
-    st.session_state.watched.remove(job_id)
+    """Take a run off this page, be it there or not: a button can be pressed twice."""
+    st.session_state.watched = [watched for watched in st.session_state.watched if watched != job_id]
 
 
 def watched_jobs(specs: Iterable[ExperimentSpec]) -> "list[Job]":
@@ -125,7 +125,7 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
 
 def compare_again(spec_hash: str) -> None:
     """Say what a run that was made again has changed."""
-    before, run = st.session_state.get("compared", {}).pop(spec_hash, None), _runs.find(spec_hash)
+    before, run = st.session_state.get("before_again", {}).pop(spec_hash, None), _runs.find(spec_hash)
     if before is None or run is None:
         return
     change = changes(before, run.result)

@@ -384,6 +384,31 @@ def test_run_that_others_wait_for_goes_on(engine: FakeEngine) -> None:
     assert not app.progress
 
 
+@pytest.mark.parametrize("state", ["running", "done"])
+def test_cancel_that_comes_too_late_is_no_error(state: str, engine: FakeEngine) -> None:
+    app = lab(seed="5")
+    app = rerun(app.button(key="run").click())
+    job = engine.known[app.session_state.spec.hash]
+    job.people.add("someone")  # who keeps it from being cancelled
+    button = app.button(key=f"cancel-{job.id}").click()
+    job.now = replace(RUNNING, state=state)
+    app.session_state.watched = []  # the card has refreshed itself between click and answer
+    rerun(button)
+    assert job.now.state == state
+    assert (job.id in app.session_state.left) is (state == "running")
+
+
+def test_a_run_ends_in_the_lab_after_a_visit_to_compare(engine: FakeEngine, store: Store) -> None:
+    app = lab(seed="5")
+    app.session_state.compared = ["0" * 16]  # what that page keeps
+    app = rerun(app.button(key="run").click())
+    spec = app.session_state.spec
+    store.put(drawn_result(spec, poisoned=0.3))
+    engine.known[spec.hash].now = replace(RUNNING, state="done")
+    rerun(app)
+    assert numbers(app)["Poisoned"] == "30.0 %"
+
+
 def test_failed_run_says_why_until_dismissed(engine: FakeEngine) -> None:
     app = lab(seed="5")
     app = rerun(app.button(key="run").click())

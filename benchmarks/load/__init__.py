@@ -1,0 +1,1 @@
+"""A class of simulated students at one server: `python -m benchmarks.load`."""

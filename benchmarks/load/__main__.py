@@ -1,0 +1,214 @@
+"""A class at one server for five minutes: `python -m benchmarks.load`.
+
+Simulated students speak a browser's protocol to a server on this machine, and to no other. *Page*: from opening a link,
+or a click on a page, until its script has ended and all of it has come. *Rerun*: from moving a widget or pressing a
+button until the same. *Poll*: a run's card that refreshes itself. *Queue*: from pressing Run until the page no longer
+says that the run waits, which it looks up once a second. *Run*: from pressing Run to the result on the page.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.load import measure, student
+from benchmarks.load.protocol import Tab
+from core.bench import table
+from tests.browser import server as app_server
+
+MOST_STUDENTS = 100
+MOST_SECONDS = 1800
+ARRIVAL_SECONDS = 30.0
+"""Within which the class comes in, or a fifth of the time."""
+WARM_SECONDS = 60.0
+"""Of memory, or a fifth of the time."""
+HTTP_THREADS = 64
+TIMES = ("page", "rerun", "poll", "queue", "run")
+
+
+@dataclass
+class Lesson:
+    """What was measured.
+
+    Attributes:
+        times: seconds by what took them, see `TIMES`.
+        problems: how often each error came.
+        actions: how often students did what.
+        memory: of the server's processes.
+        processor: seconds that processes have spent.
+        late: seconds by which the students themselves were late.
+    """
+
+    times: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TIMES})
+    problems: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    memory: measure.Memory = field(default_factory=measure.Memory)
+    processor: dict[str, float] = field(default_factory=dict)
+    late: list[float] = field(default_factory=list)
+
+
+def refusal(address: str | None, students: int, seconds: float) -> str | None:
+    """Why such a test is refused, in a sentence; None where it is not."""
+    if address is not None and not re.fullmatch(r"http://127\.0\.0\.1:\d{1,5}", address):
+        return f"{address} is refused: students only come to a server of this machine, as in http://127.0.0.1:8501."
+    if not 1 <= students <= MOST_STUDENTS:
+        return f"{students} students are refused: 1 to {MOST_STUDENTS} are allowed."
+    if not 1 <= seconds <= MOST_SECONDS:
+        return f"{seconds:g} seconds are refused: 1 to {MOST_SECONDS:,} are allowed."
+    return None
+
+
+async def lesson(address: str, students: int, seconds: float, seed: int, pace: float = 1.0) -> Lesson:
+    """Let a class work at a server that is ready, and measure it.
+
+    Args:
+        address: of the server.
+        pace: times as long as a person do students think.
+
+    Raises:
+        ValueError: such a test is refused.
+        LookupError: nothing listens there.
+    """
+    why = refusal(address, students, seconds)
+    if why:
+        raise ValueError(why)
+    found, server = Lesson(), measure.listener(int(address.rpartition(":")[2]))
+    began, spent = time.monotonic(), measure.processor_seconds(server)
+    arrival = min(ARRIVAL_SECONDS, seconds / 5)
+
+    def did(what: str, took: float) -> None:
+        found.times[what].append(took)
+
+    def problem(text: str) -> None:
+        found.problems[text] += 1
+
+    async def come(number: int, threads: ThreadPoolExecutor) -> None:
+        await asyncio.sleep(arrival * number / students)
+        tab = Tab(address, threads, problem, lambda took: did("poll", took))
+        one = student.Student(tab, 1000 * seed + number, began + seconds, did, problem, pace)
+        await one.attend()
+        found.actions.update(one.actions)
+
+    watching = [
+        asyncio.create_task(measure.watch(server, found.memory)),
+        asyncio.create_task(measure.lateness(found.late)),
+    ]
+    with ThreadPoolExecutor(min(HTTP_THREADS, 6 * students)) as threads:
+        await asyncio.gather(*(come(number, threads) for number in range(students)))
+    for task in watching:
+        task.cancel()
+    after = measure.processor_seconds(server)
+    found.processor = {name: after[name] - spent[name] for name in after}
+    return found
+
+
+@contextlib.contextmanager
+def own_server(log: list[str]) -> Iterator[str]:
+    """A server with an empty home, ready; what it has logged of errors is added to `log` in the end."""
+    with tempfile.TemporaryDirectory() as home:
+        with app_server.server(Path(home)) as address:
+            ready(address)
+            yield address
+        lines = (Path(home) / "server.log").read_text().splitlines()
+    plain = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines)
+    log += [line for line in plain if re.search(r"^\w+(Error|Exception)\b| ERROR | CRITICAL ", line)]
+
+
+def ready(address: str) -> None:
+    """Wait until runs can start.
+
+    Raises:
+        LookupError: they can't.
+    """
+    end = time.monotonic() + app_server.START_SECONDS
+    while app_server.status_of(f"{address}/ready") != 200:
+        if time.monotonic() > end:
+            raise LookupError(f"{address} isn't ready to run anything within {app_server.START_SECONDS} s.")
+        time.sleep(0.2)
+
+
+def values(found: Lesson, seconds: float, log: list[str]) -> dict[str, Any]:
+    """Everything measured, as plain data."""
+    warm = min(WARM_SECONDS, seconds / 5)
+    return {
+        "times": {name: measure.summary(took) for name, took in found.times.items()},
+        "problems": dict(found.problems.most_common()),
+        "log": log,
+        "actions": dict(found.actions.most_common()),
+        "memory": {name: measure.growth(found.memory.seconds, mib, warm) for name, mib in found.memory.mib.items()},
+        "processor": found.processor,
+        "late": measure.summary(found.late),
+    }
+
+
+def text(told: dict[str, Any], students: int, seconds: float, load: str) -> str:
+    """The report, as Markdown."""
+    times = [
+        [name.capitalize(), f"{of['count']:,}", *(f"{of[key]:.2f}" if key in of else "none" for key in KEYS)]
+        for name, of in told["times"].items()
+    ]
+    memory = [
+        [name.capitalize(), *(f"{of[key]:,.0f}" if key in of else "none" for key in WINDOWS), f"{of['slope']:+.1f}"]
+        for name, of in told["memory"].items()
+    ]
+    problems = sum(told["problems"].values()) + len(told["log"])
+    spent = ", ".join(f"{name} {took / seconds:.2f}" for name, took in told["processor"].items())
+    did = ", ".join(f"{name} {count:,}" for name, count in told["actions"].items())
+    low, high = student.THINK_BOUNDS
+    return "\n\n".join(
+        [
+            table(["Seconds", "Count", "p50", "p95", "Largest"], times),
+            table(["Memory, MiB", "First minute", "Middle", "Last", "Slope, MiB a minute"], memory),
+            f"Errors: {problems}." + "".join(f"\n- {count} × {what}" for what, count in told["problems"].items()),
+            f"{students} students for {seconds:g} seconds. Between two clicks each thinks for {low:g} to {high:g} "
+            f"seconds, {student.THINK_SECONDS:g} in the middle. Done: {did}. Cores in use: {spent}. The students "
+            f"themselves were late by {1000 * told['late'].get('p95', 0):.0f} ms (p95), which is in the times.",
+            f"On {report.machine()}. {load}",
+        ]
+    )
+
+
+KEYS = ("p50", "p95", "largest")
+WINDOWS = ("first", "middle", "last")
+
+
+def main() -> None:
+    """Measure; write benchmarks/README.md and load.json."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("--students", type=int, default=30, help=f"1 to {MOST_STUDENTS}")
+    parser.add_argument("--seconds", type=float, default=300, help=f"1 to {MOST_SECONDS}")
+    parser.add_argument("--seed", type=int, default=0, help="of all choices")
+    parser.add_argument("--address", help="of a server on this machine; else one is started, with nothing in it")
+    parser.add_argument("--try", dest="only_print", action="store_true", help="only print")
+    asked = parser.parse_args()
+    why = refusal(asked.address, asked.students, asked.seconds)
+    if why:
+        print(why, file=sys.stderr)
+        sys.exit(2)
+    load, log = report.load(), list[str]()
+    try:
+        with own_server(log) if asked.address is None else contextlib.nullcontext(asked.address) as address:
+            ready(address)
+            found = asyncio.run(lesson(address, asked.students, asked.seconds, asked.seed))
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    told = values(found, asked.seconds, log)
+    words = text(told, asked.students, asked.seconds, load)
+    print(words, *log, sep="\n")
+    if not asked.only_print:
+        report.write("load", words, {"machine": report.machine(), "load": load, "seconds": asked.seconds} | told)
+
+
+if __name__ == "__main__":
+    main()
