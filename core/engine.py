@@ -288,7 +288,11 @@ class Engine:
     def _on_change(self, message: tuple[float, Mapping[str, Any]]) -> None:
         """Workers may come late and go at any time; called by the client's own thread."""
         if message[1].get("action") in {"add-worker", "remove-worker"}:
-            self._client.loop.add_callback(self._count)
+            self._client.loop.add_callback(self._count_again)
+
+    async def _count_again(self) -> None:
+        with suppress(OSError):  # the scheduler is gone, which the client tells
+            await self._count()
 
     async def _count(self) -> None:
         """Take in which workers are there, and warm up those that are new, where that was asked for."""
@@ -462,6 +466,8 @@ class Engine:
             for job in self._runs.values():
                 if not job._over.is_set():
                     self._end(job, "cancelled")
+        if self._client.status == "running":  # else the scheduler would tell a client that has left of its leaving
+            self._client.unsubscribe_topic("all")
         self._client.close(timeout=5)
         _stop_host(self._host)
 

@@ -394,7 +394,7 @@ class Store:
             raise
         except sqlite3.DatabaseError as error:
             log.warning("The index %s is damaged (%s); building it again", path, error)
-            for suffix in ("", "-wal", "-shm"):
+            for suffix in ("", "-journal", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             connection = _connect(path)
         with closing(connection), connection:
@@ -623,7 +623,8 @@ _COLUMNS = [f'"{field.name}"' for field in fields(RunRow)]
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Machines that share the folder may not share memory, as a write-ahead log has to.
+        connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({', '.join(_COLUMNS)}, PRIMARY KEY (hash))")
         connection.execute("CREATE TABLE IF NOT EXISTS sizes (hash, created, bytes, PRIMARY KEY (hash))")
         columns = [f'"{row[1]}"' for row in connection.execute("PRAGMA table_info(runs)")]

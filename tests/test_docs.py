@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from core import catalog, paths
+from core import catalog, cluster, paths
+from core.__main__ import cli
 from core.settings import SETTINGS, Setting
 
 README = (paths.ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "docs/method.md", "benchmarks/README.md", "assets/LICENSES.md")
+DOCUMENTS = ("README.md", "docs/method.md", "docs/cluster.md", "benchmarks/README.md", "assets/LICENSES.md")
 
 
 @pytest.mark.parametrize("kind", ["data", "extractors", "attacks", "constraints", "label_rules"])
@@ -24,6 +25,21 @@ def test_readme_names_every_setting_of_the_environment() -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_readme_explains_every_setting(setting: Setting) -> None:
     assert f"| `{setting.name}` | {setting.meaning} (default {setting.default:,}) |" in README
+
+
+def test_the_page_on_clusters_names_every_setting_that_others_schedulers_need() -> None:
+    text = (paths.ROOT / "docs" / "cluster.md").read_text()
+    told = dict(re.findall(r"^export (DASK_DISTRIBUTED__(?:SCHEDULER|WORKER)__[A-Z_]+)=(\S+)$", text, re.M))
+    assert told == cluster.variables()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_are_there(document: str) -> None:
+    text = (paths.ROOT / document).read_text()
+    known = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
+    assert set(re.findall(r"-m core ([a-z][a-z-]*)", text)) <= known
+    modules = re.findall(r"-m benchmarks\.([a-z.]+)", text)
+    assert [name for name in modules if not (paths.ROOT / "benchmarks" / f"{name.replace('.', '/')}.py").exists()] == []
 
 
 def test_readme_names_every_module() -> None:
