@@ -667,6 +667,16 @@ def test_sweep_is_stopped_by_its_button(engine: FakeEngine) -> None:
     assert app.button(key="sweep-run").label == "Run 9"
 
 
+def test_sweep_says_that_no_worker_is_there_yet(engine: FakeEngine) -> None:
+    app = sweep_page(**SWEPT)
+    app.button(key="sweep-run").click().run()
+    for job in engine.known.values():
+        job.now = replace(WAITING, seconds_left=None, lacks_workers=True)
+    app.run()
+    [bar] = app.get("progress")
+    assert bar.proto.text == "0 of 9 runs done · no worker is there yet"
+
+
 def test_sweep_that_is_too_large_is_refused() -> None:
     app = sweep_page(**SWEPT)
     app.number_input(key="sweep-seeds").set_value(10).run()

@@ -1,12 +1,14 @@
 """The page for whoever looks after a server: its numbers, and that it starts nothing by itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import streamlit as st
 
 from core import engine as engine_module
+from core.engine import Census
 from core.store import Store
 from tests.apps import drawn, opened, own_store, said
 from tests.test_metrics import FakeEngine
@@ -45,6 +47,17 @@ def test_queue_outcomes_and_workers_are_told(store: Store, monkeypatch: pytest.M
     assert "| Worker 2 | 0.0 MB | — |" in words
     assert run.hash not in words
     assert not app.warning
+
+
+def test_a_cluster_without_workers_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deserted(FakeEngine):
+        def census(self) -> Census:
+            return replace(super().census(), slots=0, workers=())
+
+    monkeypatch.setattr(engine_module, "_engine", Deserted(store))
+    assert [warning.value for warning in opened("status.py").warning] == [
+        "No worker is there yet: runs wait until one comes."
+    ]
 
 
 def test_a_limit_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

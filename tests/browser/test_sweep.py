@@ -1,15 +1,29 @@
 """Sweeps in a real browser: runs that come in one by one, and a budget that moves everything together."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.server import server
+
 pytestmark = pytest.mark.browser
 
 RUN_MS = 180_000
+
+
 POISON = """document.querySelector('.st-key-scrub-map .js-plotly-plot')?._fullData
     ?.find(trace => trace.name === 'poison')?._length ?? 0"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose runs go two at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POISON_LAB_WORKERS", "2")
+        with server(tmp_path_factory.mktemp("home")) as url:
+            yield url
 
 
 def metric(page: Page, label: str) -> Locator:
