@@ -28,9 +28,12 @@ class Cluster:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.processes: list[subprocess.Popen[bytes]] = []
-        told = home / "scheduler.json"
+        self.address = ""
+
+    def start_scheduler(self) -> None:
+        told = self.home / "scheduler.json"
         self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told))
-        until(told.exists)
+        until(lambda: told.exists() and told.read_text().endswith("\n}"))  # dask writes it where it lies
         self.address = json.loads(told.read_text())["address"]
 
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
@@ -62,10 +65,13 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def there(house: Path) -> Iterator[Cluster]:
     found = Cluster(house)
-    yield found
-    for process in found.processes:
-        if process.poll() is None:
-            found.kill(process)
+    try:
+        found.start_scheduler()
+        yield found
+    finally:
+        for process in found.processes:
+            if process.poll() is None:
+                found.kill(process)
 
 
 @pytest.fixture
@@ -89,12 +95,13 @@ def test_runs_wait_for_workers_that_come_late_and_outlive_one_that_is_killed(the
     assert progress_words(alone) == "Waiting: no worker is there yet"
     first, _ = there.worker("--name", "first"), there.worker("--name", "second")
     until(lambda: len(busy()) == 2)
-    waiting = next(job.status() for job in jobs if job.status().state == "queued")
+    until(lambda: engine.census().slots == 2)
+    waiting = next(status for job in jobs if (status := job.status()).state == "queued")
     assert waiting.seconds_left is not None
     assert "place 1" in progress_words(waiting)
     there.worker()
     until(lambda: len(busy()) == 3)
-    assert engine.census().slots == 3
+    until(lambda: engine.census().slots == 3)
     workers = engine._client.scheduler_info(n_workers=-1)["workers"]
     lost = next(seed for address, seed in busy().items() if workers[address]["name"] == "first")
     there.kill(first)
