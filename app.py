@@ -64,9 +64,11 @@ def send_at_once() -> None:
 
 def stop_engine() -> None:
     """Cancel what is in flight and end the worker processes."""
-    from core.engine import get_engine
+    from core.engine import current
 
-    get_engine().close()
+    engine = current()
+    if engine is not None:
+        engine.close()
 
 
 @asynccontextmanager
@@ -78,10 +80,9 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         yield {"engine": starting}
     finally:
         await asyncio.wait([starting])
-        if starting.exception() is None:
-            await asyncio.to_thread(stop_engine)
-        else:
+        if starting.exception() is not None:
             log.error("The engine did not start: %s", starting.exception())
+        await asyncio.to_thread(stop_engine)  # a page may have started one since
 
 
 async def ready(request: Request) -> JSONResponse:
@@ -89,15 +90,14 @@ async def ready(request: Request) -> JSONResponse:
     starting = app.state.get("engine")
     if not isinstance(starting, asyncio.Task) or not starting.done():
         return JSONResponse({"ready": False, "engine": "starting"}, status_code=503)
-    error = starting.exception()
-    if error is not None:
-        return JSONResponse({"ready": False, "engine": str(error)}, status_code=503)
     from core.engine import current
 
     engine = current()
-    if engine is None or not engine.alive:
-        return JSONResponse({"ready": False, "engine": "ended; the next page starts another"}, status_code=503)
-    return JSONResponse({"ready": True, "engine": "running"})
+    if engine is not None and engine.alive:  # though the first one may not have started: a page tries again
+        return JSONResponse({"ready": True, "engine": "running"})
+    error = starting.exception()
+    missing = "ended; the next page starts another" if error is None else str(error)
+    return JSONResponse({"ready": False, "engine": missing}, status_code=503)
 
 
 async def metrics(request: Request) -> PlainTextResponse:

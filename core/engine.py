@@ -53,6 +53,7 @@ _MESSAGE_SECONDS = 0.1
 _START_SECONDS = 30.0
 
 _CENSUS_SECONDS = 3.0
+_LOST = "The connection to the scheduler was lost; ask for the run again."
 _METRIC = "poison_lab"
 """Under which a worker's heartbeat tells the memory of its GPU."""
 
@@ -471,6 +472,19 @@ class Engine:
         self._client.close(timeout=5)
         _stop_host(self._host)
 
+    def _lose(self) -> None:
+        """Fail what is in flight: the cluster is gone."""
+        with self._lock:
+            for job in self._runs.values():
+                self._end(job, "failed", _LOST)
+                job._off_worker.set()
+
+    def _remember(self, before: "Engine") -> None:
+        """Know the jobs of an engine whose cluster is gone, so that people who come back see how they ended."""
+        with self._lock:
+            self._runs = {**before._runs, **self._runs}
+            self._latest = {**before._latest, **self._latest}
+
     def _send(self, job: Job) -> None:
         # Never under the lock: the client's own thread takes it for every message.
         key = f"run-{job.run_id}-{uuid.uuid4().hex[:8]}"
@@ -561,7 +575,7 @@ class Engine:
             cost.record(run.result)
             return "done", None
         if future.status != "error":
-            return "failed", "The connection to the scheduler was lost; ask for the run again."
+            return "failed", _LOST
         error = future.exception()
         if isinstance(error, KilledWorker):
             # Runs that only waited at a worker that died have made no attempt.
@@ -693,12 +707,16 @@ def get_engine() -> Engine:
     """
     global _engine
     with _engine_lock:
-        if _engine is not None and not _engine.alive:
+        before = _engine
+        if before is not None and before.alive:
+            return before
+        if before is not None:
             log.warning("The cluster is gone; starting another")
-            _engine.close()
-            _engine = None
-        if _engine is None:
-            _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read(), log_form=log_form())
+            before._lose()
+            before.close()
+        _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read(), log_form=log_form())
+        if before is not None:
+            _engine._remember(before)
         return _engine
 
 

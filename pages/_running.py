@@ -1,6 +1,7 @@
 """Runs while they go, shared by the lab and the lessons: starting, watching, cancelling."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -89,13 +90,21 @@ def show(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     state.setdefault("watched", [])
     state.setdefault("left", set())
     state.setdefault("submit_error", "")
-    try:
+    with no_engine_told():
         state.polling = any(not job.status().over for job in watched_jobs(wanted))
         st.fragment(_card, run_every=REFRESH_SECONDS if state.polling else None)(wanted, row)
+
+
+@contextmanager
+def no_engine_told() -> Iterator[None]:
+    """Say in a sentence that nothing can be computed, where that is so."""
+    try:
+        yield
     except PoisonLabError as error:
         st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
 
 
+@no_engine_told()  # by itself, too: its timer runs it without the page
 def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     state = st.session_state
     jobs = watched_jobs(wanted)

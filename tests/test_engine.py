@@ -493,9 +493,20 @@ def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, mo
         assert status.error is not None
         assert "lost" in status.error
         until(lambda: not first.alive)
+        with monkeypatch.context() as away:
+            away.setenv("POISON_LAB_SCHEDULER", "tcp://127.0.0.1:1")
+            away.setattr(engine_module, "_START_SECONDS", 0.5)
+            with pytest.raises(EngineError, match="No scheduler answers"):
+                get_engine()
         second = get_engine()
         assert second is not first
         assert second.alive
+        # Whoever waited for the run sees how it ended, and can ask again.
+        known = second.job(job.id)
+        assert known is not None
+        assert known.status().error == status.error
+        monkeypatch.setattr(second, "_execute", "tests.fakes:quick")
+        assert second.submit(tiny_spec(96)).wait(PATIENCE).state == "done"
         second.close()
     finally:
         first.close()

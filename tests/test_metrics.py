@@ -14,7 +14,7 @@ import app
 from core import cache, metrics, room
 from core import engine as engine_module
 from core.engine import Census, WorkerState
-from core.errors import SettingError
+from core.errors import EngineError, SettingError
 from core.store import Store
 from tests.fakes import tiny_result, tiny_spec
 
@@ -138,24 +138,51 @@ class Cluster:
         self.alive = alive
 
 
+@pytest.mark.parametrize("failed", [False, True], ids=["started", "failed at first"])
 @pytest.mark.parametrize(
     ("engine", "status"),
     [(Cluster(alive=True), 200), (Cluster(alive=False), 503), (None, 503)],
     ids=["there", "ended", "none"],
 )
 def test_ready_tells_whether_runs_can_start(
-    engine: Cluster | None, status: int, monkeypatch: pytest.MonkeyPatch
+    engine: Cluster | None, status: int, failed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "_engine", engine)
 
     async def started() -> None:
-        pass
+        if failed:
+            raise EngineError("No scheduler answers.")
 
     async def asked() -> int:
         starting = asyncio.create_task(started())
-        await starting
+        await asyncio.wait([starting])
         monkeypatch.setattr(app.app, "_state", {"engine": starting}, raising=False)
-        return (await app.ready(None)).status_code  # type: ignore[arg-type]
+        answer = await app.ready(None)  # type: ignore[arg-type]
+        if failed and engine is None:
+            assert b"No scheduler answers." in bytes(answer.body)
+        return answer.status_code
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(asyncio.run, asked()).result() == status
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["started", "failed at first"])
+def test_the_end_of_the_server_ends_the_engine_that_is_there(failed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Cluster] = []
+    engine = Cluster(alive=True)
+    monkeypatch.setattr(Cluster, "close", lambda self: closed.append(self), raising=False)
+    monkeypatch.setattr(app, "send_at_once", lambda: None)
+
+    def start() -> None:
+        if failed:
+            raise EngineError("No scheduler answers.")
+
+    monkeypatch.setattr(app, "start", start)
+
+    async def lived() -> None:
+        async with app.lifespan(app.app):
+            monkeypatch.setattr(engine_module, "_engine", engine)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, lived()).result()
+    assert closed == [engine]

@@ -441,6 +441,24 @@ def test_dead_engine_leaves_results_on_show(monkeypatch: pytest.MonkeyPatch) -> 
     assert numbers(app)["Clean"] == "80.0 %"
 
 
+def test_the_timer_of_a_run_says_that_the_engine_is_gone(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone() -> None:
+        import streamlit as st
+
+        from pages import _running
+
+        st.session_state.watched = ["0" * 16]
+        _running._card([], lambda polling: None)
+
+    def no_engine() -> None:
+        raise EngineError("No scheduler answers.")
+
+    monkeypatch.setattr(engine_module, "get_engine", no_engine)
+    app = AppTest.from_function(alone).run()
+    assert not app.exception
+    assert "No scheduler answers." in said(app)
+
+
 def test_back_to_the_settings_of_the_result_on_show() -> None:
     app = lab(seed="5", budget="9")
     app = rerun(app.button(key="back").click())
