@@ -21,14 +21,16 @@ CANCELLED = 0.25
 SHARED = 0.5
 """Of the experiments, those from the work sheet, which all students have; the others are everyone's own."""
 
-SETTING = "train=400&test=200"
+TRAIN = 400
+SETTING = f"train={TRAIN}&test=200"
 """Runs that take seconds on two cores."""
 ATTACKS = ("label-flip", "noise")
 WORK_SHEET = tuple(
     f"lab?attack={attack}&budget={budget}&{SETTING}" for attack in ATTACKS for budget in (2, 5, 10, 15, 20)
 )
 READ = ("gallery", "lessons", "compare", "features", "stages", "sweep", "extractors", "present")
-LESSONS = ("head", "flips", "budget")
+LESSONS = ("head", "flips")
+"""Those whose experiments take seconds."""
 
 Did = Callable[[str, float], None]
 
@@ -100,7 +102,7 @@ class Student:
         if self.tab.widget("ask-budget") is not None:
             choices["slide"] = (5, self._slide)
             choices["seed"] = (1, self._new_seed)
-        if self.tab.widget("run") is not None:
+        if self.tab.widget("run") is not None and self._is_small():
             choices["run"] = (4, self._run)
         if self.tab.widget("images-order") is not None:
             choices["card"] = (1.5, self._card)
@@ -125,6 +127,11 @@ class Student:
         return (
             f"lab?attack={self.random.choice(('label-flip', 'noise'))}&{SETTING}&seed={self.random.randrange(10_000)}"
         )
+
+    def _is_small(self) -> bool:
+        """Whether the settings are those of `SETTING`; a lesson, and what ships, have larger ones."""
+        train = self.tab.widget("ask-train")
+        return train is not None and self.tab.states[train.id].int_value == TRAIN
 
     async def _open(self, link: str) -> None:
         self.did("page", await self.tab.open(link))
