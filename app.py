@@ -25,6 +25,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 ROOT = Path(__file__).resolve().parent
 PERSON_COOKIE = "poison_lab_person"
 YEAR_SECONDS = 365 * 24 * 3600
+CONTENT_SECURITY_POLICY = (
+    # Streamlit's page has a script in it, and Plotly's fast scatter plots compile theirs.
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
+    "media-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
 
 log = logging.getLogger("poison_lab")
 
@@ -41,6 +47,7 @@ def start() -> None:
     from core.settings import log_form
 
     logs.setup(log_form())
+    _warn_if_open()
     from pages import _warm
 
     _warm.warm()
@@ -60,6 +67,21 @@ def send_at_once() -> None:
         with suppress(OSError), socket.fromfd(int(file.name), socket.AF_INET, socket.SOCK_STREAM) as listener:
             if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+
+
+def _warn_if_open() -> None:
+    """Say it where the door is open to more than this machine and nobody has to log in."""
+    from core.errors import SettingError
+    from pages import _login, _runs
+
+    address = st.get_option("server.address")
+    try:
+        if address not in _runs.LOOPBACK and not _login.wanted():
+            log.warning(
+                "Whoever reaches port %s of %s can use the lab: no login", st.get_option("server.port"), address
+            )
+    except SettingError as error:
+        log.error("%s", error)
 
 
 def stop_engine() -> None:
@@ -134,17 +156,46 @@ class PersonCookie:
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
-                cookie = f"{PERSON_COOKIE}={uuid.uuid4().hex}; Max-Age={YEAR_SECONDS}; Path=/"
-                header = (b"set-cookie", f"{cookie}; HttpOnly; SameSite=Lax".encode())
+                cookie = f"{PERSON_COOKIE}={uuid.uuid4().hex}; Max-Age={YEAR_SECONDS}; Path=/; HttpOnly; SameSite=Lax"
+                is_secure = "https" in (scope["scheme"], Request(scope).headers.get("x-forwarded-proto"))
+                header = (b"set-cookie", f"{cookie}; Secure".encode() if is_secure else cookie.encode())
                 message = {**message, "headers": [*message["headers"], header]}
             await send(message)
 
         await self.app(scope, receive, send_with_cookie)
 
 
+class Headers:
+    """Tells browsers what a page of the lab may do: nothing from or to another place, and in no other site's frame."""
+
+    HEADERS = (
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+        (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    )
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the headers to answers of HTTP; the websocket passes."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ours = {name for name, _ in self.HEADERS}
+                others = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
+                message = {**message, "headers": [*others, *self.HEADERS]}
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
 app = st.App(
     ROOT / "pages" / "shell.py",
     lifespan=lifespan,
     routes=[Route("/ready", ready), Route("/metrics", metrics)],
-    middleware=[Middleware(PersonCookie)],
+    middleware=[Middleware(Headers), Middleware(PersonCookie)],
 )

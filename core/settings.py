@@ -103,6 +103,17 @@ def scheduler() -> str:
     return os.environ.get("POISON_LAB_SCHEDULER", "").strip()
 
 
+def may_enter(email: str) -> bool:
+    """Whether somebody who has logged in may use the lab: `POISON_LAB_ALLOWED` lists addresses and domains.
+
+    Args:
+        email: the address that the login vouches for; "" where there is none.
+    """
+    allowed = [one.strip().lower() for one in os.environ.get("POISON_LAB_ALLOWED", "").split(",") if one.strip()]
+    address = email.lower()
+    return not allowed or ("@" in address and (address in allowed or address.rpartition("@")[2] in allowed))
+
+
 def log_form() -> str:
     """How server and workers log, `POISON_LAB_LOG`: "text" or "json".
 

@@ -5,6 +5,9 @@
 
 The name `upload:SLUG-DIGEST` stands for it wherever a data set or an extractor is named, so that links and results
 never tell a path of the server. What is refused leaves nothing behind.
+
+An upload is listed for its owner alone. Whoever was told its name may use it, too: the digest is of owner and content
+under a secret of this server, so that nobody can work the name out, not even from the same file.
 """
 
 import hashlib
@@ -23,7 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from core import paths
+from core import paths, secret
 from core.data.registry import DataInfo
 from core.errors import DataError, PoisonLabError, WeightsError
 from core.extractors.registry import ExtractorInfo
@@ -35,7 +38,8 @@ SAMPLES = 6
 _RECORD = "record.json"
 _CHUNK = 1 << 20
 _LEFTOVER_SECONDS = 3600.0
-_NAME = re.compile(rf"{PREFIX}([a-z0-9-]{{1,40}}-[0-9a-f]{{16}})")
+_NAME = re.compile(rf"{PREFIX}([a-z0-9-]{{1,40}}-(?:[0-9a-f]{{32}}|[0-9a-f]{{16}}))")
+"""16 digits: of an upload that was kept by an older version, under a name that its content alone gave it."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,11 @@ class Preview:
     samples: dict[str, NDArray[np.uint8]]
 
 
-def add_images(file_name: str, content: BinaryIO) -> DataInfo:
+def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
     """Check a zip with a folder of images for each class, and keep it.
+
+    Args:
+        owner: whose it is, by any name that nobody else has; "" is everyone's.
 
     Raises:
         DataError: what is wrong with it, and in which file; nothing is kept.
@@ -62,15 +69,16 @@ def add_images(file_name: str, content: BinaryIO) -> DataInfo:
         found = own.info(f"image-folder:{path}")
         return asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name))
 
-    return images(_add("images", file_name, ".zip", content, check, DataError))
+    return images(_add("images", file_name, ".zip", content, check, DataError, owner))
 
 
-def add_weights(library: str, arch: str, file_name: str, content: BinaryIO) -> ExtractorInfo:
+def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owner: str = "") -> ExtractorInfo:
     """Check a weights file by building its network and looking at an image with it, and keep it.
 
     Args:
         library: "timm", "torchvision", or "own" for a file of `python -m core pretrain`, whose record tells the
             architecture.
+        owner: see `add_images`.
 
     Raises:
         PoisonLabError: the file is refused, or there is no such architecture; nothing is kept.
@@ -92,7 +100,7 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO) -> E
 
     suffix = Path(file_name).suffix.lower()
     digested = f"{library}:{arch}:".encode()  # the same file under another architecture is another extractor
-    return weights(_add("weights", file_name, suffix, content, check, WeightsError, digested))
+    return weights(_add("weights", file_name, suffix, content, check, WeightsError, owner, digested))
 
 
 def images(name: str) -> DataInfo:
@@ -101,7 +109,7 @@ def images(name: str) -> DataInfo:
     Raises:
         DataError: no such upload is here.
     """
-    found, folder = _kept("images", name, DataError)
+    found, _, folder = _kept("images", name, DataError)
     return DataInfo(**{**found, "source": str(folder / "content.zip")})
 
 
@@ -111,26 +119,41 @@ def weights(name: str) -> ExtractorInfo:
     Raises:
         WeightsError: no such upload is here.
     """
-    found, folder = _kept("weights", name, WeightsError)
+    found, _, folder = _kept("weights", name, WeightsError)
     (file,) = folder.glob("content.*")
     return ExtractorInfo(**{**found, "weights": str(file)})
 
 
-def all_images() -> dict[str, DataInfo]:
-    """All kept images by name, oldest first."""
-    return {name: images(name) for name in _names("images")}
+def all_images(owner: str | None = None) -> dict[str, DataInfo]:
+    """Kept images by name, oldest first; only those of an owner, and everyone's, where one is given."""
+    return {name: images(name) for name in _names("images") if owner is None or is_of(name, owner)}
 
 
-def all_weights() -> dict[str, ExtractorInfo]:
-    """All kept weights files by name, oldest first."""
-    return {name: weights(name) for name in _names("weights")}
+def all_weights(owner: str | None = None) -> dict[str, ExtractorInfo]:
+    """Kept weights files by name, oldest first; only those of an owner, and everyone's, where one is given."""
+    return {name: weights(name) for name in _names("weights") if owner is None or is_of(name, owner)}
 
 
-def remove(name: str) -> None:
-    """Delete an upload; nothing happens where it is gone already."""
-    match = _NAME.fullmatch(name)
+def is_upload(name: str) -> bool:
+    """Whether a data set or an extractor is an upload, here or gone."""
+    return name.startswith(PREFIX)
+
+
+def is_of(name: str, owner: str) -> bool:
+    """Whether an upload is here and belongs to an owner, or to everyone."""
     for kind in MOST_BYTES:
-        if match:
+        try:
+            return _kept(kind, name, PoisonLabError)[1] in ("", _owned(owner))
+        except PoisonLabError:
+            continue
+    return False
+
+
+def remove(name: str, owner: str) -> None:
+    """Delete an upload of an owner, or everyone's; nothing happens where it is gone already, or someone else's."""
+    match = _NAME.fullmatch(name)
+    if match and is_of(name, owner):
+        for kind in MOST_BYTES:
             shutil.rmtree(_folder(kind) / match[1], ignore_errors=True)
 
 
@@ -163,12 +186,14 @@ def _add(
     content: BinaryIO,
     check: Check,
     refused: type[PoisonLabError],
+    owner: str,
     digested: bytes = b"",
 ) -> str:
     """Write, check and keep a file; its name."""
     with _incoming(kind, refused) as folder:
         file = folder / f"content{suffix}"
-        digest, size = hashlib.sha256(digested), 0
+        digest, size = secret.keyed(), 0
+        digest.update(b"%s\0%s\0%s\0" % (kind.encode(), _owned(owner).encode(), digested))
         with file.open("wb") as target:
             while chunk := content.read(_CHUNK):
                 size += len(chunk)
@@ -177,13 +202,13 @@ def _add(
                 digest.update(chunk)
                 target.write(chunk)
         slug = re.sub(r"[^a-z0-9]+", "-", Path(file_name).stem.lower()).strip("-")[:23].strip("-") or "file"
-        key = f"{slug}-{digest.hexdigest()[:16]}"
+        key = f"{slug}-{digest.hexdigest()[:32]}"
         try:
             record = check(file, PREFIX + key)
         except PoisonLabError as error:
             # A person knows the file by the name that it came with.
             raise type(error)(str(error).replace(str(file), file_name)) from error
-        (folder / _RECORD).write_text(json.dumps(record, indent=1))
+        (folder / _RECORD).write_text(json.dumps({"owner": _owned(owner), **record}, indent=1))
         place = _folder(kind) / key
         if not place.exists():  # the same content was brought before
             folder.rename(place)
@@ -214,6 +239,11 @@ def _full(refused: type[PoisonLabError], error: OSError) -> PoisonLabError:
     return refused(f"Uploads can't be kept in {paths.uploads()} ({error.strerror}): make room, or set POISON_LAB_HOME.")
 
 
+def _owned(owner: str) -> str:
+    """An owner as the record has it: what a browser is known by is not for whoever reads the disk."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:32] if owner else ""
+
+
 def _folder(kind: str) -> Path:
     return paths.uploads() / kind
 
@@ -223,12 +253,13 @@ def _names(kind: str) -> list[str]:
     return [PREFIX + folder.name for folder in sorted(found, key=lambda folder: (folder.stat().st_mtime, folder.name))]
 
 
-def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], Path]:
-    """The record of an upload and its folder."""
+def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], str, Path]:
+    """The record of an upload, its owner and its folder."""
     match = _NAME.fullmatch(name)
     folder = _folder(kind) / (match[1] if match else "-")
     try:
-        return _read(folder / _RECORD, (folder / _RECORD).stat().st_mtime_ns), folder
+        found = dict(_read(folder / _RECORD, (folder / _RECORD).stat().st_mtime_ns))
+        return found, str(found.pop("owner", "")), folder
     except (OSError, ValueError) as error:
         what = "images" if kind == "images" else "a weights file"
         raise missing(f"{name!r} is not among the uploads of this machine: bring it again, as {what}.") from error

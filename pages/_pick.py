@@ -59,7 +59,7 @@ def asked_run(default: Callable[[], StoredRun | None]) -> StoredRun:
 
 def run_box(label: str, run: StoredRun, *, widget: str, on_change: Callable[[], None]) -> None:
     """Another run to choose; `run` is the one on show."""
-    words = labels(newest())
+    words = labels(_runs.listed({run.hash}))
     st.session_state[widget] = run.hash
     st.selectbox(
         label,
@@ -106,8 +106,3 @@ def link(path: str, query: Mapping[str, str]) -> str:
 def is_dark() -> bool:
     """Whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
-
-
-def newest() -> list[RunRow]:
-    """Every run that can be shown, newest first."""
-    return _runs.store().list()

@@ -1,13 +1,15 @@
 """Finished and running experiments as the pages see them: the store, the engine and what the caches hold."""
 
+import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 
-from core import catalog, explore, figures, outcome
+from core import catalog, explore, figures, outcome, uploads
 from core.errors import StoreError
 from core.gallery import entries
 from core.lessons import Lesson, load
@@ -15,11 +17,13 @@ from core.outcome import Fact
 from core.paths import GALLERY, results
 from core.result import SCORES, Array
 from core.spec import ExperimentSpec
-from core.store import Store, StoredRun
+from core.store import RunRow, Store, StoredRun
 from pages._words import plain
 
 PERSON_COOKIE = "poison_lab_person"
 CACHED_RUNS = 64
+LOCAL = "local"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def store() -> Store:
@@ -60,8 +64,8 @@ def default_run() -> StoredRun | None:
     """What is on show before anything else: the shipped default experiment, else the newest run."""
     run = find(catalog.resolve(ExperimentSpec()).hash)
     if run is None:
-        newest = store().list(limit=1)
-        run = find(newest[0].hash) if newest else None
+        newest = next(iter(listed()), None)
+        run = find(newest.hash) if newest else None
     return run
 
 
@@ -91,9 +95,50 @@ def facts(run: StoredRun, beside: StoredRun | None = None) -> dict[str, Fact]:
 
 
 def person() -> str:
-    """Who asks: the name that `app.py` gave the browser, or this session's own."""
+    """Who asks: whoever has logged in, else the name that `app.py` gave the browser, or this session's own."""
+    if st.user.get("is_logged_in"):
+        who = f"{st.user.get('iss')}\n{st.user.get('sub')}"
+        return f"login:{hashlib.sha256(who.encode()).hexdigest()}"
     cookie = st.context.cookies.get(PERSON_COOKIE)
-    return cookie or st.session_state.setdefault("person", uuid.uuid4().hex)
+    return str(cookie) if cookie else st.session_state.setdefault("person", uuid.uuid4().hex)
+
+
+def owner() -> str:
+    """Whose an upload is: of the person, or of the one at this machine, whose browsers are all hers."""
+    name = person()
+    return name if name.startswith("login:") else LOCAL if is_local() else f"browser:{name}"
+
+
+def is_local() -> bool:
+    """Whether the browser is on this machine, as far as can be seen: no proxy says that it has passed something on."""
+    headers = st.context.headers
+    passed_on = any(headers.get(name) for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
+    asked = {urlsplit(f"//{headers.get('Host') or ''}").hostname, urlsplit(str(headers.get("Origin") or "")).hostname}
+    return st.get_option("server.address") in LOOPBACK and not passed_on and asked <= {*LOOPBACK}
+
+
+def listed(named: Iterable[str] = ()) -> list[RunRow]:
+    """The runs that this person may find in a list, newest first.
+
+    Runs on an upload are for its owner, runs on files of the server for the one at this machine; who was told the hash
+    of a run may see it, too.
+
+    Args:
+        named: hashes that a link names.
+    """
+    named, me = set(named), owner()
+    return [row for row in store().list() if row.hash in named or _may_list(row.data, row.extractor, me)]
+
+
+def may_list(run: StoredRun) -> bool:
+    """Whether a run is in this person's lists."""
+    return _may_list(run.spec.data, run.spec.extractor, owner())
+
+
+def _may_list(data: str, extractor: str, me: str) -> bool:
+    if (data.startswith("image-folder:") or "@" in extractor) and me != LOCAL:
+        return False
+    return all(uploads.is_of(name, me) for name in (data, extractor) if uploads.is_upload(name))
 
 
 def words(spec: ExperimentSpec) -> str:

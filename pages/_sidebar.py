@@ -7,10 +7,11 @@ choices, and a link that can't be followed must say so, in one place, instead of
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import catalog
+from core import catalog, uploads
 from core.data.registry import info as data_info
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
+from core.extractors.registry import info as extractor_info
 from core.spec import CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters
 from pages import _own, _progress, _runs, _state
 from pages._progress import Progress
@@ -287,18 +288,24 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
 
 
 def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value | None:
+    options = list(one.options)
     words = {**one.options, **VALUE_WORDS}
+    if isinstance(one, _state.Brought):
+        own = uploads.all_images if key == "data" else uploads.all_weights
+        words |= {name: record.title for name, record in own(_runs.owner()).items()}
+        if now not in words:  # a link names it
+            words[now] = catalog.title(data_info if key == "data" else extractor_info, str(now))
+        options = [name for name in words if name not in VALUE_WORDS]
     words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
-    shown = [words[value] for value in one.options]
+    shown = [words[value] for value in options]
     off = key in st.session_state.locks.lock
     if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
-        values = list(one.options)
         return st.selectbox(
-            label, values, values.index(now), format_func=words.get, key=_widget(key), help=help, disabled=off
+            label, options, options.index(now), format_func=words.get, key=_widget(key), help=help, disabled=off
         )
     return st.segmented_control(
         label,
-        list(one.options),
+        options,
         default=now,
         format_func=words.get,
         key=_widget(key),

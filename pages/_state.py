@@ -14,7 +14,7 @@ from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve,
 from core.data import known
 from core.data.registry import DATA, DataInfo
 from core.data.registry import info as data_info
-from core.errors import SpecError
+from core.errors import PoisonLabError, SpecError
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
 from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters, parse_spec
@@ -123,6 +123,27 @@ class Number:
         return number_text(value)
 
 
+@dataclass(frozen=True)
+class Brought(Choice):
+    """A choice that also takes an upload by its name, of which there is no list here: whoever has it may use it."""
+
+    def parse(self, text: str) -> Value | None:
+        """The value that a link means, or None."""
+        value = super().parse(text)
+        return text if value is None and self._is_here(text) else value
+
+    def near(self, value: Value) -> Value:
+        """The value itself where it may be chosen, else the default."""
+        return value if self._is_here(str(value)) else super().near(value)
+
+    def _is_here(self, name: str) -> bool:
+        info = data_info if self.default in DATA else extractor_info
+        try:
+            return uploads.is_upload(name) and info(name) is not None
+        except PoisonLabError:
+            return False
+
+
 Control = Choice | Number
 
 
@@ -133,14 +154,12 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
     attack = str(chosen.get("attack", _DEFAULT.attack.name))
     match key:
         case "data":
-            records = DATA | uploads.all_images()
-            return Choice({name: _data_title(record) for name, record in records.items()}, _DEFAULT.data)
+            return Brought({name: _data_title(record) for name, record in DATA.items()}, _DEFAULT.data)
         case "from" | "to" if data.domains:
             default = data.domains[0] if key == "from" else chosen["from"]
             return Choice({name: name for name in data.domains}, default)
         case "extractor":
-            extractors = EXTRACTORS | uploads.all_weights()
-            return Choice({name: record.title for name, record in extractors.items()}, _DEFAULT.extractor)
+            return Brought({name: record.title for name, record in EXTRACTORS.items()}, _DEFAULT.extractor)
         case "px" if len(extractor.input_sizes) > 1:
             return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
         case "attack":

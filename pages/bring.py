@@ -9,7 +9,7 @@ from core import figures, uploads
 from core.data.own import LEAST_OF_A_CLASS, SIDE, SUFFIXES
 from core.errors import PoisonLabError
 from core.extractors.registry import ExtractorInfo
-from pages import _sidebar
+from pages import _runs, _sidebar
 from pages._words import plain
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def bring_images() -> None:
         help="Checked as a whole; what can't be read is named, and nothing of it is kept.",
     )
     if file is not None:
-        name = checked("images", file, lambda: uploads.add_images(file.name, file).name)
+        name = checked("images", file, lambda: uploads.add_images(file.name, file, _runs.owner()).name)
         if name:
             show_images(name)
 
@@ -82,7 +82,11 @@ def bring_weights() -> None:
         help="Checked as a whole; what does not fit the network is refused, with the reason.",
     )
     if file is not None:
-        name = checked(f"{library}-{arch}", file, lambda: uploads.add_weights(str(library), arch, file.name, file).name)
+
+        def keep() -> str:
+            return uploads.add_weights(str(library), arch, file.name, file, _runs.owner()).name
+
+        name = checked(f"{library}-{arch}", file, keep)
         if name:
             show_weights(uploads.weights(name))
 
@@ -100,7 +104,7 @@ def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
     name, problem = answers[key]
     if problem:
         st.error(problem, title="Refused, and nothing is kept", icon=":material/block:")
-    elif name not in uploads.all_images() | uploads.all_weights():
+    elif not uploads.is_of(name, _runs.owner()):
         return ""  # removed since
     return str(name)
 
@@ -129,22 +133,26 @@ def show_weights(record: ExtractorInfo) -> None:
 
 
 def kept() -> None:
-    """All uploads, to use or to remove."""
+    """A person's uploads, to use or to remove."""
     st.subheader("Kept on this machine")
+    owner = _runs.owner()
     records = [
         (
             "data",
             one.name,
             f"**{plain(one.title)}**: {len(one.classes)} classes, {one.train_images:,} + {one.test_images:,} images",
         )
-        for one in uploads.all_images().values()
+        for one in uploads.all_images(owner).values()
     ]
     records += [
         ("extractor", one.name, f"**{plain(one.title)}**: {one.width:,} features")
-        for one in uploads.all_weights().values()
+        for one in uploads.all_weights(owner).values()
     ]
     if not records:
-        st.caption("Nothing yet. What is kept here can be chosen in the sidebar by everyone who uses this server.")
+        st.caption("Nothing yet.")
+    st.caption(
+        "What you bring, and the runs on it, are listed for you alone. Whoever you give a link to it can use it too."
+    )
     for key, name, words in records:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(words, width="stretch")
@@ -154,8 +162,8 @@ def kept() -> None:
                 key=f"remove-{name}",
                 icon=":material/delete:",
                 on_click=uploads.remove,
-                args=(name,),
-                help="Deletes it from this machine, for everyone.",
+                args=(name, owner),
+                help="Deletes it from this machine, also for those who have a link to it.",
             )
 
 

@@ -420,7 +420,8 @@ def in_cards(runs: Sequence[Picked], cards: Sequence[Callable[[Sequence[Picked]]
 
 st.title("Compare runs")
 st.markdown(INTRODUCTION)
-rows = _pick.newest()
+named = (st.query_params.get("runs") or "").split(",") + st.session_state.get("compared", [])
+rows = _runs.listed([*named, *st.session_state.get("turn", {}).get("runs", "").split(",")])
 if len(rows) < LEAST:
     st.info(
         "Two finished runs are needed. Run an experiment in the lab, then come back.", icon=":material/compare_arrows:"

@@ -66,7 +66,7 @@ def ways_on(run: StoredRun) -> None:
 
 def pin_toggle(run: StoredRun) -> None:
     """Keeps a run for good; what ships is never deleted and needs none."""
-    if run.shipped:
+    if run.shipped or not _runs.may_list(run):
         return
     key = f"pin-{run.hash}"
     state[key] = _runs.store().is_pinned(run.hash)  # others may have changed it

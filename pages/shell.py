@@ -13,7 +13,9 @@ st.set_page_config(
     initial_sidebar_state=SIDEBAR_PIXELS,
 )
 
-from pages import _own, _sidebar  # noqa: E402 (the window's title need not wait for the imports)
+from pages import _login, _own, _sidebar  # noqa: E402 (the window's title need not wait for the imports)
+
+_login.gate()
 
 
 def start() -> None:
@@ -57,10 +59,13 @@ if page.url_path == "":
 if page in (compare, defend, present, stages, status):  # these need no settings: what they show is in their own links
     if page == present:
         st.navigation(pages, position="hidden")
+    else:
+        _login.account()
     _sidebar.keep(page.url_path)
     page.run()
 else:
     st.session_state.spec = _sidebar.experiment(page.url_path)
+    _login.account()
     box = st.empty()
     told = _sidebar.show_problems(box)
     page.run()

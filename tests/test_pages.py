@@ -551,7 +551,7 @@ def test_uploads_can_be_chosen_used_and_removed(tmp_path: Path) -> None:
     assert query(app) == {"data": kept.name, "attack": "label-flip"}
     assert f"--data {kept.name}" in export.command(spec)
     assert _runs.words(spec).startswith("My pets · ")
-    uploads.remove(kept.name)
+    uploads.remove(kept.name, "")
     assert "upload\\:my-pets" in _runs.words(spec)
     app.run()
     assert app.session_state.spec.data == "fashion-mnist"

@@ -19,6 +19,8 @@ from core.data import own as own_data
 from core.data.embedded import read
 from core.data.registry import info as data_info
 from core.errors import DataError, PoisonLabError, SpecError, WeightsError
+from core.extractors import own as own_weights
+from core.extractors import weights as reading
 from core.extractors.build import build
 from core.extractors.registry import info as extractor_info
 from core.pretraining.networks import network
@@ -258,15 +260,15 @@ def test_an_unknown_upload_is_said(name: str) -> None:
     for values in ({"data": name}, {"extractor": name}):
         with pytest.raises(PoisonLabError, match="is not among the uploads of this machine"):
             resolve(parse_spec(values))
-    uploads.remove(name)
+    uploads.remove(name, "")
 
 
 def test_removed_is_gone() -> None:
     record = uploads.add_images("pets.zip", zipped(pets()))
-    uploads.remove(record.name)
+    uploads.remove(record.name, "")
     assert uploads.all_images() == {}
     assert tree() == []
-    uploads.remove(record.name)
+    uploads.remove(record.name, "")
 
 
 def test_leftovers_of_a_killed_upload_go_with_the_next() -> None:
@@ -284,3 +286,63 @@ def test_no_room_is_said(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     (home / "uploads").write_text("a file where a folder should be")
     with pytest.raises(DataError, match="make room, or set POISON_LAB_HOME"):
         uploads.add_images("pets.zip", zipped(pets()))
+
+
+def test_an_upload_is_listed_and_removed_by_its_owner_alone() -> None:
+    hers = uploads.add_images("pets.zip", zipped(pets()), "her")
+    his = uploads.add_images("pets.zip", zipped(pets()), "him")
+    assert hers.name != his.name  # the same file does not tell the name of someone else's upload
+    assert set(uploads.all_images("her")) == {hers.name}
+    assert set(uploads.all_images()) == {hers.name, his.name}
+    assert data_info(hers.name) == hers  # whoever was told the name may use it
+    uploads.remove(hers.name, "him")
+    assert hers.name in uploads.all_images("her")
+    uploads.remove(hers.name, "her")
+    assert uploads.all_images("her") == {}
+
+
+def test_an_upload_without_an_owner_is_everyones() -> None:
+    record = uploads.add_images("pets.zip", zipped(pets()))
+    assert uploads.is_of(record.name, "anyone")
+    assert not uploads.is_of("upload:gone-0123456789abcdef", "anyone")
+
+
+def test_names_depend_on_a_secret_that_only_the_server_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = uploads.add_images("pets.zip", zipped(pets()), "her").name
+    assert (home / "secret").stat().st_mode & 0o777 == 0o600
+    assert len(first.rpartition("-")[2]) == 32
+    monkeypatch.setenv("POISON_LAB_HOME", str(home / "other"))
+    assert uploads.add_images("pets.zip", zipped(pets()), "her").name != first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"input_size": 10**9}, {"mean": [0.5]}, {"std": [0, 1, 1]}, {"mean": None}, {"data": "x" * 10_000}, {"arch": 3}],
+)
+def test_a_record_that_cannot_be_used_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    about = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": 28, "arch": "resnet10-small", "data": "mnist"}
+    export(tmp_path / "made.safetensors", torch.nn.Linear(1, 1), {**about, **change})
+    with pytest.raises(WeightsError, match=f"record of weights file made.safetensors .*{next(iter(change))}"):
+        uploads.add_weights("own", "", "made.safetensors", (tmp_path / "made.safetensors").open("rb"))
+    assert tree() == []
+
+
+def test_a_packed_checkpoint_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_UNPACKED", 1000)
+    with pytest.raises(WeightsError, match=r"a\.pth unpacks to more than the 0 GiB allowed"):
+        uploads.add_weights("timm", "resnet18", "a.pth", io.BytesIO(saved({"x": torch.ones(1000)})))
+
+
+def test_a_small_file_makes_no_room_for_a_large_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = []
+    made = own_weights.backbone
+
+    def noting(library: str, arch: str) -> torch.nn.Module:
+        model = made(library, arch)
+        kinds.append(next(model.parameters()).device.type)
+        return model
+
+    monkeypatch.setattr(own_weights, "backbone", noting)
+    with pytest.raises(WeightsError, match="does not fit"):
+        uploads.add_weights("timm", "resnet18", "a.pth", io.BytesIO(saved({"x": torch.ones(1)})))
+    assert set(kinds) == {"meta"}

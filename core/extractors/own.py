@@ -4,16 +4,16 @@ A name that was resolved ends with `#` and 16 digits of the file's SHA-256: anot
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import timm
 import torch
 import torchvision
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
@@ -48,6 +48,22 @@ PREFIXES = (
 """Before the names of a backbone in checkpoints of SimCLR, MoCo (v3: `module.base_encoder.`), DINO and CLIP."""
 _NAME = re.compile(rf"({'|'.join(LIBRARIES)}):([^@\s]+)@(.+?)(?:#([0-9a-f]{{16}}))?")
 _PIXELS = 224
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Text = Annotated[str, Field(max_length=100)]
+
+
+class _Record(BaseModel):
+    """What is read of the record in a file of `pretrain`: anybody can write anything there."""
+
+    arch: _Text = ""
+    mean: tuple[_Finite, _Finite, _Finite]
+    std: tuple[_Positive, _Positive, _Positive]
+    input_size: int = Field(ge=8, le=1024)
+    data: _Text = "unknown"
+    method: _Text = "unknown"
+    licence: _Text = "unknown"
+    domain: _Text | None = None
 
 
 def is_own(name: str) -> bool:
@@ -76,7 +92,7 @@ def info(name: str) -> ExtractorInfo:
     digest = _digest(path, status.st_mtime_ns, status.st_size)
     if expected not in (None, digest):
         raise WeightsError(f"Weights file {path} has changed since: its SHA-256 does not begin with {expected}.")
-    about = _record(path) if library == "own" else {}
+    about = _record(path) if library == "own" else None
     mean, std, sizes = _preprocessing(library, arch, about)
     width, macs = _measure(library, arch, sizes[0])
     return ExtractorInfo(
@@ -90,11 +106,11 @@ def info(name: str) -> ExtractorInfo:
         std=std,
         input_sizes=sizes,
         macs=macs,
-        pretrained_on=str(about.get("data", "unknown")),
-        method=str(about.get("method", "unknown")),
-        licence=str(about.get("licence", "unknown")),
+        pretrained_on="unknown" if about is None else about.data,
+        method="unknown" if about is None else about.method,
+        licence="unknown" if about is None else about.licence,
         paper="unknown",
-        domain=str(about.get("domain") or ""),
+        domain="" if about is None else about.domain or "",
     )
 
 
@@ -118,8 +134,9 @@ def build(info: ExtractorInfo) -> nn.Module:
         WeightsError: the file can't be read, carries code, or lacks entries of the architecture.
     """
     path = Path(info.weights)
-    model = backbone(info.library, info.arch)
     found = _tensors(path)
+    with torch.device("meta"):  # a small file must not make room for a network of gigabytes
+        model = backbone(info.library, info.arch)
     wanted = model.state_dict()
     fitting = _without_prefix(found, wanted)
     if isinstance(model, VisionTransformer) and wanted.keys() - fitting.keys():
@@ -135,6 +152,7 @@ def build(info: ExtractorInfo) -> nn.Module:
             f"Weights file {path} does not fit {info.library}:{info.arch}: {len(missing)} of {len(wanted)} entries are "
             f"missing or have another shape, such as {missing[0]!r}. Name the architecture that it was made with."
         )
+    model = backbone(info.library, info.arch)
     model.load_state_dict(fitting)
     return model
 
@@ -169,25 +187,29 @@ def recorded_arch(path: Path) -> str:
     Raises:
         WeightsError: the file has no record.
     """
-    return str(_record(path).get("arch"))
+    return _record(path).arch
 
 
-def _record(path: Path) -> dict[str, Any]:
+def _record(path: Path) -> _Record:
     try:
         with safe_open(path, framework="pt") as file:
-            record: dict[str, Any] = json.loads((file.metadata() or {})["record"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+            text = (file.metadata() or {})["record"]
+    except (SafetensorError, OSError, KeyError) as error:
         raise WeightsError(f"Weights file {path} has no record: 'python -m core pretrain' did not make it.") from error
-    return record
+    try:
+        return _Record.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "text"
+        raise WeightsError(f"The record of weights file {path} can't be used: {where}: {first['msg']}.") from error
 
 
 def _preprocessing(
-    library: str, arch: str, about: Mapping[str, Any]
+    library: str, arch: str, about: _Record | None
 ) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[int, ...]]:
     """Mean, deviation and input sizes, the default first."""
-    if library == "own":
-        mean, std = (tuple(float(v) for v in about[key]) for key in ("mean", "std"))
-        return mean, std, (int(about["input_size"]),)  # type: ignore[return-value]
+    if about is not None:
+        return about.mean, about.std, (about.input_size,)
     if library == "torchvision":
         fixed = arch.startswith(("vit", "swin"))
         return *IMAGENET, (_PIXELS,) if fixed else SIZES

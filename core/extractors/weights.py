@@ -1,6 +1,7 @@
 """Finding and reading weights files. Nothing that could carry code is ever loaded."""
 
 import hashlib
+import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -12,6 +13,9 @@ from torch import Tensor
 from core import paths
 from core.errors import WeightsError
 from core.extractors.registry import ExtractorInfo
+
+MOST_UNPACKED = 4 << 30
+"""Bytes of a file that torch saved, unpacked: what it holds may be packed a thousandfold."""
 
 
 def state_dict(info: ExtractorInfo) -> dict[str, Tensor]:
@@ -64,10 +68,17 @@ def unpickled(path: Path) -> Any:
     """The content of a file that torch saved, refusing pickled code.
 
     Raises:
-        WeightsError: damaged, or it holds more than plain data.
+        WeightsError: damaged, or it holds more than plain data, or too much.
     """
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            if size > MOST_UNPACKED:
+                raise WeightsError(f"Weights file {path} unpacks to more than the {MOST_UNPACKED >> 30} GiB allowed.")
         return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
         raise WeightsError(
             f"Weights file {path} can't be read as plain tensors ({type(error).__name__}): a pickle that carries more "

@@ -1,0 +1,57 @@
+"""Logging in, where the server's `.streamlit/secrets.toml` has a section `[auth]`; without it everybody may come in."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException, StreamlitSecretNotFoundError
+
+from core.errors import SettingError
+from core.settings import may_enter
+
+
+def wanted() -> bool:
+    """Whether people have to log in.
+
+    Raises:
+        SettingError: there are secrets that can't be read, so that nobody knows.
+    """
+    try:
+        return "auth" in st.secrets
+    except StreamlitSecretNotFoundError as error:
+        if any(Path(path).exists() for path in st.get_option("secrets.files")):
+            raise SettingError("The server's secrets.toml can't be read: whoever runs it has to mend it.") from error
+        return False
+
+
+def gate() -> None:
+    """Ask for a login where the server wants one; the page ends here for whoever may not come in."""
+    try:
+        if not wanted():
+            return
+        if st.user.get("is_logged_in"):
+            verified = st.user.get("email_verified") is not False
+            if may_enter(str(st.user.get("email") or "") if verified else ""):
+                return
+    except SettingError as error:
+        st.error(str(error), title="The lab is closed", icon=":material/lock:")
+        st.stop()
+    st.title("Poison Lab")
+    if st.user.get("is_logged_in"):
+        st.error("Your account may not use this lab. Ask whoever runs it.", icon=":material/lock:")
+        st.button("Log out", on_click=st.logout, icon=":material/logout:")
+        st.stop()
+    st.markdown("This lab is for people who have an account.")
+    if st.button("Log in", type="primary", icon=":material/login:"):
+        try:
+            st.login()
+        except StreamlitAPIException as error:  # Authlib is missing, or the section lacks something
+            st.error(f"Nobody can log in: {error}", title="The lab is closed", icon=":material/lock:")
+    st.stop()
+
+
+def account() -> None:
+    """Who is logged in, and the way out."""
+    if st.user.get("is_logged_in"):
+        with st.sidebar.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Logged in as {st.user.get('email') or st.user.get('name') or 'someone'}", width="stretch")
+            st.button("Log out", key="log-out", on_click=st.logout, icon=":material/logout:")
