@@ -12,7 +12,7 @@ PORT_IS_FREE := import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCK
 	s.bind(("127.0.0.1", $(PORT)))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test lint format bench gallery screenshots pictures container clean
+.PHONY: help app test lint format audit bench gallery screenshots pictures container clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +36,10 @@ lint: $(VENV)/.dev ## Check style, types and the container's recipe
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/python -m ruff check --fix-only --quiet .
 	@$(BIN)/python -m ruff format --quiet .
+
+audit: requirements.txt ## Look the pinned packages up among known vulnerabilities; needs the internet
+	@$(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	@$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.txt
 
 bench: $(VENV)/.run ## Time the default experiment and write benchmarks/README.md
 	@$(BIN)/python -m benchmarks.timing
@@ -67,7 +71,7 @@ $(VENV)/.run: requirements.txt | $(BIN)/pip
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/pip
+$(VENV)/.dev: requirements-dev.txt requirements-login.txt requirements.txt | $(BIN)/pip
 	@echo "Installing the run-time and the test tools into $(VENV); the first time takes minutes."
 	@$(PIP) -r requirements-dev.txt
 	@touch $(VENV)/.run $@

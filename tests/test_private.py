@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,3 +76,23 @@ def test_nothing_is_ever_unpickled() -> None:
         assert text.count("np.load(") == text.count("allow_pickle=False") - text.count("np.save(") - text.count(
             "write_array("
         ), file
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "local"),
+    [
+        ("127.0.0.1", {"Host": "127.0.0.1:8501"}, False),  # no browser: these tell where a page is from
+        ("localhost", {"Host": "localhost:8501", "Origin": "http://localhost:8501"}, True),
+        ("0.0.0.0", {"Host": "127.0.0.1:8501"}, False),
+        ("127.0.0.1", {"Host": "lab.example.org"}, False),
+        ("127.0.0.1", {"Host": "localhost:8501", "Origin": "https://lab.example.org"}, False),
+        ("127.0.0.1", {"Host": "127.0.0.1:8501", "X-Forwarded-For": "10.0.0.7"}, False),
+        ("127.0.0.1", {"Host": "127.0.0.1:8501", "Via": "1.1 proxy"}, False),
+    ],
+)
+def test_who_is_at_this_machine(
+    address: str, headers: dict[str, str], local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = SimpleNamespace(headers=headers)
+    monkeypatch.setattr(_runs, "st", SimpleNamespace(context=context, get_option=lambda _: address))
+    assert _runs.is_local() is local

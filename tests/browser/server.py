@@ -49,9 +49,9 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[str]:
-    """The app on a free port, with results in `home`; gives its address, once it answers."""
-    port = _free_port()
+def server(home: Path, port: int = 0) -> Iterator[str]:
+    """The app on a free port, or a given one, with results in `home`; gives its address, once it answers."""
+    port = port or free_port()
     address = f"http://127.0.0.1:{port}"
     log = (home / "server.log").open("w")
     process = subprocess.Popen(
@@ -102,7 +102,8 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError(f"the server does not answer within {START_SECONDS} s")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,0 +1,79 @@
+"""The targets of fuzzing, by Hypothesis: any JSON, any link, and sound files of which some bytes are others."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
+
+from core.spec import ATTACK_SPECS, ExperimentSpec
+from pages import _state
+from tests.fuzz import targets
+from tests.pictures import picture
+
+QUICK = settings(
+    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+FEW = settings(QUICK, max_examples=12)
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
+ANY = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+FIELDS = st.sampled_from([*ExperimentSpec.model_fields, "other"])
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+
+
+@QUICK
+@given(values=st.dictionaries(FIELDS, ANY, max_size=4), attack=st.sampled_from([*ATTACK_SPECS]) | ANY)
+def test_any_json_is_a_spec_or_refused(values: dict[str, Any], attack: Any) -> None:
+    targets.spec(json.dumps({**values, "attack": attack}).encode())
+
+
+VALUES = st.text(max_size=15) | st.integers().map(str) | st.floats().map(str)
+
+
+@QUICK
+@given(query=st.dictionaries(st.sampled_from([*_state.KEYS, "x"]), VALUES, max_size=5))
+def test_any_link_is_a_state_that_can_be_run(query: dict[str, str]) -> None:
+    targets.link(urlencode(query).encode())
+
+
+def changed(sound: bytes) -> st.SearchStrategy[bytes]:
+    """A file of which a few bytes are others, or the end is missing."""
+
+    def change(edits: list[tuple[int, int]], end: int) -> bytes:
+        content = bytearray(sound)
+        for place, value in edits:
+            content[place] = value
+        return bytes(content[: len(content) - end])
+
+    edit = st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 255))
+    return st.builds(change, st.lists(edit, max_size=6), st.integers(0, len(sound) // 2) | st.just(0))
+
+
+def saved() -> bytes:
+    content = io.BytesIO()
+    torch.save({"a": torch.ones(3), "b": torch.zeros(2, 2)}, content)
+    return content.getvalue()
+
+
+@FEW
+@given(data=changed(picture(0)))
+def test_a_broken_image_leaves_nothing(data: bytes) -> None:
+    targets.image(data)
+
+
+@QUICK
+@given(data=changed(save({"a": torch.ones(3), "b": torch.zeros(2, 2)})) | changed(saved()) | st.binary(max_size=200))
+def test_broken_weights_are_refused(data: bytes) -> None:
+    targets.weights(data)
