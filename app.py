@@ -8,7 +8,9 @@ a fresh server would then run no script at all.
 import asyncio
 import gc
 import logging
+import os
 import socket
+import stat
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -62,11 +64,13 @@ def start() -> None:
 def send_at_once() -> None:
     """Have all connections send what they have: Streamlit's socket else holds a small answer back until the browser has
     confirmed the one before, which takes it 40 ms."""
-    for file in Path("/dev/fd").iterdir():
-        # What is no socket of TCP refuses the one or the other.
-        with suppress(OSError), socket.fromfd(int(file.name), socket.AF_INET, socket.SOCK_STREAM) as listener:
-            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
+    for name in map(int, os.listdir("/dev/fd")):
+        with suppress(OSError):  # closed since, or a socket of another kind
+            if not stat.S_ISSOCK(os.fstat(name).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(name)) as listener:
+                if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
 
 
 def _warn_if_open() -> None:

@@ -170,7 +170,9 @@ def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
         trained.mkdir(exist_ok=True)
         for old in trained.iterdir():
             old.unlink()
-        shutil.copy(made, trained)
+        content = cache.read_bytes(made)
+        assert content is not None
+        (trained / made.name).write_bytes(content)
 
 
 def _drop_maps(runs: Path, maps: Path) -> None:

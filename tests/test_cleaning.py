@@ -280,9 +280,11 @@ from tests.fakes import tiny_result, tiny_spec
 core.store.YOUNG_SECONDS = 0.05
 store = Store(Path(sys.argv[1]), shipped=None)
 gone = 0
-for step in range(30):
+for step in range(3000):
     run = store.put(tiny_result(tiny_spec(step % 8)))
     gone += len(store.clean(int(sys.argv[2]), keep=[run.hash]).gone)
+    if step >= 30 and gone > 10:
+        break
 print(gone)
 """
 

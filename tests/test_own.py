@@ -41,7 +41,8 @@ SWEEP = {
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     store = own_store(tmp_path, monkeypatch)
-    monkeypatch.setattr(engine_module, "get_engine", lambda: SimpleNamespace(job=lambda spec_hash: None))
+    idle = SimpleNamespace(job=lambda spec_hash: None, was_interrupted=lambda spec_hash: False)
+    monkeypatch.setattr(engine_module, "get_engine", lambda: idle)
     for result in (drawn(), drawn("noise")):
         store.put(result)
     return store
