@@ -53,7 +53,7 @@ pages = [
     teach,
     status,
 ]
-page = st.navigation(pages)
+page = st.navigation(pages, expanded=True)  # beyond twelve it would hide the last ones
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 if page in (compare, defend, present, stages, status):  # these need no settings: what they show is in their own links
