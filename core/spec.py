@@ -34,17 +34,19 @@ LABEL_RULES: dict[str, str] = {
 }
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """What a person asks for: never changed, nothing unknown in it, all numbers finite."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class LabelFlip(_Frozen):
+class LabelFlip(Frozen):
     """Copies of training images under a label given by the label rule: the baseline."""
 
     name: Literal["label-flip"] = "label-flip"
 
 
-class Noise(_Frozen):
+class Noise(Frozen):
     """Random pixels under the labels of the label rule: the control."""
 
     name: Literal["noise"] = "noise"
@@ -54,12 +56,12 @@ RADII = (1.0, 3.0, 10.0)
 """Radii that the search for a target tries, around a head whose features have norm about 3."""
 
 
-class _Target(_Frozen):
+class _Target(Frozen):
     target: Literal["gradpc", "search"] = Field("search", description="GradPC at one radius, or a search over radii.")
     radius: float = Field(3.0, gt=0, le=1000, description="GradPC's radius r around the clean head.")
 
 
-class _Pixels(_Frozen):
+class _Pixels(Frozen):
     steps: int = Field(60, ge=1, le=5_000, description="Steps on the pixels, for each target where there are several.")
     lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
 
@@ -76,14 +78,14 @@ class GCInput(_Pixels, _Target):
     name: Literal["gc-input"] = "gc-input"
 
 
-class UEInput(_Frozen):
+class UEInput(Frozen):
     """Unlearnable examples: images that the head finds easy, by error-minimising noise."""
 
     name: Literal["ue-input"] = "ue-input"
     steps: int = Field(20, ge=1, le=1_000, description="Sign steps of 0.8/255, in turn with the head's optimum.")
 
 
-class TGDAFeature(_Frozen):
+class TGDAFeature(Frozen):
     """Total gradient ascent on free feature vectors, by implicit differentiation of the head."""
 
     name: Literal["tgda-feature"] = "tgda-feature"
@@ -146,12 +148,12 @@ AttackSpec = Annotated[
     Field(discriminator="name"),
 ]
 
-ATTACK_SPECS: dict[str, type[_Frozen]] = {
+ATTACK_SPECS: dict[str, type[Frozen]] = {
     kind.model_fields["name"].default: kind for kind in get_args(get_args(AttackSpec)[0])
 }
 
 
-class ExperimentSpec(_Frozen):
+class ExperimentSpec(Frozen):
     """One experiment, whole: the same spec on the same machine gives the same result.
 
     Attributes that are `None` are filled in by `core.catalog.resolve` from the registries' records.
@@ -215,7 +217,7 @@ def parse_spec(values: Mapping[str, Any]) -> ExperimentSpec:
             raise SpecError(f"Unknown field {where!r}. Allowed: {', '.join(allowed) or 'none'}.") from error
         if where == "budget" and first["type"] in {"greater_than", "less_than_equal"}:
             raise SpecError(f"budget is {first['input']}; allowed: more than 0, at most 1.") from error
-        raise SpecError(f"{where} is {first['input']!r}; {_lower(first['msg'])}.") from error
+        raise SpecError(f"{where} is {first['input']!r}; {lowered(first['msg'])}.") from error
 
 
 @functools.cache  # a page asks hundreds of times, and pydantic makes the schema anew each time
@@ -225,5 +227,6 @@ def attack_parameters(name: str) -> Mapping[str, dict[str, Any]]:
     return {key: value for key, value in properties.items() if key != "name"}
 
 
-def _lower(message: str) -> str:
+def lowered(message: str) -> str:
+    """A message of pydantic as the second part of a sentence."""
     return message[:1].lower() + message[1:]

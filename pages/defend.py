@@ -207,6 +207,11 @@ def sentence(found: Mapping[str, Any]) -> str:
     return f"The poison costs {lost:.1f} points; the defences give **{regained:.1f}** of them back."
 
 
+def auc_words(step: Mapping[str, Any]) -> str:
+    """The area under the ROC curve, where there is one."""
+    return "—" if step["auc"] is None else f"{step['auc']:.3f}"
+
+
 def table(steps: Sequence[Mapping[str, Any]]) -> str:
     """What each defence has removed, as Markdown."""
     lines = [
@@ -214,10 +219,9 @@ def table(steps: Sequence[Mapping[str, Any]]) -> str:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for step in steps:
-        auc = "—" if step["auc"] is None else f"{step['auc']:.3f}"
         lines.append(
             f"| {ABOUT[step['name']].title} | {len(step['removed']):,} | {step['found']} of {step['n_poison']} "
-            f"| {step['clean_lost']:,} | {100 * step['precision']:.0f} % | {auc} |"
+            f"| {step['clean_lost']:,} | {100 * step['precision']:.0f} % | {auc_words(step)} |"
         )
     return "\n".join(lines)
 
@@ -294,10 +298,9 @@ def each(run: StoredRun, share: int) -> None:
         for name in (name for name in ABOUT if name in known):
             found = known[name]
             (step,) = found["steps"]
-            auc = "—" if step["auc"] is None else f"{step['auc']:.3f}"
             lines.append(
-                f"| {ABOUT[name].title} | {step['found']} of {step['n_poison']} | {step['clean_lost']:,} | {auc} "
-                f"| {100 * found['defended']['accuracy']:.1f} % ({found['regained']:+.1f}) |"
+                f"| {ABOUT[name].title} | {step['found']} of {step['n_poison']} | {step['clean_lost']:,} "
+                f"| {auc_words(step)} | {100 * found['defended']['accuracy']:.1f} % ({found['regained']:+.1f}) |"
             )
         st.markdown("\n".join(lines))
         st.caption(

@@ -4,23 +4,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from core.errors import SpecError, unknown
+from core.spec import Frozen, lowered
 
 SHARE = 0.05
 """Part of the training set that most defences remove: a defender does not know the attacker's budget."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class _Ranked(_Frozen):
+class _Ranked(Frozen):
     share: float = Field(SHARE, gt=0, le=0.5, description="Part of each class that is removed, the most suspicious.")
 
 
-class Range(_Frozen):
+class Range(Frozen):
     """Points of which a coordinate lies far outside of the others' range."""
 
     name: Literal["range"] = "range"
@@ -66,14 +63,14 @@ class Sever(_Ranked):
     rounds: int = Field(4, ge=1, le=20, description="Rounds, each with a head trained anew and its part of the share.")
 
 
-class Trim(_Frozen):
+class Trim(Frozen):
     """A head trained on the points that it finds easiest, until these stay the same."""
 
     name: Literal["trim"] = "trim"
     share: float = Field(SHARE, gt=0, le=0.5, description="Part of the training set that is left out.")
 
 
-class LabelIssues(_Frozen):
+class LabelIssues(Frozen):
     """Labels that heads trained without the point find unlikely, by the library cleanlab."""
 
     name: Literal["cleanlab"] = "cleanlab"
@@ -83,7 +80,7 @@ class LabelIssues(_Frozen):
 DefenceSpec = Annotated[
     Range | Sphere | Slab | SVD | KNN | Loss | Sever | Trim | LabelIssues, Field(discriminator="name")
 ]
-DEFENCE_SPECS: dict[str, type[_Frozen]] = {
+DEFENCE_SPECS: dict[str, type[Frozen]] = {
     kind.model_fields["name"].default: kind for kind in get_args(get_args(DefenceSpec)[0])
 }
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(DefenceSpec)
@@ -171,8 +168,7 @@ def parse_defence(text: str) -> Any:
         allowed = [key for key in DEFENCE_SPECS[name].model_fields if key != "name"]
         if first["type"] == "extra_forbidden":
             raise SpecError(f"{name} has no setting {where!r}. Allowed: {', '.join(allowed)}.") from error
-        message = str(first["msg"])
-        raise SpecError(f"{where} of {name} is {first['input']!r}; {message[:1].lower()}{message[1:]}.") from error
+        raise SpecError(f"{where} of {name} is {first['input']!r}; {lowered(first['msg'])}.") from error
 
 
 def in_order(chain: Iterable[Any]) -> tuple[Any, ...]:
