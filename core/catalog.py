@@ -9,7 +9,7 @@ from typing import Any
 
 from core import uploads
 from core.data import known
-from core.data.registry import DATA, DataInfo
+from core.data.registry import DATA, DataInfo, check_domain
 from core.data.registry import info as data_info
 from core.defences.spec import ABOUT as DEFENCES
 from core.defences.spec import settings
@@ -74,9 +74,7 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         allowed = ", ".join(map(str, extractor.input_sizes))
         raise SpecError(f"{spec.extractor} takes input_size {allowed}; got {spec.input_size}.")
     for field, value in (("train_domain", spec.train_domain), ("test_domain", spec.test_domain)):
-        if value is not None and value not in data.domains:
-            allowed = ", ".join(data.domains) or "none: it has no domains"
-            raise SpecError(f"{field} of {spec.data} is {value!r}; allowed: {allowed}.")
+        check_domain(data, value, field)
     if data.domains:
         fill["train_domain"] = spec.train_domain or data.domains[0]
         fill["test_domain"] = spec.test_domain or fill["train_domain"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.errors import unknown
+from core.errors import SpecError, unknown
 
 
 @dataclass(frozen=True)
@@ -173,3 +173,14 @@ def info(name: str) -> DataInfo:
     if name not in DATA:
         raise unknown("data set", name, DATA)
     return DATA[name]
+
+
+def check_domain(record: DataInfo, domain: str | None, field: str) -> None:
+    """See that a data set has the domain that a field names, if it names one.
+
+    Raises:
+        SpecError: it has not; the message lists those that it has.
+    """
+    if domain is not None and domain not in record.domains:
+        allowed = ", ".join(record.domains) or "none: it has no domains"
+        raise SpecError(f"{field} of {record.name} is {domain!r}; allowed: {allowed}.")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.data.embedded import read
-from core.data.registry import info
+from core.data.registry import check_domain, info
 from core.pretraining.probes import linear_probe
 from core.pretraining.train import Progress, Settings, export, is_first_process, prepared, pretrain
 
@@ -32,6 +32,7 @@ def pretrain_data(
     """Pre-train on all training images of a data set, and write weights and record to a safetensors file.
 
     Labels are read to monitor and to measure, never to train. The checkpoint lies beside the file while it works.
+    Of data that has domains, the first one is taken where none is named.
 
     Returns:
         The record: settings, seconds, losses, kNN accuracies, the linear probe on test images and the same of raw
@@ -41,6 +42,9 @@ def pretrain_data(
         PoisonLabError: bad settings, missing data, or a checkpoint of another pre-training.
     """
     record = info(data)
+    check_domain(record, domain, "domain")
+    if record.domains:
+        domain = domain or record.domains[0]
     x, y = (torch.from_numpy(array.copy()) for array in read(record, "train", domain))
     if data in NO_FLIP:
         settings = replace(settings, augmentation=replace(settings.augmentation, flip=False))

@@ -25,7 +25,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.set_num_threads", lambda _: None)
 
 
-@pytest.mark.parametrize(("data", "method"), [("fashion-mnist", "simclr"), ("mnist", "moco")])
+@pytest.mark.parametrize(("data", "method"), [("fashion-mnist", "simclr"), ("mnist", "moco"), ("emoji", "simclr")])
 def test_it_writes_weights_and_their_record(
     data: str, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,6 +36,7 @@ def test_it_writes_weights_and_their_record(
         assert file.get_tensor("conv1.weight").shape == (64, 3, 3, 3)
     assert (record["data"], record["method"], record["epochs"], record["images"]) == (data, method, 1, 200)
     assert record["augmentation"]["flip"] == (data != "mnist")
+    assert record["domain"] == ("google" if data == "emoji" else None), "the first, where there are several"
     assert len(record["knn"]) == len(record["losses"]) == 1
     assert 0 < record["linear_probe"] <= 1
     assert 0 < record["linear_probe_of_pixels"] <= 1
@@ -54,6 +55,8 @@ def test_it_writes_weights_and_their_record(
         (["--out", "a.safetensors", "--method", "byol"], "Known: moco, simclr"),
         (["--out", "a.safetensors", "--arch", "vit"], "Known: resnet10-small, resnet18-small"),
         (["--out", "a.safetensors", "--data", "cats"], "Unknown data set 'cats'"),
+        (["--out", "a.safetensors", "--data", "emoji", "--domain", "acme"], "domain of emoji is 'acme'; allowed: "),
+        (["--out", "a.safetensors", "--domain", "google"], "allowed: none: it has no domains"),
         (["--out", "a.safetensors", "--epochs", "0"], "greater than or equal to 1"),
         (["--out", "a.safetensors", "--batch", "100000"], "less than or equal to 65536"),
     ],
