@@ -929,10 +929,11 @@ def serve(n_workers: int) -> None:
     """Be the cluster of one engine until standard input ends; the address is the only line of output."""
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed must not fill the pipe
+    environment = "distributed.nanny.pre-spawn-environ"  # dask's own keeps freed memory from staying with a worker
     dask.config.set(
         {
             **cluster.SETTINGS,
-            "distributed.nanny.pre-spawn-environ": cluster.threads(n_workers),
+            environment: {**dask.config.get(environment), **cluster.threads(n_workers)},
             # The cluster closes a nanny for good whose worker is down this long after it died once, be it down only
             # again: nobody would start another.
             "distributed.deploy.lost-worker-timeout": "1000 days",
