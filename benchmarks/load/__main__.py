@@ -120,8 +120,20 @@ def own_server(log: list[str]) -> Iterator[str]:
             ready(address)
             yield address
         lines = (Path(home) / "server.log").read_text().splitlines()
-    plain = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines)
-    log += [line for line in plain if re.search(r"^\w+(Error|Exception)\b| ERROR | CRITICAL ", line)]
+    log += _errors([re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines])
+
+
+def _errors(lines: list[str]) -> list[str]:
+    """Errors in a log, each with its traceback where it has one, as one text."""
+    found, begin = [], 0
+    for i, line in enumerate(lines):
+        if "Traceback" in line:
+            begin = i
+        elif re.search(r"^\w+(Error|Exception)\b", line):
+            found.append("\n".join(lines[begin : i + 1]))
+        elif re.search(r" ERROR | CRITICAL ", line):
+            found.append(line)
+    return found
 
 
 def ready(address: str) -> None:
@@ -146,6 +158,9 @@ def values(found: Lesson, seconds: float, log: list[str]) -> dict[str, Any]:
         "log": log,
         "actions": dict(found.actions.most_common()),
         "memory": {name: measure.growth(found.memory.seconds, mib, warm) for name, mib in found.memory.mib.items()},
+        "memory by minute": {
+            name: measure.by_minute(found.memory.seconds, mib) for name, mib in found.memory.mib.items()
+        },
         "processor": found.processor,
         "late": measure.summary(found.late),
     }

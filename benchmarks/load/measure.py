@@ -89,6 +89,12 @@ def parts(server: psutil.Process) -> dict[str, list[psutil.Process]]:
     return found
 
 
+def by_minute(seconds: Sequence[float], mib: Sequence[float]) -> list[float]:
+    """Mean memory in each minute, MiB."""
+    minutes = np.asarray(seconds, dtype=float) // WINDOW_SECONDS
+    return [float(np.asarray(mib)[minutes == minute].mean()) for minute in np.unique(minutes)]
+
+
 async def watch(server: psutil.Process, memory: Memory) -> None:
     """Take samples of the memory until cancelled."""
     began = time.monotonic()
