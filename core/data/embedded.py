@@ -1,6 +1,7 @@
 """The reader of every data set, as arrays in (N, C, H, W) uint8, and those that ship in assets/data."""
 
 import csv
+import functools
 import gzip
 import zipfile
 import zlib
@@ -40,16 +41,25 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
     if record.name in known.SOURCES:
         return known.read(record, part)
     try:
-        return _READERS[record.name](part, domain)
+        return _shipped(_FOLDER, record.name, part, domain)
     except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f"Data set {record.name!r} can't be read from {_FOLDER} ({error}). Restore that folder from the repository."
         ) from error
 
 
-def _fashion_mnist(part: str, domain: str | None) -> tuple[Images, Labels]:
+@functools.lru_cache(maxsize=4)
+def _shipped(folder: Path, name: str, part: str, domain: str | None) -> tuple[Images, Labels]:
+    """What ships never changes: unpacking it takes longer than a small experiment."""
+    found = _READERS[name](folder, part, domain)
+    for array in found:
+        array.setflags(write=False)
+    return found
+
+
+def _fashion_mnist(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
     stem = {"train": "train", "test": "t10k"}[part]
-    raw = _FOLDER / "FashionMNIST" / "raw"
+    raw = folder / "FashionMNIST" / "raw"
     images = _idx(raw / f"{stem}-images-idx3-ubyte.gz", header=16).reshape(-1, 1, 28, 28)
     return images, _idx(raw / f"{stem}-labels-idx1-ubyte.gz", header=8).astype(np.int64)
 
@@ -59,8 +69,8 @@ def _idx(path: Path, header: int) -> Images:
         return np.frombuffer(file.read(), np.uint8, offset=header)
 
 
-def _mnist(part: str, domain: str | None) -> tuple[Images, Labels]:
-    with np.load(_FOLDER / "mnist10k.npz", allow_pickle=False) as archive:
+def _mnist(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
+    with np.load(folder / "mnist10k.npz", allow_pickle=False) as archive:
         images, labels = archive["X"][:, None], archive["y"].astype(np.int64)
     # The file is sorted by label: a fixed shuffle, then the first 8,000 images train.
     order = np.random.default_rng(0).permutation(len(labels))
@@ -68,11 +78,11 @@ def _mnist(part: str, domain: str | None) -> tuple[Images, Labels]:
     return images[rows], labels[rows]
 
 
-def _emoji(part: str, domain: str | None) -> tuple[Images, Labels]:
-    with (_FOLDER / "emoji" / "index.csv").open(newline="") as file:
+def _emoji(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
+    with (folder / "emoji" / "index.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["domain"] == domain]
     side, per_row = 64, 48
-    with Image.open(_FOLDER / "emoji" / f"{domain}.webp") as mosaic:
+    with Image.open(folder / "emoji" / f"{domain}.webp") as mosaic:
         pixels = np.asarray(mosaic.convert("RGB"))
     tiles = pixels.reshape(-1, side, per_row, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
     classes = info("emoji").classes

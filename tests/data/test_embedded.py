@@ -79,7 +79,7 @@ def ids(domain: str, part: str) -> set[str]:
     pixels = numbers.reshape(high, 48, 3).repeat(64, axis=0).repeat(64, axis=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Image, "open", lambda path: Image.fromarray(pixels))
-        x, _ = read(DATA["emoji"], part, domain)
+        x, _ = embedded._READERS["emoji"](embedded._FOLDER, part, domain)  # `read` remembers the true one
     rows = x[:, 0, 0, 0].astype(int) * 256 + x[:, 1, 0, 0]
     return {names[row] for row in rows}
 
@@ -127,3 +127,10 @@ def test_a_damaged_file_is_one_sentence(name: str, harm: str, tmp_path: Path, mo
     assert str(folder) in message
     assert "\n" not in message
     assert message.endswith("Restore that folder from the repository.")
+
+
+def test_what_ships_is_unpacked_once_and_can_not_be_changed() -> None:
+    first, again = (read(DATA["mnist"], "test")[0] for _ in range(2))
+    assert again is first
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 0
