@@ -162,7 +162,10 @@ def test_held_out_probabilities_are_of_heads_that_have_not_seen_the_point(data: 
     rows = torch.arange(len(data.y)) % 3 != 1
     theta = data.fit(torch.nonzero(rows).flatten())
     expected = torch.softmax(head.logits(theta, data.z[~rows]), dim=1)
-    np.testing.assert_allclose(p[(~rows).numpy()], expected, atol=1e-5)
+    # Heads with a gradient of 1e-6 may lie 1e-6 / λ apart.
+    np.testing.assert_allclose(p[(~rows).numpy()], expected, atol=1e-3)
+    seen = torch.softmax(head.logits(data.fit(), data.z[~rows]), dim=1)
+    assert float((seen - expected).abs().max()) > 0.05
 
 
 @pytest.mark.filterwarnings("ignore:May not flag all label issues")
