@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -108,46 +109,98 @@ def defend(
     seed: int = 0,
     tell: Tell = lambda done, total: None,
 ) -> Defended:
-    """Let defences go over a poisoned training set, one after another, and train the head on what is left.
+    """Let one chain of defences go over a run; see `Poisoned.defended`."""
+    return Poisoned.of(features, n_classes, ridge, device).defended(chain, seed=seed, tell=tell)
 
-    Args:
-        features: a run's `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z` and `test_y`.
-        chain: specs of defences; none at all keeps everything.
-        seed: of the order in which a defence gets the points, and of the random filters.
+
+@dataclass(frozen=True)
+class Poisoned:
+    """A poisoned training set, clean points first, and its judge; the heads of what nobody filters are solved once.
+
+    Attributes:
+        data: clean points, then poison.
+        n_clean: how many are clean.
+        evaluate: the judge, who knows the clean points and the test set.
     """
-    place = device or torch.device("cpu")
-    train_z, poison_z, test_z = (_on(features[f"{name}_z"], place).float() for name in ("train", "poison", "test"))
-    train_y, poison_y, test_y = (_on(features[f"{name}_y"], place).long() for name in ("train", "poison", "test"))
-    evaluate = Evaluator(train_z, train_y, test_z, test_y, n_classes, ridge)
-    clean_head = evaluate.retrain()
-    poisoned_head = evaluate.retrain(poison_z, poison_y, clean_head)
-    data = TrainingSet(torch.cat([train_z, poison_z]), torch.cat([train_y, poison_y]), n_classes, ridge)
-    is_poison = torch.arange(len(data.y), device=place) >= len(train_y)
-    draw = torch.Generator().manual_seed(seed)
-    kept, steps = torch.arange(len(data.y), device=place), []
-    for done, spec in enumerate(chain):
-        tell(done, len(chain))
-        verdict = _shuffled(TrainingSet(data.z[kept], data.y[kept], n_classes, ridge), build(spec).judge, draw)
-        steps.append(_found(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
-        kept = kept[verdict.keep]
-    tell(len(chain), len(chain))
-    gone = torch.ones_like(is_poison)
-    gone[kept] = False
-    everything = torch.arange(len(data.y), device=place)
-    theta = data.fit(kept, poisoned_head) if len(kept) < len(data.y) else poisoned_head
-    randoms = []
-    for _ in range(RANDOM_DRAWS if len(kept) < len(data.y) else 0):
-        rows = torch.randperm(len(data.y), generator=draw)[: len(kept)].to(place)
-        randoms.append(evaluate.score(data.fit(rows, poisoned_head)).accuracy)
-    poisoned = evaluate.score(poisoned_head, clean_head)
-    return Defended(
-        clean=evaluate.score(clean_head),
-        poisoned=poisoned,
-        defended=evaluate.score(theta, clean_head),
-        random=float(np.mean(randoms)) if randoms else poisoned.accuracy,
-        steps=steps,
-        whole=_found("", everything, gone, is_poison, None),
-    )
+
+    data: TrainingSet
+    n_clean: int
+    evaluate: Evaluator
+
+    @classmethod
+    def of(
+        cls, features: Mapping[str, Array], n_classes: int, ridge: float, device: torch.device | None = None
+    ) -> "Poisoned":
+        """Of a run's `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z` and `test_y`."""
+        place = device or torch.device("cpu")
+        train_z, poison_z, test_z = (_on(features[f"{name}_z"], place).float() for name in ("train", "poison", "test"))
+        train_y, poison_y, test_y = (_on(features[f"{name}_y"], place).long() for name in ("train", "poison", "test"))
+        data = TrainingSet(torch.cat([train_z, poison_z]), torch.cat([train_y, poison_y]), n_classes, ridge)
+        return cls(data, len(train_y), Evaluator(train_z, train_y, test_z, test_y, n_classes, ridge))
+
+    @cached_property
+    def is_poison(self) -> Tensor:
+        """(N,) bool."""
+        return torch.arange(len(self.data.y), device=self.data.y.device) >= self.n_clean
+
+    @cached_property
+    def clean_head(self) -> Tensor:
+        """(c, d + 1), which is what a perfect filter would give."""
+        return self.evaluate.retrain()
+
+    @cached_property
+    def poisoned_head(self) -> Tensor:
+        """(c, d + 1), without any filter."""
+        return self.data.fit(start=self.clean_head)
+
+    @cached_property
+    def unfiltered(self) -> tuple[Score, Score]:
+        """Of the clean and of the poisoned head."""
+        return self.evaluate.score(self.clean_head), self.evaluate.score(self.poisoned_head, self.clean_head)
+
+    def defended(
+        self,
+        chain: Sequence[Any],
+        *,
+        seed: int = 0,
+        randoms: int = RANDOM_DRAWS,
+        tell: Tell = lambda done, total: None,
+    ) -> Defended:
+        """Let defences go over the training set, one after another, and train the head on what is left.
+
+        Args:
+            chain: specs of defences; none at all keeps everything.
+            seed: of the order in which a defence gets the points, and of the random filters.
+            randoms: random filters; with none, their accuracy is that of the poisoned head.
+        """
+        data, is_poison, score = self.data, self.is_poison, self.evaluate.score
+        draw = torch.Generator().manual_seed(seed)
+        everything = torch.arange(len(data.y), device=data.y.device)
+        kept, steps = everything, []
+        for done, spec in enumerate(chain):
+            tell(done, len(chain))
+            left = TrainingSet(data.z[kept], data.y[kept], data.n_classes, data.ridge)
+            verdict = _shuffled(left, build(spec).judge, draw)
+            steps.append(_found(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
+            kept = kept[verdict.keep]
+        tell(len(chain), len(chain))
+        gone = torch.ones_like(is_poison)
+        gone[kept] = False
+        is_filtered = len(kept) < len(data.y)
+        theta = data.fit(kept, self.poisoned_head) if is_filtered else self.poisoned_head
+        accuracies = []
+        for _ in range(randoms if is_filtered else 0):
+            rows = torch.randperm(len(data.y), generator=draw)[: len(kept)].to(data.y.device)
+            accuracies.append(score(data.fit(rows, self.poisoned_head)).accuracy)
+        clean, poisoned = self.unfiltered
+        return Defended(
+            clean=clean,
+            poisoned=poisoned,
+            defended=score(theta, self.clean_head),
+            random=float(np.mean(accuracies)) if accuracies else poisoned.accuracy,
+            steps=steps,
+            whole=_found("", everything, gone, is_poison, None),
+        )
 
 
 def _shuffled(data: TrainingSet, judge: Callable[[TrainingSet], Verdict], draw: torch.Generator) -> Verdict:
