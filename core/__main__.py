@@ -236,6 +236,23 @@ def defend_(
         typer.echo("\n".join(defended.lines(results)))
 
 
+@cli.command("certify")
+def certify_(
+    run: Annotated[str, typer.Argument(help="Folder of a finished run, or the hash of a stored one.")],
+    partitions: Annotated[int, typer.Option(help="Heads that vote, each on its own part of the data.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="All that was found, as JSON.")] = False,
+) -> None:
+    """Say what accuracy no poison can take: by votes of heads on parts of the data, and on labels drawn anew."""
+    from core import certified
+
+    certified.check(partitions)
+    found = _find(run)
+    _use_all_cores()
+    result = certified.certified(found, partitions)
+    told = json.dumps(result, indent=1) if as_json else "\n".join(certified.lines(result, found.result["n_poison"]))
+    typer.echo(told)
+
+
 def _find(run: str) -> "StoredRun":
     """A finished run by its folder or, else, by its hash."""
     from core.store import Store, load
@@ -488,6 +505,32 @@ def compare_settings(
     for gap in compare.gaps(found):
         typer.echo(compare.verdict(gap))
     typer.echo(str(folder / "settings.md"))
+
+
+@cli.command("reproduce")
+def reproduce_(
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated, three or more tell more.")] = None,
+    budget: Annotated[list[float] | None, typer.Option(help="Only this budget; may be repeated.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Only this data set; may be repeated.")] = None,
+    train_size: Annotated[int, typer.Option(help="Clean training images.")] = 1000,
+    test_size: Annotated[int, typer.Option(help="Test images.")] = 2000,
+    processes: Annotated[int, typer.Option(help="Experiments at a time, each on its share of the cores.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of results.md and results.json.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure every attack in every setting, with and without defences, and what the paper claims; takes hours, and
+    takes up where it was broken off."""
+    from core.evidence import grid, reproduce
+
+    if processes < 1:
+        raise SpecError(f"--processes is {processes}; allowed: 1 or more.")
+    folder = _folder(out, paths.ROOT / "docs")
+    sizes = {"train_size": train_size, "test_size": test_size}
+    pairs = grid.pairs(data or ())
+    todo = grid.specs(pairs, budget or grid.BUDGETS, seed or grid.SEEDS, sizes)
+    _use_all_cores()
+    reproduce.reproduce(todo, folder, device=device, processes=processes, tell=typer.echo)
+    typer.echo(str(folder / "results.md"))
 
 
 class _Progress:

@@ -55,6 +55,20 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> dict[str, Any]:
     known = find(spec_hash, chain)
     if known is not None:
         return known
+    found = judged(featured(root, spec_hash), chain)
+    cache.write(_path(key(spec_hash, chain)), json.dumps(found).encode())
+    return found
+
+
+def featured(root: str, spec_hash: str) -> StoredRun:
+    """A stored run with its features; one that ships without them is computed once more, and stored with them.
+
+    Args:
+        root: the folder of the store.
+
+    Raises:
+        StoreError: there is no such run, or it is damaged.
+    """
     store = Store(Path(root))
     run = store.get(spec_hash)
     if run is None:
@@ -63,9 +77,7 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> dict[str, Any]:
         from core.run import run as compute
 
         run = store.put(compute(run.spec))
-    found = judged(run, chain)
-    cache.write(_path(key(spec_hash, chain)), json.dumps(found).encode())
-    return found
+    return run
 
 
 def has_features(run: StoredRun) -> bool:

@@ -1,0 +1,67 @@
+"""Certificates of stored runs: computed once, kept by run and number of partitions, told in a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import certified
+from core.__main__ import main
+from core.errors import SpecError, StoreError
+from core.store import Store
+from tests.test_defended import separable
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    return Store(tmp_path / "results", shipped=None)
+
+
+def test_a_run_is_certified_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.put(separable())
+    assert certified.find(run.hash, 5) is None
+    found = certified.certify(str(store.root), run.hash, 5)
+    assert found["added"]["partitions"] == 5
+    assert found["added"]["clean"] == found["added"]["certified"][0] > 0.8
+    assert found["flipped"]["certified"][0] <= found["flipped"]["clean"]
+    assert [flips for flips, _ in found["flipped"]["plain"]] == [
+        flips for flips in (1, 3, 10, 30, 100) if flips < len(run.features()["train_y"])
+    ]
+    monkeypatch.setattr(certified, "certified", lambda *_: pytest.fail("certified twice"))
+    assert certified.certify(str(store.root), run.hash, 5) == found
+    assert certified.find(run.hash, 5) == found
+    assert certified.find(run.hash, 6) is None
+
+
+def test_damage_is_certified_anew(store: Store) -> None:
+    run = store.put(separable())
+    first = certified.certify(str(store.root), run.hash, 4)
+    (path,) = (Path(store.root).parent / "cache" / "certified").iterdir()
+    path.write_bytes(path.read_bytes()[:-9])
+    assert certified.find(run.hash, 4) is None
+    assert certified.certify(str(store.root), run.hash, 4) == first
+
+
+def test_a_run_that_is_not_there(store: Store) -> None:
+    with pytest.raises(StoreError, match="isn't stored"):
+        certified.certify(str(store.root), "0" * 16, 5)
+
+
+@pytest.mark.parametrize("partitions", [1, 0, -3, 1001])
+def test_bounds_of_partitions(partitions: int, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SpecError, match="allowed: 2 to 1,000"):
+        certified.certify(str(store.root), "0" * 16, partitions)
+    assert main(["certify", "0" * 16, f"--partitions={partitions}"]) == 2
+    assert "allowed: 2 to 1,000" in capsys.readouterr().err
+
+
+def test_the_command_line_says_what_is_certain(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run = store.put(separable())
+    assert main(["certify", str(run.folder), "--partitions", "5"]) == 0
+    told = capsys.readouterr().out
+    assert "5 heads on parts of the data" in told
+    assert "1 points added:" in told
+    assert "labels flipped" in told
+    assert main(["certify", run.hash, "--partitions", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == certified.certify(str(store.root), run.hash, 5)
