@@ -1,0 +1,79 @@
+"""Certificates for the evidence: what the clean data of each pair and seed make certain, whatever the attack."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from core.bench import table
+from core.evidence.claims import Measured, Measurements
+from core.spec import ExperimentSpec
+
+PARTITIONS = (50, 100, 200)
+FLIPS = (1, 2, 3, 5)
+
+
+def measured(spec: ExperimentSpec, device: str = "auto") -> Measured:
+    """Certified accuracies, as shares in [0, 1], of the clean data of an experiment; its attack makes no difference."""
+    from core import device as devices
+    from core.certificates.evaluate import added, flipped
+    from core.run import run
+
+    result = run(spec, device=device, with_map=False)
+    place, n_classes = devices.choose(device), len(result.classes)
+    return {
+        "spec": spec.model_dump(mode="json"),
+        "plain": result.clean.accuracy,
+        "added": [added(result.features, n_classes, spec.ridge, k, place) for k in PARTITIONS],
+        "flipped": flipped(result.features, n_classes, spec.ridge, place),
+    }
+
+
+def text(found: Measurements, certified: Sequence[Measured]) -> str:
+    """Certified accuracies beside what the strongest attack of `found` leaves of a single head."""
+    budgets = sorted({key.budget for key in found.by_key})
+    n = certified[0]["spec"]["train_size"]
+    noise = certified[0]["flipped"]["noise"]
+    pairs = dict.fromkeys((one["spec"]["data"], one["spec"]["extractor"]) for one in certified)
+    added_rows, flipped_rows = [], []
+    for pair in pairs:
+        mine = [one for one in certified if (one["spec"]["data"], one["spec"]["extractor"]) == pair]
+        name = f"`{pair[0]}` by `{pair[1]}`"
+        worst = (_worst(found, pair, budget) for budget in budgets)
+        plain = _mean(one["plain"] for one in mine)
+        added_rows.append([name, "one head, worst attack of those above", plain, *worst])
+        for i, k in enumerate(PARTITIONS):
+            clean = _mean(one["added"][i]["clean"] for one in mine)
+            certain = (
+                _mean(_at(one["added"][i]["certified"], round(budget * n)) for one in mine) for budget in budgets
+            )
+            added_rows.append([name, f"{k} heads, certified", clean, *certain])
+        clean = _mean(one["flipped"]["clean"] for one in mine)
+        certain = (_mean(_at(one["flipped"]["certified"], flips) for one in mine) for flips in FLIPS)
+        flipped_rows.append([name, clean, *certain])
+    at = [f"{100 * budget:g} %, {round(budget * n)} points" for budget in budgets]
+    return "\n\n".join(
+        [
+            "Test accuracy in percent, means over seeds. Heads on parts of the data that vote (Deep Partition "
+            "Aggregation) keep the certified accuracy whatever points are *added*, with whatever features and labels; "
+            "a single head keeps at most what the worst attack found here leaves, features under `none` among them.",
+            table(["Data and extractor", "Who", "No poison", *at], added_rows),
+            f"{noise['heads']} heads on labels drawn anew (each is another one with probability {noise['q']:g}, "
+            f"λ = {noise['ridge']:g}) keep the certified accuracy whatever so many *labels* of the {n:,} are flipped:",
+            table(["Data and extractor", "None", *(f"{flips} flipped" for flips in FLIPS)], flipped_rows),
+        ]
+    )
+
+
+def _worst(found: Measurements, pair: tuple[str, str], budget: float) -> str:
+    """The least mean accuracy that an attack of this budget leaves."""
+    keys = [key for key in found.by_key if key[:2] == pair and key.budget == budget]
+    left = [found.values(key, lambda one: float(one["poisoned"])) for key in keys]
+    return f"{100 * min(statistics.mean(one.values()) for one in left if one):.1f}"
+
+
+def _at(curve: list[float], points: int) -> float:
+    return curve[points] if points < len(curve) else 0.0
+
+
+def _mean(shares: Any) -> str:
+    return f"{100 * statistics.mean(shares):.1f}"

@@ -1,0 +1,70 @@
+"""Which experiments the evidence rests on. Free of torch."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any
+
+from core import catalog
+from core.errors import unknown
+from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+
+PAIRS = (
+    ("fashion-mnist", "resnet10-small-fashion-mnist"),
+    ("fashion-mnist", "resnet10-small-mnist"),
+    ("mnist", "resnet10-small-mnist"),
+    ("mnist", "resnet10-small-fashion-mnist"),
+)
+"""Data and extractor: two data sets, each with an extractor of one architecture that has learnt from it (fine-tuning)
+and one that has learnt from the other (transfer)."""
+BUDGETS = (0.01, 0.03, 0.1)
+SEEDS = (0, 1, 2)
+SIZES = {"train_size": 1000, "test_size": 2000}
+LABEL_RULES = {"ue-input": "clean"}
+"""Unlearnable examples keep their labels, as published; all others get those that the clean head finds least likely."""
+FREE_STEPS: dict[str, dict[str, Any]] = {"tgda-input": {"lr": 0.3}}
+"""Parameters under `none`: pixels that may be anything have farther to go than the usual step takes them."""
+
+
+def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Those of some data sets, or all.
+
+    Raises:
+        SpecError: there are none of one of these.
+    """
+    known = list(dict.fromkeys(name for name, _ in PAIRS))
+    for name in data:
+        if name not in known:
+            raise unknown("data set of the evidence", name, known)
+    return [pair for pair in PAIRS if pair[0] in (data or known)]
+
+
+def lines() -> list[tuple[str, str]]:
+    """Every attack with every constraint that it can be bound by, in the order of the catalog."""
+    return [(attack, constraint) for attack in ATTACK_SPECS for constraint in catalog.constraints_of(attack)]
+
+
+def specs(
+    among: Iterable[tuple[str, str]] = PAIRS,
+    budgets: Iterable[float] = BUDGETS,
+    seeds: Sequence[int] = SEEDS,
+    sizes: dict[str, int] | None = None,
+) -> list[ExperimentSpec]:
+    """Every experiment, seed by seed and cheap budgets first, so that what is broken off is of use.
+
+    Raises:
+        SpecError: bad names or values.
+    """
+    found = []
+    for seed, budget, (data, extractor), (attack, constraint) in product(seeds, budgets, among, lines()):
+        values: dict[str, Any] = {
+            **(sizes or SIZES),
+            "data": data,
+            "extractor": extractor,
+            "attack": {"name": attack, **(FREE_STEPS.get(attack, {}) if constraint == "none" else {})},
+            "constraint": constraint,
+            "label_rule": LABEL_RULES.get(attack, "adversarial"),
+            "budget": budget,
+            "seed": seed,
+        }
+        found.append(catalog.resolve(parse_spec(values)))
+    return found

@@ -1,0 +1,39 @@
+"""`python -m core reproduce`: measure what is missing, and write docs/results.md anew."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.evidence import certificates, page
+from core.evidence.measure import measure, measured
+from core.files import write_text
+from core.spec import ExperimentSpec
+
+
+def reproduce(
+    todo: Sequence[ExperimentSpec],
+    folder: Path,
+    *,
+    device: str = "auto",
+    processes: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Measure every experiment and the certificates of their clean data.
+
+    Args:
+        todo: see `core.evidence.grid.specs`.
+        folder: of results.md, results.json and certificates.json; what the last two hold is not measured again.
+        processes: experiments at a time.
+        tell: given a line on each.
+    """
+    found = measure(todo, folder / "results.json", measured, device=device, processes=processes, tell=tell)
+    # The clean data of a pair and a seed are the same for every attack and budget.
+    clean = {(spec.data, spec.extractor, spec.seed): spec for spec in todo if spec.attack.name == "label-flip"}
+    certain = measure(
+        list(clean.values()),
+        folder / "certificates.json",
+        certificates.measured,
+        device=device,
+        processes=processes,
+        tell=tell,
+    )
+    write_text(folder / "results.md", page.page(found, certain))

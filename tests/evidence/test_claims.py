@@ -1,0 +1,147 @@
+"""Claims judged on made-up measurements of which the truth is known."""
+
+from typing import Any
+
+import pytest
+
+from core.defences.spec import DEFENCE_SPECS
+from core.evidence import grid
+from core.evidence.claims import CLAIMS, Comparison, Measurements, above, below, lost, paired
+from core.evidence.page import page, spread
+from core.sweep import Interval
+
+FINE, TRANSFER = "resnet10-small-fashion-mnist", "resnet10-small-mnist"
+
+
+def one(attack: str, drop: float, seed: int = 0, **other: Any) -> dict[str, Any]:
+    """An experiment whose drop is known."""
+    spec = {
+        "data": "fashion-mnist",
+        "extractor": FINE,
+        "attack": {"name": attack},
+        "constraint": "valid",
+        "budget": 0.1,
+        "seed": seed,
+        "train_size": 1000,
+        **other.pop("spec", {}),
+    }
+    clean = 0.8 + 0.01 * seed
+    defences = {name: {"accuracy": clean - drop / 200, "found": 30, "clean_lost": 20} for name in DEFENCE_SPECS}
+    told = {"spec": spec, "clean": clean, "poisoned": clean - drop / 100, "stage2": None, "n_poison": 60}
+    return {**told, "defences": defences, "device": "cpu", **other}
+
+
+def claim(name: str) -> Any:
+    return next(one for one in CLAIMS if one.name == name)
+
+
+def everywhere(drop: Any) -> list[dict[str, Any]]:
+    """Every experiment of a grid; its drop is `drop(attack, constraint, budget, extractor, seed)`."""
+    return [
+        one(
+            attack,
+            drop(attack, constraint, budget, extractor, seed),
+            seed,
+            spec={"extractor": extractor, "constraint": constraint, "budget": budget},
+            stage2=0.8 + 0.01 * seed - 0.2 if attack.startswith("ft-") else None,
+        )
+        for attack, constraint in grid.lines()
+        for budget in grid.BUDGETS
+        for extractor in (FINE, TRANSFER)
+        for seed in (0, 1, 2)
+    ]
+
+
+def test_a_comparison_is_made_seed_by_seed() -> None:
+    found = Measurements(
+        [one("tgda-input", 5 + seed, seed) for seed in range(3)]
+        + [one("label-flip", 2 * seed, seed) for seed in range(3)]
+    )
+    told = paired(found, "words", found.select(["tgda-input"]), attack="label-flip")
+    assert told.differences == [{0: pytest.approx(5), 1: pytest.approx(4), 2: pytest.approx(3)}]
+    assert told.pooled is not None
+    assert told.pooled.mean == pytest.approx(4)
+    # Student's t of two degrees of freedom: 4.303 standard errors.
+    assert told.pooled.high - 4 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
+
+
+def test_only_seeds_that_all_have_count() -> None:
+    found = Measurements([one("noise", 1, seed) for seed in range(3)] + [one("label-flip", 1, 1)])
+    assert found.seeds == [1]
+    assert found.values(next(found.select(["noise"])), lost) == {1: pytest.approx(1)}
+
+
+def test_what_has_no_partner_is_left_out() -> None:
+    found = Measurements([one("tgda-input", 5)])
+    assert paired(found, "words", found.select(["tgda-input"]), attack="gc-input").pooled is None
+
+
+def test_single_experiments_are_counted() -> None:
+    told = Comparison("words", [{0: 1.0, 1: 1.1}, {0: -1.0, 1: -1.1}, {0: -1.0, 1: 1.0}, {0: 0.0, 1: 0.5}])
+    assert told.counts == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.1, 2.0, "holds"), (-2.0, -0.1, "does not hold"), (-1.0, 1.0, "too close to tell")],
+)
+def test_verdicts(low: float, high: float, verdict: str) -> None:
+    assert above(Interval((low + high) / 2, low, high, 3)) == verdict
+    assert below(0.0)(Interval((low + high) / 2, -high, -low, 3)) == verdict
+
+
+TRUTHS: dict[str, Any] = {
+    "transfer": lambda attack, constraint, budget, extractor, seed: 9 if extractor == TRANSFER else 3,
+    "pixels": lambda attack, constraint, budget, extractor, seed: 9 if constraint == "none" else 3,
+    "constrained": lambda attack, constraint, budget, extractor, seed: 9 if attack.startswith("ft-") else 3,
+    "unlearnable": lambda attack, constraint, budget, extractor, seed: 0.1 * seed,
+    "inversion": lambda attack, constraint, budget, extractor, seed: 1 + 0.1 * seed,
+    "stage2": lambda attack, constraint, budget, extractor, seed: 9 if attack == "tgda-feature" else 3,
+    "flips": lambda attack, constraint, budget, extractor, seed: 3 if attack == "label-flip" else 9,
+    "budget": lambda attack, constraint, budget, extractor, seed: 100 * budget,
+}
+
+
+@pytest.mark.parametrize("name", [one.name for one in CLAIMS])
+def test_a_claim_holds_where_it_is_true_and_not_where_the_opposite_is(name: str) -> None:
+    drop = TRUTHS[name]
+    assert claim(name).verdict(Measurements(everywhere(drop))) == "holds"
+    opposite = {"unlearnable": lambda *_: 30.0, "inversion": lambda *_: 19.0}.get(name, lambda *at: 20 - drop(*at))
+    assert claim(name).verdict(Measurements(everywhere(opposite))) == "does not hold"
+
+
+@pytest.mark.parametrize("name", [one.name for one in CLAIMS])
+def test_one_seed_says_nothing(name: str) -> None:
+    first = [one for one in everywhere(TRUTHS[name]) if one["spec"]["seed"] == 0]
+    assert claim(name).verdict(Measurements(first)) == "too close to tell"
+
+
+def test_a_claim_that_only_some_attacks_bear_out_holds_in_part() -> None:
+    found = everywhere(lambda attack, *_: 9 if attack in ("label-flip", "tgda-input") else 9.0 + (attack == "gc-input"))
+    assert claim("flips").verdict(Measurements(found)) == "holds in part"
+
+
+def test_the_page_tells_every_claim_and_every_number() -> None:
+    found = everywhere(lambda attack, constraint, budget, extractor, seed: 100 * budget + seed)
+    certified = [
+        {
+            "spec": {"data": "fashion-mnist", "extractor": FINE, "train_size": 1000},
+            "plain": 0.8,
+            "added": [{"clean": 0.7, "certified": [0.7] * 11 + [0.31] * 20}] * 3,
+            "flipped": {"noise": {"heads": 5, "q": 0.6, "ridge": 0.03}, "clean": 0.75, "certified": [0.7, 0.61, 0.5]},
+        }
+    ]
+    told = page(found, certified)
+    for one in CLAIMS:
+        assert f"### {one.words}" in told
+        assert f"(#{one.name})" in told
+    assert "11.0 ± 2.5" in told  # 10, 11 and 12 points
+    assert "| 50 heads, certified | 70.0 | 70.0 | 31.0 | 0.0 |" in told
+    assert "| 75.0 | 61.0 | 50.0 | 0.0 | 0.0 |" in told
+    for attack, constraint in grid.lines():
+        assert told.count(f"| `{attack}` | {constraint} |") == 2 * len(grid.BUDGETS)
+
+
+def test_an_interval_as_text() -> None:
+    assert spread(Interval(3.14, 2.0, 4.28, 3)) == "3.1 ± 1.1"
+    assert spread(Interval(3.14, 3.14, 3.14, 1)) == "3.1"

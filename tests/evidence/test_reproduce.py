@@ -1,0 +1,110 @@
+"""The measurement behind docs/results.md, in small: real runs, real defences, taken up where it was broken off."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core import paths
+from core.__main__ import main
+from core.errors import SpecError
+from core.evidence import certificates, grid
+from core.evidence.measure import measure, measured
+
+SMALL = {"train_size": 60, "test_size": 40}
+
+
+def specs(attacks: tuple[str, ...]) -> list:
+    some = grid.specs(grid.pairs(["mnist"])[:1], [0.1], [0], SMALL)
+    return [spec for spec in some if spec.attack.name in attacks and spec.constraint == "valid"]
+
+
+def test_the_grid_has_every_attack_under_every_constraint_in_both_settings() -> None:
+    todo = grid.specs()
+    assert len({spec.hash for spec in todo}) == len(todo)
+    assert len(todo) == len(grid.PAIRS) * len(grid.lines()) * len(grid.BUDGETS) * len(grid.SEEDS)
+    assert {spec.label_rule for spec in todo if spec.attack.name == "ue-input"} == {"clean"}
+
+
+def test_unknown_data_are_refused() -> None:
+    with pytest.raises(SpecError, match="letters"):
+        grid.pairs(["letters"])
+
+
+def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
+    (spec,) = specs(("label-flip",))
+    lines: list[str] = []
+    (found,) = measure([spec], tmp_path / "results.json", measured, device="cpu", tell=lines.append)
+    from core.defended import judged, parse_chain
+    from core.run import run
+    from core.store import Store
+
+    stored = Store(tmp_path / "store").put(run(spec, device="cpu", with_map=False))
+    assert found["poisoned"] == stored.result["poisoned"]["accuracy"]
+    for name, told in found["defences"].items():
+        expected = judged(stored, parse_chain([name]))
+        assert told["accuracy"] == expected["defended"]["accuracy"]
+        assert (told["found"], told["clean_lost"]) == (expected["whole"]["found"], expected["whole"]["clean_lost"])
+    assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    todo, path, asked = specs(("label-flip", "noise")), tmp_path / "results.json", []
+
+    def how(spec, device):
+        asked.append(spec.attack.name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"name": spec.attack.name}
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(todo, path, how)
+    found = measure(todo, path, lambda spec, device: {"name": f"{spec.attack.name} later"})
+    assert [one["name"] for one in found] == ["label-flip", "noise later"]
+    assert len(json.loads(path.read_text())) == 2
+
+
+def test_several_processes_measure_the_same(tmp_path: Path) -> None:
+    todo = specs(("label-flip", "noise"))
+    one = measure(todo, tmp_path / "one.json", measured, device="cpu")
+    two = measure(todo, tmp_path / "two.json", measured, device="cpu", processes=2)
+    for first, second in zip(one, two, strict=True):
+        assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_certificates_are_of_the_clean_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "PARTITIONS", (5,))
+    label, noise = specs(("label-flip", "noise"))
+    first, second = (certificates.measured(spec, "cpu") for spec in (label, noise))
+    assert first["added"][0]["certified"] == second["added"][0]["certified"]
+    assert first["flipped"]["certified"] == second["flipped"]["certified"]
+    assert first["added"][0]["certified"][1] <= first["added"][0]["clean"]
+    assert second["added"][0]["attacked"] != first["added"][0]["attacked"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["--processes", "0"], "--processes is 0"),
+        (["--data", "letters"], "letters"),
+        (["--budget", "2"], "budget is 2"),
+    ],
+)
+def test_bad_input_is_one_sentence(asked: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        raise SystemExit(main(["reproduce", *asked]))
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
+    assert not (paths.ROOT / "docs" / "letters").exists()
+
+
+def test_what_ships_is_written_by_the_command() -> None:
+    """docs/results.md says what results.json and certificates.json hold: nobody has written in it by hand."""
+    from core.evidence.page import page
+
+    folder = paths.ROOT / "docs"
+    known, certain = (json.loads((folder / f"{name}.json").read_text()) for name in ("results", "certificates"))
+    todo = grid.specs()
+    clean = {(spec.data, spec.extractor, spec.seed): spec.hash for spec in todo if spec.attack.name == "label-flip"}
+    told = page([known[spec.hash] for spec in todo], [certain[one] for one in clean.values()])
+    assert (folder / "results.md").read_text() == told
