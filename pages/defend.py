@@ -5,19 +5,17 @@ from typing import Any
 
 import streamlit as st
 
-from core import cost, defended, figures
-from core.defences.spec import ABOUT, DEFENCE_SPECS
-from core.errors import PoisonLabError, StoreError
+from core import defended, figures
+from core.defences.spec import ABOUT
+from core.errors import StoreError
 from core.paths import results
 from core.result import Array
 from core.store import StoredRun
-from pages import _cards, _defend_figures, _pick, _running, _runs, _words
+from pages import _cards, _defences, _defend_figures, _pick, _runs, _words
+from pages._defences import QUIET, SHARES, WAIT_SECONDS
 from pages._defend_figures import GROUPS
 
-QUIET = {"displayModeBar": False}
-WAIT_SECONDS = 0.7
 PER_PAGE = 24
-SHARES = (1, 2, 3, 5, 10, 15, 20)
 DEFAULT = {"with": "sphere", "share": "5"}
 INTRODUCTION = (
     "Whoever trains a head can look for poison first, without knowing which images are poison. Switch defences on, and "
@@ -28,12 +26,6 @@ GROUP_WORDS = {
     "missed": "Poisoned images that stay in the training set.",
     "wrong": "Clean images that the defences remove.",
 }
-
-
-def chain_of(names: Sequence[str], share: int) -> tuple[Any, ...]:
-    """The defences with these names, each that removes a share with this one, in percent."""
-    texts = [f"{name}:share={share / 100:g}" if "share" in DEFENCE_SPECS[name].model_fields else name for name in names]
-    return defended.parse_chain(texts)
 
 
 def follow() -> None:
@@ -72,77 +64,28 @@ def controls(run: StoredRun) -> tuple[Any, ...]:
         _pick.run_box("Run", run, widget="defend-run", on_change=another)
         _pick.open_button(run.spec, widget="defend-lab")
     follow()
-    names = st.pills(
-        "Defences",
-        list(ABOUT),
-        selection_mode="multi",
-        format_func=lambda name: ABOUT[name].title,
-        key="defend-with",
-        wrap=True,
-        help="Several are chained: each goes over what the one before has left.",
-    )
-    names = [name for name in ABOUT if name in names]
+    names = _defences.pills(widget="defend-with")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        share = st.select_slider(
-            "Removed by each, %",
-            SHARES,
-            key="defend-share",
-            width=320,
-            help="The most suspicious part of each class. A defender doesn't know the attacker's budget. The range "
-            "check and the label issues decide by themselves how much goes.",
-        )
+        share = _defences.slider(widget="defend-share")
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
-    write(names, int(share))
-    for name in names:
-        st.caption(f"**{ABOUT[name].title}**: {ABOUT[name].words} {ABOUT[name].source}")
-    return chain_of(names, int(share))
-
-
-def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
-    """Have a chain judged, once; what went wrong, if anything did."""
-    errands = st.session_state.setdefault("defend-errands", {})
-    key, texts = defended.key(run.hash, chain), [defended.as_text(one) for one in chain]
-    if key not in errands:
-        try:
-            errands[key] = _running.engine().ask(key, "core.defended:judge", str(results()), run.hash, texts)
-        except PoisonLabError as error:
-            return str(error)
-    problem: str | None = errands[key].error
-    return problem
-
-
-def try_again() -> None:
-    """Forget what went wrong; for callbacks."""
-    st.session_state["defend-errands"] = {}
-
-
-def trouble(problem: str, *, widget: str) -> None:
-    """What went wrong, and a way on."""
-    st.error(problem, title="The defences can't be judged", icon=":material/error:")
-    st.button("Try again", key=widget, icon=":material/refresh:", on_click=try_again)
-
-
-def wait_words(run: StoredRun) -> str:
-    """What is being waited for."""
-    if defended.has_features(run):
-        return "A worker goes over the training set and trains the head anew."
-    seconds = _runs.seconds_words(cost.total(run.spec))
-    return f"This run ships without its features: a worker computes them first, which takes about {seconds}, once."
+    write(names, share)
+    _defences.about(names)
+    return _defences.chain_of(names, share)
 
 
 def outcome(run: StoredRun, chain: tuple[Any, ...]) -> None:
     """What the chain comes to; drawn again and again until a worker has judged it."""
     found = defended.find(run.hash, chain)
     if found is None:
-        problem = ask(run, chain)
+        problem = _defences.ask(run, chain)
         if problem:
-            trouble(problem, widget="defend-again")
+            _defences.trouble(problem, widget="defend-again")
         else:
-            st.info(wait_words(run), icon=":material/hourglass_top:")
+            st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
         return
     if st.session_state.pop("defend-waiting", False):
         st.rerun()  # the page, so that it need not be drawn again and again any more
-    verdict(found)
+    _defences.verdict(found)
     try:
         view = _runs.view(run.hash)
     except StoreError as error:
@@ -165,65 +108,6 @@ def groups(found: Mapping[str, Any], n_clean: int) -> dict[str, list[int]]:
         "missed": [row for row in poison if row not in removed],
         "wrong": sorted(row for row in removed if row < n_clean),
     }
-
-
-def verdict(found: Mapping[str, Any]) -> None:
-    """The numbers: what was found, and what it is worth."""
-    whole = found["whole"]
-    clean, poisoned, after = (found[name]["accuracy"] for name in ("clean", "poisoned", "defended"))
-    with st.container(horizontal=True):
-        st.metric("Poison found", f"{whole['found']} of {whole['n_poison']}", help="Poisoned images that are removed.")
-        st.metric("Clean images lost", f"{whole['clean_lost']:,}", help="Clean images that are removed with them.")
-        st.metric("Precision", f"{100 * whole['precision']:.0f} %", help="Of what is removed, the part that is poison.")
-        st.metric("Accuracy", f"{100 * after:.1f} %", f"{found['regained']:+.1f} points", help="Of the defended head.")
-    st.markdown(sentence(found))
-    values = {"Poisoned": poisoned, "Random filter": found["random"], "Defended": after, "Perfect filter": clean}
-    told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
-    st.plotly_chart(
-        _defend_figures.accuracy_bars(values), key="defend-bars", config=QUIET, alt=f"Test accuracy: {told}"
-    )
-    st.caption(
-        "The random filter removes as many images without looking (mean of five). The perfect filter removes the "
-        "poison and nothing else. The axis does not begin at 0."
-    )
-    if len(found["steps"]) > 1:
-        st.markdown(table(found["steps"]))
-
-
-def sentence(found: Mapping[str, Any]) -> str:
-    """What the defences are worth, in words."""
-    lost = 100 * (found["clean"]["accuracy"] - found["poisoned"]["accuracy"])
-    regained = found["regained"]
-    if not found["steps"]:
-        return f"No defence is on: the poison costs {lost:.1f} points."
-    if lost <= 0:
-        what = f"give {regained:.1f}" if regained >= 0 else f"take {-regained:.1f}"
-        return f"The poison costs nothing here, and the defences {what} points."
-    if regained <= 0:
-        return f"The poison costs {lost:.1f} points, and the defences cost **{-regained:.1f} more**."
-    if round(regained - lost, 1) > 0:
-        more = regained - lost
-        return f"The poison costs {lost:.1f} points; the defences give **all** of them back, and {more:.1f} more."
-    return f"The poison costs {lost:.1f} points; the defences give **{regained:.1f}** of them back."
-
-
-def auc_words(step: Mapping[str, Any]) -> str:
-    """The area under the ROC curve, where there is one."""
-    return "—" if step["auc"] is None else f"{step['auc']:.3f}"
-
-
-def table(steps: Sequence[Mapping[str, Any]]) -> str:
-    """What each defence has removed, as Markdown."""
-    lines = [
-        "| Defence | Removed | Poison found | Clean lost | Precision | ROC AUC |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for step in steps:
-        lines.append(
-            f"| {ABOUT[step['name']].title} | {len(step['removed']):,} | {step['found']} of {step['n_poison']} "
-            f"| {step['clean_lost']:,} | {100 * step['precision']:.0f} % | {auc_words(step)} |"
-        )
-    return "\n".join(lines)
 
 
 def on_map(view: Mapping[str, Array], rows: Mapping[str, Sequence[int]]) -> None:
@@ -270,7 +154,7 @@ def images(run: StoredRun, view: Mapping[str, Array], rows: Mapping[str, Sequenc
 def each(run: StoredRun, share: int) -> None:
     """Every defence by itself, at the same share."""
     st.subheader("Every defence by itself")
-    chains = {name: chain_of([name], share) for name in ABOUT}
+    chains = {name: _defences.chain_of([name], share) for name in ABOUT}
     known = {name: found for name, chain in chains.items() if (found := defended.find(run.hash, chain)) is not None}
     todo = [name for name in ABOUT if name not in known]
     wanted = st.session_state.get("defend-each") == (run.hash, share)
@@ -286,9 +170,9 @@ def each(run: StoredRun, share: int) -> None:
     elif todo:
         if not st.session_state["defend-ticking"]:  # the button has drawn this part alone, once
             st.rerun()
-        problems = {problem for name in todo if (problem := ask(run, chains[name]))}
+        problems = {problem for name in todo if (problem := _defences.ask(run, chains[name]))}
         if problems:
-            trouble(" ".join(sorted(problems)), widget="defend-each-again")
+            _defences.trouble(" ".join(sorted(problems)), widget="defend-each-again")
         else:
             st.progress(len(known) / len(ABOUT), text=f"{len(known)} of {len(ABOUT)} judged")
     elif st.session_state.pop("defend-each", None):
@@ -297,10 +181,10 @@ def each(run: StoredRun, share: int) -> None:
         lines = ["| Defence | Found | Clean lost | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
         for name in (name for name in ABOUT if name in known):
             found = known[name]
-            (step,) = found["steps"]
+            (step,), accuracy = found["steps"], 100 * found["defended"]["accuracy"]
             lines.append(
                 f"| {ABOUT[name].title} | {step['found']} of {step['n_poison']} | {step['clean_lost']:,} "
-                f"| {auc_words(step)} | {100 * found['defended']['accuracy']:.1f} % ({found['regained']:+.1f}) |"
+                f"| {_defences.auc_words(step)} | {accuracy:.1f} % ({found['regained']:+.1f}) |"
             )
         st.markdown("\n".join(lines))
         st.caption(

@@ -1,0 +1,165 @@
+"""Defences as the pages share them: chosen, judged by a worker, and told in words and numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import cost, defended
+from core.defences.spec import ABOUT, DEFENCE_SPECS, SHARE
+from core.errors import PoisonLabError
+from core.paths import results
+from core.store import StoredRun
+from pages import _defend_figures, _running, _runs
+
+QUIET = {"displayModeBar": False}
+WAIT_SECONDS = 0.7
+SHARES = (1, 2, 3, 5, 10, 15, 20)
+"""How much each may remove, in percent."""
+
+
+def chain_of(names: Sequence[str], share: int) -> tuple[Any, ...]:
+    """The defences with these names, each that removes a share with this one, in percent."""
+    texts = [f"{name}:share={share / 100:g}" if "share" in DEFENCE_SPECS[name].model_fields else name for name in names]
+    return defended.parse_chain(texts)
+
+
+def pills(*, widget: str) -> list[str]:
+    """Which defences, in the order in which they are chained."""
+    names = st.pills(
+        "Defences",
+        list(ABOUT),
+        selection_mode="multi",
+        format_func=lambda name: ABOUT[name].title,
+        key=widget,
+        wrap=True,
+        help="Several are chained: each goes over what the one before has left.",
+    )
+    return [name for name in ABOUT if name in names]
+
+
+def slider(*, widget: str) -> int:
+    """How much each removes, in percent."""
+    return int(
+        st.select_slider(
+            "Removed by each, %",
+            SHARES,
+            key=widget,
+            width=320,
+            help="The most suspicious part of each class. A defender doesn't know the attacker's budget. The range "
+            "check and the label issues decide by themselves how much goes.",
+        )
+    )
+
+
+def about(names: Sequence[str]) -> None:
+    """What each does, a line for each."""
+    for name in names:
+        st.caption(f"**{ABOUT[name].title}**: {ABOUT[name].words} {ABOUT[name].source}")
+
+
+def words(chain: Sequence[Any]) -> str:
+    """A chain in one line."""
+    told = [ABOUT[one.name].title + (f" ({100 * one.share:g} %)" if hasattr(one, "share") else "") for one in chain]
+    return ", then ".join(told) or "none"
+
+
+def share_of(chain: Sequence[Any]) -> int:
+    """What each defence of a chain removes, in percent."""
+    return round(100 * next((one.share for one in chain if hasattr(one, "share")), SHARE))
+
+
+def query(run: StoredRun, chain: Sequence[Any]) -> dict[str, str]:
+    """The link to a chain on a run, on the page of defences."""
+    return {"run": run.hash, "with": ",".join(one.name for one in chain), "share": str(share_of(chain))}
+
+
+def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
+    """Have a chain judged, once; what went wrong, if anything did."""
+    errands = st.session_state.setdefault("defend-errands", {})
+    key, texts = defended.key(run.hash, chain), [defended.as_text(one) for one in chain]
+    if key not in errands:
+        try:
+            errands[key] = _running.engine().ask(key, "core.defended:judge", str(results()), run.hash, texts)
+        except PoisonLabError as error:
+            return str(error)
+    problem: str | None = errands[key].error
+    return problem
+
+
+def try_again() -> None:
+    """Forget what went wrong; for callbacks."""
+    st.session_state["defend-errands"] = {}
+
+
+def trouble(problem: str, *, widget: str) -> None:
+    """What went wrong, and a way on."""
+    st.error(problem, title="The defences can't be judged", icon=":material/error:")
+    st.button("Try again", key=widget, icon=":material/refresh:", on_click=try_again)
+
+
+def wait_words(run: StoredRun) -> str:
+    """What is being waited for."""
+    if defended.has_features(run):
+        return "A worker goes over the training set and trains the head anew."
+    seconds = _runs.seconds_words(cost.total(run.spec))
+    return f"This run ships without its features: a worker computes them first, which takes about {seconds}, once."
+
+
+def verdict(found: Mapping[str, Any]) -> None:
+    """The numbers: what was found, and what it is worth."""
+    whole = found["whole"]
+    clean, poisoned, after = (found[name]["accuracy"] for name in ("clean", "poisoned", "defended"))
+    with st.container(horizontal=True):
+        st.metric("Poison found", f"{whole['found']} of {whole['n_poison']}", help="Poisoned images that are removed.")
+        st.metric("Clean images lost", f"{whole['clean_lost']:,}", help="Clean images that are removed with them.")
+        st.metric("Precision", f"{100 * whole['precision']:.0f} %", help="Of what is removed, the part that is poison.")
+        st.metric("Accuracy", f"{100 * after:.1f} %", f"{found['regained']:+.1f} points", help="Of the defended head.")
+    st.markdown(sentence(found))
+    values = {"Poisoned": poisoned, "Random filter": found["random"], "Defended": after, "Perfect filter": clean}
+    told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
+    st.plotly_chart(
+        _defend_figures.accuracy_bars(values), key="defend-bars", config=QUIET, alt=f"Test accuracy: {told}"
+    )
+    st.caption(
+        "The random filter removes as many images without looking (mean of five). The perfect filter removes the "
+        "poison and nothing else. The axis does not begin at 0."
+    )
+    if len(found["steps"]) > 1:
+        st.markdown(table(found["steps"]))
+
+
+def sentence(found: Mapping[str, Any]) -> str:
+    """What the defences are worth, in words."""
+    lost = 100 * (found["clean"]["accuracy"] - found["poisoned"]["accuracy"])
+    regained = found["regained"]
+    if not found["steps"]:
+        return f"No defence is on: the poison costs {lost:.1f} points."
+    if lost <= 0:
+        what = f"give {regained:.1f}" if regained >= 0 else f"take {-regained:.1f}"
+        return f"The poison costs nothing here, and the defences {what} points."
+    if regained <= 0:
+        return f"The poison costs {lost:.1f} points, and the defences cost **{-regained:.1f} more**."
+    if round(regained - lost, 1) > 0:
+        more = regained - lost
+        return f"The poison costs {lost:.1f} points; the defences give **all** of them back, and {more:.1f} more."
+    return f"The poison costs {lost:.1f} points; the defences give **{regained:.1f}** of them back."
+
+
+def auc_words(step: Mapping[str, Any]) -> str:
+    """The area under the ROC curve, where there is one."""
+    return "—" if step["auc"] is None else f"{step['auc']:.3f}"
+
+
+def table(steps: Sequence[Mapping[str, Any]]) -> str:
+    """What each defence has removed, as Markdown."""
+    lines = [
+        "| Defence | Removed | Poison found | Clean lost | Precision | ROC AUC |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for step in steps:
+        lines.append(
+            f"| {ABOUT[step['name']].title} | {len(step['removed']):,} | {step['found']} of {step['n_poison']} "
+            f"| {step['clean_lost']:,} | {100 * step['precision']:.0f} % | {auc_words(step)} |"
+        )
+    return "\n".join(lines)
