@@ -32,7 +32,7 @@ def follow() -> None:
     """Take what the link asks for, where it was not this page that wrote it."""
     state = st.session_state
     asked = {key: st.query_params.get(key, value) for key, value in DEFAULT.items()}
-    if state.get("defend-link") == asked:
+    if state.get("defend-link") == asked and "defend-with" in state:  # Streamlit forgets it on the way to other pages
         return
     names = [name for name in asked["with"].split(",") if name]
     unknown = [name for name in names if name not in ABOUT]

@@ -80,6 +80,17 @@ def test_controls_move_the_link() -> None:
     assert app.button_group(key="defend-with").value == ["slab"]
 
 
+def test_a_link_is_followed_again_after_another_page() -> None:
+    link = {"run": HASH, "with": "loss", "share": "10"}
+    app = rerun(opened("defend.py", **link))
+    app.switch_page("compare.py").run()
+    for key, value in link.items():
+        app.query_params[key] = value
+    app = rerun(app.switch_page("defend.py"))
+    assert app.button_group(key="defend-with").value == ["loss"]
+    assert app.select_slider(key="defend-share").value == 10
+
+
 def test_no_defence_is_a_choice_too() -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": ""}))
     assert "No defence is on" in said(app)
