@@ -1,4 +1,4 @@
-"""What can be asked of a finished run: named facts, taken from its stored numbers and never from a constant."""
+"""What can be asked of a run, and of defences on it: named facts from stored numbers, never from a constant."""
 
 import math
 from collections.abc import Mapping
@@ -34,6 +34,11 @@ FACTS: dict[str, str] = {
     "difference": "points that this run loses more than the one beside it",
     "compared": "whether this run loses `more`, `less` or is `too close` to the one beside it",
     "compared_clean": "the same of the accuracies of the clean heads",
+    "found": "share of the poison that the defences remove, in percent",
+    "clean_lost": "clean points that the defences remove",
+    "defended": "test accuracy of the head retrained on what the defences leave, in percent",
+    "regained": "points of test accuracy that the defences give back",
+    "random": "test accuracy where as many points are removed at random, in percent",
 }
 """Every fact and its meaning."""
 TEXTS: dict[str, tuple[str, ...]] = {
@@ -43,6 +48,10 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "compared_clean": ("more", "less", "too close"),
 }
 """The facts that are texts, with the values that they can have; none where the data's classes are."""
+OF_DEFENCES = ("found", "clean_lost", "defended", "regained", "random")
+"""Facts that a run has only once defences were applied to it."""
+COUNTS = ("n_poison", "n_test", "clean_lost")
+"""Facts that are whole numbers."""
 FINE = ("gap", "noise_floor", "shift")
 """Facts whose second decimal counts."""
 ERRORS_APART = 2.0
@@ -50,7 +59,10 @@ ERRORS_APART = 2.0
 
 
 def facts(
-    summary: Mapping[str, Any], view: Mapping[str, Any], beside: Mapping[str, Any] | None = None
+    summary: Mapping[str, Any],
+    view: Mapping[str, Any],
+    beside: Mapping[str, Any] | None = None,
+    defended: Mapping[str, Any] | None = None,
 ) -> dict[str, Fact]:
     """Every fact of a run; None for those that it does not have.
 
@@ -61,6 +73,7 @@ def facts(
         summary: the content of result.json.
         view: the arrays of view.npz.
         beside: the content of result.json of another run, to compare with.
+        defended: what defences on this run have come to, see `core.defended.find`.
     """
     clean, poisoned = (100 * float(summary[key]["accuracy"]) for key in ("clean", "poisoned"))
     found: dict[str, Fact] = dict.fromkeys(FACTS)
@@ -101,6 +114,14 @@ def facts(
             "compared": _compared(difference, of_drops),
             "compared_clean": _compared(clean - other_clean, of_clean),
         }
+    if defended is not None:
+        found |= {
+            "found": 100 * float(defended["whole"]["recall"]),
+            "clean_lost": float(defended["whole"]["clean_lost"]),
+            "defended": 100 * float(defended["defended"]["accuracy"]),
+            "regained": float(defended["regained"]),
+            "random": 100 * float(defended["random"]),
+        }
     return found
 
 
@@ -110,7 +131,7 @@ def text(name: str, fact: Fact) -> str:
         return "—"
     if isinstance(fact, tuple):
         return " and ".join(fact)
-    if name in ("n_poison", "n_test"):
+    if name in COUNTS:
         return f"{fact:,.0f}"
     rounded = round(fact, 2 if name in FINE else 1) + 0.0  # no minus before a zero
     return f"{rounded:.2f}" if name in FINE else f"{rounded:.1f}"

@@ -13,16 +13,16 @@ from core.store import Store
 from tests.apps import drawn
 
 
-def separable() -> Result:
+def separable(result: Result | None = None) -> Result:
     """A drawn run whose features can be judged: each class around a corner, the poison far from its own."""
-    result = drawn()
+    result = result or drawn()
     rng, k = np.random.default_rng(0), len(result.classes)
     corners = 3 * np.eye(k, dtype=np.float32)
 
     def around(y: np.ndarray) -> np.ndarray:
         return (corners[y] + rng.normal(0, 0.3, (len(y), k))).astype(np.float32)
 
-    train_y, test_y = result.features["train_y"], np.arange(50) % k
+    train_y, test_y = result.features["train_y"], np.arange(result.spec.test_size) % k
     poison_y = result.features["poison_y"]
     features = {
         **{"train_z": around(train_y), "train_y": train_y, "test_z": around(test_y), "test_y": test_y},

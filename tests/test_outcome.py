@@ -2,10 +2,13 @@ import pytest
 
 from core import outcome
 from core.catalog import resolve
-from core.outcome import FACTS, facts, text
+from core.defences.evaluate import defend
+from core.defended import parse_chain
+from core.outcome import FACTS, OF_DEFENCES, facts, text
 from core.result import paired_error
 from core.spec import ExperimentSpec, parse_spec
 from tests.drawn import drawn_result
+from tests.test_defended import separable
 
 SPEC = resolve(ExperimentSpec())
 TARGETED = resolve(parse_spec({"attack": "gc-feature"}))
@@ -22,6 +25,18 @@ def test_facts_are_those_of_the_run() -> None:
     assert found["worst_class"] == tuple(result.classes)  # all tie
     assert found["moved"] == 100
     assert found["compared"] is None
+
+
+def test_facts_of_defences_are_there_once_they_were_applied() -> None:
+    run = separable()
+    found = defend(run.features, parse_chain(["loss:share=0.1"]), len(run.classes), run.spec.ridge).summary()
+    told = facts(run.summary(), run.view, None, found)
+    assert told.keys() == FACTS.keys()
+    assert told["found"] == pytest.approx(10 * found["whole"]["found"])  # ten poisoned points
+    assert told["clean_lost"] == len(found["whole"]["removed"]) - found["whole"]["found"]
+    assert told["defended"] == pytest.approx(100 * found["poisoned"]["accuracy"] + found["regained"])
+    assert told["random"] == pytest.approx(100 * found["random"])
+    assert {facts(run.summary(), run.view)[name] for name in OF_DEFENCES} == {None}
 
 
 @pytest.mark.parametrize(("poisoned", "verdict"), [(0.3, "more"), (0.59, "too close"), (0.8, "less")])
@@ -43,6 +58,7 @@ def test_reach_takes_the_tighter_bound() -> None:
         ("drop", 1.26, "1.3"),
         ("gap", 0.855, "0.85"),
         ("n_poison", 1200.0, "1,200"),
+        ("clean_lost", 14.0, "14"),
         ("worst_class", ("Shirt", "Coat"), "Shirt and Coat"),
         ("tau", None, "—"),
     ],
