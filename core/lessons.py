@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core import paths
 from core.catalog import resolve
 from core.data.registry import info as data_info
+from core.defended import parse_chain
 from core.errors import LessonError, SpecError
-from core.outcome import FACTS, TEXTS, Fact, text
+from core.outcome import FACTS, OF_DEFENCES, TEXTS, Fact, text
 from core.spec import ExperimentSpec, parse_spec
 
-View = Literal["accuracy", "images", "map", "reach", "curve"]
+View = Literal["accuracy", "defence", "images", "map", "reach", "curve"]
 """The part of a finished run that a step looks at."""
 DEPTHS = ("overview", "detail", "formula")
 """How deep a step goes; a lesson never goes back."""
@@ -112,6 +113,12 @@ class Question(_Frozen):
         starts = [*(option.at_least for option in self.options), None]
         if len(self.options) < 2 or ends != starts or None in ends[1:-1]:
             raise ValueError("options must go from low to high, each beginning where the one before ends")
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """The facts that decide, and that the result tells."""
+        told = {name for _, name, _, _ in string.Formatter().parse(self.result) if name}
+        return frozenset(told | {self.fact})
 
     def answers(self, spec: ExperimentSpec) -> tuple[str, ...]:
         """The answers to choose from; none where a number is guessed."""
@@ -217,7 +224,21 @@ class Opened(_Frozen):
     tell: Words
 
 
-Condition = Annotated[Answered | Ran | Changed | Reached | Opened, Field(discriminator="when")]
+class Applied(_Frozen):
+    """Done once the step's defences were applied to the run."""
+
+    when: Literal["applied"] = "applied"
+
+
+class Regained(_Frozen):
+    """Done once defences of the person's choice give back at least so much of what the poison has cost, in percent."""
+
+    when: Literal["regained"]
+    share: float = Field(gt=0, le=100)
+    tell: Words
+
+
+Condition = Annotated[Answered | Ran | Changed | Reached | Opened | Applied | Regained, Field(discriminator="when")]
 
 
 class Step(_Frozen):
@@ -227,6 +248,8 @@ class Step(_Frozen):
         text: Markdown.
         preset: fields of `ExperimentSpec`, as `parse_spec` takes them.
         beside: the same of a second experiment, to compare with; it runs along.
+        defend: defences to apply to the run, as `core.defended.parse_chain` takes them; where the person chooses, the
+            first choice.
         focus: what of the result is shown first.
         done: all of these complete the step.
     """
@@ -236,6 +259,7 @@ class Step(_Frozen):
     text: Words
     preset: dict[str, Any] = {}
     beside: dict[str, Any] | None = None
+    defend: tuple[str, ...] = ()
     focus: View = "accuracy"
     question: Question | None = None
     done: tuple[Condition, ...] = Field(min_length=1)
@@ -250,15 +274,30 @@ class Step(_Frozen):
                 raise ValueError(str(error)) from error
         return values
 
+    @field_validator("defend")
+    @classmethod
+    def _defences_known(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            parse_chain(texts)
+        except SpecError as error:
+            raise ValueError(str(error)) from error
+        return texts
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.question is None and any(isinstance(one, Answered) for one in self.done):
             raise ValueError("a step without a question can't be done when answered")
+        applies = any(isinstance(one, Applied | Regained) for one in self.done)
+        views = {self.focus, *(one.view for one in self.done if isinstance(one, Opened))}
+        if not self.defend and (applies or "defence" in views):
+            raise ValueError("a step without `defend` has no defence to apply or to look at")
         if self.question is not None:
-            used = {name for _, name, _, _ in string.Formatter().parse(self.question.result) if name}
-            compares = {name for name in used | {self.question.fact} if name.startswith(("against", "compared"))}
+            compares = {name for name in self.question.facts if name.startswith(("against", "compared"))}
             if self.beside is None and compares:
                 raise ValueError(f"without an experiment beside there is no {', '.join(sorted(compares))}")
+            of_defences = self.question.facts.intersection(OF_DEFENCES)
+            if not self.defend and of_defences:
+                raise ValueError(f"without `defend` there is no {', '.join(sorted(of_defences))}")
         return self
 
     @property
@@ -270,6 +309,21 @@ class Step(_Frozen):
     def beside_spec(self) -> ExperimentSpec | None:
         """The experiment to compare with."""
         return None if self.beside is None else resolve(parse_spec(self.beside))
+
+    @property
+    def chain(self) -> tuple[Any, ...]:
+        """The defences of `defend`."""
+        return parse_chain(self.defend)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the person chooses the defences."""
+        return any(isinstance(one, Regained) for one in self.done)
+
+    @property
+    def asks_of_defences(self) -> bool:
+        """Whether the question can be judged only once the defences were applied."""
+        return self.question is not None and not self.question.facts.isdisjoint(OF_DEFENCES)
 
     @property
     def changes(self) -> tuple[Changed, ...]:
@@ -321,6 +375,15 @@ class Step(_Frozen):
                 return isinstance(drop, float) and drop >= one.drop
             case Opened():
                 return seen is not None and one.view in opened
+            case Applied():
+                return seen is not None and seen["found"] is not None and spec is not None and self.accepts(spec)
+            case Regained():
+                if seen is None or spec is None or not self.accepts(spec):
+                    return False
+                drop, regained = seen["drop"], seen["regained"]
+                if not isinstance(drop, float) or not isinstance(regained, float) or drop <= 0:
+                    return False
+                return round(regained - one.share / 100 * drop, 6) >= 0  # both are whole images over all of them
 
 
 class Misconception(_Frozen):

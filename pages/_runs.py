@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,13 +85,15 @@ def lessons() -> tuple[Lesson, ...]:
     return load()
 
 
-def facts(run: StoredRun, beside: StoredRun | None = None) -> dict[str, Fact]:
-    """What a lesson can ask of a run.
+def facts(
+    run: StoredRun, beside: StoredRun | None = None, defended: Mapping[str, Any] | None = None
+) -> dict[str, Fact]:
+    """What a lesson can ask of a run, of one beside it, and of defences on it.
 
     Raises:
         StoreError: the run's pictures are missing or damaged.
     """
-    return outcome.facts(run.result, view(run.hash), None if beside is None else beside.result)
+    return outcome.facts(run.result, view(run.hash), None if beside is None else beside.result, defended)
 
 
 def person() -> str:

@@ -1,16 +1,18 @@
 """Lessons: read, predict, run, compare; a step is complete once it has been done."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
-from core import cost
+from core import cost, defended
 from core.errors import LessonError, StoreError
-from core.lessons import Answered, Condition, Lesson, Question, Ran, Step
+from core.lessons import Answered, Applied, Condition, Lesson, Question, Ran, Step
 from core.outcome import Fact
 from core.spec import ExperimentSpec
 from core.store import StoredRun
-from pages import _cards, _progress, _running, _runs, _sidebar
+from pages import _cards, _defences, _progress, _running, _runs, _sidebar
 from pages._words import plain
 
 INTRODUCTION = (
@@ -20,6 +22,7 @@ INTRODUCTION = (
 DEPTH_WORDS = {"overview": "Overview", "detail": "Detail", "formula": "Formula"}
 VIEW_WORDS = {
     "accuracy": "Accuracy",
+    "defence": "Defence",
     "images": "Images",
     "map": "Map",
     "reach": "Reach",
@@ -159,6 +162,8 @@ def task_words(one: Condition) -> str:
     """What is to be done, in a line."""
     if isinstance(one, Answered):
         return "Predict"
+    if isinstance(one, Applied):
+        return "Apply the defence and read what it does"
     return "Run it and read the result" if isinstance(one, Ran) else one.tell[:1].upper() + one.tell[1:]
 
 
@@ -217,9 +222,91 @@ def navigation(lesson: Lesson, number: int) -> None:
         )
 
 
-def view_card(run: StoredRun, step: Step, place: str) -> None:
+def chosen_chain(step: Step, place: str) -> tuple[Any, ...]:
+    """The defences of a step: its own, or those that the person has chosen, which begin with its own."""
+    if not step.chooses:
+        return step.chain
+    state = st.session_state
+    names = state.setdefault(f"with-{place}", [one.name for one in step.chain])
+    return _defences.chain_of(names, state.setdefault(f"share-{place}", _defences.share_of(step.chain)))
+
+
+def defence_box(
+    step: Step, run: StoredRun | None, chain: tuple[Any, ...], *, is_known: bool, obstacle: str, place: str
+) -> None:
+    """Which defences go over the run, and the button that has a worker apply them.
+
+    Args:
+        is_known: whether what comes out is there already.
+        obstacle: why they can't be applied yet; "" where they can.
+    """
+    if step.chooses:
+        _defences.pills(widget=f"with-{place}")
+        _defences.slider(widget=f"share-{place}")
+    else:
+        st.markdown(f"**The defence**: {_defences.words(chain)}")
+    _defences.about([one.name for one in chain])
+    is_waiting = run is not None and not is_known and is_asked(run, chain)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Apply it",
+            key="apply",
+            type="primary",
+            icon=":material/shield:",
+            disabled=bool(obstacle) or is_known or is_waiting,
+            help="Lets the defence go over the training set, and trains the head on what is left.",
+            on_click=apply,
+            args=(run, chain),
+        )
+        if obstacle:
+            st.markdown(obstacle, width="stretch")
+        elif is_known:
+            st.markdown("Already applied: what it does is shown.", width="stretch")
+    if is_waiting and run is not None:
+        st.fragment(applying, run_every=_defences.WAIT_SECONDS)(run, chain)
+
+
+def apply(run: StoredRun, chain: tuple[Any, ...]) -> None:
+    """Note that the person has asked for these defences; for callbacks."""
+    st.session_state.applying = defended.key(run.hash, chain)
+
+
+def is_asked(run: StoredRun, chain: tuple[Any, ...]) -> bool:
+    """Whether the person has asked for these defences last."""
+    return bool(st.session_state.get("applying") == defended.key(run.hash, chain))
+
+
+def applying(run: StoredRun, chain: tuple[Any, ...]) -> None:
+    """What is waited for; drawn again and again until a worker has applied the defences."""
+    if defended.find(run.hash, chain) is not None:
+        st.rerun()
+    problem = _defences.ask(run, chain)
+    if problem:
+        _defences.trouble(problem, widget="apply-again")
+    else:
+        st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
+
+
+def defence_card(run: StoredRun, chain: tuple[Any, ...], found: Mapping[str, Any] | None) -> None:
+    """What the defences have come to."""
+    if found is None:
+        first = "Being applied" if is_asked(run, chain) else "Press “Apply it”"
+        st.info(f"{first}: what the defence does is shown here.", icon=":material/shield:")
+        return
+    _defences.verdict(found)
+    st.page_link(
+        "defend.py",
+        label="Which images it finds, and which it misses",
+        icon=":material/shield:",
+        query_params=_defences.query(run, chain),
+        help="Opens this run with this defence on the page Defend.",
+    )
+
+
+def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], found: Mapping[str, Any] | None, place: str) -> None:
     """One part of the result; the person chooses which."""
-    views = [name for name in VIEW_WORDS if name != "reach" or run.result["threshold"]]
+    there = {"reach": bool(run.result["threshold"]), "defence": bool(step.defend)}
+    views = [name for name in VIEW_WORDS if there.get(name, True)]
     chosen = st.segmented_control(
         "Part of the result",
         views,
@@ -233,6 +320,8 @@ def view_card(run: StoredRun, step: Step, place: str) -> None:
     )
     with st.container(border=True):
         match chosen:
+            case "defence":
+                defence_card(run, chain, found)
             case "images":
                 _cards.images_card(run, _runs.view(run.hash))
             case "map":
@@ -251,7 +340,15 @@ def open_view(place: str) -> None:
 
 
 def result_panel(
-    step: Step, run: StoredRun | None, beside: StoredRun | None, *, hidden: bool, obstacle: str, place: str
+    step: Step,
+    run: StoredRun | None,
+    beside: StoredRun | None,
+    chain: tuple[Any, ...],
+    found: Mapping[str, Any] | None,
+    *,
+    hidden: bool,
+    obstacle: str,
+    place: str,
 ) -> None:
     """The result, or why there is none to be seen."""
     if hidden:
@@ -263,6 +360,8 @@ def result_panel(
             st.caption(f"The experiment: {_runs.words(step.spec)}")
             if step.beside_spec is not None:
                 st.caption(f"Beside it: {_runs.words(step.beside_spec)}")
+            if step.defend:
+                st.caption(f"The defence: {_defences.words(chain)}")
         return
     if run is None or (step.beside_spec is not None and beside is None):
         first = f"{obstacle}, then press “Run it”" if obstacle else "Press “Run it”"
@@ -273,7 +372,7 @@ def result_panel(
     if beside is not None:
         st.caption(f"Beside it: {_runs.words(beside.spec)}")
         _cards.numbers(beside.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
-    view_card(run, step, place)
+    view_card(run, step, chain, found, place)
 
 
 def obstacle_words(step: Step, spec: ExperimentSpec | None, is_hidden: bool) -> str:
@@ -297,7 +396,9 @@ def step_page(lesson: Lesson, number: int) -> None:
     wanted = [one for one in (spec, step.beside_spec) if one is not None]
     beside = None if step.beside_spec is None else _runs.find(step.beside_spec.hash)
     is_whole = run is not None and (step.beside_spec is None or beside is not None)
-    facts = _runs.facts(run, beside) if run is not None and is_whole else None
+    chain = chosen_chain(step, place)
+    found = defended.find(run.hash, chain) if run is not None and step.defend else None
+    facts = _runs.facts(run, beside, found) if run is not None and is_whole else None
     opened = [view for where, view in state.opened if where == place]
     met = step.met(spec, facts, answered=answer is not None, opened=opened)
     if all(met) and state.progress.done.get(lesson.id, 0) <= number:
@@ -315,7 +416,8 @@ def step_page(lesson: Lesson, number: int) -> None:
                 if answer is None:
                     ask(step.question, spec, f"answer-{place}")
                 else:
-                    shown = facts if step.accepts(spec) else None
+                    is_there = step.accepts(spec) and (found is not None or not step.asks_of_defences)
+                    shown = facts if is_there else None
                     verdict(step.question, answer, shown, spec)
         if spec is not None and not step.is_free and not step.accepts(spec):
             st.warning("The sidebar holds other settings than this step's.", icon=":material/tune:")
@@ -328,10 +430,14 @@ def step_page(lesson: Lesson, number: int) -> None:
                 args=(lesson.id, number),
             )
         card = st.container()
+        if step.defend:
+            first = obstacle or ("" if run is not None else "Run the experiment first")
+            with st.container(border=True):
+                defence_box(step, run, chain, is_known=found is not None, obstacle=first, place=place)
         tasks(step, met)
         navigation(lesson, number)
     with right:
-        result_panel(step, run, beside, hidden=is_hidden, obstacle=obstacle, place=place)
+        result_panel(step, run, beside, chain, found, hidden=is_hidden, obstacle=obstacle, place=place)
     # Last, because it may wait for the engine in the first seconds of a server.
     missing = [one for one in wanted if _runs.find(one.hash) is None]
     with card:

@@ -4,7 +4,7 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from core import cost
+from core import cost, defended
 from core.errors import LessonError, PoisonLabError
 from core.lessons import Lesson
 from core.spec import ExperimentSpec
@@ -99,8 +99,12 @@ def found_words(lesson: Lesson) -> list[str]:
         beside: StoredRun | None = None if step.beside_spec is None else _runs.find(step.beside_spec.hash)
         if run is None or (step.beside_spec is not None and beside is None):
             lines.append(f"Step {number}: not computed yet.")
+            continue
+        found = defended.find(run.hash, step.chain) if step.defend else None
+        if step.asks_of_defences and found is None:
+            lines.append(f"Step {number}: computed, but nobody has applied the defence yet.")
         else:
-            lines.append(f"Step {number}: {step.question.told(_runs.facts(run, beside))}")
+            lines.append(f"Step {number}: {step.question.told(_runs.facts(run, beside, found))}")
     return lines
 
 

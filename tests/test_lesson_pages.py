@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import defended
 from core import engine as engine_module
 from core.lessons import load
 from core.paths import ROOT
@@ -17,13 +18,16 @@ from pages import _runs, _state
 from pages._state import Locks
 from tests.apps import query, rerun
 from tests.drawn import drawn_result
+from tests.test_defended import separable
 
 LESSONS = {lesson.id: lesson for lesson in load()}
 FIRST = LESSONS["head"].steps[0]
 
 
 class IdleEngine:
-    """Notes what is submitted and never runs it."""
+    """Notes what is submitted and never runs it; does errands at once."""
+
+    error: str | None = None
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -37,6 +41,12 @@ class IdleEngine:
     def submit(self, spec: ExperimentSpec, person: str = "", *, again: bool = False) -> Any:
         self.asked.append(spec.hash)
         return type("Job", (), {"id": spec.hash})
+
+    def ask(self, key: str, work: str, root: str, spec_hash: str, texts: list[str]) -> "IdleEngine":
+        assert work == "core.defended:judge"
+        if self.error is None:
+            defended.judge(root, spec_hash, texts)
+        return self
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +164,68 @@ def test_opening_a_view_completes_a_step() -> None:
     assert app.title[0].value == "Lessons"
 
 
+def test_a_defence_is_applied_and_only_then_judged(engine: IdleEngine, tmp_path: Path) -> None:
+    step = LESSONS["defend"].steps[0]
+    app = opened("lessons.py", lesson="defend")
+    assert app.button(key="apply").disabled
+    assert "The defence: Loss (10 %)" in said(app)
+    app = rerun(app.radio(key="answer-defend-0").set_value(2))
+    app = rerun(app.button(key="predict").click())
+    assert app.button(key="apply").disabled
+    assert "Run the experiment first" in said(app)
+    app = rerun(app.button(key="run-step").click())
+    assert engine.asked == [step.spec.hash]
+    Store(tmp_path / "results", shipped=None).put(separable(drawn_result(step.spec)))
+    app = rerun(app)
+    assert "Press “Apply it”" in said(app)
+    assert not app.success
+    assert not app.get("plotly_chart")
+    app = rerun(app.button(key="apply").click())
+    assert app.button(key="next").disabled  # a worker is at it
+    assert "A worker goes over the training set" in said(app)
+    app = rerun(app)
+    found = defended.find(step.spec.hash, step.chain)
+    assert found is not None
+    told = app.success[0].value if found["whole"]["recall"] >= 0.8 else app.info[0].value
+    assert f"It finds {100 * found['whole']['recall']:.1f} % of the 40; {found['whole']['clean_lost']} clean" in told
+    assert f"{found['whole']['found']} of 40" in {metric.value for metric in app.metric}
+    assert "Already applied" in said(app)
+    assert query(app)["done"] == "defend1"
+    assert not app.button(key="next").disabled
+
+
+def test_a_person_chooses_defences_until_enough_comes_back(tmp_path: Path) -> None:
+    step = LESSONS["defend"].steps[4]
+    Store(tmp_path / "results", shipped=None).put(separable(drawn_result(step.spec, clean=1, poisoned=0.99)))
+    app = opened("lessons.py", lesson="defend", step="5", done="defend4")
+    assert app.button_group(key="with-defend-4").value == ["loss"]
+    assert app.select_slider(key="share-defend-4").value == 5
+    app = rerun(app.button_group(key="with-defend-4").set_value([]))
+    app = rerun(rerun(app.button(key="apply").click()))
+    assert "No defence is on" in said(app)
+    assert query(app)["done"] == "defend4"
+    app = rerun(app.button_group(key="with-defend-4").set_value(["trim", "sphere"]))
+    app = rerun(app.select_slider(key="share-defend-4").set_value(10))
+    assert "Press “Apply it”" in said(app)
+    app = rerun(rerun(app.button(key="apply").click()))
+    assert "| Trimmed head | " in said(app)
+    found = defended.find(step.spec.hash, defended.parse_chain(["sphere:share=0.1", "trim:share=0.1"]))
+    assert found is not None
+    assert found["regained"] >= 0.5
+    assert query(app)["done"] == "defend5"
+
+
+def test_trouble_with_a_defence_is_told_and_tried_again(engine: IdleEngine, tmp_path: Path) -> None:
+    step = LESSONS["defend"].steps[0]
+    Store(tmp_path / "results", shipped=None).put(separable(drawn_result(step.spec)))
+    engine.error = "The worker process died or was lost; ask again."
+    app = rerun(opened("lessons.py", lesson="defend", answers="1").button(key="apply").click())
+    assert "died or was lost" in said(app)
+    engine.error = None
+    app = rerun(rerun(app.button(key="apply-again").click()))
+    assert query(app)["done"] == "defend1"
+
+
 def test_progress_is_kept_across_pages_and_forgotten_on_demand() -> None:
     app = opened("lessons.py", lesson="head", answers="5")
     app.switch_page("lab.py").run()
@@ -219,6 +291,16 @@ def test_teacher_sees_everything_and_spoils_nothing_at_once() -> None:
     assert LESSONS["head"].teacher.answers[0] in said(app)
     assert "Step 1: The head falls from 80.0 % to 60.0 %" in said(app)
     assert "Step 2: not computed yet." in said(app)
+
+
+def test_teacher_is_told_where_a_defence_was_not_applied(tmp_path: Path) -> None:
+    step, store = LESSONS["defend"].steps[0], Store(tmp_path / "results", shipped=None)
+    store.put(separable(drawn_result(step.spec)))
+    app = rerun(opened("teach.py").toggle(key="answers-defend").set_value(True))
+    assert "Step 1: computed, but nobody has applied the defence yet." in said(app)
+    defended.judge(str(store.root), step.spec.hash, step.defend)
+    app = rerun(app)
+    assert "Step 1: It finds " in said(app)
 
 
 def test_teacher_computes_what_is_missing(engine: IdleEngine) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
-from core import paths
+from core import defended, paths
 from core.catalog import resolve
+from core.defences.spec import ABOUT
 from core.errors import LessonError
-from core.lessons import DEPTHS, Changed, Lesson, Opened, Ran, Reached, Step, load
+from core.lessons import DEPTHS, Applied, Changed, Lesson, Opened, Ran, Reached, Regained, Step, load
 from core.outcome import Fact, facts
 from core.run import run
 from core.spec import ExperimentSpec
-from core.store import Store
-from pages import _progress, _state
+from core.store import Store, StoredRun
+from pages import _defences, _progress, _state
 from pages._progress import Progress
 from tests.drawn import drawn_result
 
@@ -75,6 +76,14 @@ def test_the_sidebar_can_express_every_preset(step: Step) -> None:
         assert _state.to_spec(_state.from_spec(spec)) == spec
 
 
+@pytest.mark.parametrize("step", [param for param in STEPS if param.values[0].defend])
+def test_the_page_of_defences_can_be_linked_to_every_chain(step: Step) -> None:
+    names = [one.name for one in step.chain]
+    share = _defences.share_of(step.chain)
+    assert share in _defences.SHARES
+    assert _defences.chain_of(names, share) == step.chain
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_formulas_stand_on_lines_of_their_own(step: Step) -> None:
     """Streamlit shows another form, over several lines, as an error in red."""
@@ -89,37 +98,45 @@ def test_a_step_is_not_done_before_anything_was_done(step: Step) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Any, Any]]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, StoredRun]]:
     """Results by hash: those that ship as they are, others computed on first use."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POISON_LAB_HOME", str(tmp_path_factory.mktemp("home")))
         yield {}
 
 
-def result_of(spec: ExperimentSpec, runs: dict[str, tuple[Any, Any]]) -> tuple[Any, Any]:
+def result_of(spec: ExperimentSpec, runs: dict[str, StoredRun]) -> StoredRun:
     """The result of an experiment, with fewer steps on the pixels where it does not ship: its facts are what counts."""
     if spec.hash not in runs:
-        shipped = Store(paths.results(), paths.GALLERY).get(spec.hash)
-        if shipped is not None:
-            runs[spec.hash] = (shipped.result, shipped.view())
-        else:
+        store = Store(paths.results(), paths.GALLERY)
+        shipped = store.get(spec.hash)
+        if shipped is None:
             few = {"steps": 2} if spec.attack.name == "ue-input" else {"match_steps": 2, "finish_steps": 2}
             attack = spec.attack.model_copy(update={k: v for k, v in few.items() if hasattr(spec.attack, k)})
-            result = run(spec.model_copy(update={"attack": attack}), device="cpu")
-            runs[spec.hash] = (result.summary(), result.view)
+            shipped = store.put(run(spec.model_copy(update={"attack": attack}), device="cpu"))
+        runs[spec.hash] = shipped
     return runs[spec.hash]
+
+
+def defended_by(step: Step, stored: StoredRun) -> dict[str, Any] | None:
+    """What the step's defences come to; where the person chooses, the best of every defence by itself."""
+    if not step.defend:
+        return None
+    chains = [_defences.chain_of([name], 10) for name in ABOUT] if step.chooses else [step.chain]
+    return max((defended.judged(stored, chain) for chain in chains), key=lambda found: float(found["regained"]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
-def test_every_step_can_be_completed_and_every_question_judged(step: Step, runs: dict[str, tuple[Any, Any]]) -> None:
+def test_every_step_can_be_completed_and_every_question_judged(step: Step, runs: dict[str, StoredRun]) -> None:
     spec = changed_spec(step)
     for one in step.done:
         if isinstance(one, Reached):  # with settings of one's own
             spec = resolve(spec.model_copy(update={"constraint": "none"}))
-    summary, view = result_of(spec, runs)
-    beside = None if step.beside_spec is None else result_of(step.beside_spec, runs)[0]
-    found = facts(summary, view, beside)
+    stored = result_of(spec, runs)
+    summary = stored.result
+    beside = None if step.beside_spec is None else result_of(step.beside_spec, runs).result
+    found = facts(summary, stored.view(), beside, defended_by(step, stored))
     opened = [one.view for one in step.done if isinstance(one, Opened)]
     assert all(step.met(spec, found, answered=True, opened=opened))
     if "reach" in opened or step.focus == "reach":
@@ -152,6 +169,32 @@ def test_conditions() -> None:
     assert step.met(more, None, answered=True, opened=["map"]) == (False, True, False, False)
     assert step.met(more, found, answered=True, opened=["map"]) == (True, True, True, True)
     assert step.met(None, None, answered=True, opened=[]) == (False, False, False, False)
+
+
+def test_defences_complete_a_step() -> None:
+    done = [{"when": "ran"}, {"when": "applied"}, {"when": "regained", "share": 50, "tell": "half"}]
+    question = {**QUESTION, "fact": "found", "result": "{found} % and {regained}"}
+    step = tiny(done=done, defend=["loss:share=0.1"], focus="defence", question=question).steps[0]
+    assert [type(one) for one in step.done] == [Ran, Applied, Regained]
+    assert step.chooses
+    assert step.asks_of_defences
+    spec, result = step.spec, drawn_result(step.spec, clean=0.8, poisoned=0.6)
+    for after, is_half in ((0.699, False), (0.7, True), (0.5, False)):
+        found = facts(result.summary(), result.view, None, judged_as(after))
+        assert step.met(spec, found, answered=True, opened=[]) == (True, True, is_half)
+        assert step.met(spec, found, answered=False, opened=[]) == (False, False, False)
+        other = spec.model_copy(update={"seed": 7})
+        assert step.met(other, found, answered=True, opened=[]) == (False, False, False)
+    assert step.met(spec, facts(result.summary(), result.view), answered=True, opened=[]) == (True, False, False)
+    harmless = drawn_result(spec, clean=0.6, poisoned=0.6)
+    found = facts(harmless.summary(), harmless.view, None, judged_as(0.7))
+    assert step.met(spec, found, answered=True, opened=[]) == (True, True, False)
+
+
+def judged_as(after: float) -> dict[str, Any]:
+    """What a defence comes to that leaves a head of this accuracy, of 0.6 with the poison."""
+    whole = {"recall": 0.75, "clean_lost": 14}
+    return {"whole": whole, "defended": {"accuracy": after}, "regained": 100 * (after - 0.6), "random": 0.55}
 
 
 def test_predictions_are_judged_by_the_run() -> None:
@@ -188,6 +231,16 @@ def test_predictions_are_judged_by_the_run() -> None:
         ({"steps": [{**STEP, "question": {**QUESTION, "result": "{luck}"}}]}, "{luck} is no fact"),
         ({"steps": [{**STEP, "question": {**QUESTION, "result": "{against}"}}]}, "without an experiment beside"),
         ({"steps": [{**STEP, "question": {**QUESTION, "fact": "reach"}}]}, "out of reach, not ruled out"),
+        ({"steps": [{**STEP, "defend": ["wall"]}]}, "steps.0.defend: unknown defence 'wall'. "),
+        ({"steps": [{**STEP, "defend": ["loss:share=2"]}]}, "steps.0.defend: share of loss is '2'"),
+        ({"steps": [{**STEP, "focus": "defence"}]}, "a step without `defend`"),
+        ({"steps": [{**STEP, "done": [{"when": "applied"}]}]}, "a step without `defend`"),
+        (
+            {"steps": [{**STEP, "done": [{"when": "opened", "view": "defence", "tell": "a"}]}]},
+            "a step without `defend`",
+        ),
+        ({"steps": [{**STEP, "question": {**QUESTION, "fact": "found"}}]}, "without `defend` there is no found"),
+        ({"steps": [{**STEP, "question": {**QUESTION, "result": "{random}"}}]}, "without `defend` there is no random"),
         (
             {"steps": [{**STEP, "question": {**QUESTION, "options": [{"words": "a", "below": 1}]}}]},
             "options must go from low to high",

@@ -1,5 +1,7 @@
 """A lesson from its link to its end, and a link with locks, in a real browser on a real server with a real engine."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -65,6 +67,28 @@ def test_a_lesson_from_its_link_to_its_end(page: Page, address: str) -> None:
     button(page, "Finish").click()
     expect(page.get_by_role("heading", name="Lessons", exact=True)).to_be_visible()
     expect(page.get_by_text("All steps done")).to_have_count(1)
+
+
+def test_a_run_is_defended_in_a_lesson(page: Page, address: str) -> None:
+    page.goto(f"{address}/lessons?lesson=defend")
+    expect(page.get_by_text("The defence: Loss (10 %)").first).to_be_visible()
+    expect(button(page, "Apply it")).to_be_disabled()
+    predict(page, "40 to 80 %")
+    expect(page.get_by_text("Run the experiment first")).to_be_visible()
+    run(page)
+    expect(page.get_by_text("Press “Apply it”")).to_be_visible()
+    button(page, "Apply it").click()
+    expect(page.get_by_text("Already applied")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text(re.compile(r"It finds \d+\.\d % of the 40;"))).to_be_visible()
+    page.wait_for_url(lambda url: "done=defend1" in url)
+    page.reload()
+    expect(page.get_by_text("Already applied")).to_be_visible()
+    page.get_by_role("link", name="Which images it finds").click()
+    expect(page.get_by_role("heading", name="Defend", exact=True)).to_be_visible()
+    page.wait_for_url(lambda url: "with=loss" in url and "share=10" in url)
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text(re.compile(r"\d+ of 40"))
+    page.get_by_role("link", name="Lessons").click()
+    expect(page.get_by_text("Already applied")).to_be_visible()
 
 
 def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
