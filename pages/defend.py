@@ -11,7 +11,7 @@ from core.errors import StoreError
 from core.paths import results
 from core.result import Array
 from core.store import StoredRun
-from pages import _cards, _defences, _defend_figures, _pick, _runs, _words
+from pages import _cards, _certificates, _defences, _defend_figures, _pick, _runs, _words
 from pages._defences import QUIET, SHARES, WAIT_SECONDS
 from pages._defend_figures import GROUPS
 
@@ -204,3 +204,5 @@ share = int(st.session_state["defend-share"])
 busy = st.session_state.get("defend-each") == (shown.hash, share)
 st.session_state["defend-ticking"] = busy
 st.fragment(each, run_every=WAIT_SECONDS if busy else None)(shown, share)
+sure = _certificates.is_waiting(shown)
+st.fragment(_certificates.card, run_every=WAIT_SECONDS if sure else None)(shown)

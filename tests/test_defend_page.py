@@ -1,12 +1,17 @@
 """The page of defences: what is judged is shown, what is not is asked for, and the link tells all of it."""
 
+import ast
+import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from core import defended
+from core import certified, defended
 from core import engine as engine_module
 from core.defences.spec import ABOUT
+from core.result import Result
 from core.store import Store
 from tests.apps import opened, own_store, query, rerun, said
 from tests.test_defended import separable
@@ -26,11 +31,11 @@ class Errands:
     def job(self, spec_hash: str) -> None:
         return None
 
-    def ask(self, key: str, work: str, root: str, spec_hash: str, texts: list[str]) -> "Errands":
-        assert work == "core.defended:judge"
-        self.asked.append(",".join(texts))
+    def ask(self, key: str, work: str, root: str, spec_hash: str, what: Any) -> "Errands":
+        module, _, name = work.partition(":")
+        self.asked.append(",".join(what) if isinstance(what, list) else f"{name} {what}")
         if self.works:
-            defended.judge(root, spec_hash, texts)
+            getattr(importlib.import_module(module), name)(root, spec_hash, what)
         return self
 
 
@@ -134,3 +139,71 @@ def test_a_run_without_features_says_how_long_they_take(engine: Errands, monkeyp
     engine.works = False
     monkeypatch.setattr(defended, "has_features", lambda run: False)
     assert "ships without its features" in said(opened("defend.py", run=HASH))
+
+
+def certifying(partitions: int = 25) -> AppTest:
+    """The page once its button has been pressed, drawn as often as it asks to be."""
+    app = rerun(opened("defend.py", run=HASH))
+    rerun(app.button_group(key="certify-partitions").set_value(partitions))
+    rerun(app.button(key="certify").click())
+    return rerun(app)
+
+
+def test_nothing_is_certified_before_someone_asks(engine: Errands) -> None:
+    app = rerun(opened("defend.py", run=HASH))
+    assert "What no attack can take" in [one.value for one in app.subheader]
+    assert engine.asked == ["sphere"]
+    assert "is certain for the vote" not in said(app)
+
+
+def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Errands) -> None:
+    app = certifying()
+    assert engine.asked == ["sphere", "certify 25"]
+    found = certified.find(HASH, 25)
+    assert found is not None
+    added = found["added"]
+    share = added["certified"][10] if len(added["certified"]) > 10 else 0.0
+    assert f"With 10 points added, **{100 * share:.1f} %** is certain" in said(app)
+    assert "certify" not in [one.key for one in app.button]
+    assert len(app.get("plotly_chart")) == 4
+
+
+def test_another_number_of_heads_is_another_certificate(engine: Errands) -> None:
+    app = certifying(25)
+    rerun(app.button_group(key="certify-partitions").set_value(50))
+    assert "is certain for the vote" not in said(app)
+    rerun(app.button(key="certify").click())
+    assert engine.asked[-1] == "certify 50"
+
+
+def test_what_can_not_be_certified_is_said(engine: Errands) -> None:
+    engine.works, engine.error = False, "The worker died."
+    app = certifying()
+    assert any("The worker died." in error.value for error in app.error)
+    assert app.button(key="certify-again")
+
+
+def test_attacks_on_other_data_are_not_beside_it(store: Store) -> None:
+    shown = store.get(HASH)
+    assert shown is not None
+    one = separable()
+    near, far = (
+        Result(**{**vars(one), "spec": one.spec.model_copy(update=update)})
+        for update in ({"budget": 0.2}, {"ridge": 0.5, "budget": 0.2})
+    )
+    for result in (near, far):
+        store.put(result)
+
+    def page() -> None:
+        import streamlit as st
+
+        from pages import _certificates, _runs
+
+        st.write(str(_certificates.attacks(_runs.find(st.query_params["run"]))))
+
+    app = AppTest.from_function(page)
+    app.query_params["run"] = HASH
+    runs, here = ast.literal_eval(app.run().markdown[0].value)
+    assert runs[0][0] == "No poison"
+    assert len(runs) == 3
+    assert runs[here][1] == shown.result["n_poison"]
