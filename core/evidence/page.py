@@ -8,19 +8,27 @@ from core.bench import table
 from core.defences.spec import DEFENCE_SPECS
 from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim, Key, Measured, Measurements, lost, stage2_lost
+from core.evidence.classroom import spread
 from core.spec import parse_spec
-from core.sweep import Interval, interval
+from core.sweep import interval
 
 COMMAND = "python -m core reproduce"
 
 
-def page(measured: Sequence[Measured], certified: Sequence[Measured]) -> str:
-    """The whole document, as Markdown."""
+def page(measured: Sequence[Measured], certified: Sequence[Measured], lessons: str) -> str:
+    """The whole document, as Markdown.
+
+    Args:
+        measured: see `core.evidence.measure.measured`.
+        certified: see `core.evidence.certificates.measured`.
+        lessons: see `core.evidence.classroom.text`.
+    """
     found = Measurements(measured)
     parts = [_head(found, measured[0]), "## The claims, point by point", _verdicts(found)]
     parts += [_claim(claim, found) for claim in CLAIMS]
     parts += ["## What the filters find, and what they give back", _filters(found)]
     parts += ["## What no attack can take", certificates.text(found, certified)]
+    parts += ["## What a class may see", lessons]
     for pair in dict.fromkeys(key[:2] for key in found.by_key):
         parts += [f"## `{pair[0]}` by `{pair[1]}` ({catalog.setting(*pair)})", _pair(found, pair)]
     return "\n\n".join(parts) + "\n"
@@ -67,16 +75,9 @@ def _left(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def spread(one: Interval) -> str:
-    """Mean ± half the width of the interval, to one decimal."""
-    reach = f" ± {one.high - one.mean:.1f}" if one.seeds > 1 else ""
-    return f"{one.mean:.1f}{reach}"
-
-
 def _of(found: Measurements, key: Key, of: Callable[[Measured], float]) -> str:
     values = found.values(key, of)
-    told = interval(list(values.values())) if values else None
-    return "" if told is None else spread(told)
+    return spread(interval(list(values.values()))) if values else ""
 
 
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.evidence import certificates, page
+from core.evidence import certificates, classroom, page
 from core.evidence.measure import measure, measured
 from core.files import write_text
 from core.spec import ExperimentSpec
@@ -17,7 +17,7 @@ def reproduce(
     processes: int = 1,
     tell: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Measure every experiment and the certificates of their clean data.
+    """Measure every experiment, the certificates of their clean data, and the lessons' experiments.
 
     Args:
         todo: see `core.evidence.grid.specs`.
@@ -36,4 +36,8 @@ def reproduce(
         processes=processes,
         tell=tell,
     )
-    write_text(folder / "results.md", page.page(found, certain))
+    seeds = sorted({spec.seed for spec in todo})
+    in_class = classroom.specs(seeds)
+    told = measure(in_class, folder / "results.json", measured, device=device, processes=processes, tell=tell)
+    known = {spec.hash: one for spec, one in zip(in_class, told, strict=True)}
+    write_text(folder / "results.md", page.page(found, certain, classroom.text(known, seeds)))

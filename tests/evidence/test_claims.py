@@ -7,7 +7,8 @@ import pytest
 from core.defences.spec import DEFENCE_SPECS
 from core.evidence import grid
 from core.evidence.claims import CLAIMS, Comparison, Measurements, above, below, lost, paired
-from core.evidence.page import page, spread
+from core.evidence.classroom import spread
+from core.evidence.page import page
 from core.sweep import Interval
 
 FINE, TRANSFER = "resnet10-small-fashion-mnist", "resnet10-small-mnist"
@@ -131,7 +132,8 @@ def test_the_page_tells_every_claim_and_every_number() -> None:
             "flipped": {"noise": {"heads": 5, "q": 0.6, "ridge": 0.03}, "clean": 0.75, "certified": [0.7, 0.61, 0.5]},
         }
     ]
-    told = page(found, certified)
+    told = page(found, certified, "of the lessons")
+    assert "## What a class may see\n\nof the lessons\n" in told
     for one in CLAIMS:
         assert f"### {one.words}" in told
         assert f"(#{one.name})" in told

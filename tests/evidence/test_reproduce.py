@@ -8,7 +8,7 @@ import pytest
 from core import paths
 from core.__main__ import main
 from core.errors import SpecError
-from core.evidence import certificates, grid
+from core.evidence import certificates, classroom, grid
 from core.evidence.measure import measure, measured
 
 SMALL = {"train_size": 60, "test_size": 40}
@@ -106,5 +106,6 @@ def test_what_ships_is_written_by_the_command() -> None:
     known, certain = (json.loads((folder / f"{name}.json").read_text()) for name in ("results", "certificates"))
     todo = grid.specs()
     clean = {(spec.data, spec.extractor, spec.seed): spec.hash for spec in todo if spec.attack.name == "label-flip"}
-    told = page([known[spec.hash] for spec in todo], [certain[one] for one in clean.values()])
+    in_class = classroom.text(known, grid.SEEDS)
+    told = page([known[spec.hash] for spec in todo], [certain[one] for one in clean.values()], in_class)
     assert (folder / "results.md").read_text() == told

@@ -1,0 +1,66 @@
+"""The lessons' experiments over several seeds: what a class may see, and how much of it is luck."""
+
+from collections.abc import Mapping, Sequence
+
+from core import lessons
+from core.bench import table
+from core.catalog import resolve
+from core.evidence.claims import Measured, lost, stage2_lost
+from core.spec import ExperimentSpec
+from core.sweep import Interval, interval
+
+
+def steps() -> list[tuple[str, ExperimentSpec]]:
+    """Each experiment of a lesson, with the place where it first comes up, as in "10.2"."""
+    found: dict[str, tuple[str, ExperimentSpec]] = {}
+    for number, lesson in enumerate(lessons.load(), start=1):
+        for place, step in enumerate(lesson.steps, start=1):
+            for spec in (step.spec, step.beside_spec):
+                if spec is not None:
+                    spec = resolve(spec)
+                    found.setdefault(spec.hash, (f"{number}.{place}", spec))
+    return list(found.values())
+
+
+def specs(seeds: Sequence[int]) -> list[ExperimentSpec]:
+    """Every experiment of every lesson, on each seed."""
+    return [spec.model_copy(update={"seed": seed}) for seed in seeds for _, spec in steps()]
+
+
+def text(known: Mapping[str, Measured], seeds: Sequence[int]) -> str:
+    """Clean accuracy and drop of each, as Markdown.
+
+    Args:
+        known: what was measured, by the hash of the spec.
+    """
+    rows = []
+    for place, spec in steps():
+        mine = [known[spec.model_copy(update={"seed": seed}).hash] for seed in seeds]
+        rows.append(
+            [
+                place,
+                f"`{spec.attack.name}`",
+                f"`{spec.data}` by `{spec.extractor}`",
+                f"{spec.train_size:,}",
+                f"{100 * spec.budget:g} %",
+                spec.constraint,
+                spec.label_rule,
+                spread(interval([100 * one["clean"] for one in mine])),
+                spread(interval([lost(one) for one in mine])),
+                spread(interval([stage2_lost(one) for one in mine])) if mine[0]["stage2"] is not None else "",
+            ]
+        )
+    header = ["Step", "Attack", "Data", "Images", "ε", "Constraint", "Labels", "Clean, %", "Drop", "Stage 2"]
+    words = (
+        "Each lesson's experiments with the lesson's own settings, over the same seeds; a class sees seed 0. Where the "
+        "interval is wider than the drop, another seed may tell another story."
+    )
+    return f"{words}\n\n{table(header, rows)}"
+
+
+def spread(one: Interval | None) -> str:
+    """Mean ± half the width of the interval, to one decimal."""
+    if one is None:
+        return ""
+    reach = f" ± {one.high - one.mean:.1f}" if one.seeds > 1 else ""
+    return f"{one.mean:.1f}{reach}"
