@@ -1,6 +1,7 @@
 """What every defence is given and what it returns."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +34,17 @@ class TrainingSet:
 
     def losses(self, theta: Tensor) -> Tensor:
         """(N,) cross-entropy of each point under a head."""
-        return torch.nn.functional.cross_entropy(head.logits(theta, self.z), self.y, reduction="none")
+        return losses(theta, self.z, self.y)
 
     def classes(self) -> list[Tensor]:
         """Rows of each class that has any."""
         found = [torch.nonzero(self.y == label).flatten() for label in range(self.n_classes)]
         return [rows for rows in found if len(rows)]
+
+
+def losses(theta: Tensor, z: Tensor, y: Tensor) -> Tensor:
+    """(m,) cross-entropy of features (m, d) with labels (m,) under a head."""
+    return torch.nn.functional.cross_entropy(head.logits(theta, z), y, reduction="none")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,22 @@ class Ranking(Defence):
         """Rank within each class."""
         suspicion = self.suspicion(data).double()
         return Verdict(without_top(data, suspicion, self.spec.share), suspicion)
+
+
+Gauge = Callable[[Tensor, Tensor], Tensor]
+"""Suspicion (m,) float64 of features (m, d) with labels (m,), differentiable in the features."""
+
+
+class Gauged(Ranking):
+    """A ranking by a gauge that is fitted to the training set, and could then be held to any other point."""
+
+    @abstractmethod
+    def gauge(self, data: TrainingSet) -> Gauge:
+        """Fit it; what it gives is convex in the features."""
+
+    def suspicion(self, data: TrainingSet) -> Tensor:
+        """(N,) of the points that it was fitted to."""
+        return self.gauge(data)(data.z, data.y)
 
 
 def without_top(data: TrainingSet, suspicion: Tensor, share: float) -> Tensor:

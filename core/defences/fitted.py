@@ -1,5 +1,6 @@
 """Defences that train heads to see which points do not fit."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,17 @@ from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor
 
 from core import head
-from core.defences.base import Defence, Ranking, TrainingSet, Verdict
+from core.defences.base import Defence, Gauge, Gauged, TrainingSet, Verdict, losses
 
 MOST_FITS = 30
 
 
-class LossDefence(Ranking):
+class LossDefence(Gauged):
     """The loss of each point under the head trained with all."""
 
-    def suspicion(self, data: TrainingSet) -> Tensor:
-        """(N,) losses."""
-        return data.losses(data.fit())
+    def gauge(self, data: TrainingSet) -> Gauge:
+        """Losses."""
+        return partial(losses, data.fit())
 
 
 class TrimDefence(Defence):

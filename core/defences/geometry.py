@@ -1,9 +1,11 @@
 """Defences that look at where points lie, class by class."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from core.defences.base import Defence, Ranking, TrainingSet, Verdict
+from core.defences.base import Defence, Gauge, Gauged, TrainingSet, Verdict
 from core.extractors.features import STD_FLOOR
 
 EDGE = 0.1
@@ -39,41 +41,66 @@ class RangeDefence(Defence):
         return Verdict(suspicion <= self.spec.tolerance, suspicion)
 
 
-class SphereDefence(Ranking):
+class SphereDefence(Gauged):
     """Distance to the centre of the class."""
 
-    def suspicion(self, data: TrainingSet) -> Tensor:
-        """(N,) distances."""
-        distance: Tensor = (data.z.double() - centres(data)[data.y]).norm(dim=1)
+    def gauge(self, data: TrainingSet) -> Gauge:
+        """Distances."""
+        middle = centres(data)
+
+        def distance(z: Tensor, y: Tensor) -> Tensor:
+            found: Tensor = (z.double() - middle[y]).norm(dim=1)
+            return found
+
         return distance
 
 
-class SlabDefence(Ranking):
+class SlabDefence(Gauged):
     """Distance to the centre of the class along the line to another class's centre; of all others, the largest."""
 
-    def suspicion(self, data: TrainingSet) -> Tensor:
-        """(N,) distances."""
-        middle, z = centres(data), data.z.double()
-        found = torch.zeros(len(z), dtype=torch.float64, device=z.device)
-        for rows in data.classes():
-            label = data.y[rows[0]]
-            lines = middle[label] - torch.cat([middle[:label], middle[label + 1 :]])
-            lines = lines / lines.norm(dim=1, keepdim=True).clamp_min(1e-12)
-            along = ((z[rows] - middle[label]) @ lines.nan_to_num().T).abs()
-            found[rows] = along.amax(1)
-        return found
+    def gauge(self, data: TrainingSet) -> Gauge:
+        """Distances."""
+        middle = centres(data)
+
+        def along(z: Tensor, label: int) -> Tensor:
+            lines = middle[label] - middle
+            # No line leads from a centre to itself, nor to that of a class without points.
+            lines = (lines / lines.norm(dim=1, keepdim=True).clamp_min(1e-12)).nan_to_num()
+            found: Tensor = ((z - middle[label]) @ lines.T).abs().amax(1)
+            return found
+
+        return _by_class(along)
 
 
-class SVDDefence(Ranking):
+class SVDDefence(Gauged):
     """What is left of a point after the main directions of its class."""
 
-    def suspicion(self, data: TrainingSet) -> Tensor:
-        """(N,) norms of the residuals."""
-        found = torch.zeros(len(data.z), dtype=torch.float64, device=data.z.device)
+    def gauge(self, data: TrainingSet) -> Gauge:
+        """Norms of the residuals."""
+        fitted: dict[int, tuple[Tensor, Tensor]] = {}
         for rows in data.classes():
             z = data.z[rows].double()
-            z = z - z.mean(0)
-            _, _, main = torch.linalg.svd(z, full_matrices=False)
-            main = main[: self.spec.rank]
-            found[rows] = (z - (z @ main.T) @ main).norm(dim=1)
+            mean = z.mean(0)
+            _, _, main = torch.linalg.svd(z - mean, full_matrices=False)
+            fitted[int(data.y[rows[0]])] = mean, main[: self.spec.rank]
+
+        def residual(z: Tensor, label: int) -> Tensor:
+            mean, main = fitted[label]
+            z = z - mean
+            found: Tensor = (z - (z @ main.T) @ main).norm(dim=1)
+            return found
+
+        return _by_class(residual)
+
+
+def _by_class(measure: Callable[[Tensor, int], Tensor]) -> Gauge:
+    """The gauge that takes the points (m, d) of one label after another, in float64, to the measure of that label."""
+
+    def gauge(z: Tensor, y: Tensor) -> Tensor:
+        found = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+        for label in torch.unique(y).tolist():
+            rows = y == label
+            found[rows] = measure(z[rows].double(), label)
         return found
+
+    return gauge
