@@ -20,6 +20,8 @@ SPEC_VERSION = 3
 
 Constraint = Literal["none", "valid", "perturbation"]
 LabelRule = Literal["clean", "random", "adversarial"]
+Evade = Literal["sphere", "slab", "svd", "loss"]
+"""Defences that an attack can be made to pass, by the names of `core.defences.spec`."""
 
 CONSTRAINTS: dict[str, str] = {
     "none": "Nothing is checked: pixels and features are free.",
@@ -169,6 +171,11 @@ class ExperimentSpec(Frozen):
     constraint: Constraint = "valid"
     delta: float = Field(8 / 255, gt=0, le=1, description="δ of the perturbation constraint, in [0, 1] pixels.")
     label_rule: LabelRule = "adversarial"
+    # Left out wherever a spec is written as long as it is None: experiments from before there was such a choice keep
+    # their hashes, by which results are stored and shipped.
+    evade: Evade | None = Field(
+        None, description="Defence that the poison is made to pass.", exclude_if=lambda value: value is None
+    )
     train_size: int = Field(2000, ge=20, le=10_000_000)
     test_size: int = Field(1000, ge=10, le=10_000_000)
     ridge: float = Field(1e-3, gt=0, le=1e3, description="λ of the head's objective.")

@@ -2,13 +2,13 @@
 
 import json
 import random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from core.errors import SpecError
-from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters, parse_spec
+from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters, parse_spec
 
 WHOLE: dict[str, Any] = {
     "data": "emoji",
@@ -21,6 +21,7 @@ WHOLE: dict[str, Any] = {
     "constraint": "none",
     "delta": 0.1,
     "label_rule": "random",
+    "evade": "sphere",
     "train_size": 100,
     "test_size": 50,
     "ridge": 0.01,
@@ -69,6 +70,7 @@ def test_text_from_a_command_line_is_a_number() -> None:
         ({"colour": "red"}, ["Unknown field 'colour'", "budget", "seed"]),
         ({"constraint": "some"}, ["constraint is 'some';", *CONSTRAINTS]),
         ({"label_rule": "some"}, ["label_rule is 'some';", *LABEL_RULES]),
+        ({"evade": "knn"}, ["evade is 'knn';", *(f"'{name}'" for name in get_args(Evade))]),
         ({"seed": -1}, ["seed is -1;", "greater than or equal to 0"]),
         ({"train_size": 3}, ["train_size is 3;", "20"]),
         ({"train_size": 30.5}, ["train_size is 30.5;", "integer"]),
@@ -154,6 +156,7 @@ CHANGED = {
     "constraint": "valid",
     "delta": 0.2,
     "label_rule": "clean",
+    "evade": None,
     "train_size": 101,
     "test_size": 51,
     "ridge": 0.02,
@@ -170,6 +173,14 @@ def test_every_field_and_the_version_are_in_the_hash(field: str, monkeypatch: py
     assert spec.hash != before
     assert len(spec.hash) == 16
     assert int(spec.hash, 16) >= 0
+
+
+def test_no_defence_to_pass_leaves_hashes_as_they_were_before_there_was_a_choice() -> None:
+    """Results are stored and shipped by hash: this is the default's of before."""
+    assert ExperimentSpec().hash == "c9f1e093f4744d33"
+    for text in (ExperimentSpec().to_json(), ExperimentSpec(evade=None).to_json()):
+        assert "evade" not in text
+        assert parse_spec(json.loads(text)) == ExperimentSpec()
 
 
 def test_a_spec_is_frozen() -> None:

@@ -85,7 +85,7 @@ def ours(task: Task, budget: float, seed: int) -> list[tuple[float, Array, Array
     clean = head.fit(z, y, 2, RIDGE)
     scene = Scene(torch.zeros(len(y), 1, 1, 1), z, y, 2, RIDGE, clean, lambda x: x, "peer")
     plan = make_plan(scene, spec)
-    ascent = Ascent(scene.z[plan.base].double(), settings.lr, settings.steps, plan.feasible.features_)
+    ascent = Ascent(scene.z[plan.base].double(), settings.lr, settings.steps, plan.features_)
     found: list[tuple[float, Array, Array]] = []
     lowest = 2.0
 

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 
 from core import head
+from core.attacks.evasion import TOLERANCE, Filter
+from core.defences.base import TrainingSet
 from core.events import Observer
+from core.extractors.features import extract
 from core.spec import ExperimentSpec
 
 
@@ -50,6 +53,10 @@ class Scene:
         """(d,) lowest and (d,) highest value of each feature on the clean training set."""
         return self.z.amin(0), self.z.amax(0)
 
+    def features(self, x: Tensor) -> Tensor:
+        """Features (m, d) of images (m, C, H, W), as the judge will extract them."""
+        return torch.from_numpy(extract(self.pipeline, x.cpu().numpy(), x.device)).to(x.device)
+
     def retrained(self, z: Tensor, y: Tensor, start: Tensor | None = None) -> Tensor:
         """The converged head (c, d + 1) with poisoned features z (m, d) and labels y (m,) added."""
         both = torch.cat([self.z.double(), z.double()])
@@ -65,23 +72,29 @@ class Feasible:
     Attributes:
         low, high: (d,) each coordinate's range on the clean training set, or None where features are free.
         delta: most change of a pixel from its base image, or None.
+        filter: the defence that the poison has to pass, or None.
     """
 
     low: Tensor | None
     high: Tensor | None
     delta: float | None
+    filter: Filter | None = None
 
     @property
     def is_free(self) -> bool:
         """Whether nothing is checked at all."""
         return self.low is None
 
-    def features(self, z: Tensor) -> Tensor:
-        """The nearest feasible feature vectors to z (m, d)."""
-        return self.features_(z.clone())
+    def features(self, z: Tensor, y: Tensor) -> Tensor:
+        """Feasible feature vectors near z (m, d), for labels y (m,): the nearest ones where there is no filter."""
+        return self.features_(z.clone(), y)
 
-    def features_(self, z: Tensor) -> Tensor:
+    def features_(self, z: Tensor, y: Tensor) -> Tensor:
         """The same in place."""
+        self._boxed_(z)
+        return z if self.filter is None else self.filter.project_(z, y, self._boxed_)
+
+    def _boxed_(self, z: Tensor) -> Tensor:
         if self.low is None or self.high is None:
             return z
         return torch.clamp(z, self.low.to(z), self.high.to(z), out=z)
@@ -131,6 +144,10 @@ class Plan:
     def n_poison(self) -> int:
         """m."""
         return len(self.base)
+
+    def features_(self, zeta: Tensor) -> Tensor:
+        """Make poisoned features (m, d) feasible under the poison's labels, in place."""
+        return self.feasible.features_(zeta, self.y)
 
 
 @dataclass(frozen=True)
@@ -188,39 +205,61 @@ class Attack(ABC):
         x = None
         if draft.x is not None:
             x = plan.feasible.eight_bit(draft.x, scene.images[base])
-        zeta = None if draft.zeta is None else plan.feasible.features(draft.zeta)
-        return Attacked(y, base, draft.target, zeta, x, draft.notes)
+        zeta = None if draft.zeta is None else plan.feasible.features(draft.zeta, y)
+        notes = draft.notes
+        if (filter_ := plan.feasible.filter) is not None:
+            if x is not None:
+                x = filter_.draw_back(x, scene.images[base], y, plan.feasible.eight_bit, scene.features)
+            z = zeta if x is None else scene.features(x)
+            assert z is not None
+            notes = {**notes, "evaded": float(filter_.passes(z, y).double().mean())}
+        return Attacked(y, base, draft.target, zeta, x, notes)
 
 
 def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
-    """Draw the base points, a seeded sample of the training set, and give them labels by the rule."""
+    """Draw the base points, a seeded sample of the training set, and give them labels by the rule.
+
+    Where the poison has to pass a filter, points that pass it under their labels come first.
+    """
     generator = torch.Generator().manual_seed(spec.seed)
     n, c = len(scene.y), scene.n_classes
     m = spec.n_poison
     # A budget above 100% of the training set never happens, so that no point is drawn twice.
-    base = torch.randperm(n, generator=generator)[:m].to(scene.y.device)
+    order = torch.randperm(n, generator=generator).to(scene.y.device)
     if spec.label_rule == "clean":
         label_for = scene.y
-        y = scene.y[base]
+        y = scene.y[order]
     elif spec.label_rule == "adversarial":
         # The least likely label, but never the true one, which a poor head may find least likely.
         scores = head.logits(scene.clean_head, scene.z)
         scores[torch.arange(n, device=scores.device), scene.y] = torch.inf
         label_for = scores.argmin(1)
-        y = label_for[base]
+        y = label_for[order]
     else:
         label_for = torch.full_like(scene.y, -1)
-        shift = torch.randint(1, c, (m,), generator=generator).to(scene.y.device)
-        y = (scene.y[base] + shift) % c
+        shift = torch.randint(1, c, (n,), generator=generator).to(scene.y.device)
+        y = (scene.y[order] + shift) % c
+    filter_ = None
+    if spec.evade is not None:
+        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
+        first = filter_.passing_first(order, y)
+        order, y = order[first], y[first]
     low, high = (None, None) if spec.constraint == "none" else scene.box
-    feasible = Feasible(low, high, spec.delta if spec.constraint == "perturbation" else None)
-    return Plan(base, y, feasible, label_for)
+    delta = spec.delta if spec.constraint == "perturbation" else None
+    return Plan(order[:m], y[:m], Feasible(low, high, delta, filter_), label_for)
 
 
 def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
-    """(m, n) bool: from which training points the label rule lets each poison be made."""
+    """(m, n) bool: from which training points the label rule, and the filter, let each poison be made.
+
+    Where no point passes the filter under a poison's label, the one with the least excess has to do.
+    """
     anyone = plan.label_for[None, :] < 0
-    return torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+    allowed = torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+    if (filter_ := plan.feasible.filter) is None:
+        return allowed
+    excess = filter_.clean[:, plan.y].T.masked_fill(~allowed, torch.inf)
+    return excess <= excess.amin(1, keepdim=True).clamp_min(TOLERANCE)
 
 
 def _follows_rule(scene: Scene, plan: Plan, base: Tensor, y: Tensor) -> Tensor:

@@ -23,10 +23,12 @@ class Canvas:
 
     Attributes:
         base: (m, C, H, W) base images.
+        y: (m,) labels of the poison.
     """
 
-    def __init__(self, pipeline: Callable[[Tensor], Tensor], base: Tensor, feasible: Feasible) -> None:
+    def __init__(self, pipeline: Callable[[Tensor], Tensor], base: Tensor, feasible: Feasible, y: Tensor) -> None:
         self.base = base
+        self.y = y
         self._pipeline = pipeline
         self._feasible = feasible
         self._size = CHUNK
@@ -43,23 +45,35 @@ class Canvas:
         """Images (m, C, H, W) and their features (m, d) as observers see them; see `core.attacks.implicit.Show`."""
         return Moment(theta, z, self._feasible.eight_bit(x, self.base))
 
+    def failing(self, z: Tensor) -> int:
+        """How many images of features (m, d) fail the filter; see `core.attacks.implicit.Failing`."""
+        filter_ = self._feasible.filter
+        return 0 if filter_ is None else int((~filter_.passes(z, self.y)).sum())
+
     def chunks(self) -> list[tuple[slice, "Canvas"]]:
         """The same images as canvases of at most `CHUNK` each, with their rows, for what does not couple them."""
-        return [(rows, Canvas(self._pipeline, self.base[rows], self._feasible)) for rows in self._chunks]
+        return [(rows, Canvas(self._pipeline, self.base[rows], self._feasible, self.y[rows])) for rows in self._chunks]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Pull]:
-        """Features (m, d), and the map from a gradient in them (m, d) to one in the pixels (m, C, H, W).
+        """Features (m, d), and the map from an ascent direction in them (m, d) to one in the pixels (m, C, H, W).
 
-        The map can be called once. Where all images fit one chunk it reuses this pass's activations; else it
-        makes them anew, chunk by chunk. Chunks that are too large for a GPU's memory are halved, down to one image.
+        Images whose features fail the filter are sent back to where they pass, instead. The map can be called once.
+        Where all images fit one chunk it reuses this pass's activations; else it makes them anew, chunk by chunk.
+        Chunks that are too large for a GPU's memory are halved, down to one image.
         """
         if len(self._chunks) == 1:
             try:
                 leaf, z = self._attached(x, self._chunks[0])
-                return z.detach(), partial(self._pull_back, x, [(leaf, z)])
+                return z.detach(), self._steered(z.detach(), partial(self._pull_back, x, [(leaf, z)]))
             except torch.OutOfMemoryError as error:
                 self._size = halved(min(self._size, len(x)), error)
-        return self._smaller(lambda: self._in_chunks(x)), partial(self._pull_back, x, [])
+        z = self._smaller(lambda: self._in_chunks(x))
+        return z, self._steered(z, partial(self._pull_back, x, []))
+
+    def _steered(self, z: Tensor, pull: Pull) -> Pull:
+        if (filter_ := self._feasible.filter) is None:
+            return pull
+        return lambda ahead: pull(filter_.steer(z, self.y, ahead))
 
     def _in_chunks(self, x: Tensor) -> Tensor:
         with torch.no_grad():

@@ -44,7 +44,7 @@ class InversionAttack(Attack):
         target, zeta = stages_1_and_2(scene, plan, settings, observe)
         base, x, notes = self.invert(scene, plan, zeta, observe)
         if settings.finish_steps:
-            canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible)
+            canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible, plan.y)
             x = climb(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
         return Draft(target, zeta, x, base, plan.y, notes)
 

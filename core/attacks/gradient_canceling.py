@@ -17,7 +17,16 @@ from torch import Tensor
 
 from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
-from core.attacks.implicit import Ascent, Forward, Show, as_it_is, features_alone, pullback
+from core.attacks.implicit import (
+    Ascent,
+    Failing,
+    Forward,
+    Show,
+    as_it_is,
+    features_alone,
+    none_fails,
+    pullback,
+)
 from core.events import Event, Moment, Observer, aimed, part_of, silent
 from core.spec import RADII, GCFeature
 
@@ -103,8 +112,11 @@ class Canceling:
         every: int = REPORT_EVERY,
         observe: Observer = silent,
         show: Show = features_alone,
+        failing: Failing = none_fails,
     ) -> Tensor:
         """The poison, be it features or pixels, with the smallest residual; stops when it no longer falls.
+
+        Where some of it fails the filter, the smallest is that of the iterates of which fewest fail.
 
         Args:
             descent: where to begin, and what is allowed.
@@ -112,17 +124,17 @@ class Canceling:
             stage, every: under which name, and after how many steps, progress is told.
             show: what observers are shown of the poison so far.
         """
-        best, least, mark = descent.x.clone(), float("inf"), float("inf")
+        best, fewest, least, mark = descent.x.clone(), float("inf"), float("inf"), float("inf")
         best_z = best
         buffer: Tensor | None = None
         for step in range(steps + 1):
             features, pull = forward(descent.x)
             residual, buffer = self.residual(features.double(), buffer)
             norm = float(residual.norm())
-            if norm < least:
+            if (rank := (failing(features), norm)) < (fewest, least):
                 best.copy_(descent.x)
                 # What is moved in place is not kept as it is now, but its copy is.
-                least, best_z = norm, best if features is descent.x else features
+                (fewest, least), best_z = rank, best if features is descent.x else features
             if step % every == 0 or step == steps:
                 observe(Event(stage, step, steps, {"residual": least}, partial(show, best, best_z)))
             if step % REPORT_EVERY == 0:
@@ -137,7 +149,7 @@ class Canceling:
 def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:
     """Poisoned features (m, d) that cancel the gradient at theta as far as the constraint allows."""
     canceling = Canceling.prepare(scene.problem, theta, plan.y)
-    descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, steps, plan.feasible.features_)
+    descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, steps, plan.features_)
     return canceling.minimise(descent, steps, observe=observe)
 
 

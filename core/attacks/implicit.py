@@ -22,6 +22,7 @@ from torch import Tensor
 
 from core import head
 from core.attacks.base import Plan, Scene
+from core.attacks.evasion import TOLERANCE
 from core.events import Event, Moment, Observer
 
 SHARPNESS = 2.0
@@ -136,14 +137,17 @@ def influential(scene: Scene, plan: Plan) -> Plan:
     _, curvature = scene.problem.gradient(scene.clean_head)
     q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
     influence = -((z1 @ q.T) * head.errors(curvature.p, plan.label_for)).sum(1)
+    if (filter_ := plan.feasible.filter) is not None:  # below all that pass, those that fail by how much they do
+        excess = filter_.clean.gather(1, plan.label_for[:, None]).squeeze(1)
+        influence = torch.where(excess > TOLERANCE, influence.min() - excess, influence)
     base = influence.topk(plan.n_poison).indices
     return replace(plan, base=base, y=plan.label_for[base])
 
 
 Pull = Callable[[Tensor], Tensor]
-"""From a gradient in features (m, d) to one in the poison that has them."""
+"""From an ascent direction in features (m, d) to one in the poison that has them."""
 Forward = Callable[[Tensor], tuple[Tensor, Pull]]
-"""From poison to its features (m, d) and the pull of gradients in them."""
+"""From poison to its features (m, d) and the pull of directions in them."""
 
 
 def as_it_is(zeta: Tensor) -> tuple[Tensor, Pull]:
@@ -158,6 +162,15 @@ Show = Callable[..., Moment]
 def features_alone(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Moment:
     """The `Show` of poison that is features itself."""
     return Moment(theta, zeta)
+
+
+Failing = Callable[[Tensor], int]
+"""How many poisons of features (m, d) fail the filter: what an attack keeps has as few of them as it has seen."""
+
+
+def none_fails(_: Tensor) -> int:
+    """The `Failing` of poison that is feasible at every step."""
+    return 0
 
 
 class Ascent:
@@ -199,6 +212,7 @@ def maximise(
     damping: float,
     observe: Observer,
     show: Show = features_alone,
+    failing: Failing = none_fails,
 ) -> Tensor:
     """Climb the damage that poison does to the converged head.
 
@@ -209,14 +223,15 @@ def maximise(
         show: what observers are shown of the poison so far.
 
     Returns:
-        The iterate that leaves the lowest accuracy on the clean TRAINING set: the attacker has no test set.
+        Of the iterates of which fewest fail, the one that leaves the lowest accuracy on the clean TRAINING set: the
+        attacker has no test set.
     """
-    best, lowest, so_far = ascent.x, float("inf"), partial(show, ascent.x, ascent.x)
+    best, lowest, so_far = ascent.x, (float("inf"), float("inf")), partial(show, ascent.x, ascent.x)
     for step in range(steps + 1):
         features, pull = forward(ascent.x)
         probe = damage.probe(features.double(), damping=damping)
-        if probe.train_accuracy < lowest:
-            best, lowest = ascent.x.clone(), probe.train_accuracy
+        if (rank := (failing(features), probe.train_accuracy)) < lowest:
+            best, lowest = ascent.x.clone(), rank
             so_far = partial(show, best, features, probe.theta)
         values = {"train_accuracy": probe.train_accuracy, "damage": probe.damage}
         observe(Event(stage, step, steps, values, so_far))

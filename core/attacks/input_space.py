@@ -24,7 +24,15 @@ def climb(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: f
     """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f."""
     damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
     return maximise(
-        damage, ascent, steps, canvas.forward, stage="pixels", damping=DAMPING, observe=observe, show=canvas.show
+        damage,
+        ascent,
+        steps,
+        canvas.forward,
+        stage="pixels",
+        damping=DAMPING,
+        observe=observe,
+        show=canvas.show,
+        failing=canvas.failing,
     )
 
 
@@ -35,7 +43,7 @@ class TGDAInputAttack(Attack):
         """Start from the base images."""
         settings = self.spec.attack
         assert isinstance(settings, TGDAInput)
-        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
+        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible, plan.y)
         return Draft(x=climb(scene, plan, canvas, canvas.base, settings.steps, settings.lr, observe))
 
 
@@ -46,14 +54,21 @@ class GCInputAttack(Attack):
         """Of the radii, keep the one whose retrained head is worst on the training set."""
         settings = self.spec.attack
         assert isinstance(settings, GCInput)
-        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
+        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible, plan.y)
         tried = targets(scene, settings.target, settings.radius, observe)
 
         def cancel(theta: Tensor, observe: Observer) -> Tensor:
             canceling = Canceling.prepare(scene.problem, theta, plan.y)
             descent = Ascent(canvas.base, settings.lr, settings.steps, canvas.project)
             return canceling.minimise(
-                descent, settings.steps, canvas.forward, stage="pixels", every=1, observe=observe, show=canvas.show
+                descent,
+                settings.steps,
+                canvas.forward,
+                stage="pixels",
+                every=1,
+                observe=observe,
+                show=canvas.show,
+                failing=canvas.failing,
             )
 
         theta, x = search(scene, plan, tried, observe, cancel, canvas.forward)
@@ -71,7 +86,7 @@ class UEInputAttack(Attack):
         """Sign steps on the pixels in turn with the head's optimum."""
         settings = self.spec.attack
         assert isinstance(settings, UEInput)
-        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible)
+        canvas = Canvas(scene.pipeline, scene.images[plan.base], plan.feasible, plan.y)
         x, theta = canvas.base, scene.clean_head
         for step in range(settings.steps + 1):
             features, pull = canvas.forward(x)
@@ -81,8 +96,8 @@ class UEInputAttack(Attack):
             values = {"loss": float(loss), "train_accuracy": head.accuracy(theta, scene.z, scene.y)}
             observe(Event("pixels", step, settings.steps, values, partial(canvas.show, x, features, theta)))
             if step < settings.steps:
-                uphill = head.errors(torch.softmax(logits, 1), plan.y) @ theta[:, :-1]
-                x = canvas.project(x - UE_STEP * pull(uphill).sign())
+                downhill = -head.errors(torch.softmax(logits, 1), plan.y) @ theta[:, :-1]
+                x = canvas.project(x + UE_STEP * pull(downhill).sign())
         return Draft(x=x)
 
 

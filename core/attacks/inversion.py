@@ -48,7 +48,7 @@ def matched(
     least = torch.full((len(zeta),), torch.inf, device=zeta.device)
     base, x = starts[:, 0], scene.images[starts[:, 0]]
     for i, tried in enumerate(starts.T):
-        canvas = Canvas(scene.pipeline, scene.images[tried], plan.feasible)
+        canvas = Canvas(scene.pipeline, scene.images[tried], plan.feasible, plan.y)
         part = part_of(observe if i == 0 else _unseen(observe), i, starts.shape[1])
         found, gap = match(canvas, canvas.base, scene.z[tried], zeta, steps, beta, part)
         better = gap < least
@@ -90,5 +90,5 @@ def match(
             values = {"gap": float(least[: rows.stop].mean())}
             observe(Event("invert", i * steps + step, total, values, partial(canvas.show, x, z)))
             if step < steps:
-                ascent.step(-pull(weight * (features - wanted)) - 2.0 * beta * (ascent.x - part.base))
+                ascent.step(pull(weight * (wanted - features)) - 2.0 * beta * (ascent.x - part.base))
     return x, least

@@ -10,7 +10,7 @@ from core.spec import TGDAFeature
 
 def tgda_features(scene: Scene, plan: Plan, steps: int, lr: float, observe: Observer) -> Tensor:
     """Poisoned features (m, d) that lower the retrained head's accuracy."""
-    ascent = Ascent(scene.z[plan.base].double(), lr, steps, plan.feasible.features_)
+    ascent = Ascent(scene.z[plan.base].double(), lr, steps, plan.features_)
     return maximise(Damage(scene, plan.y), ascent, steps, stage="stage2", damping=DAMPING, observe=observe)
 
 

@@ -70,7 +70,7 @@ class Pipeline(nn.Module):
 
 
 def extract(
-    extractor: nn.Module,
+    extractor: Callable[[Tensor], Tensor],
     images: Images | NDArray[np.float32],
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
@@ -86,7 +86,7 @@ def extract(
 
 @torch.inference_mode()  # as a decorator: a `with` would stay in force for whoever takes the batches
 def batches(
-    extractor: nn.Module,
+    extractor: Callable[[Tensor], Tensor],
     images: Images | NDArray[np.float32],
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,

@@ -10,6 +10,8 @@ from core.attacks.inversion import gaps, match
 from core.events import Event, silent
 from tests import tiny
 
+LABELS = torch.zeros(11, dtype=torch.long)
+
 
 @pytest.fixture
 def images() -> torch.Tensor:
@@ -19,17 +21,17 @@ def images() -> torch.Tensor:
 def test_chunks_give_the_same_features_and_gradients(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
     ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
-    features, pull = Canvas(tiny.scene().pipeline, images, feasible).forward(images)
+    features, pull = Canvas(tiny.scene().pipeline, images, feasible, LABELS).forward(images)
     whole = pull(ahead)
     monkeypatch.setattr(canvas, "CHUNK", 4)
-    in_parts, pull = Canvas(tiny.scene().pipeline, images, feasible).forward(images)
+    in_parts, pull = Canvas(tiny.scene().pipeline, images, feasible, LABELS).forward(images)
     torch.testing.assert_close(in_parts, features)
     torch.testing.assert_close(pull(ahead), whole)
 
 
 def test_features_are_those_of_the_exported_image(images: torch.Tensor) -> None:
     feasible = make_plan(tiny.scene(), tiny.spec("ft-matching", constraint="perturbation", delta=2.4 / 255)).feasible
-    board = Canvas(tiny.scene().pipeline, images, feasible)
+    board = Canvas(tiny.scene().pipeline, images, feasible, LABELS)
     moved = images + 0.3
     features, _ = board.forward(moved)
     exported = torch.minimum(images + 2 / 255, torch.ones(()))
@@ -37,7 +39,7 @@ def test_features_are_those_of_the_exported_image(images: torch.Tensor) -> None:
 
 
 def test_nothing_is_rounded_or_clipped_where_nothing_is_checked(images: torch.Tensor) -> None:
-    free = Canvas(tiny.scene().pipeline, images, Feasible(None, None, None))
+    free = Canvas(tiny.scene().pipeline, images, Feasible(None, None, None), LABELS)
     moved = images * 7 - 2.003
     assert torch.equal(free.project(moved), moved)
     torch.testing.assert_close(free.forward(moved)[0], tiny.scene().pipeline(moved))
@@ -49,7 +51,7 @@ def test_matching_finds_an_image_that_is_there(images: torch.Tensor, monkeypatch
     scene = tiny.scene()
     feasible = make_plan(scene, tiny.spec("ft-matching")).feasible
     zeta, start = scene.z[50:61].double(), images
-    board = Canvas(scene.pipeline, start, feasible)
+    board = Canvas(scene.pipeline, start, feasible, LABELS)
     start_z = scene.pipeline(start)
     events: list[Event] = []
     x, gap = match(board, start, start_z, zeta, 200, 0.0, events.append)
@@ -78,8 +80,8 @@ class Narrow(torch.nn.Module):
 def test_chunks_shrink_until_they_fit_the_device(most: int, images: torch.Tensor) -> None:
     feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
     ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
-    features, pull = Canvas(tiny.scene().pipeline, images, feasible).forward(images)
-    less, pull_less = Canvas(Narrow(most), images, feasible).forward(images)
+    features, pull = Canvas(tiny.scene().pipeline, images, feasible, LABELS).forward(images)
+    less, pull_less = Canvas(Narrow(most), images, feasible, LABELS).forward(images)
     torch.testing.assert_close(less, features)
     torch.testing.assert_close(pull_less(ahead), pull(ahead))
 
@@ -89,7 +91,7 @@ def test_a_gradient_that_does_not_fit_at_once_is_made_in_parts(
 ) -> None:
     feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
     ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
-    board = Canvas(tiny.scene().pipeline, images, feasible)
+    board = Canvas(tiny.scene().pipeline, images, feasible, LABELS)
     whole = board.forward(images)[1](ahead)
     pull = canvas._pull
 
@@ -105,4 +107,4 @@ def test_a_gradient_that_does_not_fit_at_once_is_made_in_parts(
 def test_a_single_image_that_does_not_fit_is_an_error(images: torch.Tensor) -> None:
     feasible = make_plan(tiny.scene(), tiny.spec("ft-matching")).feasible
     with pytest.raises(torch.OutOfMemoryError):
-        Canvas(Narrow(0), images, feasible).forward(images)
+        Canvas(Narrow(0), images, feasible, LABELS).forward(images)

@@ -98,7 +98,7 @@ def test_pixels_get_the_features_gradient_pulled_back() -> None:
     plan = make_plan(scene, tiny.spec("ft-matching"))
     x = scene.images[plan.base].double()
     ahead = torch.randn(len(x), 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    features, pull = Canvas(scene.pipeline, x, plan.feasible).forward(x)
+    features, pull = Canvas(scene.pipeline, x, plan.feasible, plan.y).forward(x)
     torch.testing.assert_close(features, scene.pipeline(x))
     found = pull(ahead)
     generator = torch.Generator().manual_seed(1)

@@ -41,7 +41,7 @@ def test_of_several_starts_each_poison_keeps_the_closest_match() -> None:
     assert events[-1].done == events[-1].total == 15
 
     def gap_of(base: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return gaps(Canvas(scene.pipeline, scene.images[base], plan.feasible).forward(x)[0], zeta.float())
+        return gaps(Canvas(scene.pipeline, scene.images[base], plan.feasible, plan.y).forward(x)[0], zeta.float())
 
     starts = nearest_bases(scene, plan, zeta, 3)
     assert bool((starts == base[:, None]).any(1).all())

@@ -1,0 +1,238 @@
+"""Poison that passes a filter: against closed forms, finite differences, and the real defence."""
+
+from functools import cache
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from core.attacks import registry
+from core.attacks.base import Attacked, Feasible, Plan, allowed_bases, make_plan
+from core.attacks.canvas import Canvas
+from core.attacks.evasion import KINDS, PROJECTED, SAFE, SPARE, TOLERANCE, Filter
+from core.attacks.implicit import influential
+from core.attacks.inversion import nearest_bases
+from core.defences.base import Gauged, TrainingSet
+from core.defences.evaluate import defend
+from core.defences.registry import DEFENCES, build
+from core.defences.spec import SHARE, parse_defence
+from core.events import silent
+from core.spec import Evade, LabelRule
+from tests import tiny
+
+NAMES: tuple[Evade, ...] = get_args(Evade)
+N_POISON = 12
+each = pytest.mark.parametrize("name", NAMES)
+
+
+def training_set() -> TrainingSet:
+    scene = tiny.scene()
+    return TrainingSet(scene.z, scene.y, scene.n_classes, scene.ridge)
+
+
+@cache
+def fitted(name: Evade) -> Filter:
+    return Filter.fit(name, training_set(), N_POISON)
+
+
+def far(n: int = 40, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features most of which pass no filter, and labels."""
+    generator = torch.Generator().manual_seed(seed)
+    return 3.0 * torch.randn(n, 24, generator=generator, dtype=torch.float64), torch.arange(n) % 10
+
+
+def planned(name: Evade, rule: LabelRule = "adversarial", budget: float = 0.04) -> tuple[Plan, Filter]:
+    plan = make_plan(tiny.scene(), tiny.spec("ft-matching", evade=name, label_rule=rule, budget=budget))
+    assert plan.feasible.filter is not None
+    return plan, plan.feasible.filter
+
+
+def test_every_defence_with_a_gauge_can_be_expected() -> None:
+    assert set(NAMES) == KINDS.keys() == {name for name, kind in DEFENCES.items() if issubclass(kind, Gauged)}
+
+
+@each
+def test_the_gauge_is_the_defences_own(name: Evade) -> None:
+    data = training_set()
+    suspicion = build(parse_defence(name)).judge(data).suspicion
+    torch.testing.assert_close(fitted(name).gauge(data.z, data.y), suspicion)
+    torch.testing.assert_close(fitted(name).excess(data.z, data.y), fitted(name).clean[torch.arange(300), data.y])
+
+
+@each
+def test_the_defender_has_clean_points_enough_to_remove(name: Evade) -> None:
+    excess, y = fitted(name).clean, tiny.scene().y
+    for label in range(10):
+        own = excess[y == label, label]
+        assert int((own > 0).sum()) == round(SHARE * (len(own) + N_POISON)) + SPARE
+
+
+@each
+def test_the_excess_is_convex_and_its_slope_that_of_finite_differences(name: Evade) -> None:
+    filter_, (z, y), (other, _) = fitted(name), far(), far(seed=1)
+    ends = (filter_.excess(z, y) + filter_.excess(other, y)) / 2
+    assert bool((filter_.excess((z + other) / 2, y) <= ends + 1e-12).all())
+    excess, slope = filter_.slope(z, y)
+    torch.testing.assert_close(excess, filter_.excess(z, y))
+    direction = torch.randn(z.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    plus, minus = (filter_.excess(z + s * 1e-6 * direction, y) for s in (1, -1))
+    torch.testing.assert_close((slope * direction).sum(1), (plus - minus) / 2e-6, rtol=1e-5, atol=1e-8)
+
+
+def test_projections_on_a_sphere_are_the_nearest_points_of_it() -> None:
+    filter_, (z, y), data = fitted("sphere"), far(), training_set()
+    projected = filter_.project_(z.clone(), y)
+    for i in range(len(z)):
+        own = data.z[data.y == y[i]].double()
+        offset = z[i] - own.median(dim=0).values
+        expected = own.median(dim=0).values + offset * min(1.0, float(filter_.limits[y[i]] / offset.norm()))
+        torch.testing.assert_close(projected[i], expected)
+
+
+def test_projections_of_svd_shorten_the_residual_alone() -> None:
+    filter_, (z, y), data = fitted("svd"), far(), training_set()
+    projected = filter_.project_(z.clone(), y)
+    for i in range(len(z)):
+        own = data.z[data.y == y[i]].double()
+        _, _, main = torch.linalg.svd(own - own.mean(0), full_matrices=False)
+        explained = own.mean(0) + (z[i] - own.mean(0)) @ main[:10].T @ main[:10]
+        residual = z[i] - explained
+        expected = explained + residual * min(1.0, float(filter_.limits[y[i]] / residual.norm()))
+        torch.testing.assert_close(projected[i], expected)
+
+
+@each
+@pytest.mark.parametrize("boxed", [False, True])
+def test_what_is_projected_passes(name: Evade, boxed: bool) -> None:
+    low, high = tiny.scene().box if boxed else (None, None)
+    feasible, (z, y) = Feasible(low, high, None, fitted(name)), far()
+    assert bool((fitted(name).excess(z, y) > TOLERANCE).any())
+    projected = feasible.features(z, y)
+    assert fitted(name).excess(projected, y).max() <= PROJECTED
+    assert bool(fitted(name).passes(projected.float(), y).all())
+    if boxed:
+        assert bool(((projected >= low) & (projected <= high)).all())
+    assert torch.equal(feasible.features(projected, y), projected)
+
+
+@each
+def test_what_passes_stays_where_it_is(name: Evade) -> None:
+    scene, filter_ = tiny.scene(), fitted(name)
+    passes = filter_.excess(scene.z, scene.y) <= PROJECTED
+    z = scene.z.double()
+    projected = filter_.project_(z.clone(), scene.y)
+    assert 0 < int(passes.sum()) < 300
+    assert torch.equal(projected[passes], z[passes])
+    assert bool((projected[~passes] != z[~passes]).any(1).all())
+
+
+def test_a_label_without_clean_points_passes_everything() -> None:
+    data, (z, y) = training_set(), far()
+    rows = data.y != 3
+    for name in NAMES:
+        filter_ = Filter.fit(name, TrainingSet(data.z[rows], data.y[rows], 10, data.ridge), N_POISON)
+        projected = filter_.project_(z.clone(), y)
+        assert torch.equal(projected[y == 3], z[y == 3])
+        assert bool(projected.isfinite().all())
+        assert bool(filter_.passes(projected, y).all())
+
+
+@each
+def test_those_that_fail_are_steered_back_and_no_others(name: Evade) -> None:
+    filter_, (z, y) = fitted(name), far()
+    inside = filter_.anchors[y]
+    z[::2] = inside[::2]
+    close = filter_.excess(z, y) > SAFE * filter_.excess(inside, y)
+    assert 0 < int(close.sum()) < len(z)
+    ahead = torch.randn(z.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    steered = filter_.steer(z, y, ahead)
+    assert torch.equal(steered[~close], ahead[~close])
+    moved = filter_.excess(z + 1e-3 * steered, y)
+    assert bool((moved < filter_.excess(z, y))[close].all())
+    torch.testing.assert_close(steered[close].norm(dim=1), ahead.norm(dim=1).mean().expand(int(close.sum())))
+
+
+@each
+def test_images_that_fail_climb_back(name: Evade) -> None:
+    """Along the pull of any ascent direction: it reaches the pixels as the way back to where they pass."""
+    scene, (plan, filter_) = tiny.scene(), planned(name)
+    x = torch.rand(scene.images[:N_POISON].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    canvas = Canvas(scene.pipeline, x, Feasible(None, None, None, filter_), plan.y)
+    features, pull = canvas.forward(x)
+    excess = filter_.excess(features, plan.y)
+    ahead = pull(torch.ones_like(features)).flatten(1)
+    step = 1e-4 * ahead / ahead.norm(dim=1, keepdim=True)
+    after = filter_.excess(canvas.forward(x + step.reshape(x.shape))[0], plan.y)
+    fails = excess > TOLERANCE
+    assert canvas.failing(features) == int(fails.sum()) > 0
+    assert bool((after < excess)[fails].all())
+
+
+@each
+def test_an_image_that_fails_is_drawn_back_no_farther_than_needed(name: Evade) -> None:
+    scene, (plan, filter_) = tiny.scene(), planned(name, "clean")
+    base, y = scene.images[plan.base], plan.y
+    noise = torch.rand(base.shape, generator=torch.Generator().manual_seed(0))
+    x = plan.feasible.eight_bit(torch.where(torch.arange(len(y))[:, None, None, None] < 3, base, noise), base)
+    found = filter_.draw_back(x, base, y, plan.feasible.eight_bit, scene.features)
+    passed = filter_.passes(scene.features(x), y)
+    assert bool(passed[:3].all())
+    assert not bool(passed.all())
+    assert torch.equal(found[passed], x[passed])
+    assert bool(filter_.passes(scene.features(found), y).all())
+    assert torch.equal(plan.feasible.eight_bit(found, base), found)
+    part = (found - base).flatten(1).norm(dim=1) / (x - base).flatten(1).norm(dim=1).clamp_min(1e-12)
+    further = plan.feasible.eight_bit(base + (part + 0.02)[:, None, None, None] * (x - base), base)
+    assert not bool(filter_.passes(scene.features(further), y)[~passed].any())
+
+
+@each
+@pytest.mark.parametrize("rule", ["clean", "random", "adversarial"])
+def test_bases_pass_where_they_can(name: Evade, rule: LabelRule) -> None:
+    """Also where fewer pass than are needed: then those with the least excess make up the number."""
+    scene = tiny.scene()
+    plan, filter_ = planned(name, rule, budget=0.9)
+    excess = filter_.clean[plan.base, plan.y].clamp_min(0)
+    assert torch.equal(excess, excess.sort().values)
+    if rule != "random":
+        least = filter_.clean.gather(1, plan.label_for[:, None])[:, 0].clamp_min(0).sort().values
+        assert torch.equal(excess, least[:270])
+    allowed = allowed_bases(scene, plan)
+    assert bool(allowed.any(1).all())
+    for i in range(0, 270, 27):
+        by_rule = scene.y != plan.y[i] if rule == "random" else plan.label_for == plan.y[i]
+        passes = by_rule & (filter_.clean[:, plan.y[i]] <= TOLERANCE)
+        if bool(passes.any()):
+            assert torch.equal(allowed[i], passes)
+        else:
+            assert int(allowed[i].sum()) == 1
+    near = nearest_bases(scene, plan, scene.z[plan.base])[:, 0]
+    assert bool(allowed[torch.arange(270), near].all())
+
+
+@each
+def test_influential_bases_pass_where_they_can(name: Evade) -> None:
+    for rule in ("clean", "adversarial"):
+        plan, filter_ = planned(name, rule)  # type: ignore[arg-type]
+        chosen = influential(tiny.scene(), plan)
+        excess = filter_.clean.gather(1, plan.label_for[:, None])[:, 0].clamp_min(0)
+        assert torch.equal(excess[chosen.base].sort().values, excess.sort().values[:N_POISON])
+
+
+@each
+def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: Evade) -> None:
+    scene = tiny.scene()
+
+    def found(evade: Evade | None) -> int:
+        made: Attacked = registry.build(tiny.spec("tgda-feature", evade=evade, budget=0.1))(scene, silent)
+        assert made.zeta is not None
+        features = {
+            **{"train_z": scene.z, "train_y": scene.y, "test_z": scene.z, "test_y": scene.y},
+            **{"poison_z": made.zeta.float(), "poison_y": made.y},
+        }
+        arrays = {key: np.asarray(value) for key, value in features.items()}
+        return defend(arrays, [parse_defence(name)], 10, scene.ridge).whole.found
+
+    assert found(name) <= SHARE * 30
+    assert found(None) > found(name)
