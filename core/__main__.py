@@ -54,6 +54,9 @@ def run(
     constraint: Annotated[str, typer.Option(help="none, valid or perturbation.")] = _DEFAULT.constraint,
     delta: Annotated[float, typer.Option(help="δ of the perturbation constraint.")] = _DEFAULT.delta,
     label_rule: Annotated[str, typer.Option(help="clean, random or adversarial.")] = _DEFAULT.label_rule,
+    evade: Annotated[
+        str | None, typer.Option(help="Defence that the poison is made to pass: sphere, slab, svd or loss.")
+    ] = None,
     train_size: Annotated[int, typer.Option(help="Clean training images.")] = _DEFAULT.train_size,
     test_size: Annotated[int, typer.Option(help="Test images.")] = _DEFAULT.test_size,
     ridge: Annotated[float, typer.Option("--ridge", "--lambda", help="λ of the head.")] = _DEFAULT.ridge,
@@ -89,6 +92,7 @@ def run(
         "constraint": constraint,
         "delta": delta,
         "label_rule": label_rule,
+        "evade": evade,
         "train_size": train_size,
         "test_size": test_size,
         "ridge": ridge,

@@ -121,6 +121,7 @@ def words(spec: ExperimentSpec) -> str:
         f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
         f"{spec.label_rule} labels",
+        *([] if spec.evade is None else [f"made to pass the defence {DEFENCES[spec.evade].title}"]),
         f"seed {spec.seed}",
     )
     return " · ".join(parts)

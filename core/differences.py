@@ -5,6 +5,7 @@ from typing import Any
 
 from core.catalog import ATTACK_TITLES, title, unread_parameters
 from core.data.registry import info as data_info
+from core.defences.spec import ABOUT as DEFENCES
 from core.extractors.registry import info as extractor_info
 from core.spec import ExperimentSpec
 
@@ -24,6 +25,7 @@ FIELD_WORDS: dict[str, str] = {
     "constraint": "constraint",
     "delta": "δ",
     "label_rule": "labels of the poison",
+    "evade": "defence to pass",
     "train_size": "training images",
     "test_size": "test images",
     "ridge": "ridge λ",
@@ -67,6 +69,7 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
     parameters = spec.attack.model_dump()
     unread = unread_parameters(parameters, spec.label_rule) | {"name"}
     values["attack"] = spec.attack.name
+    values["evade"] = spec.evade or "none"  # to expect no defence is a choice, too
     values |= {f"attack.{name}": value for name, value in parameters.items() if name not in unread}
     if spec.constraint != "perturbation":
         del values["delta"]
@@ -93,6 +96,8 @@ def value_words(field: str, value: Any) -> str:
             return f"{100 * value:.6g} %"
         case "delta":
             return f"{255 * value:.4g}/255"
+        case "evade":
+            return DEFENCES[value].title if value in DEFENCES else str(value)
         case "input_size":
             return f"{value} px"
         case "attack.bases":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
 
+from core.defences.spec import ABOUT as DEFENCES
 from core.result import least_budget
 
 Array = NDArray[Any]
@@ -319,6 +320,16 @@ def decoder_words(notes: Mapping[str, float]) -> str:
     return (
         f"On real images that the decoder was not trained on, its pixels are off by {notes['decoder_pixel_error']:.2f} "
         f"(root mean square, of 1) and its features by {100 * notes['decoder_gap']:.0f}%."
+    )
+
+
+def evasion_words(result: Mapping[str, Any]) -> str:
+    """How much of the poison passes the defence that the attacker expects; "" where they expect none."""
+    if "evade" not in result["spec"]:
+        return ""
+    return (
+        f"The attacker expects the defence {DEFENCES[result['spec']['evade']].title}: "
+        f"{100 * result['notes']['evaded']:.0f} % of the poison passes it as they have fitted it, to clean data alone."
     )
 
 

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from core import catalog, doctor, export, figures, paths
 from core.data.registry import info as data_info
+from core.defences.spec import ABOUT as DEFENCES
 from core.errors import PoisonLabError
 from core.events import STAGES
 from core.extractors.registry import info as extractor_info
@@ -66,6 +67,7 @@ def report(run: StoredRun) -> str:
         has_images="poison_x" in view,
         has_shift=bool(view["shift"].any()),
         decoder_words=figures.decoder_words(result["notes"]),
+        evasion_words=figures.evasion_words(result),
         n_poison=len(view["poison_y"]),
         map=_plot("map", _map(view, result["classes"]), "Map of the clean training features with the poison"),
         map_words=figures.map_words(view),
@@ -292,7 +294,13 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
         ),
         (f"Constraint “{spec.constraint}”", constraint),
         (f"Labels “{spec.label_rule}”", LABEL_RULES[spec.label_rule]),
+        *([] if spec.evade is None else [_expected(spec.evade)]),
     ]
+
+
+def _expected(name: str) -> tuple[str, str]:
+    about = DEFENCES[name]
+    return f"Expects the defence “{about.title}”", f"{about.words} The poison is made to pass it."
 
 
 def measurement(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:

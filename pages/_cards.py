@@ -61,6 +61,8 @@ def images_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
         st.caption(figures.difference_words(factor))
     if words := figures.decoder_words(run.result.get("notes", {})):
         st.caption(words)
+    if words := figures.evasion_words(run.result):
+        st.caption(words)
     rows = sorted_rows(view)
     page = 1
     if len(rows) > PER_PAGE:

@@ -4,15 +4,18 @@ The link is read and written here and not by the widgets' own `bind="query-param
 choices, and a link that can't be followed must say so, in one place, instead of falling back in silence.
 """
 
+from typing import get_args
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import catalog, uploads
 from core.data.registry import info as data_info
+from core.defences.spec import ABOUT as DEFENCES
 from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
-from core.spec import CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters
+from core.spec import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
 from pages import _own, _progress, _runs, _state
 from pages._progress import Progress
 from pages._state import Choice, Locks, Number, Value, Values
@@ -227,12 +230,12 @@ def _controls() -> Values:
     st.caption(setting_words(chosen))
     _ask("attack", "Attack", chosen, help=_attack_help())
     parameters = [key for key in _state.PARAMETERS if _state.control(key, chosen)]
-    if parameters:
-        hidden = all(key in st.session_state.locks.hide for key in parameters)
-        with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
-            for key in _state.PARAMETERS:
-                label, help_ = _parameter_words(chosen, key)
-                _ask(key, label, chosen, help=help_)
+    hidden = all(key in st.session_state.locks.hide for key in (*parameters, "evade"))
+    with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
+        for key in _state.PARAMETERS:
+            label, help_ = _parameter_words(chosen, key)
+            _ask(key, label, chosen, help=help_)
+        _ask("evade", "Passes the defence", chosen, help=_evade_help())
     # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
     budget = st.container()
     _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
@@ -349,6 +352,15 @@ def _extractor_help() -> str:
 def _attack_help() -> str:
     attacks = catalog.listing()["attacks"].values()
     return "\n".join(f"- **{attack['title']}**: {attack['about']}" for attack in attacks)
+
+
+@st.cache_data
+def _evade_help() -> str:
+    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in get_args(Evade))
+    return (
+        "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
+        f"*Defend* shows what it is then worth.\n\n{lines}"
+    )
 
 
 def _bullets(words: dict[str, str], meanings: dict[str, str]) -> str:

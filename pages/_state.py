@@ -7,17 +7,18 @@ all ask it, so that they can't disagree.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from core import uploads
 from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
 from core.data import known
 from core.data.registry import DATA, DataInfo
 from core.data.registry import info as data_info
+from core.defences.spec import ABOUT as DEFENCES
 from core.errors import PoisonLabError, SpecError
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
-from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, attack_parameters, parse_spec
+from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters, parse_spec
 
 Value = str | int | float
 Values = dict[str, Value]
@@ -42,6 +43,7 @@ SPEC_FIELDS: dict[str, str] = {
     "extractor": "extractor",
     "px": "input_size",
     "attack": "attack",
+    "evade": "evade",
     "budget": "budget",
     "constraint": "constraint",
     "delta": "delta",
@@ -56,11 +58,14 @@ SPEC_FIELDS: dict[str, str] = {
 KEYS: tuple[str, ...] = (
     *("data", "from", "to", "extractor", "px", "attack"),
     *PARAMETERS,
-    *("budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
+    *("evade", "budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
 )
 
 LOCKS: tuple[str, ...] = ("lock", "hide")
 """Keys of a link that name controls: those that can't be changed, and those that are not even shown."""
+
+NO_DEFENCE = "none"
+"""What a link says where the poison has no defence to pass."""
 
 _DEFAULT = ExperimentSpec()
 
@@ -164,6 +169,9 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
             return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
         case "attack":
             return Choice({name: ATTACK_TITLES.get(name, name) for name in ATTACK_SPECS}, _DEFAULT.attack.name)
+        case "evade":
+            titles = {name: DEFENCES[name].title for name in get_args(Evade)}
+            return Choice({NO_DEFENCE: "None", **titles}, NO_DEFENCE)
         case "budget":
             return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6), whole=False)
         case "constraint":
@@ -316,6 +324,8 @@ def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
     attack = {key: value for key, value in values.items() if key in PARAMETERS}
     fields: dict[str, Any] = {SPEC_FIELDS[key]: value for key, value in values.items() if key in SPEC_FIELDS}
     fields["attack"] = {"name": values["attack"], **attack}
+    if fields.get("evade") == NO_DEFENCE:
+        del fields["evade"]
     fields["budget"] = round(float(values["budget"]) / 100, 8)
     if "delta" in values:
         fields["delta"] = int(values["delta"]) / LEVELS

@@ -69,6 +69,8 @@ def controls(run: StoredRun) -> tuple[Any, ...]:
         share = _defences.slider(widget="defend-share")
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
     write(names, share)
+    if words := figures.evasion_words(run.result):
+        st.caption(words)
     _defences.about(names)
     return _defences.chain_of(names, share)
 

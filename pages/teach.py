@@ -25,6 +25,7 @@ CONTROL_WORDS = {
     "extractor": "Extractor",
     "px": "Input size",
     "attack": "Attack",
+    "evade": "Passes the defence",
     "budget": "Budget",
     "constraint": "Constraint",
     "delta": "δ",

@@ -80,13 +80,14 @@ def test_options_make_the_spec(
     options += ["--input-size", "128", "--attack", "ft-matching", "--stage2", "gc", "--target", "gradpc"]
     options += ["--set", "radius=2", "--set", "steps=9", "--budget", "0.2", "--constraint", "perturbation"]
     options += ["--delta", "0.1", "--label-rule", "random", "--train-size", "50", "--test-size", "30", "--quiet"]
+    options += ["--evade", "slab"]
     assert main(["run", "--out", str(tmp_path / "run"), *options]) == 0
     attack = {"name": "ft-matching", "stage2": "gc", "target": "gradpc", "radius": 2.0, "steps": 9}
     assert ran == [
         tiny_spec(
             data="emoji", train_domain="twitter", test_domain="twitter", extractor="efficientnet-lite0-random",
             input_size=128, attack=attack, budget=0.2, constraint="perturbation", delta=0.1, label_rule="random",
-            train_size=50, test_size=30,
+            evade="slab", train_size=50, test_size=30,
         )
     ]  # fmt: skip
     assert capsys.readouterr().err == ""

@@ -21,13 +21,17 @@ OTHER: dict[str, Any] = {
     "constraint": "none",
     "delta": 4 / 255,
     "label_rule": "random",
+    "evade": "loss",
     "train_size": 1000,
     "test_size": 500,
     "ridge": 0.01,
     "seed": 7,
 }
 """Another value than the base's for each field."""
-BASE: dict[str, Any] = {"attack": "label-flip", "train_domain": "google", "test_domain": "google", "input_size": 28}
+BASE: dict[str, Any] = {
+    **{"attack": "label-flip", "evade": "slab"},
+    **{"train_domain": "google", "test_domain": "google", "input_size": 28},
+}
 PARAMETERS = [(attack, name) for attack in ATTACK_SPECS for name in attack_parameters(attack)]
 
 
@@ -74,6 +78,12 @@ def test_what_one_does_not_read_is_no_difference() -> None:
     tgda = parse_spec({"attack": {"name": "ft-donor", "stage2": "tgda", "radius": 9.0}})
     assert differences([tgda, parse_spec({"attack": "ft-donor"})]) == []
     assert [field for field, _ in differences([tgda, parse_spec({"attack": "noise"})])] == ["attack"]
+
+
+def test_to_expect_a_defence_or_none_is_a_difference() -> None:
+    specs = [ExperimentSpec(), ExperimentSpec(evade="svd")]
+    assert differences(specs) == [("evade", ["none", "svd"])]
+    assert "defence to pass (A: none; B: SVD residual)" in sentence(specs, ["A", "B"])
 
 
 def test_an_experiment_is_not_unlike_itself() -> None:

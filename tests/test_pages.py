@@ -39,6 +39,7 @@ EXPERIMENTS: list[dict[str, Any]] = [
     {"attack": {"name": "gc-feature", "target": "gradpc", "radius": 2.5}, "ridge": 1e-4},
     {"attack": {"name": "ft-matching", "stage2": "gc", "steps": 9}, "train_size": 100, "seed": 12},
     {"extractor": "efficientnet-lite0-imagenet", "input_size": 128},
+    {"attack": "noise", "evade": "loss"},
     {"data": "emoji", "train_size": 300, "test_size": 50, "test_domain": "fluent3d", "budget": 0.125},
 ]
 
@@ -167,6 +168,20 @@ def test_link_gives_the_same_experiment() -> None:
         "to": "twitter",
         "seed": "3",
     }
+
+
+@pytest.mark.parametrize("attack", ["ft-matching", "label-flip"])
+def test_a_defence_to_pass_is_chosen_and_told_apart(attack: str) -> None:
+    app = lab(attack=attack)
+    assert app.session_state.spec.evade is None
+    app = rerun(app.selectbox(key="ask-evade").select("sphere"))
+    assert app.session_state.spec.evade == "sphere"
+    assert query(app).get("evade") == "sphere"
+    app = lab(**query(app))
+    assert app.selectbox(key="ask-evade").value == "sphere"
+    app = rerun(app.selectbox(key="ask-evade").select("none"))
+    assert app.session_state.spec.evade is None
+    assert "evade" not in query(app)
 
 
 def test_controls_write_the_link() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core import catalog, export, report
+from core.defences.spec import ABOUT
 from core.errors import StoreError
 from core.paths import ROOT
 from core.result import Result
@@ -230,6 +231,14 @@ def test_method_tells_how_the_poison_is_scored() -> None:
 def test_perturbation_is_told_in_grey_levels() -> None:
     spec = catalog.resolve(parse_spec({"constraint": "perturbation", "delta": 4 / 255}))
     assert any("δ = 4/255" in sentence for _, sentence in report.threat_model(spec))
+
+
+def test_a_defence_that_the_attacker_expects_is_told() -> None:
+    spec = catalog.resolve(parse_spec({"evade": "svd"}))
+    (told,) = (words for heading, words in report.threat_model(spec) if "SVD residual" in heading)
+    assert ABOUT["svd"].words in told
+    assert "SVD residual" in catalog.words(spec)
+    assert not any("defence" in heading for heading, _ in report.threat_model(catalog.resolve(parse_spec({}))))
 
 
 def test_data_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,10 @@ class Ranking(Defence):
 
 
 Gauge = Callable[[Tensor, Tensor], Tensor]
-"""Suspicion (m,) float64 of features (m, d) with labels (m,), differentiable in the features."""
+"""Suspicion (m,) float64 of features (m, d) with labels (m,), convex in them and differentiable almost everywhere.
+
+Labels of which there was no point are not suspicious: 0.
+"""
 
 
 class Gauged(Ranking):
@@ -94,7 +97,7 @@ class Gauged(Ranking):
 
     @abstractmethod
     def gauge(self, data: TrainingSet) -> Gauge:
-        """Fit it; what it gives is convex in the features."""
+        """Fit it."""
 
     def suspicion(self, data: TrainingSet) -> Tensor:
         """(N,) of the points that it was fitted to."""

@@ -1,7 +1,5 @@
 """Defences that look at where points lie, class by class."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -49,7 +47,7 @@ class SphereDefence(Gauged):
         middle = centres(data)
 
         def distance(z: Tensor, y: Tensor) -> Tensor:
-            found: Tensor = (z.double() - middle[y]).norm(dim=1)
+            found: Tensor = (z.double() - middle[y]).nan_to_num().norm(dim=1)
             return found
 
         return distance
@@ -61,15 +59,18 @@ class SlabDefence(Gauged):
     def gauge(self, data: TrainingSet) -> Gauge:
         """Distances."""
         middle = centres(data)
+        # No line leads from a centre to itself, nor to that of a class without points.
+        length = torch.cdist(middle, middle, compute_mode="donot_use_mm_for_euclid_dist")
+        length = torch.where(length > 0, length, torch.inf)
 
-        def along(z: Tensor, label: int) -> Tensor:
-            lines = middle[label] - middle
-            # No line leads from a centre to itself, nor to that of a class without points.
-            lines = (lines / lines.norm(dim=1, keepdim=True).clamp_min(1e-12)).nan_to_num()
-            found: Tensor = ((z - middle[label]) @ lines.T).abs().amax(1)
-            return found
+        def along(z: Tensor, y: Tensor) -> Tensor:
+            own = middle[y]
+            offset = (z.double() - own).nan_to_num()
+            # Of each offset <offset, own - other>, for all others at once.
+            products = (offset * own.nan_to_num()).sum(1, keepdim=True) - offset @ middle.nan_to_num().T
+            return (products / length[y]).abs().amax(1)
 
-        return _by_class(along)
+        return along
 
 
 class SVDDefence(Gauged):
@@ -77,30 +78,21 @@ class SVDDefence(Gauged):
 
     def gauge(self, data: TrainingSet) -> Gauge:
         """Norms of the residuals."""
-        fitted: dict[int, tuple[Tensor, Tensor]] = {}
+        fitted: list[tuple[int, Tensor, Tensor]] = []
         for rows in data.classes():
             z = data.z[rows].double()
             mean = z.mean(0)
             _, _, main = torch.linalg.svd(z - mean, full_matrices=False)
-            fitted[int(data.y[rows[0]])] = mean, main[: self.spec.rank]
+            fitted.append((int(data.y[rows[0]]), mean, main[: self.spec.rank]))
 
-        def residual(z: Tensor, label: int) -> Tensor:
-            mean, main = fitted[label]
-            z = z - mean
-            found: Tensor = (z - (z @ main.T) @ main).norm(dim=1)
+        def residual(z: Tensor, y: Tensor) -> Tensor:
+            z = z.double()
+            left = torch.zeros_like(z)
+            for label, mean, main in fitted:
+                rows = y == label
+                offset = z[rows] - mean
+                left[rows] = offset - (offset @ main.T) @ main
+            found: Tensor = left.norm(dim=1)
             return found
 
-        return _by_class(residual)
-
-
-def _by_class(measure: Callable[[Tensor, int], Tensor]) -> Gauge:
-    """The gauge that takes the points (m, d) of one label after another, in float64, to the measure of that label."""
-
-    def gauge(z: Tensor, y: Tensor) -> Tensor:
-        found = torch.zeros(len(z), dtype=torch.float64, device=z.device)
-        for label in torch.unique(y).tolist():
-            rows = y == label
-            found[rows] = measure(z[rows].double(), label)
-        return found
-
-    return gauge
+        return residual
