@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,13 @@ def test_attacks_on_other_data_are_not_beside_it(store: Store) -> None:
     assert runs[0][0] == "No poison"
     assert len(runs) == 3
     assert runs[here][1] == shown.result["n_poison"]
+
+
+def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Errands) -> None:
+    engine.works = False
+    result = separable()
+    result = replace(result, spec=result.spec.model_copy(update={"evade": "slab"}), notes={"evaded": 0.75})
+    store.put(result)
+    told = "The attacker expects the defence Slab: 75 % of the poison passes it"
+    assert told in said(opened("defend.py", run=result.spec.hash))
+    assert "attacker expects" not in said(opened("defend.py", run=HASH))

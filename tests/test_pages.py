@@ -154,6 +154,14 @@ def test_every_attack_is_shown(name: str, store: Store) -> None:
     assert ("makes feature vectors, not images" in said(app)) != makes_images
 
 
+def test_how_much_of_the_poison_passes_is_shown(store: Store) -> None:
+    spec = resolve(parse_spec({"evade": "loss", "train_size": 100, "test_size": 50}))
+    store.put(replace(drawn_result(spec), notes={"evaded": 1.0}))
+    app = lab(evade="loss", train="100", test="50")
+    assert "made to pass the defence Loss" in said(app)
+    assert "100 % of the poison passes it" in said(app)
+
+
 def test_link_gives_the_same_experiment() -> None:
     app = lab(attack="tgda-feature", steps="7", budget="5.5", data="emoji", to="twitter", seed="3")
     spec = app.session_state.spec
