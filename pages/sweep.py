@@ -25,8 +25,8 @@ PERCENTS = (0.5, 1, 2, 3, 5, 10, 20, 30)
 EXTRACTORS_FIRST = ("resnet10-small-fashion-mnist", "resnet10-small-mnist")
 TITLES = {"flips": "Random label flips", **ATTACK_TITLES, **{name: one.title for name, one in EXTRACTORS.items()}}
 INTRODUCTION = (
-    "Many experiments that differ in little. Data, constraint, labels, defence to pass and sizes are those of the sidebar; "
-    "what is computed already is shown at once, the rest as it comes, and nothing is computed twice."
+    "Many experiments that differ in little. Data, constraint, labels, defence to pass and sizes are those of the "
+    "sidebar; what is computed already is shown at once, the rest as it comes, and nothing is computed twice."
 )
 
 
