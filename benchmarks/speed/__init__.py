@@ -1,0 +1,1 @@
+"""How fast the stages are, beside other ways to do the same: `python -m benchmarks.speed`."""

@@ -1,0 +1,76 @@
+"""Feature matching of all images at once, beside one image at a time: same starts, steps, optimiser and gaps.
+
+One at a time is how ART's `FeatureCollisionAttack` goes through its images.
+"""
+
+import torch
+from torch import Tensor
+
+from benchmarks.speed import measure
+from benchmarks.speed.material import ALL, FEW, Size, case, material
+from core.attacks.canvas import Canvas
+from core.attacks.inversion import ADAM_STEP, gaps, match
+from core.attacks.tgda import tgda_features
+from core.events import silent
+from core.extractors.features import Pipeline
+from core.spec import FTMatching
+
+SETTINGS = FTMatching()
+STEPS, QUICK_STEPS = 10, 3
+STAGE2_STEPS = 5
+
+
+def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
+    """The poison of the default run, for features of a few steps of stage 2."""
+    size = Size(500, 15) if quick else Size()
+    steps = QUICK_STEPS if quick else STEPS
+    given = material(FEW if quick else ALL, place)
+    scene, plan = case(given, size)
+    zeta = tgda_features(scene, plan, STAGE2_STEPS, SETTINGS.lr, silent).float()
+    base, z = scene.images[plan.base], scene.z[plan.base]
+    canvas = Canvas(scene.pipeline, base, plan.feasible)
+    ways = {
+        "all at once": lambda: match(canvas, base, z, zeta, steps, SETTINGS.beta, silent)[1],
+        "one at a time": lambda: one_by_one(given.pipeline, base, zeta, steps, SETTINGS.beta),
+    }
+    taken, found = measure.in_turn(ways, place)
+    before, ours = gaps(z, zeta), found["all at once"]
+    return [
+        measure.Row(
+            f"{size.m} images, {steps} steps",
+            way,
+            taken[way],
+            {
+                "Mean gap before": f"{float(before.mean()):.4f}",
+                "Mean gap": f"{float(gap.mean()):.4f}",
+                "Largest difference of a gap": f"{float((gap - ours).abs().max()):.1e}",
+            },
+        )
+        for way, gap in found.items()
+    ]
+
+
+def one_by_one(pipeline: Pipeline, base: Tensor, zeta: Tensor, steps: int, beta: float) -> Tensor:
+    """(m,) gaps of images in [0, 1] that begin at base images (m, C, H, W), by one optimisation after another."""
+    found = []
+    for image, wanted in zip(base, zeta, strict=True):
+        x = image[None].clone().requires_grad_()
+        adam = torch.optim.Adam([x], lr=ADAM_STEP, betas=(0.9, 0.99), eps=1e-30)
+        decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, T_max=steps, eta_min=0.1 * ADAM_STEP)
+        least = float("inf")
+        for step in range(steps + 1):
+            exported = x + (torch.round(x.detach() * 255.0) / 255.0 - x.detach())
+            gap = (pipeline(exported)[0] - wanted).norm() / wanted.norm()
+            least = min(least, float(gap.detach()))
+            if step < steps:
+                adam.zero_grad()
+                (gap.square() + beta * (x - image).square().sum()).backward()
+                adam.step()
+                decay.step()
+                with torch.no_grad():
+                    x.clamp_(0.0, 1.0)
+        found.append(least)
+    return torch.tensor(found, device=base.device)
+
+
+text = measure.comparison

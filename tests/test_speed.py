@@ -1,0 +1,126 @@
+"""The benchmark of speed: both ways of each comparison do the same, and its arithmetic is right."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import report
+from benchmarks.speed import canceling, head, matching, measure, placing
+from benchmarks.speed.__main__ import PARTS, main
+from benchmarks.speed.material import Material, Size, case
+from core.attacks.base import make_plan
+from core.attacks.canvas import Canvas
+from core.attacks.gradient_canceling import Canceling, gradpc_target
+from core.attacks.inversion import gaps, match
+from core.events import silent
+from core.head import GRADIENT_TOLERANCE
+from tests import tiny
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_all_solvers_end_at_the_same_head(warm: bool) -> None:
+    scene = tiny.scene()
+    start = scene.clean_head + 0.1 if warm else None
+    rows = head.compared("tiny", scene.problem, start)
+    assert [row.way for row in rows] == ["`core.head`", *(f"scikit-learn, {solver}" for solver in head.SOLVERS)]
+    for row in rows:
+        assert float(row.notes["Gradient norm"]) <= GRADIENT_TOLERANCE
+        assert 0 <= float(row.notes["Objective above the least"]) < 1e-9
+
+
+def test_scikit_learn_begins_where_it_is_told_to() -> None:
+    scene = tiny.scene()
+    content_at_once = head.peer(scene.problem, "lbfgs", scene.clean_head, 1e6)
+    torch.testing.assert_close(content_at_once, scene.clean_head, rtol=0, atol=0)
+
+
+def test_the_published_residual_is_ours() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("gc-feature"))
+    theta, zeta = gradpc_target(scene, 3.0), scene.z[plan.base].double()
+    theirs = canceling.published(scene.problem, theta, plan.y, zeta)
+    ours = Canceling.prepare(scene.problem, theta, plan.y).residual(zeta)
+    for one, other in zip(theirs, ours, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-15)
+
+
+def test_both_ways_descend_to_the_same_residual() -> None:
+    scene = tiny.scene()
+    rows = canceling.compared("tiny", scene, make_plan(scene, tiny.spec("gc-feature")))
+    few, reached = rows[:2], rows[2:]
+    assert [row.notes["Steps"] for row in few] == [str(canceling.FEW_STEPS)] * 2
+    goal = float(reached[0].case.split()[-1])
+    assert [float(row.notes["Residual"]) <= goal * 1.01 for row in reached] == [True, True]
+    assert int(reached[1].notes["Steps"]) <= canceling.STEPS
+
+
+def test_images_matched_one_at_a_time_get_the_same_gaps() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("ft-matching", constraint="valid"))
+    base, z = scene.images[plan.base], scene.z[plan.base]
+    zeta = z.roll(1, 0)
+    _, ours = match(Canvas(scene.pipeline, base, plan.feasible), base, z, zeta, 5, 0.01, silent)
+    theirs = matching.one_by_one(scene.pipeline, base, zeta, 5, 0.01)
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-4)
+    assert float(ours.mean()) < 0.9 * float(gaps(z, zeta).mean())
+
+
+def test_poison_is_placed_without_moving_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    z = tiny.scene().z.numpy()
+    rows = placing.compared("tiny", z[:200], z[200:210], CPU)
+    moved = [float(row.notes["Clean points moved by, median"]) for row in rows]
+    assert moved[:2] == [0, 0]
+    assert min(moved[2:]) > 0
+
+
+def test_other_ways_are_told_as_multiples_of_the_first() -> None:
+    def rows(scale: float) -> list[measure.Row]:
+        ways = {"ours": [0.9, 0.5, 0.1], "theirs": [2.0, 2.0, 2.0]}
+        return [measure.Row("it", way, [scale * one for one in taken], {"Note": way[0]}) for way, taken in ways.items()]
+
+    lines = measure.comparison({"cpu": rows(1.0)}).splitlines()
+    assert lines[2:] == ["| it: ours | 500 ms | 1.00 | o |  |", "| it: theirs | 2 s | 4.00 | t |  |"]
+    lines = measure.comparison({"cpu": rows(1.0), "cuda": rows(0.1)[:1]}).splitlines()
+    assert lines[2:] == ["| it: ours | 500 ms | 1.00 | o | 50 ms |", "| it: theirs | 2 s | 4.00 | t |  |"]
+
+
+def test_ways_are_timed_in_turn_after_a_warm_up() -> None:
+    called: list[str] = []
+    ways = {name: partial(called.append, name) for name in "ab"}
+    taken, _ = measure.in_turn(ways, CPU, least=2, limit=0.0)
+    assert called == ["a", "b"] * 3
+    assert [len(seconds) for seconds in taken.values()] == [2, 2]
+
+
+def test_cases_have_the_sizes_that_were_asked_for() -> None:
+    tiny_scene = tiny.scene()
+    images = (tiny_scene.images * 255).round().byte().numpy()
+    given = Material(images, tiny_scene.z, tiny_scene.y, tiny_scene.pipeline)  # type: ignore[arg-type]
+    scene, plan = case(given, Size(n=100, m=7, d=9, c=5))
+    assert scene.z.shape == (100, 9)
+    assert scene.images.shape == (100, 1, 8, 8)
+    assert plan.n_poison == 7
+    assert scene.clean_head.shape == (5, 10)
+    assert sorted(scene.y.unique().tolist()) == list(range(5))
+    scene, _ = case(given, Size(n=200, m=7, d=24, c=20))
+    assert sorted(scene.y.unique().tolist()) == list(range(20))
+    assert torch.equal(scene.y // 2, tiny_scene.y[:200])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_has_its_place_in_the_page(part: str) -> None:
+    text = report.README.read_text()
+    assert text.count(f"<!-- speed/{part} -->") == text.count(f"<!-- /speed/{part} -->") == 1
+
+
+def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["speed", "heed"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "there is no part heed; allowed: head, " in capsys.readouterr().err
