@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
-from benchmarks.speed import canceling, head, matching, measure, placing
+from benchmarks.speed import canceling, growth, head, matching, measure, placing, roofline
 from benchmarks.speed.__main__ import PARTS, main
 from benchmarks.speed.material import Material, Size, case
+from benchmarks.speed.stages import STAGES
+from benchmarks.speed.work import Work, counted
 from core.attacks.base import make_plan
 from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import Canceling, gradpc_target
@@ -79,6 +82,19 @@ def test_poison_is_placed_without_moving_the_map(tmp_path: Path, monkeypatch: py
     assert min(moved[2:]) > 0
 
 
+@pytest.mark.parametrize("power", [-1.0, 0.5, 1.0, 2.0])
+def test_the_slope_of_a_power_is_its_exponent(power: float) -> None:
+    sizes = (1_000, 3_000, 60_000)
+    slope, r2 = measure.slope(sizes, [0.02 * size**power for size in sizes])
+    assert slope == pytest.approx(power, abs=1e-12)
+    assert r2 == pytest.approx(1.0)
+
+
+def test_what_scatters_is_no_power() -> None:
+    _, r2 = measure.slope((1, 10, 100, 1_000), (1.0, 2.0, 1.0, 2.0))
+    assert r2 == pytest.approx(0.2)
+
+
 def test_other_ways_are_told_as_multiples_of_the_first() -> None:
     def rows(scale: float) -> list[measure.Row]:
         ways = {"ours": [0.9, 0.5, 0.1], "theirs": [2.0, 2.0, 2.0]}
@@ -96,6 +112,65 @@ def test_ways_are_timed_in_turn_after_a_warm_up() -> None:
     taken, _ = measure.in_turn(ways, CPU, least=2, limit=0.0)
     assert called == ["a", "b"] * 3
     assert [len(seconds) for seconds in taken.values()] == [2, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_and_bytes_are_counted(dtype: torch.dtype) -> None:
+    a, b = torch.ones(4, 5, dtype=dtype), torch.ones(30, 5, dtype=dtype)
+    work = counted(lambda: a @ b.T)
+    size = a.element_size()
+    assert (work.single, work.double) == ((2 * 4 * 5 * 30, 0) if size == 4 else (0, 2 * 4 * 5 * 30))
+    assert work.bytes == size * (4 * 5 + 30 * 5 + 4 * 30)  # a view moves nothing
+
+
+def test_the_formula_of_distances_is_that_of_their_product() -> None:
+    stage = STAGES["Placing on the map"]
+    assert stage.formula is not None
+    poison, clean = torch.ones(4, 5), torch.ones(30, 5)
+    assert stage.formula(Size(n=30, m=4, d=5)) == counted(lambda: poison @ clean.T)
+
+
+@pytest.mark.parametrize("name", ["TGDA, 5 steps", "Gradient Canceling, 100 steps"])
+def test_operations_are_those_of_torchs_own_counter(name: str) -> None:
+    scene = tiny.scene()
+    run = STAGES[name].prepare(scene, make_plan(scene, tiny.spec("gc-feature")))
+    with FlopCounterMode(display=False) as counter:
+        run()
+    assert counted(run).flops == counter.get_total_flops() > 0
+
+
+def test_operations_are_seen_in_inference_mode_too() -> None:
+    layer, x = torch.nn.Conv2d(3, 8, 3), torch.ones(2, 3, 8, 8)
+    inference = torch.inference_mode()(lambda: layer(x))
+    assert counted(inference).flops == counted(lambda: layer(x)).flops == 2 * 2 * 8 * 3 * 9 * 36
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_runs_and_has_work_to_count(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    scene, stage = tiny.scene(), STAGES[name]
+    run = stage.prepare(scene, make_plan(scene, tiny.spec("gc-feature")))
+    run()
+    work = stage.formula(Size()) if stage.formula else counted(run)
+    assert work.flops > 0
+    assert work.bytes > 0
+    assert set(stage.sizes) <= set(growth.AXES)
+
+
+def test_the_slower_of_arithmetic_and_memory_binds() -> None:
+    peak = roofline.Peak(single=100.0, double=50.0, copy=10.0)
+    assert peak.products(Work(100, 100, 0)) == 3.0
+    assert peak.bound(Work(100, 100, 10), 4.0) == "arithmetic"
+    assert peak.bound(Work(100, 0, 20), 4.0) == "memory"
+    assert peak.bound(Work(100, 0, 20), 40.0) == "neither"
+
+
+def test_growth_is_told_with_its_slope_and_an_empty_place_for_the_gpu() -> None:
+    taken = {size: [1e-4 * size] * 3 for size in (1_000, 2_000, 4_000)}
+    line = growth.text({"cpu": {"n": {"it": taken}}}).splitlines()[2]
+    assert line == "| it | 100 ms | 200 ms | 400 ms | 1.00 | 1.000 |  |  |  |"
+    line = growth.text({"cpu": {"n": {"it": taken}}, "cuda": {"n": {"it": taken}}}).splitlines()[2]
+    assert line.endswith("| 400 ms | 1.00 | 1.000 |")
 
 
 def test_cases_have_the_sizes_that_were_asked_for() -> None:

@@ -12,13 +12,15 @@ from dataclasses import asdict
 import torch
 
 from benchmarks import report
-from benchmarks.speed import canceling, head, matching, placing
+from benchmarks.speed import canceling, growth, head, matching, placing, roofline
 
 PARTS = {
     "head": head,
     "canceling": canceling,
     "matching": matching,
     "placing": placing,
+    "growth": growth,
+    "roofline": roofline,
 }
 
 

@@ -1,4 +1,4 @@
-"""Seconds of ways that are compared, in turn, so that a busy machine weighs on all; and the tables of them."""
+"""Seconds of ways that are compared, in turn, so that a busy machine weighs on all; the tables of them; and growth."""
 
 import statistics
 import time
@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
+from scipy.stats import linregress
 
 from core.bench import table
 
@@ -58,6 +60,12 @@ def in_turn(
         for name, run in runs.items():
             found[name].append(seconds(run, place))
     return found, given
+
+
+def slope(sizes: Sequence[float], taken: Sequence[float]) -> tuple[float, float]:
+    """Of the logarithm of seconds against that of the size, and r²; 1 is growth in proportion, 2 that of squares."""
+    fitted = linregress(np.log(sizes), np.log(taken))
+    return float(fitted.slope), float(fitted.rvalue**2)
 
 
 def comparison(found: Mapping[str, Sequence[Row]]) -> str:

@@ -1,0 +1,67 @@
+"""How the seconds of each stage grow with training points, poison points, features and classes."""
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+
+from benchmarks.speed import measure
+from benchmarks.speed.material import ALL, FEW, Size, case, material
+from benchmarks.speed.stages import STAGES
+from core.bench import table
+
+AXES = {
+    "n": (1_000, 2_000, 4_000, 8_000, 16_000, 60_000),
+    "m": (15, 60, 240, 960),
+    "d": (64, 128, 256, 512, 1024),
+    "c": (2, 5, 10, 20, 40),
+}
+QUICK = {"n": (300, 600, 1_200), "m": (5, 10, 20), "d": (64, 128, 256), "c": (2, 5, 10, 20)}
+NAMES = {"n": "Training points", "m": "Poison points", "d": "Features", "c": "Classes"}
+LEAST, SECONDS = 2, 1.0
+"""Rounds of each size, and the seconds after which no more than these are begun."""
+
+Found = dict[str, dict[str, dict[int, list[float]]]]
+"""Seconds of each round, by axis, stage and size."""
+
+
+def rows(place: torch.device, *, quick: bool) -> Found:
+    """Each stage at each size that enters it; the other sizes are those of the default run."""
+    given, axes = material(FEW if quick else ALL, place), QUICK if quick else AXES
+    usual = Size(n=300, m=10) if quick else Size()
+    found: Found = {}
+    for axis, sizes in axes.items():
+        stages = {name: stage for name, stage in STAGES.items() if axis in stage.sizes and stage.runs_on(place)}
+        found[axis] = {name: {} for name in stages}
+        for size in sizes:
+            scene, plan = case(given, replace(usual, **{axis: size}))
+            for name, stage in stages.items():
+                if len(scene.y) <= stage.most:
+                    run = stage.prepare(scene, plan)
+                    taken, _ = measure.in_turn({name: run}, place, least=LEAST, limit=SECONDS)
+                    found[axis][name][size] = taken[name]
+    return found
+
+
+def text(found: Mapping[str, Found]) -> str:
+    """A table for each axis."""
+    return "\n\n".join(_axis(axis, found["cpu"][axis], found.get("cuda", {}).get(axis, {})) for axis in found["cpu"])
+
+
+def _axis(axis: str, here: dict[str, dict[int, list[float]]], there: dict[str, dict[int, list[float]]]) -> str:
+    sizes = list(dict.fromkeys(size for taken in here.values() for size in taken))
+    lines = []
+    for name, taken in here.items():
+        gpu = there.get(name, {})
+        times = [measure.told(taken.get(size, ())) for size in sizes]
+        lines.append([name, *times, *_slope(taken), measure.told(gpu.get(sizes[-1], ())), *_slope(gpu)])
+    header = [f"{NAMES[axis]}: {axis} =", *(f"{size:,}" for size in sizes), "Slope", "r²"]
+    return table([*header, f"GPU: {sizes[-1]:,}", "Slope", "r²"], lines)
+
+
+def _slope(taken: Mapping[int, list[float]]) -> tuple[str, str]:
+    if not taken:
+        return "", ""
+    slope, r2 = measure.slope(list(taken), [statistics.median(seconds) for seconds in taken.values()])
+    return f"{slope:.2f}", f"{r2:.3f}"

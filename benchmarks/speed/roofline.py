@@ -1,0 +1,109 @@
+"""What each stage makes of the machine: beside the fastest product, and the fastest copy, measured here."""
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from benchmarks.speed import measure
+from benchmarks.speed.material import ALL, FEW, Size, case, material
+from benchmarks.speed.stages import STAGES
+from benchmarks.speed.work import Work, counted
+from core.bench import table
+
+SIDE, QUICK_SIDE = 4_096, 1_024
+BYTES, QUICK_BYTES = 1 << 30, 1 << 26
+"""Copied: more than a cache holds."""
+ROUNDS = 5
+IDLE = 1 / 3
+"""A stage that takes more than three times as long as products and bytes do is bound by neither."""
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Operations a second of a large product in float32 and in float64, and bytes a second of a large copy."""
+
+    single: float
+    double: float
+    copy: float
+
+    def products(self, work: Work) -> float:
+        """The seconds that the operations take at their peak."""
+        return work.single / self.single + work.double / self.double
+
+    def bound(self, work: Work, seconds: float) -> str:
+        """What keeps the stage from being faster."""
+        arithmetic, memory = self.products(work), work.bytes / self.copy
+        if max(arithmetic, memory) < IDLE * seconds:
+            return "neither"
+        return "memory" if memory > arithmetic else "arithmetic"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of one device: its peaks, and each stage's seconds of each round and its work."""
+
+    peak: Peak
+    stages: dict[str, tuple[list[float], Work]]
+
+
+def rows(place: torch.device, *, quick: bool) -> Found:
+    """Every stage at the size of the default run."""
+    size = Size(n=300, m=10) if quick else Size()
+    scene, plan = case(material(FEW if quick else ALL, place), size)
+    stages = {}
+    for name, stage in STAGES.items():
+        if stage.runs_on(place):
+            run = stage.prepare(scene, plan)
+            work = stage.formula(size) if stage.formula else counted(run)
+            taken, _ = measure.in_turn({name: run}, place)
+            stages[name] = (taken[name], work)
+    return Found(peak(place, QUICK_SIDE if quick else SIDE, QUICK_BYTES if quick else BYTES), stages)
+
+
+def peak(place: torch.device, side: int, size: int) -> Peak:
+    """By square products of a side, and by copies of a size in bytes: the fastest of a few."""
+    rates = []
+    for dtype in (torch.float32, torch.float64):
+        square = torch.rand(side, side, dtype=dtype, device=place)
+        out = torch.empty_like(square)
+        rates.append(2 * side**3 / _fastest(lambda square=square, out=out: torch.mm(square, square, out=out), place))
+    source = torch.zeros(size, dtype=torch.uint8, device=place)
+    target = torch.zeros_like(source)
+    return Peak(*rates, 2 * size / _fastest(lambda: target.copy_(source), place))
+
+
+def _fastest(run: measure.Run, place: torch.device) -> float:
+    return min(measure.seconds(run, place) for _ in range(ROUNDS))
+
+
+def text(found: Mapping[str, Found]) -> str:
+    """The peaks, and what each stage reaches of them."""
+    here, there = found["cpu"], found.get("cuda")
+    lines = []
+    for name, (taken, work) in here.stages.items():
+        seconds = statistics.median(taken)
+        gpu = there.stages.get(name) if there else None
+        lines.append(
+            [
+                name,
+                measure.told(taken),
+                f"{work.flops / 1e9:.3g}",
+                f"{work.double / work.flops:.0%}",
+                f"{work.flops / seconds / 1e9:.3g}",
+                f"{here.peak.products(work) / seconds:.1%}",
+                f"{work.flops / work.bytes:.2g}",
+                f"{work.bytes / here.peak.copy / seconds:.1%}",
+                here.peak.bound(work, seconds),
+                f"{there.peak.products(gpu[1]) / statistics.median(gpu[0]):.1%}" if there and gpu else "",
+            ]
+        )
+    header = ["", "Time", "GFLOP", "In float64", "GFLOP/s", "Of the peak", "FLOP a byte", "Of the copy", "Bound by"]
+    peaks = [f"{device}: {_peaks(one.peak)}" for device, one in found.items()]
+    return f"{table([*header, 'GPU: of the peak'], lines)}\n\nPeaks, {'; '.join(peaks)}."
+
+
+def _peaks(peak: Peak) -> str:
+    single, double = (f"{rate / 1e9:,.0f} GFLOP/s" for rate in (peak.single, peak.double))
+    return f"{single} in float32, {double} in float64, {peak.copy / 1e9:.1f} GB/s of a copy"

@@ -1,0 +1,133 @@
+"""The stages of a run, each as something to time at any size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from benchmarks.speed.material import ALL, Size
+from benchmarks.speed.measure import Run
+from benchmarks.speed.work import Work
+from core import head, projection
+from core.attacks.base import Plan, Scene
+from core.attacks.canvas import Canvas
+from core.attacks.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
+from core.attacks.implicit import Ascent, Damage
+from core.attacks.inversion import match, nearest_bases
+from core.defences.base import TrainingSet
+from core.defences.registry import build
+from core.defences.spec import Loss, Sphere
+from core.events import silent
+from core.extractors.features import extract
+from core.spec import FTMatching, GCFeature, TGDAFeature
+
+TGDA_STEPS, GC_STEPS, MATCH_STEPS = 5, 100, 5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a run.
+
+    Attributes:
+        prepare: does what is not timed, and hands back what is.
+        sizes: letters of the sizes that enter it: n, m, d, c.
+        most: training points beyond which preparing takes too long.
+        on_gpu: whether a GPU can do it.
+        formula: the work, where torch does not see it.
+    """
+
+    prepare: Callable[[Scene, Plan], Run]
+    sizes: str
+    most: int = ALL
+    on_gpu: bool = True
+    formula: Callable[[Size], Work] | None = None
+
+    def runs_on(self, place: torch.device) -> bool:
+        """Whether the device can do it."""
+        return self.on_gpu or place.type == "cpu"
+
+
+def _extraction(scene: Scene, plan: Plan) -> Run:
+    images = (scene.images * 255.0).round().byte().cpu().numpy()
+    return lambda: extract(scene.pipeline, images, scene.z.device)
+
+
+def _clean_head(scene: Scene, plan: Plan) -> Run:
+    return lambda: head.fit(scene.z, scene.y, scene.n_classes, scene.ridge)
+
+
+def _tgda(scene: Scene, plan: Plan) -> Run:
+    damage = Damage(scene, plan.y)
+
+    def run() -> None:
+        damage.theta, damage.q = scene.clean_head, None
+        ascent = Ascent(scene.z[plan.base].double(), TGDAFeature().lr, TGDAFeature().steps, plan.feasible.features_)
+        for _ in range(TGDA_STEPS):
+            ascent.step(damage.probe(ascent.x).gradient)
+
+    return run
+
+
+def _gc_constant(scene: Scene, plan: Plan) -> Run:
+    target = gradpc_target(scene, GCFeature().radius)
+    return lambda: Canceling.prepare(scene.problem, target, plan.y)
+
+
+def _gc(scene: Scene, plan: Plan) -> Run:
+    canceling = Canceling.prepare(scene.problem, gradpc_target(scene, GCFeature().radius), plan.y)
+
+    def run() -> None:
+        descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, GCFeature().steps, plan.feasible.features_)
+        canceling.minimise(descent, GC_STEPS)
+
+    return run
+
+
+def _nearest(scene: Scene, plan: Plan) -> Run:
+    zeta = scene.z[plan.base]
+    return lambda: nearest_bases(scene, plan, zeta)
+
+
+def _matching(scene: Scene, plan: Plan) -> Run:
+    base, z = scene.images[plan.base], scene.z[plan.base]
+    canvas = Canvas(scene.pipeline, base, plan.feasible)
+    return lambda: match(canvas, base, z, z.roll(1, 0), MATCH_STEPS, FTMatching().beta, silent)
+
+
+def _placing(scene: Scene, plan: Plan) -> Run:
+    fitted, poison = projection.fit(scene.z.numpy()), scene.z[plan.base].roll(1, 0).numpy()
+    return lambda: fitted.place(poison)
+
+
+def _defence(spec: Sphere | Loss) -> Callable[[Scene, Plan], Run]:
+    def prepare(scene: Scene, plan: Plan) -> Run:
+        z, y = torch.cat([scene.z, scene.z[plan.base]]), torch.cat([scene.y, plan.y])
+        data = TrainingSet(z, y, scene.n_classes, scene.ridge)
+        return lambda: build(spec).judge(data)
+
+    return prepare
+
+
+def _distances(size: Size) -> Work:
+    """Of m points to n, by a product, in float32."""
+    return Work(2 * size.m * size.n * size.d, 0, 4 * ((size.m + size.n) * size.d + size.m * size.n))
+
+
+def _to_centres(size: Size) -> Work:
+    """Of n + m points to the centres of their classes: subtract, square, add; float32 in, float64 from there on."""
+    coordinates = (size.n + size.m) * size.d
+    return Work(0, 3 * coordinates, (4 + 8) * coordinates)
+
+
+STAGES = {
+    "Extraction": Stage(_extraction, "n"),
+    "Clean head": Stage(_clean_head, "ndc"),
+    f"TGDA, {TGDA_STEPS} steps": Stage(_tgda, "nmdc"),
+    "Gradient Canceling, the constant clean term": Stage(_gc_constant, "ndc"),
+    f"Gradient Canceling, {GC_STEPS} steps": Stage(_gc, "mdc"),
+    "Nearest images, where matching begins": Stage(_nearest, "nmd", formula=_distances),
+    f"Feature matching, {MATCH_STEPS} steps": Stage(_matching, "m"),
+    "Placing on the map": Stage(_placing, "nmd", most=8_000, on_gpu=False, formula=_distances),
+    "Defence `sphere`": Stage(_defence(Sphere()), "ndc", formula=_to_centres),
+    "Defence `loss`": Stage(_defence(Loss()), "ndc"),
+}
