@@ -47,15 +47,13 @@ def seconds(run: Run, place: torch.device) -> float:
     return time.perf_counter() - begun
 
 
-def in_turn(
-    runs: Mapping[str, Callable[[], T]], place: torch.device, *, least: int = LEAST, limit: float = SECONDS
-) -> tuple[dict[str, list[float]], dict[str, T]]:
+def in_turn(runs: Mapping[str, Callable[[], T]], place: torch.device) -> tuple[dict[str, list[float]], dict[str, T]]:
     """Seconds of each round of each way, after a round that warms up; and what that one gave."""
     given = {name: run() for name, run in runs.items()}
     found: dict[str, list[float]] = {name: [] for name in runs}
     begun = time.perf_counter()
     for done in range(MOST):
-        if done >= least and time.perf_counter() - begun > limit:
+        if done >= LEAST and time.perf_counter() - begun > SECONDS:
             break
         for name, run in runs.items():
             found[name].append(seconds(run, place))

@@ -21,7 +21,7 @@ from core.events import silent
 from core.extractors.features import extract
 from core.spec import FTMatching, GCFeature, TGDAFeature
 
-TGDA_STEPS, GC_STEPS, MATCH_STEPS = 5, 100, 5
+TGDA_STEPS, GC_STEPS, MATCH_STEPS = 2, 100, 5
 
 
 @dataclass(frozen=True)
