@@ -69,7 +69,7 @@ def peak(place: torch.device, side: int, size: int) -> Peak:
         square = torch.rand(side, side, dtype=dtype, device=place)
         out = torch.empty_like(square)
         rates.append(2 * side**3 / _fastest(lambda square=square, out=out: torch.mm(square, square, out=out), place))
-    source = torch.zeros(size, dtype=torch.uint8, device=place)
+    source = torch.ones(size, dtype=torch.uint8, device=place)  # pages of zeros may be one page
     target = torch.zeros_like(source)
     return Peak(*rates, 2 * size / _fastest(lambda: target.copy_(source), place))
 
