@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import report
-from benchmarks.speed import canceling, growth, head, matching, measure, placing, roofline
+from benchmarks.speed import canceling, growth, head, heads, matching, measure, placing, roofline
 from benchmarks.speed.__main__ import PARTS, main
 from benchmarks.speed.material import Material, Size, case
 from benchmarks.speed.stages import STAGES
@@ -40,6 +40,23 @@ def test_scikit_learn_begins_where_it_is_told_to() -> None:
     scene = tiny.scene()
     content_at_once = head.peer(scene.problem, "lbfgs", scene.clean_head, 1e6)
     torch.testing.assert_close(content_at_once, scene.clean_head, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_many_heads_end_where_each_does(shared: bool) -> None:
+    scene = tiny.scene()
+    y = scene.y.reshape(3, 100)
+    z = scene.z[:100] if shared else scene.z.reshape(3, 100, -1)
+    for row in heads.compared("tiny", z, y, scene.n_classes):
+        assert float(row.notes["Largest gradient norm"]) <= GRADIENT_TOLERANCE
+        assert 0 <= float(row.notes["Objective above the least, at most"]) < 1e-9
+
+
+def test_labels_are_flipped_to_wrong_ones() -> None:
+    y = torch.arange(10).expand(200, 10)
+    flipped = heads.flipped(y, 10)
+    assert set(flipped.unique().tolist()) == set(range(10))
+    assert float((flipped != y).double().mean()) == pytest.approx(heads.FLIPPED, abs=0.03)
 
 
 def test_the_published_residual_is_ours() -> None:

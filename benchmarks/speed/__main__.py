@@ -12,10 +12,11 @@ from dataclasses import asdict
 import torch
 
 from benchmarks import report
-from benchmarks.speed import canceling, growth, head, matching, placing, roofline
+from benchmarks.speed import canceling, growth, head, heads, matching, placing, roofline
 
 PARTS = {
     "head": head,
+    "heads": heads,
     "canceling": canceling,
     "matching": matching,
     "placing": placing,

@@ -31,7 +31,7 @@ class Stage:
     Attributes:
         prepare: does what is not timed, and hands back what is.
         sizes: letters of the sizes that enter it: n, m, d, c.
-        most: training points beyond which preparing takes too long.
+        most: training points up to which it is measured.
         on_gpu: whether a GPU can do it.
         formula: the work, where torch does not see it.
     """
@@ -127,7 +127,7 @@ STAGES = {
     f"Gradient Canceling, {GC_STEPS} steps": Stage(_gc, "mdc"),
     "Nearest images, where matching begins": Stage(_nearest, "nmd", formula=_distances),
     f"Feature matching, {MATCH_STEPS} steps": Stage(_matching, "m"),
-    "Placing on the map": Stage(_placing, "nmd", most=8_000, on_gpu=False, formula=_distances),
+    "Placing on the map": Stage(_placing, "nmd", most=4_000, on_gpu=False, formula=_distances),
     "Defence `sphere`": Stage(_defence(Sphere()), "ndc", formula=_to_centres),
     "Defence `loss`": Stage(_defence(Loss()), "ndc"),
 }

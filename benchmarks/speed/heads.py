@@ -1,0 +1,72 @@
+"""Many heads solved at once, beside a loop over the solver of one."""
+
+import torch
+from torch import Tensor
+
+from benchmarks.speed import measure
+from benchmarks.speed.material import ALL, DEFAULT, FEW, Size, material
+from core import head
+from core.heads import fit_many
+
+SHARED, QUICK_SHARED = (100, 1_000), (10, 200)
+DISJOINT, QUICK_DISJOINT = (50, 200), (5, 100)
+"""Heads, and the points of each."""
+FLIPPED = 0.1
+"""Chance of each label to become a wrong one."""
+
+
+def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
+    """Heads of the same points with labels flipped at random, and heads of disjoint parts of the points."""
+    given, c = material(FEW if quick else ALL, place), Size().c
+    count, n = QUICK_SHARED if quick else SHARED
+    labels = flipped(given.y[:n].expand(count, n), c)
+    shared = compared(f"{count} heads of the same {n:,} points, labels flipped", given.z[:n], labels, c)
+    count, n = QUICK_DISJOINT if quick else DISJOINT
+    z, y = given.z[: count * n].reshape(count, n, -1), given.y[: count * n].reshape(count, n)
+    return [*shared, *compared(f"{count} heads of {n} points each, disjoint", z, y, c)]
+
+
+def flipped(y: Tensor, n_classes: int) -> Tensor:
+    """Labels (B, N), each made a wrong one with a chance of `FLIPPED`."""
+    generator = torch.Generator().manual_seed(0)
+    shift = torch.randint(1, n_classes, y.shape, generator=generator)
+    shift[torch.rand(y.shape, generator=generator) >= FLIPPED] = 0
+    return (y + shift.to(y)) % n_classes
+
+
+def compared(name: str, z: Tensor, y: Tensor, n_classes: int) -> list[measure.Row]:
+    """Both ways, for features (N, d) of all heads or (B, N, d), and labels (B, N)."""
+    each = z.expand(len(y), *z.shape[-2:])
+    ridge = DEFAULT.ridge
+
+    def one_by_one() -> Tensor:
+        return torch.stack([head.fit(*one, n_classes, ridge) for one in zip(each, y, strict=True)])
+
+    ways = {"all at once": lambda: fit_many(z, y, n_classes, ridge), "one after another": one_by_one}
+    taken, found = measure.in_turn(ways, z.device)
+    problems = [head.HeadProblem(head.with_ones(z), y, n_classes, ridge) for z, y in zip(each, y, strict=True)]
+    objectives = {
+        way: torch.tensor([problem.objective(theta) for problem, theta in zip(problems, thetas, strict=True)])
+        for way, thetas in found.items()
+    }
+    least = torch.minimum(*objectives.values())
+    return [
+        measure.Row(
+            name,
+            way,
+            taken[way],
+            {
+                "Largest gradient norm": f"{_largest_gradient(problems, thetas):.1e}",
+                "Objective above the least, at most": f"{float((objectives[way] - least).max()):.1e}",
+            },
+        )
+        for way, thetas in found.items()
+    ]
+
+
+def _largest_gradient(problems: list[head.HeadProblem], thetas: Tensor) -> float:
+    pairs = zip(problems, thetas, strict=True)
+    return max(float(problem.gradient(theta)[0].norm()) for problem, theta in pairs)
+
+
+text = measure.comparison
