@@ -50,7 +50,7 @@ def material(count: int, place: torch.device) -> Material:
     extractor = build(record, record.input_sizes[0], place)
     raw = torch.from_numpy(np.array(cached(extractor, images[:count], place)[0])).to(place)
     pipeline = Pipeline(extractor, Scale.fit(raw))
-    return Material(images[:count], pipeline.scale(raw).float(), torch.from_numpy(labels[:count]).to(place), pipeline)
+    return Material(images[:count], pipeline.scale(raw).float(), torch.tensor(labels[:count], device=place), pipeline)
 
 
 def case(given: Material, size: Size) -> tuple[Scene, Plan]:
