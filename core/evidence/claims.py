@@ -281,7 +281,7 @@ CLAIMS = (
         {
             "holds in part": "`ft-matching` ends with steps on the pixels by the head's gradient (ours), as "
             "`tgda-input` does from the start, and comes out level with it. The paper's own stage 3, `ft-decoder`, "
-            "learns from the run's own 1,000 images and blurs: it is stronger than none of the two here."
+            "learns from the run's own 1,000 images, blurs, and stays behind it."
         },
     ),
     Claim(

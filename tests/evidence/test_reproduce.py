@@ -9,6 +9,7 @@ from core import paths
 from core.__main__ import main
 from core.errors import SpecError
 from core.evidence import certificates, classroom, grid
+from core.evidence.claims import CLAIMS, Measurements
 from core.evidence.measure import measure, measured
 
 SMALL = {"train_size": 60, "test_size": 40}
@@ -109,3 +110,11 @@ def test_what_ships_is_written_by_the_command() -> None:
     in_class = classroom.text(known, grid.SEEDS)
     told = page([known[spec.hash] for spec in todo], [certain[one] for one in clean.values()], in_class)
     assert (folder / "results.md").read_text() == told
+
+
+def test_the_readme_says_what_the_results_say() -> None:
+    known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
+    found = Measurements([known[spec.hash] for spec in grid.specs()])
+    readme = (paths.ROOT / "README.md").read_text()
+    for claim in CLAIMS:
+        assert f"| {claim.words} | {claim.source} | {claim.verdict(found)} |" in readme
