@@ -84,7 +84,7 @@ def test_images_matched_one_at_a_time_get_the_same_gaps() -> None:
     plan = make_plan(scene, tiny.spec("ft-matching", constraint="valid"))
     base, z = scene.images[plan.base], scene.z[plan.base]
     zeta = z.roll(1, 0)
-    _, ours = match(Canvas(scene.pipeline, base, plan.feasible), base, z, zeta, 5, 0.01, silent)
+    _, ours = match(Canvas(scene.pipeline, base, plan.feasible, plan.y), base, z, zeta, 5, 0.01, silent)
     theirs = matching.one_by_one(scene.pipeline, base, zeta, 5, 0.01)
     torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-4)
     assert float(ours.mean()) < 0.9 * float(gaps(z, zeta).mean())

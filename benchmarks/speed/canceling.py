@@ -55,7 +55,7 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
 
 def compared(name: str, scene: Scene, plan: Plan) -> list[measure.Row]:
     """As many steps of both ways, and as many as each needs."""
-    theta, start, project = gradpc_target(scene, SETTINGS.radius), scene.z[plan.base].double(), plan.feasible.features_
+    theta, start, project = gradpc_target(scene, SETTINGS.radius), scene.z[plan.base].double(), plan.features_
     ours: Residual = Canceling.prepare(scene.problem, theta, plan.y).residual
     theirs: Residual = partial(published, scene.problem, theta, plan.y)
     # Which step size is best is asked of our residual: it is the same, and sooner there.

@@ -28,7 +28,7 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     scene, plan = case(given, size)
     zeta = tgda_features(scene, plan, STAGE2_STEPS, SETTINGS.lr, silent).float()
     base, z = scene.images[plan.base], scene.z[plan.base]
-    canvas = Canvas(scene.pipeline, base, plan.feasible)
+    canvas = Canvas(scene.pipeline, base, plan.feasible, plan.y)
     ways = {
         "all at once": lambda: match(canvas, base, z, zeta, steps, SETTINGS.beta, silent)[1],
         "one at a time": lambda: one_by_one(given.pipeline, base, zeta, steps, SETTINGS.beta),

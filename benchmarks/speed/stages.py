@@ -61,7 +61,7 @@ def _tgda(scene: Scene, plan: Plan) -> Run:
 
     def run() -> None:
         damage.theta, damage.q = scene.clean_head, None
-        ascent = Ascent(scene.z[plan.base].double(), TGDAFeature().lr, TGDAFeature().steps, plan.feasible.features_)
+        ascent = Ascent(scene.z[plan.base].double(), TGDAFeature().lr, TGDAFeature().steps, plan.features_)
         for _ in range(TGDA_STEPS):
             ascent.step(damage.probe(ascent.x).gradient)
 
@@ -77,7 +77,7 @@ def _gc(scene: Scene, plan: Plan) -> Run:
     canceling = Canceling.prepare(scene.problem, gradpc_target(scene, GCFeature().radius), plan.y)
 
     def run() -> None:
-        descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, GCFeature().steps, plan.feasible.features_)
+        descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, GCFeature().steps, plan.features_)
         canceling.minimise(descent, GC_STEPS)
 
     return run
@@ -90,7 +90,7 @@ def _nearest(scene: Scene, plan: Plan) -> Run:
 
 def _matching(scene: Scene, plan: Plan) -> Run:
     base, z = scene.images[plan.base], scene.z[plan.base]
-    canvas = Canvas(scene.pipeline, base, plan.feasible)
+    canvas = Canvas(scene.pipeline, base, plan.feasible, plan.y)
     return lambda: match(canvas, base, z, z.roll(1, 0), MATCH_STEPS, FTMatching().beta, silent)
 
 

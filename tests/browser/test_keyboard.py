@@ -116,5 +116,6 @@ def test_a_presentation_turns_by_arrow_keys(page: Page, address: str) -> None:
     settled(page)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("2 of 5")).to_be_visible()
+    settled(page)
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text("1 of 5")).to_be_visible()
