@@ -30,9 +30,8 @@ def check(partitions: int) -> int:
 
 def find(spec_hash: str, partitions: int) -> dict[str, Any] | None:
     """What `certify` has found before; None where nobody has asked yet."""
-    content = cache.read_bytes(_path(spec_hash, partitions))
-    found: dict[str, Any] | None = None if content is None else json.loads(content)
-    return found
+    added, flipped = _read(_path(spec_hash, partitions)), _read(_path(spec_hash))
+    return None if added is None or flipped is None else {"added": added, "flipped": flipped}
 
 
 def certify(root: str, spec_hash: str, partitions: int) -> dict[str, Any]:
@@ -52,13 +51,18 @@ def certify(root: str, spec_hash: str, partitions: int) -> dict[str, Any]:
     known = find(spec_hash, check(partitions))
     if known is not None:
         return known
-    found = certified(featured(root, spec_hash), partitions)
-    cache.write(_path(spec_hash, partitions), json.dumps(found).encode())
+    # Flipped labels know nothing of partitions: another number of these trains none of their heads again.
+    found = certified(featured(root, spec_hash), partitions, flipped=_read(_path(spec_hash)))
+    cache.write(_path(spec_hash, partitions), json.dumps(found["added"]).encode())
+    cache.write(_path(spec_hash), json.dumps(found["flipped"]).encode())
     return found
 
 
-def certified(run: StoredRun, partitions: int) -> dict[str, Any]:
+def certified(run: StoredRun, partitions: int, flipped: dict[str, Any] | None = None) -> dict[str, Any]:
     """Both certificates of a run that has its features; accuracies are shares in [0, 1].
+
+    Args:
+        flipped: that against flipped labels, where it is known already.
 
     Returns:
         added: against points that are added: `partitions`; `certified`, a list by the number of added points; the
@@ -67,14 +71,14 @@ def certified(run: StoredRun, partitions: int) -> dict[str, Any]:
             list of [labels flipped, accuracy of a single head then].
     """
     from core import device as devices
-    from core.certificates.evaluate import added, flipped
+    from core.certificates import evaluate
 
     n_classes, place = len(run.result["classes"]), devices.choose("auto")
     with devices.no_memory_told():
         features = run.features()
         return {
-            "added": added(features, n_classes, run.spec.ridge, partitions, place),
-            "flipped": flipped(features, n_classes, run.spec.ridge, place),
+            "added": evaluate.added(features, n_classes, run.spec.ridge, partitions, place),
+            "flipped": flipped or evaluate.flipped(features, n_classes, run.spec.ridge, place),
         }
 
 
@@ -96,6 +100,13 @@ def _steps(words: str, shares: Sequence[float]) -> list[str]:
     return [f"{n:>6} {words}: {100 * shares[n]:.1f}% certain" for n in asked]
 
 
-def _path(spec_hash: str, partitions: int) -> Path:
+def _read(path: Path) -> dict[str, Any] | None:
+    content = cache.read_bytes(path)
+    found: dict[str, Any] | None = None if content is None else json.loads(content)
+    return found
+
+
+def _path(spec_hash: str, partitions: int | None = None) -> Path:
+    """Of the certificate against added points; without partitions, of the one against flipped labels."""
     told = json.dumps([VERSION, spec_hash, partitions])
     return paths.cache() / "certified" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"

@@ -7,6 +7,7 @@ import pytest
 
 from core import certified
 from core.__main__ import main
+from core.certificates import evaluate
 from core.errors import SpecError, StoreError
 from core.store import Store
 from tests.test_defended import separable
@@ -37,10 +38,21 @@ def test_a_run_is_certified_once(store: Store, monkeypatch: pytest.MonkeyPatch) 
 def test_damage_is_certified_anew(store: Store) -> None:
     run = store.put(separable())
     first = certified.certify(str(store.root), run.hash, 4)
-    (path,) = (Path(store.root).parent / "cache" / "certified").iterdir()
-    path.write_bytes(path.read_bytes()[:-9])
-    assert certified.find(run.hash, 4) is None
-    assert certified.certify(str(store.root), run.hash, 4) == first
+    paths = list((Path(store.root).parent / "cache" / "certified").iterdir())
+    assert len(paths) == 2
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-9])
+        assert certified.find(run.hash, 4) is None
+        assert certified.certify(str(store.root), run.hash, 4) == first
+
+
+def test_flipped_labels_are_certified_once_for_any_partitions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.put(separable())
+    first = certified.certify(str(store.root), run.hash, 4)
+    monkeypatch.setattr(evaluate, "flipped", lambda *_: pytest.fail("certified twice"))
+    again = certified.certify(str(store.root), run.hash, 5)
+    assert again["flipped"] == first["flipped"]
+    assert again["added"]["partitions"] == 5
 
 
 def test_a_run_that_is_not_there(store: Store) -> None:
