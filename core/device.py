@@ -1,9 +1,13 @@
-"""Which device computes, and what happens when its memory is not enough."""
+"""Which device computes and holds the numbers, and what happens when its memory is not enough."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from core.errors import DeviceError, NoMemory
 
@@ -26,6 +30,12 @@ def choose(name: str) -> torch.device:
 def describe(device: torch.device) -> str:
     """A name to print: "cpu", or the GPU's own."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def tensors(arrays: Mapping[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
+    """Copies on a device: fractions as float32, whole numbers as int64."""
+    copies = {name: torch.from_numpy(np.array(array)).to(device) for name, array in arrays.items()}
+    return {name: one.float() if one.is_floating_point() else one.long() for name, one in copies.items()}
 
 
 @contextmanager

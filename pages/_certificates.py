@@ -6,13 +6,12 @@ from typing import Any
 import streamlit as st
 
 from core import certified, defended
+from core.certificates import PARTITIONS
 from core.differences import value_words
-from core.errors import PoisonLabError
-from core.paths import results
 from core.store import StoredRun
-from pages import _certificate_figures, _defences, _running, _runs
+from pages import _certificate_figures, _defences, _errands, _runs
 
-PARTITIONS = (25, 50, 100, 200)
+CHOICES = (25, 50, 100, 200)
 INTRODUCTION = (
     "A filter that stops one attack promises nothing about the next. A **certificate** does: it bounds what *any* "
     "attack of a size can do. The price is paid at once, in accuracy without any poison."
@@ -29,24 +28,6 @@ FLIPPED_WORDS = (
 )
 
 
-def ask(run: StoredRun, partitions: int) -> str | None:
-    """Have a run certified, once; what went wrong, if anything did."""
-    errands = st.session_state.setdefault("certify-errands", {})
-    key = f"certify-{run.hash}-{partitions}"
-    if key not in errands:
-        try:
-            errands[key] = _running.engine().ask(key, "core.certified:certify", str(results()), run.hash, partitions)
-        except PoisonLabError as error:
-            return str(error)
-    problem: str | None = errands[key].error
-    return problem
-
-
-def try_again() -> None:
-    """Forget what went wrong; for callbacks."""
-    st.session_state["certify-errands"] = {}
-
-
 def is_waiting(run: StoredRun) -> bool:
     """Whether a certificate was asked for that is not there yet."""
     asked = st.session_state.get("certify-asked")
@@ -60,8 +41,8 @@ def card(run: StoredRun) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         partitions = st.segmented_control(
             "Heads that vote",
-            PARTITIONS,
-            default=certified.PARTITIONS,
+            CHOICES,
+            default=PARTITIONS,
             required=True,
             key="certify-partitions",
             help="More heads stand against more points, but each learns from fewer.",
@@ -84,10 +65,10 @@ def card(run: StoredRun) -> None:
         if not st.session_state.get("certify-waiting"):
             st.session_state["certify-waiting"] = True
             st.rerun()  # the button has drawn this part alone, once
-        problem = ask(run, partitions)
+        key = f"certify-{run.hash}-{partitions}"
+        problem = _errands.ask(key, "core.certified:certify", run.hash, partitions)
         if problem:
-            st.error(problem, title="This can't be certified", icon=":material/error:")
-            st.button("Try again", key="certify-again", icon=":material/refresh:", on_click=try_again)
+            _errands.trouble(problem, title="This can't be certified", widget="certify-again")
         else:
             words = "A worker trains the heads that vote."
             st.info(words if defended.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")

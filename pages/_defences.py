@@ -7,10 +7,8 @@ import streamlit as st
 
 from core import cost, defended
 from core.defences.spec import ABOUT, DEFENCE_SPECS, SHARE
-from core.errors import PoisonLabError
-from core.paths import results
 from core.store import StoredRun
-from pages import _defend_figures, _running, _runs
+from pages import _defend_figures, _errands, _runs
 
 QUIET = {"displayModeBar": False}
 WAIT_SECONDS = 0.7
@@ -76,26 +74,13 @@ def query(run: StoredRun, chain: Sequence[Any]) -> dict[str, str]:
 
 def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
     """Have a chain judged, once; what went wrong, if anything did."""
-    errands = st.session_state.setdefault("defend-errands", {})
     key, texts = defended.key(run.hash, chain), [defended.as_text(one) for one in chain]
-    if key not in errands:
-        try:
-            errands[key] = _running.engine().ask(key, "core.defended:judge", str(results()), run.hash, texts)
-        except PoisonLabError as error:
-            return str(error)
-    problem: str | None = errands[key].error
-    return problem
-
-
-def try_again() -> None:
-    """Forget what went wrong; for callbacks."""
-    st.session_state["defend-errands"] = {}
+    return _errands.ask(key, "core.defended:judge", run.hash, texts)
 
 
 def trouble(problem: str, *, widget: str) -> None:
     """What went wrong, and a way on."""
-    st.error(problem, title="The defences can't be judged", icon=":material/error:")
-    st.button("Try again", key=widget, icon=":material/refresh:", on_click=try_again)
+    _errands.trouble(problem, title="The defences can't be judged", widget=widget)
 
 
 def wait_words(run: StoredRun) -> str:

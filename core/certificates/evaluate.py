@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core import device as devices
 from core import head
 from core.certificates import label_flips, partitions
 from core.certificates.partitions import Certified
@@ -27,10 +28,10 @@ def added(features: Mapping[str, Array], n_classes: int, ridge: float, k: int, p
     Returns:
         See `core.certified.certified`.
     """
-    train_z, train_y, test_z, test_y, poison_z, poison_y = _on(place, features)
-    clean = partitions.certify(partitions.votes(train_z, train_y, test_z, n_classes, ridge, k))
-    z, y = torch.cat([train_z, poison_z]), torch.cat([train_y, poison_y])
-    attacked = partitions.certify(partitions.votes(z, y, test_z, n_classes, ridge, k))
+    a = devices.tensors(features, place)
+    z, y, test_y = torch.cat([a["train_z"], a["poison_z"]]), torch.cat([a["train_y"], a["poison_y"]]), a["test_y"]
+    clean = partitions.certify(partitions.votes(a["train_z"], a["train_y"], a["test_z"], n_classes, ridge, k))
+    attacked = partitions.certify(partitions.votes(z, y, a["test_z"], n_classes, ridge, k))
     return {
         "partitions": k,
         "clean": clean.accuracy(test_y),
@@ -47,7 +48,8 @@ def flipped(
     noise: label_flips.Noise = USUAL,
 ) -> dict[str, Any]:
     """The certificate against flipped labels; arguments and result as for `added`."""
-    train_z, train_y, test_z, test_y, *_ = _on(place, features)
+    a = devices.tensors(features, place)
+    train_z, train_y, test_z, test_y = a["train_z"], a["train_y"], a["test_z"], a["test_y"]
     found = label_flips.votes(train_z, train_y, test_z, n_classes, noise)
     certain = label_flips.certify(found, noise.q, len(train_y))
     theta = head.fit(train_z, train_y, n_classes, ridge)
@@ -67,9 +69,3 @@ def curve(certain: Certified, test_y: Tensor) -> list[float]:
     """Certified accuracy by the number of points, from none to the first at which nothing is certain."""
     last = max(0, int(certain.radius.max()) + 1)
     return [certain.accuracy(test_y, points) for points in range(last + 1)]
-
-
-def _on(place: torch.device, features: Mapping[str, Array]) -> list[Tensor]:
-    names = ("train_z", "train_y", "test_z", "test_y", "poison_z", "poison_y")
-    tensors = (torch.from_numpy(features[name].copy()).to(place) for name in names)
-    return [one.float() if name.endswith("z") else one.long() for name, one in zip(names, tensors, strict=True)]

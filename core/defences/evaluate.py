@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from core import device as devices
 from core.defences.base import TrainingSet, Verdict
 from core.defences.registry import build
 from core.result import Array, Score
@@ -132,11 +133,10 @@ class Poisoned:
         cls, features: Mapping[str, Array], n_classes: int, ridge: float, device: torch.device | None = None
     ) -> "Poisoned":
         """Of a run's `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z` and `test_y`."""
-        place = device or torch.device("cpu")
-        train_z, poison_z, test_z = (_on(features[f"{name}_z"], place).float() for name in ("train", "poison", "test"))
-        train_y, poison_y, test_y = (_on(features[f"{name}_y"], place).long() for name in ("train", "poison", "test"))
-        data = TrainingSet(torch.cat([train_z, poison_z]), torch.cat([train_y, poison_y]), n_classes, ridge)
-        return cls(data, len(train_y), Evaluator(train_z, train_y, test_z, test_y, n_classes, ridge))
+        a = devices.tensors(features, device or torch.device("cpu"))
+        z, y = torch.cat([a["train_z"], a["poison_z"]]), torch.cat([a["train_y"], a["poison_y"]])
+        judge = Evaluator(a["train_z"], a["train_y"], a["test_z"], a["test_y"], n_classes, ridge)
+        return cls(TrainingSet(z, y, n_classes, ridge), len(a["train_y"]), judge)
 
     @cached_property
     def is_poison(self) -> Tensor:
@@ -225,7 +225,3 @@ def _found(name: str, rows: Tensor, gone: Tensor, is_poison: Tensor, suspicion: 
         found=int((gone & is_poison).sum()),
         auc=auc,
     )
-
-
-def _on(array: Array, place: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(place)
