@@ -11,7 +11,7 @@ from benchmarks import report
 from core import head
 from core.attacks.gradient_canceling import ADAM_STEP, Canceling
 from core.attacks.implicit import Ascent
-from core.bench import table
+from core.markdown import table
 
 N, D, C, M = 50_000, 512, 10, 1_500
 REPEATS = 300

@@ -16,9 +16,9 @@ from typing import Any
 
 from benchmarks import report
 from core import sweep
-from core.bench import table
 from core.catalog import resolve
 from core.engine import Engine, Job
+from core.markdown import table
 from core.spec import ExperimentSpec
 from core.store import Store
 

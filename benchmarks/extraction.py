@@ -17,12 +17,12 @@ import torch
 
 from benchmarks import report
 from core import paths
-from core.bench import table
 from core.data.embedded import read
 from core.data.registry import info as data_info
 from core.extractors.build import build
 from core.extractors.features import BATCH, cached
 from core.extractors.registry import info
+from core.markdown import table
 
 DATA = "fashion-mnist"
 EXTRACTORS = ("resnet10-small-fashion-mnist", "efficientnet-lite0-imagenet")

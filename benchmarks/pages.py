@@ -21,8 +21,8 @@ import psutil
 from playwright.sync_api import Browser, Page
 
 from benchmarks import report
-from core.bench import table
 from core.catalog import resolve
+from core.markdown import table
 from core.spec import parse_spec
 from core.store import Store
 from tests.browser import server as app_server

@@ -21,10 +21,10 @@ import torch
 
 from benchmarks import report
 from core import paths
-from core.bench import table
 from core.data.registry import info as data_info
 from core.engine import Engine
 from core.events import STAGES
+from core.markdown import table
 from core.spec import ExperimentSpec, parse_spec
 from core.store import Store
 

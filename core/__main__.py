@@ -12,13 +12,14 @@ import typer
 from typer.exceptions import TyperException
 
 from core import catalog, doctor, paths
+from core.certificates import PARTITIONS
 from core.data.known import whereabouts
 from core.data.registry import DATA
 from core.errors import Cancelled, PoisonLabError, SpecError, StoreError, unknown
 from core.events import STAGES, Event
 from core.extractors.registry import EXTRACTORS, present
 from core.files import replacing, write_text
-from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec import ExperimentSpec, parse_spec
 
 if TYPE_CHECKING:
     from core.store import StoredRun
@@ -243,7 +244,7 @@ def defend_(
 @cli.command("certify")
 def certify_(
     run: Annotated[str, typer.Argument(help="Folder of a finished run, or the hash of a stored one.")],
-    partitions: Annotated[int, typer.Option(help="Heads that vote, each on its own part of the data.")] = 100,
+    partitions: Annotated[int, typer.Option(help="Heads that vote, each on its own part of the data.")] = PARTITIONS,
     as_json: Annotated[bool, typer.Option("--json", help="All that was found, as JSON.")] = False,
 ) -> None:
     """Say what accuracy no poison can take: by votes of heads on parts of the data, and on labels drawn anew."""
@@ -437,44 +438,22 @@ def pretrain_(
     typer.echo(f"linear probe {probe:.1f}%  (of raw pixels {pixels:.1f}%)  ->  {out}")
 
 
-@cli.command("bench")
-def bench_(
-    what: Annotated[str, typer.Argument(help="What to measure: attacks or extractors.")],
-    attack: Annotated[list[str] | None, typer.Option(help="Only this attack; may be repeated.")] = None,
-    budget: Annotated[list[float] | None, typer.Option(help="Only this budget; may be repeated.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Only this seed; may be repeated.")] = None,
+@cli.command("compare-extractors")
+def compare_extractors(
     extractor: Annotated[
         list[str] | None, typer.Option(help="Only this extractor, or pixels; may be repeated.")
     ] = None,
-    data: Annotated[list[str] | None, typer.Option(help="Only this data set, of extractors; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of attacks.md and attacks.json, or extractors.json.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Only this data set; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of extractors.json.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Measure how strong the attacks are, or how good the extractors' features; keeps what was measured before."""
-    if what not in ("attacks", "extractors"):
-        raise SpecError(f"bench measures attacks or extractors; got {what!r}.")
-    if what == "extractors":
-        _bench_extractors(extractor, data, out, device)
-        return
-    from core import bench
-
-    folder = _folder(out, bench.FOLDER)
-    names, budgets, seeds = attack or list(ATTACK_SPECS), budget or bench.BUDGETS, seed or bench.SEEDS
-    bench.specs(names, budgets, seeds)  # refuses what makes no sense before torch is loaded
-
-    _use_all_cores()
-    bench.attacks(names, budgets, seeds, folder=folder, device=device, tell=typer.echo)
-    typer.echo(str(folder / "attacks.md"))
-
-
-def _bench_extractors(names: list[str] | None, data: list[str] | None, out: Path | None, device: str) -> None:
-    """Measure what is named, else every extractor whose weights are on this machine."""
+    """Measure how good the features are of what is named, else of every extractor whose weights are on this machine."""
     from core import device as devices
     from core.extractors import quality
 
     path = _folder(out, quality.FILE.parent) / quality.FILE.name
     _use_all_cores()
-    names = names or [quality.PIXELS, *(name for name, record in EXTRACTORS.items() if present(record))]
+    names = extractor or [quality.PIXELS, *(name for name, record in EXTRACTORS.items() if present(record))]
     quality.measure_all(names, data or quality.EMBEDDED, devices.choose(device), path, typer.echo)
     typer.echo(str(path))
 
@@ -493,9 +472,9 @@ def compare_settings(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure fine-tuning against transfer, the same attack on each; takes up where it was broken off."""
-    from core import bench, compare
+    from core import compare
 
-    folder = _folder(out, bench.FOLDER)
+    folder = _folder(out, compare.FOLDER)
     shared = {
         "attack": attack,
         "budget": budget,

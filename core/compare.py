@@ -16,12 +16,15 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core import bench, catalog
+from core import catalog, paths
 from core.data.registry import DATA as REGISTERED
 from core.data.registry import info as data_info
+from core.events import silent
 from core.extractors.registry import EXTRACTORS as REGISTRY
 from core.extractors.registry import info
 from core.files import write_text
+from core.markdown import spread, table
+from core.measure import measure
 from core.result import drop
 from core.spec import ExperimentSpec, parse_spec
 from core.sweep import interval
@@ -29,6 +32,7 @@ from core.sweep import interval
 DATA = ("fashion-mnist", "mnist")
 EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
 SEEDS = (0, 1, 2)
+FOLDER = paths.ROOT / "benchmarks"
 WHISKERS = "#555e6b"
 """Readable on the bars, and beside them on the light and on the dark background."""
 COLOURS = {"fine-tuning": "#3f90da", "domain-adaptation": "#92dadd", "transfer": "#e76300", "random": "#94a4a2"}
@@ -76,17 +80,25 @@ def compare(
     Args:
         tell: given a line on each finished run.
     """
-    measured = list(bench.measure(todo, folder / "settings.json", device=device, tell=tell))
-    found = rows(measured)
-    write_text(folder / "settings.md", page(found, measured[0]))
+    runs = measure(todo, folder / "settings.json", measured, device=device, tell=tell)
+    found = rows(runs)
+    write_text(folder / "settings.md", page(found, runs[0]))
     write_text(folder / "settings.html", figure(found).to_html(include_plotlyjs=True))
     return found
 
 
-def rows(measured: Iterable[dict[str, Any]]) -> list[Row]:
+def measured(spec: ExperimentSpec, device: str) -> dict[str, Any]:
+    """Run one experiment; the part of its summary that is compared."""
+    from core.run import run
+
+    summary = run(spec, silent, device=device, with_map=False).summary()
+    return {key: summary[key] for key in ("spec", "device", "clean", "target", "stage2", "poisoned", "seconds")}
+
+
+def rows(runs: Iterable[dict[str, Any]]) -> list[Row]:
     """One row for each data set and extractor, fine-tuning first."""
     groups: dict[tuple[str, str], Row] = {}
-    for one in measured:
+    for one in runs:
         spec = parse_spec(one["spec"])
         key = (spec.data, spec.extractor)
         row = groups.setdefault(key, Row(*key, catalog.setting(*key, spec.train_domain, spec.test_domain)))
@@ -147,16 +159,16 @@ def page(found: Sequence[Row], example: dict[str, Any]) -> str:
         f"over {len(found[0].drops)} seeds; each seed draws other images, the same for every extractor. *Stage 2* is "
         "the drop by the poisoned features themselves, before they become images.",
         "",
-        bench.table(
+        table(
             ["Data", "Extractor", "Setting", "Clean", "Drop", "Stage 2"],
             [
                 [
                     f"`{row.data}`",
                     f"`{row.extractor}`",
                     catalog.SETTINGS[row.setting][0],
-                    bench.spread(row.clean),
-                    bench.spread(row.drops),
-                    bench.spread(row.stage2_drops),
+                    spread(row.clean),
+                    spread(row.drops),
+                    spread(row.stage2_drops),
                 ]
                 for row in found
             ],

@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from core import compare, cost, figures
-from core.bench import FOLDER
 from core.data.registry import DATA
 from core.extractors import quality
 from core.extractors.registry import EXTRACTORS, ExtractorInfo, present
@@ -105,7 +104,7 @@ def qualities() -> None:
     missing = [record.title for name, record in EXTRACTORS.items() if name not in found]
     st.caption(
         "Linear head: trained to convergence, with the λ that does best on a held-out fifth. Nearest neighbours: the "
-        f"vote of 20. Training and test images of {sizes}. Measured by `python -m core bench extractors`."
+        f"vote of 20. Training and test images of {sizes}. Measured by `python -m core compare-extractors`."
         + (f" Not measured, for want of their weights: {', '.join(missing)}." if missing else "")
     )
 
@@ -113,7 +112,7 @@ def qualities() -> None:
 @st.cache_resource(show_spinner=False)
 def measured_settings() -> tuple[object, list[str]]:
     """Fine-tuning against transfer as measured: the figure, and each difference in words."""
-    rows = compare.rows(list(json.loads((FOLDER / "settings.json").read_text()).values()))
+    rows = compare.rows(list(json.loads((compare.FOLDER / "settings.json").read_text()).values()))
     return compare.figure(rows), [compare.verdict(gap) for gap in compare.gaps(rows)]
 
 

@@ -613,7 +613,7 @@ def test_extractors_page_tells_of_every_extractor_and_measure() -> None:
     assert list(table["Extractor"]) == [record.title for record in EXTRACTORS.values()]
     assert table["Paper"].str.startswith("https://arxiv.org/abs/").all()
     assert table["Images per second"].str.match(r"(about )?[\d,.]+$").all()
-    assert "python -m core bench extractors" in said(app)
+    assert "python -m core compare-extractors" in said(app)
     assert "python -m core compare-settings" in said(app)
     assert len(app.get("plotly_chart")) == 2
     assert app.button(key="use").disabled

@@ -24,13 +24,13 @@ from benchmarks import report
 from core import head
 from core.attacks.base import Scene, make_plan
 from core.attacks.implicit import DAMPING, Ascent, Damage, maximise
-from core.bench import spread, table
 from core.data.registry import info as data_info
 from core.data.split import draw
 from core.events import Event
 from core.extractors import features
 from core.extractors.build import build
 from core.extractors.registry import info
+from core.markdown import spread, table
 from core.spec import TGDAFeature, parse_spec
 
 PEER_SCRIPT = Path(__file__).resolve().parent / "secml_attack.py"

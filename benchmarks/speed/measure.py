@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.stats import linregress
 
-from core.bench import table
+from core.markdown import table
 
 Run = Callable[[], object]
 T = TypeVar("T")

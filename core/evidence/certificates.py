@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from core.bench import table
 from core.evidence.claims import Measured, Measurements
+from core.markdown import table
 from core.spec import ExperimentSpec
 
 PARTITIONS = (50, 100, 200)

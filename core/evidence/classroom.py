@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from core import lessons
-from core.bench import table
 from core.catalog import resolve
 from core.evidence.claims import Measured, lost, stage2_lost
+from core.markdown import table
 from core.spec import ExperimentSpec
 from core.sweep import Interval, interval
 

@@ -4,11 +4,11 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from core import catalog
-from core.bench import table
 from core.defences.spec import DEFENCE_SPECS
 from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim, Key, Measured, Measurements, lost, stage2_lost
 from core.evidence.classroom import spread
+from core.markdown import table
 from core.spec import parse_spec
 from core.sweep import interval
 
@@ -19,7 +19,7 @@ def page(measured: Sequence[Measured], certified: Sequence[Measured], lessons: s
     """The whole document, as Markdown.
 
     Args:
-        measured: see `core.evidence.measure.measured`.
+        measured: see `core.evidence.attacks.measured`.
         certified: see `core.evidence.certificates.measured`.
         lessons: see `core.evidence.classroom.text`.
     """

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.evidence import certificates, classroom, page
-from core.evidence.measure import measure, measured
+from core.evidence.attacks import measured
 from core.files import write_text
+from core.measure import measure
 from core.spec import ExperimentSpec
 
 

@@ -1,4 +1,4 @@
-"""How good the features of each extractor are on each embedded data set: `python -m core bench extractors`.
+"""How good the features of each extractor are on each embedded data set: `python -m core compare-extractors`.
 
 The numbers ship as `assets/extractors.json`, with those of raw pixels to compare with.
 """

@@ -9,8 +9,9 @@ from core import paths
 from core.__main__ import main
 from core.errors import SpecError
 from core.evidence import certificates, classroom, grid
+from core.evidence.attacks import measured
 from core.evidence.claims import CLAIMS, Measurements
-from core.evidence.measure import measure, measured
+from core.measure import measure
 
 SMALL = {"train_size": 60, "test_size": 40}
 
@@ -47,22 +48,6 @@ def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
         assert told["accuracy"] == expected["defended"]["accuracy"]
         assert (told["found"], told["clean_lost"]) == (expected["whole"]["found"], expected["whole"]["clean_lost"])
     assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]
-
-
-def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
-    todo, path, asked = specs(("label-flip", "noise")), tmp_path / "results.json", []
-
-    def how(spec, device):
-        asked.append(spec.attack.name)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return {"name": spec.attack.name}
-
-    with pytest.raises(KeyboardInterrupt):
-        measure(todo, path, how)
-    found = measure(todo, path, lambda spec, device: {"name": f"{spec.attack.name} later"})
-    assert [one["name"] for one in found] == ["label-flip", "noise later"]
-    assert len(json.loads(path.read_text())) == 2
 
 
 def test_several_processes_measure_the_same(tmp_path: Path) -> None:

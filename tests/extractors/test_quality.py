@@ -65,7 +65,7 @@ def test_bad_names_are_refused_in_a_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("torch.set_num_threads", lambda _: None)
-    assert main(["bench", "extractors", "--out", str(tmp_path), *options]) == 2
+    assert main(["compare-extractors", "--out", str(tmp_path), *options]) == 2
     printed = capsys.readouterr().err
     assert words in printed
     assert printed.count("\n") == 1

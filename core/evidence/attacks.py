@@ -1,0 +1,43 @@
+"""One experiment of the evidence: what its attack costs, and what each defence makes of it."""
+
+from typing import Any
+
+from core.events import silent
+from core.spec import ExperimentSpec
+
+ATTACK_STAGES = {"target", "stage2", "invert", "pixels"}
+
+
+def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
+    """Run one experiment and judge each defence on it; accuracies are shares in [0, 1]."""
+    from core import device as devices
+    from core.defences.evaluate import Poisoned
+    from core.defences.spec import DEFENCE_SPECS
+    from core.run import run
+
+    result = run(spec, silent, device=device, with_map=False)
+    judge = Poisoned.of(result.features, len(result.classes), spec.ridge, devices.choose(device))
+    defences = {}
+    for name, kind in DEFENCE_SPECS.items():
+        found = judge.defended([kind()], randoms=0)
+        defences[name] = {
+            "accuracy": found.defended.accuracy,
+            "found": found.whole.found,
+            "clean_lost": found.whole.clean_lost,
+        }
+    scores = {name: None if score is None else score.accuracy for name, score in _scores(result).items()}
+    seconds = sum(took for stage, took in result.seconds.items() if stage in ATTACK_STAGES)
+    return {
+        "spec": spec.model_dump(mode="json"),
+        "device": result.device,
+        "n_poison": len(result.poison.y),
+        "n_test": len(result.features["test_y"]),
+        **scores,
+        "gap": result.inversion_gap,
+        "seconds": round(seconds, 2),
+        "defences": defences,
+    }
+
+
+def _scores(result: Any) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in ("clean", "target", "stage2", "poisoned")}

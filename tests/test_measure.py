@@ -1,0 +1,27 @@
+"""Many experiments: broken off, and taken up again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.measure import measure
+from core.spec import ExperimentSpec
+from tests.fakes import tiny_spec
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    todo = [tiny_spec(attack=name) for name in ("label-flip", "noise")]
+    path, asked = tmp_path / "results.json", list[str]()
+
+    def how(spec: ExperimentSpec, device: str) -> dict[str, str]:
+        asked.append(spec.attack.name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"name": spec.attack.name}
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(todo, path, how)
+    found = measure(todo, path, lambda spec, device: {"name": f"{spec.attack.name} later"})
+    assert [one["name"] for one in found] == ["label-flip", "noise later"]
+    assert len(json.loads(path.read_text())) == 2
