@@ -1,11 +1,16 @@
-"""Writing files so that they are there whole or not at all."""
+"""Writing files so that they are there whole or not at all, and listing zips within bounds."""
 
+import io
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+MOST_LISTED = 20 << 20
+"""Bytes of the list of files in a zip: a hundred thousand long names. In memory it takes ten times as much."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -42,3 +47,28 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def zip_members(path: Path) -> list[zipfile.ZipInfo]:
+    """What a zip says that it holds.
+
+    Raises:
+        BadZipFile: it is none, its list can't be read, or is longer than `MOST_LISTED`.
+        OSError: the file can't be read.
+    """
+    try:
+        with _Bounded(path) as file, zipfile.ZipFile(file) as archive:
+            return archive.infolist()
+    except UnicodeDecodeError as error:
+        raise zipfile.BadZipFile("a name in it is not UTF-8") from error
+    except NotImplementedError as error:  # a version of the format that Python does not know
+        raise zipfile.BadZipFile(str(error)) from error
+
+
+class _Bounded(io.FileIO):
+    """A file of which no large piece is read at once, as the list of a zip is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MOST_LISTED:
+            raise zipfile.BadZipFile(f"its list of files is longer than {MOST_LISTED >> 20} MiB")
+        return super().read(-1 if size is None else size) or b""

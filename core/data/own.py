@@ -23,6 +23,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.data.registry import DataInfo
 from core.errors import DataError, SpecError
+from core.files import zip_members
 
 SIDE = 64
 """Pixels of a side to which every image is cropped and resized."""
@@ -119,10 +120,9 @@ def _in_folder(path: Path) -> Iterator[_File]:
 
 def _in_zip(path: Path) -> Iterator[_File]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in zip_members(path) if not member.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{path} is neither a folder nor a readable zip.") from error
+        raise DataError(f"{path} is neither a folder nor a readable zip: {error}.") from error
     changed = path.stat().st_mtime
     if sum(member.file_size for member in members) > MOST_UNPACKED:
         limit = f"{MOST_UNPACKED >> 30} GiB"

@@ -13,6 +13,7 @@ from torch import Tensor
 from core import paths
 from core.errors import WeightsError
 from core.extractors.registry import ExtractorInfo
+from core.files import zip_members
 
 MOST_UNPACKED = 4 << 30
 """Bytes of a file that torch saved, unpacked: what it holds may be packed a thousandfold."""
@@ -72,8 +73,7 @@ def unpickled(path: Path) -> Any:
     """
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                size = sum(member.file_size for member in archive.infolist())
+            size = sum(member.file_size for member in zip_members(path))
             if size > MOST_UNPACKED:
                 raise WeightsError(f"Weights file {path} unpacks to more than the {MOST_UNPACKED >> 30} GiB allowed.")
         return torch.load(path, map_location="cpu", weights_only=True)
