@@ -1,16 +1,13 @@
 """The targets of fuzzing, by Hypothesis: any JSON, any link, and sound files of which some bytes are others."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save
 
 from core.spec import ATTACK_SPECS, ExperimentSpec
 from pages import _state
@@ -61,19 +58,25 @@ def changed(sound: bytes) -> st.SearchStrategy[bytes]:
     return st.builds(change, st.lists(edit, max_size=6), st.integers(0, len(sound) // 2) | st.just(0))
 
 
-def saved() -> bytes:
-    content = io.BytesIO()
-    torch.save({"a": torch.ones(3), "b": torch.zeros(2, 2)}, content)
-    return content.getvalue()
-
-
 @FEW
 @given(data=changed(picture(0)))
 def test_a_broken_image_leaves_nothing(data: bytes) -> None:
     targets.image(data)
 
 
+def with_changed_list(sound: bytes) -> st.SearchStrategy[bytes]:
+    """A zip of which only the list of files is broken."""
+    begin = sound.index(b"PK\1\2")
+    return changed(sound[begin:]).map(lambda listed: sound[:begin] + listed)
+
+
 @QUICK
-@given(data=changed(save({"a": torch.ones(3), "b": torch.zeros(2, 2)})) | changed(saved()) | st.binary(max_size=200))
+@given(data=st.one_of(*map(with_changed_list, targets.seeds("images"))))
+def test_a_broken_list_of_a_zip_leaves_nothing(data: bytes) -> None:
+    targets.images(data)
+
+
+@QUICK
+@given(data=st.one_of(*map(changed, targets.seeds("weights")), st.binary(max_size=200)))
 def test_broken_weights_are_refused(data: bytes) -> None:
     targets.weights(data)

@@ -3,17 +3,20 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["core", "pages", "PIL", "zipfile", "pydantic", "json"]):
-    from tests.fuzz.targets import TARGETS
+    from tests.fuzz.targets import TARGETS, seeds
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"Which target? {', '.join(TARGETS)}. For example: python -m tests.fuzz spec -max_total_time=60")
-    target = TARGETS[sys.argv.pop(1)]
-    with tempfile.TemporaryDirectory() as home:
+    name = sys.argv.pop(1)
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as corpus:
         os.environ["POISON_LAB_HOME"] = home
-        atheris.Setup(sys.argv, target)
+        for i, sound in enumerate(seeds(name)):
+            (Path(corpus) / str(i)).write_bytes(sound)
+        atheris.Setup([*sys.argv, corpus], TARGETS[name])
         atheris.Fuzz()

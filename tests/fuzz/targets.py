@@ -2,16 +2,18 @@
 
 import io
 import json
-import zipfile
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
+
+import torch
+from safetensors.torch import save
 
 from core import paths, uploads
 from core.errors import PoisonLabError
 from core.extractors.weights import read_safetensors, unpickled
-from core.spec import parse_spec
+from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
 from pages import _state
-from tests.pictures import pets
+from tests.pictures import pets, picture, zipped
 
 
 def spec(data: bytes) -> None:
@@ -41,11 +43,7 @@ def images(data: bytes) -> None:
 
 def image(data: bytes) -> None:
     """Any bytes in place of one image of a sound zip."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, sound in {**pets(10), "cats/x.jpg": data}.items():
-            archive.writestr(name, sound)
-    _brought("images", content.getvalue())
+    _brought("images", zipped({**pets(10), "cats/x.jpg": data}).getvalue())
 
 
 def weights(data: bytes) -> None:
@@ -70,3 +68,19 @@ def _brought(kind: str, data: bytes) -> None:
 
 
 TARGETS = {one.__name__: one for one in (spec, link, images, image, weights)}
+
+
+def seeds(target: str) -> list[bytes]:
+    """Sound input of a target, for a fuzzer to begin with."""
+    tensors = {"a": torch.ones(3), "b": torch.zeros(2, 2)}
+    saved = io.BytesIO()
+    torch.save(tensors, saved)
+    specs = [ExperimentSpec(attack=kind()) for kind in ATTACK_SPECS.values()]
+    sound = {
+        "spec": [one.to_json().encode() for one in specs],
+        "link": [urlencode({"attack": one.attack.name, "budget": "0.1", "seed": "3"}).encode() for one in specs],
+        "images": [zipped(pets(10, names)).getvalue() for names in (("cats", "dogs"), ("é", "ü"))],
+        "image": [picture(0)],
+        "weights": [saved.getvalue(), save(tensors)],
+    }
+    return sound[target]
