@@ -20,6 +20,7 @@ from core.paths import ROOT
 HERE = "http://127.0.0.1:8501"
 SECONDS = 10.0
 PACE = 0.1
+LESSONS = 8
 
 
 @pytest.mark.parametrize(
@@ -221,17 +222,20 @@ def test_a_server_that_is_gone_is_an_error(problems: list[str]) -> None:
 def test_two_students_work_without_an_error() -> None:
     log: list[str] = []
     found: list[Lesson] = []
+    wanted = {"page", "rerun", "queue", "run", "slide"}
+    seen: set[str] = set()
 
-    async def teach(address: str) -> None:
-        found.append(await lesson(address, 2, SECONDS, seed=1, pace=PACE))
+    async def teach(address: str, seed: int) -> None:
+        found.append(await lesson(address, 2, SECONDS, seed=seed, pace=PACE))
 
     with own_server(log) as address:
-        asyncio_run(teach(address))
-    (measured,) = found
-    assert not measured.problems
+        for seed in range(LESSONS):  # what they get done depends on the machine
+            asyncio_run(teach(address, seed))
+            seen |= {what for what, times in found[-1].times.items() if times} | found[-1].actions.keys()
+            if wanted <= seen:
+                break
+    assert [measured.problems for measured in found] == [{}] * len(found)
     assert not log
-    for what in ("page", "rerun", "queue", "run"):
-        assert measured.times[what], what
-    assert measured.actions["slide"]
-    assert min(measured.memory.mib["server"]) > 50
-    assert min(measured.memory.mib["workers"]) > 50
+    assert wanted <= seen
+    assert min(min(measured.memory.mib["server"]) for measured in found) > 50
+    assert min(min(measured.memory.mib["workers"]) for measured in found) > 50
