@@ -17,6 +17,10 @@ SETTINGS: dict[str, object] = {
     # With a queue at the scheduler, a run that was sent ahead to a busy worker overtakes better ones.
     "distributed.scheduler.worker-saturation": "inf",
     "distributed.worker.profile.enabled": False,
+    # Nobody reads dask's logs of what passed; a server would hold thousands of messages, each with its experiment.
+    "distributed.admin.log-length": 200,
+    "distributed.admin.low-level-log-length": 20,
+    "distributed.admin.system-monitor.log-length": 60,
     # A worker above these marks would take no run ever again; `terminate` stays.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
