@@ -464,7 +464,7 @@ class Engine:
         """Cancel what is in flight and end the workers that this engine started."""
         self._journal.close()  # first: what is in flight is interrupted, and whoever comes back should see it
         with self._lock:
-            for job in self._runs.values():
+            for job in list(self._runs.values()):  # whose end makes room: older ones are forgotten
                 if not job._over.is_set():
                     self._end(job, "cancelled")
         if self._client.status == "running":  # else the scheduler would tell a client that has left of its leaving
@@ -475,7 +475,7 @@ class Engine:
     def _lose(self) -> None:
         """Fail what is in flight: the cluster is gone."""
         with self._lock:
-            for job in self._runs.values():
+            for job in list(self._runs.values()):
                 self._end(job, "failed", _LOST)
                 job._off_worker.set()
 

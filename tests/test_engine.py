@@ -512,8 +512,12 @@ def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, mo
         first.close()
 
 
-def test_a_closed_engine_leaves_nothing_running(house: Path) -> None:
+def test_a_closed_engine_leaves_nothing_running(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(Store(house / "results", shipped=None), execute="tests.fakes:slow")
+    for seed in (94, 95, 96):
+        engine.store.put(tiny_result(tiny_spec(seed)))
+        assert engine.submit(tiny_spec(seed)).status().state == "done"
+    monkeypatch.setattr(engine_module, "REMEMBERED", 1)  # so that the end of one lets it forget others
     job, queued = engine.submit(tiny_spec(97)), engine.submit(tiny_spec(98))
     until(lambda: running(job))
     engine.close()
