@@ -219,7 +219,7 @@ def amplification(root: str, spec_hash: str) -> int:
     return figures.amplification(arrays["base_x"], arrays["poison_x"]) if "poison_x" in arrays else 0
 
 
-@st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False)  # each may take a gigabyte
 def images(root: str, spec_hash: str) -> Array:
     """The images (n + m, C, H, W) of all points of a run, clean ones first."""
     return explore.images(_run(root, spec_hash)[0].spec, _view(root, spec_hash))
