@@ -468,7 +468,8 @@ class Engine:
                 if not job._over.is_set():
                     self._end(job, "cancelled")
         if self._client.status == "running":  # else the scheduler would tell a client that has left of its leaving
-            self._client.unsubscribe_topic("all")
+            for topic in ("all", self._topic):
+                self._client.unsubscribe_topic(topic)
         self._client.close(timeout=5)
         _stop_host(self._host)
 
