@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
             return archive.infolist()
     except UnicodeDecodeError as error:
         raise zipfile.BadZipFile("a name in it is not UTF-8") from error
-    except NotImplementedError as error:  # a version of the format that Python does not know
+    except (NotImplementedError, ValueError, LookupError, struct.error) as error:  # a version that Python does not know
         raise zipfile.BadZipFile(str(error)) from error
 
 

@@ -8,7 +8,6 @@ import hashlib
 import re
 import warnings
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,7 +119,7 @@ def _in_folder(path: Path) -> Iterator[_File]:
 
 def _in_zip(path: Path) -> Iterator[_File]:
     try:
-        members = [member for member in zip_members(path) if not member.is_dir()]
+        members = [member for member in zip_members(path) if not member.filename.endswith("/")]  # `is_dir` needs a name
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path} is neither a folder nor a readable zip: {error}.") from error
     changed = path.stat().st_mtime
@@ -131,6 +130,8 @@ def _in_zip(path: Path) -> Iterator[_File]:
     if twice := next((name for name, count in counts.items() if count > 1), None):
         raise DataError(f"{path} holds {twice!r} more than once; it is refused as a whole.")
     for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may ask for gigabytes
+            raise DataError(f"{member.filename} of {path} is packed by an unusual method: pack it anew, by deflate.")
         name = PurePosixPath(member.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
             raise DataError(f"{path} holds {member.filename!r}, a path that leads out of it; it is refused as a whole.")
@@ -188,8 +189,9 @@ def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
         def content_of(name: str) -> bytes:
             try:
                 return archive.read(name)
-            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, OSError) as error:
-                # RuntimeError: encrypted, or packed by a method that Python does not know.
+            except MemoryError:
+                raise
+            except Exception as error:  # zipfile raises many kinds, some of them only on zips made to do harm
                 reason = " ".join(str(error).split())[:100]
                 raise DataError(
                     f"{name} of {path} can't be unpacked ({reason}): pack it anew, without a password."

@@ -136,6 +136,37 @@ def test_what_is_wrong_is_refused_with_file_and_reason(case: str, make: Maker, t
     assert "\n" not in str(caught.value)
 
 
+def test_a_zip_packed_by_an_unusual_method_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for inside, data in content().items():
+            archive.writestr(inside, data, zipfile.ZIP_LZMA)
+    with pytest.raises(DataError, match="pack it anew, by deflate"):
+        own.load(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda packed: packed.replace(b"PK\3\4", b"PK\3\5", 1),
+        lambda packed: packed[:6] + b"\0\10" + packed[8:30] + b"\xff" + packed[31:],
+        lambda packed: packed[: packed.index(b"PK\1\2") + 8] + b"\1" + packed[packed.index(b"PK\1\2") + 9 :],
+    ],
+    ids=["no local header", "a name that is not UTF-8", "encrypted"],
+)
+def test_an_image_that_cannot_be_unpacked_is_named(spoil: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = as_zip(content(), tmp_path)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DataError, match=r"can't be unpacked \(.+\): pack it anew"):
+        own.load(path)
+
+
+def test_an_entry_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    path = as_zip(content(), tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"")
+    assert own.load(path).classes == ("cats", "dogs", "über")
+
+
 @pytest.mark.parametrize("name", ["../out.png", "/etc/out.png", "cats/../../out.png", "cats\\..\\out.png"])
 def test_a_zip_with_a_path_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
