@@ -17,16 +17,19 @@ SETTINGS: dict[str, object] = {
     # With a queue at the scheduler, a run that was sent ahead to a busy worker overtakes better ones.
     "distributed.scheduler.worker-saturation": "inf",
     "distributed.worker.profile.enabled": False,
-    # Nobody reads dask's logs of what passed; a server would hold thousands of messages, each with its experiment.
-    "distributed.admin.log-length": 200,
-    "distributed.admin.low-level-log-length": 20,
-    "distributed.admin.system-monitor.log-length": 60,
     # A worker above these marks would take no run ever again; `terminate` stays.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
 }
 """What dask has to know, be the cluster this machine's own or one of several machines."""
+
+SHORT_LOGS: dict[str, object] = {
+    "distributed.admin.log-length": 200,
+    "distributed.admin.low-level-log-length": 20,
+    "distributed.admin.system-monitor.log-length": 60,
+}
+"""Nobody reads dask's logs of what passed: a server would hold its last thousand messages, each with an experiment."""
 
 
 def threads(n_workers: int) -> dict[str, str]:

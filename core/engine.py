@@ -267,7 +267,8 @@ class Engine:
         self._since = time.time()
         self._host = None if scheduler else _start_host(n_workers)
         try:
-            self._client = Client(scheduler or _address(self._host), set_as_default=False, timeout=_START_SECONDS)
+            with dask.config.set(cluster.SHORT_LOGS):
+                self._client = Client(scheduler or _address(self._host), set_as_default=False, timeout=_START_SECONDS)
             self._client.subscribe_topic("all", self._on_change)
             self._client.sync(self._count)
         except (OSError, ValueError) as error:
@@ -934,6 +935,7 @@ def serve(n_workers: int) -> None:
     dask.config.set(
         {
             **cluster.SETTINGS,
+            **cluster.SHORT_LOGS,
             environment: {**dask.config.get(environment), **cluster.threads(n_workers)},
             # The cluster closes a nanny for good whose worker is down this long after it died once, be it down only
             # again: nobody would start another.
