@@ -31,6 +31,5 @@ def trouble(problem: str, *, title: str, widget: str) -> None:
 
 
 def forget() -> None:
-    """Ask for what has failed anew; for callbacks."""
-    errands = st.session_state.get("errands", {})
-    st.session_state["errands"] = {key: errand for key, errand in errands.items() if errand.error is None}
+    """Ask for everything anew, of which the engine does again what has failed; for callbacks."""
+    st.session_state["errands"] = {}
