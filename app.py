@@ -45,15 +45,15 @@ def start() -> None:
 
     One after the other: on a small machine the workers would else take the time of the first page.
     """
-    from core import logs
-    from core.settings import log_form
+    from core.system import logs
+    from core.system.settings import log_form
 
     logs.setup(log_form())
     _warn_if_open()
     from pages import _warm
 
     _warm.warm()
-    from core.engine import get_engine
+    from core.serving.engine import get_engine
 
     get_engine().warm_up()
     # Modules stay: the garbage collector need not go through them again and again while everyone waits.
@@ -75,7 +75,7 @@ def send_at_once() -> None:
 
 def _warn_if_open() -> None:
     """Say it where the door is open to more than this machine and nobody has to log in."""
-    from core.errors import SettingError
+    from core.system.errors import SettingError
     from pages import _login, _runs
 
     address = st.get_option("server.address")
@@ -90,7 +90,7 @@ def _warn_if_open() -> None:
 
 def stop_engine() -> None:
     """Cancel what is in flight and end the worker processes."""
-    from core.engine import current
+    from core.serving.engine import current
 
     engine = current()
     if engine is not None:
@@ -116,7 +116,7 @@ async def ready(request: Request) -> JSONResponse:
     starting = app.state.get("engine")
     if not isinstance(starting, asyncio.Task) or not starting.done():
         return JSONResponse({"ready": False, "engine": "starting"}, status_code=503)
-    from core.engine import current
+    from core.serving.engine import current
 
     engine = current()
     if engine is not None and engine.alive:  # though the first one may not have started: a page tries again
@@ -128,7 +128,7 @@ async def ready(request: Request) -> JSONResponse:
 
 async def metrics(request: Request) -> PlainTextResponse:
     """Queue, runs, disk and memory in the text format of Prometheus."""
-    from core.errors import PoisonLabError
+    from core.system.errors import PoisonLabError
 
     try:
         text = await asyncio.to_thread(measured)
@@ -139,8 +139,8 @@ async def metrics(request: Request) -> PlainTextResponse:
 
 def measured() -> str:
     """The metrics of this server; starts no engine."""
-    from core.engine import current
-    from core.metrics import as_text, snapshot
+    from core.serving.engine import current
+    from core.serving.metrics import as_text, snapshot
 
     return as_text(snapshot(current()))
 

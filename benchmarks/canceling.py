@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 
 from benchmarks import report
-from core import head
 from core.attacks.gradient_canceling import ADAM_STEP, Canceling
 from core.attacks.implicit import Ascent
-from core.markdown import table
+from core.heads import logistic as head
+from core.system.tables import table
 
 N, D, C, M = 50_000, 512, 10, 1_500
 REPEATS = 300

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from core import sweep
-from core.catalog import resolve
-from core.engine import Engine, Job
-from core.markdown import table
-from core.spec import ExperimentSpec
-from core.store import Store
+from core.catalog.choices import resolve
+from core.experiments import sweep
+from core.serving.engine import Engine, Job
+from core.spec.experiment import ExperimentSpec
+from core.storage.runs import Store
+from core.system.tables import table
 
 BASE = resolve(ExperimentSpec())
 ATTACKS, BUDGETS, SEEDS = ("tgda-feature", "gc-feature"), (0.03, 0.1), (0, 1)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from benchmarks import report
-from core import paths
-from core.data.embedded import read
+from core.data.readers import read
 from core.data.registry import info as data_info
 from core.extractors.build import build
 from core.extractors.features import BATCH, cached
 from core.extractors.registry import info
-from core.markdown import table
+from core.system import paths
+from core.system.tables import table
 
 DATA = "fashion-mnist"
 EXTRACTORS = ("resnet10-small-fashion-mnist", "efficientnet-lite0-imagenet")

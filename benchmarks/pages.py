@@ -21,10 +21,10 @@ import psutil
 from playwright.sync_api import Browser, Page
 
 from benchmarks import report
-from core.catalog import resolve
-from core.markdown import table
-from core.spec import parse_spec
-from core.store import Store
+from core.catalog.choices import resolve
+from core.spec.experiment import parse_spec
+from core.storage.runs import Store
+from core.system.tables import table
 from tests.browser import server as app_server
 from tests.drawn import drawn_result
 from tests.links import LINKS, PAGES

@@ -13,7 +13,7 @@ from core.data.registry import info as data_info
 from core.data.split import draw
 from core.extractors.build import Extractor, build
 from core.extractors.registry import info
-from core.markdown import table
+from core.system.tables import table
 
 EXTRACTOR, SIZE, IMAGES = "efficientnet-lite0-imagenet", 64, 64
 

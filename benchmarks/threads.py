@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from benchmarks import report
-from core.markdown import table
+from core.system.tables import table
 
 PROCESSES = (1, 3)
 CODE = """

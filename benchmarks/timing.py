@@ -20,13 +20,13 @@ from typing import Any
 import torch
 
 from benchmarks import report
-from core import paths
 from core.data.registry import info as data_info
-from core.engine import Engine
-from core.events import STAGES
-from core.markdown import table
-from core.spec import ExperimentSpec, parse_spec
-from core.store import Store
+from core.serving.engine import Engine
+from core.spec.events import STAGES
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.storage.runs import Store
+from core.system import paths
+from core.system.tables import table
 
 STATES = ("cold", "warm", "in the app")
 COLUMNS = tuple((device, state) for device in ("cpu", "cuda") for state in STATES)

@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from core import export, figures
-from core.events import STAGES
-from core.paths import results
-from core.report import report
-from core.result import SCORES, drop
-from core.store import StoredRun
+from core.experiments.result import SCORES, drop
+from core.presentation import export, figures
+from core.presentation.report import report
+from core.spec.events import STAGES
+from core.storage.runs import StoredRun
+from core.system.paths import results
 from pages import _runs
 from pages._words import plain
 

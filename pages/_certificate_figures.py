@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.figures import NEUTRAL, PALETTE, POISONED
+from core.presentation.figures import NEUTRAL, PALETTE, POISONED
 
 HEIGHT = 340
 CERTAIN = PALETTE[4]
@@ -17,7 +17,7 @@ def added_figure(
     """Accuracy by the number of points added: certain for the vote, reached by attacks on a single head.
 
     Args:
-        found: "added" of `core.certified.certified`.
+        found: "added" of `core.storage.certified.certified`.
         n_train: clean training points.
         runs: (words, points added, accuracy of a single head) of attacks on the same data, without poison first.
         here: which of them is the run on show.
@@ -45,7 +45,7 @@ def flipped_figure(found: Mapping[str, Any], n_train: int, clean: float) -> go.F
     """Accuracy by the number of labels flipped.
 
     Args:
-        found: "flipped" of `core.certified.certified`.
+        found: "flipped" of `core.storage.certified.certified`.
         clean: accuracy of a single head on the true labels.
     """
     figure = go.Figure(_certain(found["certified"], "labels flipped"))

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import certified, defended
+from core.catalog.differences import value_words
 from core.certificates import PARTITIONS
-from core.differences import value_words
-from core.store import StoredRun
+from core.storage import certified, defended
+from core.storage.runs import StoredRun
 from pages import _certificate_figures, _defences, _errands, _runs
 
 CHOICES = (25, 50, 100, 200)
@@ -66,7 +66,7 @@ def card(run: StoredRun) -> None:
             st.session_state["certify-waiting"] = True
             st.rerun()  # the button has drawn this part alone, once
         key = f"certify-{run.hash}-{partitions}"
-        problem = _errands.ask(key, "core.certified:certify", run.hash, partitions)
+        problem = _errands.ask(key, "core.storage.certified:certify", run.hash, partitions)
         if problem:
             _errands.trouble(problem, title="This can't be certified", widget="certify-again")
         else:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of, shafts
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of, shafts
 
 NAMES = "ABCD"
 """What runs are called, in the order in which they were picked."""

@@ -5,9 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import cost, defended
 from core.defences.spec import ABOUT, DEFENCE_SPECS, SHARE
-from core.store import StoredRun
+from core.experiments import cost
+from core.storage import defended
+from core.storage.runs import StoredRun
 from pages import _defend_figures, _errands, _runs
 
 QUIET = {"displayModeBar": False}
@@ -75,7 +76,7 @@ def query(run: StoredRun, chain: Sequence[Any]) -> dict[str, str]:
 def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
     """Have a chain judged, once; what went wrong, if anything did."""
     key, texts = defended.key(run.hash, chain), [defended.as_text(one) for one in chain]
-    return _errands.ask(key, "core.defended:judge", run.hash, texts)
+    return _errands.ask(key, "core.storage.defended:judge", run.hash, texts)
 
 
 def trouble(problem: str, *, widget: str) -> None:

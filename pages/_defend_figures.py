@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
 
 BARS_HEIGHT = 230
 MAP_HEIGHT = 460

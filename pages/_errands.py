@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.errors import PoisonLabError
-from core.paths import results
+from core.system.errors import PoisonLabError
+from core.system.paths import results
 from pages import _running
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import StreamlitAPIException, StreamlitSecretNotFoundError
 
-from core.errors import SettingError
-from core.settings import may_enter
+from core.system.errors import SettingError
+from core.system.settings import may_enter
 
 
 def wanted() -> bool:

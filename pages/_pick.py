@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.differences import value_words
-from core.errors import PoisonLabError
-from core.spec import ExperimentSpec
-from core.store import RunRow, StoredRun
+from core.catalog.differences import value_words
+from core.spec.experiment import ExperimentSpec
+from core.storage.runs import RunRow, StoredRun
+from core.system.errors import PoisonLabError
 from pages import _runs, _sidebar, _state
 from pages._words import plain
 

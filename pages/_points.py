@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core import figures
-from core.explore import Points
-from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
+from core.experiments.points import Points
+from core.presentation import figures
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
 
 SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
 COLOURS = {

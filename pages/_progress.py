@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.lessons import Lesson, Step
+from core.presentation.lessons import Lesson, Step
 from pages._state import quoted
 
 KEYS: tuple[str, ...] = ("lesson", "step", "answers", "done")

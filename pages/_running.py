@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import figures
-from core.errors import PoisonLabError
-from core.events import STAGES
-from core.gallery import changes
-from core.spec import ExperimentSpec
+from core.presentation import figures
+from core.spec.events import STAGES
+from core.spec.experiment import ExperimentSpec
+from core.storage.gallery import changes
+from core.system.errors import PoisonLabError
 from pages import _runs
 
 if TYPE_CHECKING:
-    from core.engine import Engine, Job, JobStatus
+    from core.serving.engine import Engine, Job, JobStatus
 
 REFRESH_SECONDS = 1.0
 
 
 def engine() -> "Engine":
     """The engine; imported here because dask takes a second that the first page should not wait for."""
-    from core.engine import get_engine
+    from core.serving.engine import get_engine
 
     return get_engine()
 

@@ -9,15 +9,19 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from core import catalog, explore, figures, outcome, uploads
-from core.errors import StoreError
-from core.gallery import entries
-from core.lessons import Lesson, load
-from core.outcome import Fact
-from core.paths import GALLERY, results
-from core.result import SCORES, Array
-from core.spec import ExperimentSpec
-from core.store import RunRow, Store, StoredRun
+from core.catalog import choices
+from core.experiments import points
+from core.experiments.result import SCORES, Array
+from core.presentation import facts as outcome
+from core.presentation import figures
+from core.presentation.facts import Fact
+from core.presentation.lessons import Lesson, load
+from core.spec.experiment import ExperimentSpec
+from core.storage import uploads
+from core.storage.gallery import entries
+from core.storage.runs import RunRow, Store, StoredRun
+from core.system.errors import StoreError
+from core.system.paths import GALLERY, results
 from pages._words import plain
 
 PERSON_COOKIE = "poison_lab_person"
@@ -62,7 +66,7 @@ def find(spec_hash: str) -> StoredRun | None:
 
 def default_run() -> StoredRun | None:
     """What is on show before anything else: the shipped default experiment, else the newest run."""
-    run = find(catalog.resolve(ExperimentSpec()).hash)
+    run = find(choices.resolve(ExperimentSpec()).hash)
     if run is None:
         newest = next(iter(listed()), None)
         run = find(newest.hash) if newest else None
@@ -145,7 +149,7 @@ def _may_list(data: str, extractor: str, me: str) -> bool:
 
 def words(spec: ExperimentSpec) -> str:
     """An experiment in one line of Markdown."""
-    return plain(catalog.words(spec))
+    return plain(choices.words(spec))
 
 
 def seconds_words(seconds: float) -> str:
@@ -222,7 +226,7 @@ def amplification(root: str, spec_hash: str) -> int:
 @st.cache_resource(max_entries=4, show_spinner=False)  # each may take a gigabyte
 def images(root: str, spec_hash: str) -> Array:
     """The images (n + m, C, H, W) of all points of a run, clean ones first."""
-    return explore.images(_run(root, spec_hash)[0].spec, _view(root, spec_hash))
+    return points.images(_run(root, spec_hash)[0].spec, _view(root, spec_hash))
 
 
 @st.cache_data(max_entries=100, show_spinner=False)

@@ -9,13 +9,14 @@ from typing import get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import catalog, uploads
+from core.catalog import choices
 from core.data.registry import info as data_info
 from core.defences.spec import ABOUT as DEFENCES
-from core.errors import SpecError
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
-from core.spec import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
+from core.storage import uploads
+from core.system.errors import SpecError
 from pages import _own, _progress, _runs, _state
 from pages._progress import Progress
 from pages._state import Choice, Locks, Number, Value, Values
@@ -263,7 +264,7 @@ def _controls() -> Values:
 def setting_words(chosen: Values) -> str:
     """What the extractor has learnt from, beside what the head learns from."""
     domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
-    title, meaning = catalog.SETTINGS[catalog.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
+    title, meaning = choices.SETTINGS[choices.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
     return f"Setting: **{title}**; {meaning}"
 
 
@@ -297,7 +298,7 @@ def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value |
         own = uploads.all_images if key == "data" else uploads.all_weights
         words |= {name: record.title for name, record in own(_runs.owner()).items()}
         if now not in words:  # a link names it
-            words[now] = catalog.title(data_info if key == "data" else extractor_info, str(now))
+            words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
         options = [name for name in words if name not in VALUE_WORDS]
     words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
     shown = [words[value] for value in options]
@@ -350,7 +351,7 @@ def _extractor_help() -> str:
 
 @st.cache_data
 def _attack_help() -> str:
-    attacks = catalog.listing()["attacks"].values()
+    attacks = choices.listing()["attacks"].values()
     return "\n".join(f"- **{attack['title']}**: {attack['about']}" for attack in attacks)
 
 

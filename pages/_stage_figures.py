@@ -6,8 +6,8 @@ from itertools import groupby
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
-from core.stages import TITLES, Loss, Shown
+from core.presentation.explanations import TITLES, Loss, Shown
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
 
 AXIS_HEIGHT = 330
 MAP_HEIGHT = 430

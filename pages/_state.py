@@ -9,16 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from core import uploads
-from core.catalog import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
-from core.data import known
+from core.catalog.choices import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
+from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo
 from core.data.registry import info as data_info
 from core.defences.spec import ABOUT as DEFENCES
-from core.errors import PoisonLabError, SpecError
 from core.extractors.registry import EXTRACTORS
 from core.extractors.registry import info as extractor_info
-from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters, parse_spec
+from core.spec.experiment import (
+    ATTACK_SPECS,
+    CONSTRAINTS,
+    LABEL_RULES,
+    Evade,
+    ExperimentSpec,
+    attack_parameters,
+    parse_spec,
+)
+from core.storage import uploads
+from core.system.errors import PoisonLabError, SpecError
 
 Value = str | int | float
 Values = dict[str, Value]
@@ -194,7 +202,7 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
 
 
 def _data_title(record: DataInfo) -> str:
-    return record.title if known.present(record) else f"{record.title} (to be fetched)"
+    return record.title if torchvision_sets.present(record) else f"{record.title} (to be fetched)"
 
 
 def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from core.figures import NEUTRAL, PALETTE
-from core.sweep import Found
+from core.experiments.sweep import Found
+from core.presentation.figures import NEUTRAL, PALETTE
 
 LINES_HEIGHT = 440
 

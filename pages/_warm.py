@@ -3,14 +3,21 @@
 import importlib
 from pathlib import Path
 
-from core.errors import PoisonLabError
-from core.paths import results
-from core.spec import ATTACK_SPECS, attack_parameters
+from core.spec.experiment import ATTACK_SPECS, attack_parameters
+from core.system.errors import PoisonLabError
+from core.system.paths import results
 from pages import _runs
 
 MODULES = (
-    *("core.compare", "core.differences", "core.explore", "core.extractors.quality", "core.gallery", "core.sweep"),
-    *("core.story", "core.uploads", "plotly.io", "pyarrow.pandas_compat"),
+    *(
+        "core.evidence.settings",
+        "core.catalog.differences",
+        "core.experiments.points",
+        "core.evidence.quality",
+        "core.storage.gallery",
+        "core.experiments.sweep",
+    ),
+    *("core.presentation.story", "core.storage.uploads", "plotly.io", "pyarrow.pandas_compat"),
 )
 """What pages import themselves; the rest comes with their helpers."""
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import figures, uploads
-from core.data.own import LEAST_OF_A_CLASS, SIDE, SUFFIXES
-from core.errors import PoisonLabError
+from core.data.folders import LEAST_OF_A_CLASS, SIDE, SUFFIXES
 from core.extractors.registry import ExtractorInfo
+from core.presentation import figures
+from core.storage import uploads
+from core.system.errors import PoisonLabError
 from pages import _runs, _sidebar
 from pages._words import plain
 

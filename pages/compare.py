@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from core import alongside
-from core.differences import MOST_TOLD, differences, field_words, sentence, value_words
-from core.errors import StoreError
-from core.result import Array, drop, paired_error
-from core.store import StoredRun
+from core.catalog.differences import MOST_TOLD, differences, field_words, sentence, value_words
+from core.experiments.result import Array, drop, paired_error
+from core.presentation import comparison
+from core.storage.runs import StoredRun
+from core.system.errors import StoreError
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words
 from pages._compare_figures import COLORS, NAMES, SIGNS
@@ -205,7 +205,7 @@ def images_card(runs: Sequence[Picked]) -> None:
         st.caption(f"{' and '.join(without)} {are} no images: such an attack ends with feature vectors.")
     if not runs:
         return
-    shared = alongside.shared_bases([one.view for one in runs])
+    shared = comparison.shared_bases([one.view for one in runs])
     if shared:
         shown = " | ".join(["the base image", *(f"poison of {one.name}" for one in runs)])
         st.caption(
@@ -261,7 +261,7 @@ def alt(words: str) -> str:
 def maps_card(runs: Sequence[Picked]) -> None:
     """Where the poison landed, on shared axes where that means something."""
     st.subheader("Maps of features")
-    groups = [[runs[i] for i in group] for group in alongside.same_map([one.view for one in runs])]
+    groups = [[runs[i] for i in group] for group in comparison.same_map([one.view for one in runs])]
     if not groups:
         st.caption("These runs hold no maps.")
     if len(groups) > 1:
@@ -325,13 +325,13 @@ def classes_card(runs: Sequence[Picked]) -> None:
         key="compare-per-class",
         help="Points lost are clean minus poisoned accuracy; below zero the class got better.",
     )
-    groups = alongside.grouped([tuple(one.classes) for one in runs])
+    groups = comparison.grouped([tuple(one.classes) for one in runs])
     if len(groups) > 1:
         st.caption("The runs have different classes, so that they stand below each other.")
     for group in ([runs[i] for i in positions] for positions in groups):
         scores = [one.run.result for one in group]
         lost = [per_class(score, "lost") for score in scores]
-        kept = alongside.most_changed(lost, MOST_CLASSES)
+        kept = comparison.most_changed(lost, MOST_CLASSES)
         classes = group[0].classes
         if len(kept) < len(classes):
             st.caption(f"The {len(kept)} of {len(classes)} classes that change most.")
@@ -378,7 +378,7 @@ def matrices_card(runs: Sequence[Picked]) -> None:
     else:
         st.caption("Test images of each class (rows) by what the model says (columns). On the diagonal it is right.")
     counts = {one.name: matrix_of(one, shown) for one in runs}
-    limit = max((alongside.largest_confusion(cells) for cells in counts.values() if cells is not None), default=1)
+    limit = max((comparison.largest_confusion(cells) for cells in counts.values() if cells is not None), default=1)
     for start in range(0, len(runs), 2):
         for one, column in zip(runs[start : start + 2], st.columns(2), strict=False):
             with column:
@@ -397,7 +397,7 @@ def matrices_card(runs: Sequence[Picked]) -> None:
 
 def matrix_of(one: Picked, shown: str) -> Array | None:
     """The counts that were asked for; None where the run has not stored them."""
-    clean, poisoned = (alongside.confusion(one.run.result[key], len(one.classes)) for key in ("clean", "poisoned"))
+    clean, poisoned = (comparison.confusion(one.run.result[key], len(one.classes)) for key in ("clean", "poisoned"))
     if shown != "change":
         return clean if shown == "clean" else poisoned
     return None if clean is None or poisoned is None else poisoned - clean

@@ -5,12 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import defended, figures
 from core.defences.spec import ABOUT
-from core.errors import StoreError
-from core.paths import results
-from core.result import Array
-from core.store import StoredRun
+from core.experiments.result import Array
+from core.presentation import figures
+from core.storage import defended
+from core.storage.runs import StoredRun
+from core.system.errors import StoreError
+from core.system.paths import results
 from pages import _cards, _certificates, _defences, _defend_figures, _pick, _runs, _words
 from pages._defences import QUIET, SHARES, WAIT_SECONDS
 from pages._defend_figures import GROUPS

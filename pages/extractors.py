@@ -6,10 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from core import compare, cost, figures
 from core.data.registry import DATA
-from core.extractors import quality
+from core.evidence import quality
+from core.evidence import settings as compare
+from core.experiments import cost
 from core.extractors.registry import EXTRACTORS, ExtractorInfo, present
+from core.presentation import figures
 from pages import _sidebar
 from pages._words import two_digits
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from core import explore
-from core.errors import PoisonLabError
-from core.explore import Points
-from core.paths import results
-from core.result import Array
-from core.store import StoredRun
+from core.experiments import points as explore
+from core.experiments.points import Points
+from core.experiments.result import Array
+from core.storage.runs import StoredRun
+from core.system.errors import PoisonLabError
+from core.system.paths import results
 from pages import _own, _points, _runs, _words
 from pages._own import Rows, Switch
 from pages._state import Choice, Number

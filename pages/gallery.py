@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from core import gallery
-from core.errors import StoreError
-from core.paths import results
-from core.result import drop
-from core.store import StoredRun
+from core.experiments.result import drop
+from core.storage import gallery
+from core.storage.runs import StoredRun
+from core.system.errors import StoreError
+from core.system.paths import results
 from pages import _runs, _sidebar, _state
 
 COLUMNS = 3

@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from core import cost
-from core.errors import SpecError, StoreError
-from core.spec import ExperimentSpec
-from core.store import StoredRun
+from core.experiments import cost
+from core.spec.experiment import ExperimentSpec
+from core.storage.runs import StoredRun
+from core.system.errors import SpecError, StoreError
 from pages import _cards, _running, _runs, _sidebar, _state
 
 PROBLEM = (

@@ -6,12 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import cost, defended
-from core.errors import LessonError, StoreError
-from core.lessons import Answered, Applied, Condition, Lesson, Question, Ran, Step
-from core.outcome import Fact
-from core.spec import ExperimentSpec
-from core.store import StoredRun
+from core.experiments import cost
+from core.presentation.facts import Fact
+from core.presentation.lessons import Answered, Applied, Condition, Lesson, Question, Ran, Step
+from core.spec.experiment import ExperimentSpec
+from core.storage import defended
+from core.storage.runs import StoredRun
+from core.system.errors import LessonError, StoreError
 from pages import _cards, _defences, _progress, _running, _runs, _sidebar
 from pages._words import plain
 

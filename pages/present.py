@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import story
-from core.differences import value_words
-from core.errors import StoreError
-from core.result import Array
-from core.store import StoredRun
-from core.story import Story
+from core.catalog.differences import value_words
+from core.experiments.result import Array
+from core.presentation import story
+from core.presentation.story import Story
+from core.storage.runs import StoredRun
+from core.system.errors import StoreError
 from pages import _pick, _present_figures, _runs, _words
 
 QUIET = {"displayModeBar": False}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.paths import ASSETS
+from core.system.paths import ASSETS
 
 SIDEBAR_PIXELS = 330  # the longest names fit
 

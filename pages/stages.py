@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import stages
-from core.errors import StoreError
-from core.paths import results
-from core.result import Array
-from core.stages import Loss, Shown
-from core.store import StoredRun
+from core.experiments.result import Array
+from core.presentation import explanations
+from core.presentation.explanations import Loss, Shown
+from core.storage.runs import StoredRun
+from core.system.errors import StoreError
+from core.system.paths import results
 from pages import _cards, _pick, _runs, _stage_figures
 
 PLAY_SECONDS = 1.2
@@ -90,7 +90,7 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
         _pick.link_popover("stages", {"run": run.hash, "step": str(now)}, widget="stages-link")
     if st.query_params.get("step", "0") != str(now):
         st.query_params["step"] = str(now)
-    here, found = steps[now], stages.losses(run.result)
+    here, found = steps[now], explanations.losses(run.result)
     st.plotly_chart(
         _stage_figures.axis_figure(steps, now, found),
         key="walk-axis",
@@ -100,8 +100,8 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
     if found:
         st.markdown(lost_words(found))
     with st.container(border=True):
-        told = stages.explained(here.stage, run.result["spec"]["attack"])
-        st.subheader(stages.TITLES[here.stage])
+        told = explanations.explained(here.stage, run.result["spec"]["attack"])
+        st.subheader(explanations.TITLES[here.stage])
         left, right = st.columns([1.3, 1], gap="medium")
         with left:
             st.latex(told.formula)
@@ -176,7 +176,7 @@ st.title("Stages")
 st.markdown(INTRODUCTION)
 shown = _pick.asked_run(_runs.staged_run)
 playing = picker(shown)
-steps = stages.walk(shown.result)
+steps = explanations.walk(shown.result)
 if not steps:
     st.info(
         "This run was stored without its steps. Choose another one, or run it again in the lab.",

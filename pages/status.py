@@ -5,9 +5,9 @@ import time
 
 import streamlit as st
 
-from core.errors import PoisonLabError
-from core.metrics import Disk, Snapshot, snapshot
-from core.room import words
+from core.serving.metrics import Disk, Snapshot, snapshot
+from core.system.errors import PoisonLabError
+from core.system.retention import words
 from pages import _runs
 
 REFRESH_SECONDS = 5.0
@@ -20,7 +20,7 @@ INTRODUCTION = (
 @st.cache_data(ttl=2.0, show_spinner=False)
 def measured() -> Snapshot:
     """The server now; shared, so that many viewers cost no more than one."""
-    from core.engine import current
+    from core.serving.engine import current
 
     return snapshot(current())
 

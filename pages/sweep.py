@@ -4,18 +4,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import cost, figures, sweep
-from core.catalog import ATTACK_TITLES
-from core.errors import PoisonLabError, SpecError, StoreError
+from core.catalog.choices import ATTACK_TITLES
+from core.experiments import cost, sweep
 from core.extractors.registry import EXTRACTORS, present
-from core.paths import results
-from core.spec import ATTACK_SPECS, ExperimentSpec
+from core.presentation import figures
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec
+from core.system.errors import PoisonLabError, SpecError, StoreError
+from core.system.paths import results
 from pages import _cards, _own, _running, _runs, _sweeps
 from pages._own import Several
 from pages._state import Choice, Number
 
 if TYPE_CHECKING:
-    from core.engine import Job, JobStatus
+    from core.serving.engine import Job, JobStatus
 
 PLAY_SECONDS = 1.5
 SHOWN = 6

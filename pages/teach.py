@@ -4,11 +4,12 @@ from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
-from core import cost, defended
-from core.errors import LessonError, PoisonLabError
-from core.lessons import Lesson
-from core.spec import ExperimentSpec
-from core.store import StoredRun
+from core.experiments import cost
+from core.presentation.lessons import Lesson
+from core.spec.experiment import ExperimentSpec
+from core.storage import defended
+from core.storage.runs import StoredRun
+from core.system.errors import LessonError, PoisonLabError
 from pages import _progress, _running, _runs, _sidebar, _state
 from pages._progress import Progress
 from pages._state import Locks

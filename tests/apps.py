@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import engine as engine_module
-from core.catalog import resolve
-from core.errors import EngineError
-from core.paths import ROOT
-from core.result import Result
-from core.spec import ExperimentSpec, parse_spec
-from core.store import Store
+from core.catalog.choices import resolve
+from core.experiments.result import Result
+from core.serving import engine as engine_module
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.storage.runs import Store
+from core.system.errors import EngineError
+from core.system.paths import ROOT
 from pages import _runs
 from tests.drawn import drawn_result
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from core.catalog import FEATURE_ONLY, STAGES_OF
+from core.catalog.choices import FEATURE_ONLY, STAGES_OF
 from core.data.registry import DATA
-from core.result import Poison, Reachability, Result, Score
-from core.spec import ExperimentSpec
+from core.experiments.result import Poison, Reachability, Result, Score
+from core.spec.experiment import ExperimentSpec
 
 
 def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6) -> Result:
-    """A result as `core.run.run` would give it, from noise; every class has the same accuracy."""
+    """A result as `core.experiments.run.run` would give it, from noise; every class has the same accuracy."""
     rng = np.random.default_rng(spec.seed)
     data = DATA[spec.data]
     k, n, m, d = len(data.classes), spec.train_size, spec.n_poison, 4

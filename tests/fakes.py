@@ -1,4 +1,4 @@
-"""Tiny runs with the signature of `core.run.run`, for the tests of the store and the engine.
+"""Tiny runs with the signature of `core.experiments.run.run`, for the tests of the store and the engine.
 
 A worker process imports them by path ("tests.fakes:quick"), so what a test wants to tell them travels in
 the spec: they read `seed` and leave marks in the folder `POISON_LAB_HOME`.
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.catalog import resolve
-from core.errors import DataError
-from core.events import Event, Observer, silent
-from core.paths import home
-from core.result import Poison, Result, Score, to_uint8
-from core.spec import ExperimentSpec, parse_spec
+from core.catalog.choices import resolve
+from core.experiments.result import Poison, Result, Score, to_uint8
+from core.spec.events import Event, Observer, silent
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.errors import DataError
+from core.system.paths import home
 
 
 def tiny_spec(seed: int = 0, **values: object) -> ExperimentSpec:

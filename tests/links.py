@@ -2,8 +2,8 @@
 
 import re
 
-from core import gallery
-from core.paths import ROOT
+from core.storage import gallery
+from core.system.paths import ROOT
 
 PAGES = tuple(re.findall(r'url_path="(\w+)"', (ROOT / "pages" / "shell.py").read_text()))
 """The paths of all pages, in the order of the navigation's list."""

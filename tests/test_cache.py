@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import cache
+from core.system import cache
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from core import uploads
-from core.catalog import FEATURE_ONLY, STAGES_OF, constraints_of, listing, resolve
+from core.catalog.choices import FEATURE_ONLY, STAGES_OF, constraints_of, listing, resolve
 from core.data.registry import DATA
-from core.errors import SpecError
-from core.events import STAGES
 from core.extractors.registry import EXTRACTORS
-from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+from core.spec.events import STAGES
+from core.spec.experiment import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+from core.storage import uploads
+from core.system.errors import SpecError
 from tests.pictures import pets, zipped
 
 LITE0 = "efficientnet-lite0-imagenet"

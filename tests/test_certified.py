@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from core import certified
-from core.__main__ import main
-from core.certificates import evaluate
-from core.errors import SpecError, StoreError
-from core.store import Store
+from core.certificates import evaluation
+from core.cli.main import main
+from core.storage import certified
+from core.storage.runs import Store
+from core.system.errors import SpecError, StoreError
 from tests.test_defended import separable
 
 
@@ -49,7 +49,7 @@ def test_damage_is_certified_anew(store: Store) -> None:
 def test_flipped_labels_are_certified_once_for_any_partitions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = store.put(separable())
     first = certified.certify(str(store.root), run.hash, 4)
-    monkeypatch.setattr(evaluate, "flipped", lambda *_: pytest.fail("certified twice"))
+    monkeypatch.setattr(evaluation, "flipped", lambda *_: pytest.fail("certified twice"))
     again = certified.certify(str(store.root), run.hash, 5)
     assert again["flipped"] == first["flipped"]
     assert again["added"]["partitions"] == 5

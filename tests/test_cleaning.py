@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from core import room
-from core import store as store_module
-from core.errors import StoreError
-from core.paths import ROOT
-from core.store import YOUNG_SECONDS, Store, StoredRun
+from core.storage import runs as store_module
+from core.storage.runs import YOUNG_SECONDS, Store, StoredRun
+from core.system import retention
+from core.system.errors import StoreError
+from core.system.paths import ROOT
 from tests.fakes import tiny_result, tiny_spec
 
 
@@ -160,7 +160,7 @@ def test_damaged_runs_go_first_unless_they_are_pinned(store: Store) -> None:
 
 def test_runs_of_another_version_take_room_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = put(store, 0, hours=9)
-    monkeypatch.setattr("core.spec.SPEC_VERSION", 99)
+    monkeypatch.setattr("core.spec.experiment.SPEC_VERSION", 99)
     assert store.list() == []
     assert [piece.name for piece in store.clean(0).gone] == [run.hash]
     assert not run.folder.exists()
@@ -173,7 +173,7 @@ def test_a_run_is_measured_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
         measured.append(path)
         return 7
 
-    monkeypatch.setattr(room, "size_of", size_of)
+    monkeypatch.setattr(retention, "size_of", size_of)
     run = put(store, 0, hours=9)
     for _ in range(3):
         assert [piece.size for piece in Store(store.root, shipped=None).pieces()] == [7]
@@ -277,7 +277,7 @@ from pathlib import Path
 import core.store
 from core.store import Store
 from tests.fakes import tiny_result, tiny_spec
-core.store.YOUNG_SECONDS = 0.05
+core.storage.runs.YOUNG_SECONDS = 0.05
 store = Store(Path(sys.argv[1]), shipped=None)
 gone = 0
 for step in range(3000):

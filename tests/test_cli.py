@@ -12,14 +12,16 @@ from urllib.error import URLError
 
 import pytest
 
-from core import catalog, export, gallery
-from core.__main__ import _Progress, main
+from core.catalog import choices
+from core.cli.main import _Progress, main
 from core.data.registry import DATA
-from core.errors import Cancelled
-from core.events import STAGES, Event
 from core.extractors.registry import EXTRACTORS
-from core.paths import ROOT
-from core.store import Store
+from core.presentation import export
+from core.spec.events import STAGES, Event
+from core.storage import gallery
+from core.storage.runs import Store
+from core.system.errors import Cancelled
+from core.system.paths import ROOT
 from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
@@ -68,7 +70,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         ran.append(spec)
         return tiny_result(spec)
 
-    monkeypatch.setattr("core.run.run", quick)
+    monkeypatch.setattr("core.experiments.run.run", quick)
     return ran
 
 
@@ -197,7 +199,7 @@ def test_a_full_disk_is_one_line(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.result.write_npz", full)
+    monkeypatch.setattr("core.experiments.result.write_npz", full)
     assert main(["run", "--out", str(tmp_path / "run"), "--quiet", *SMALL]) == 2
     assert capsys.readouterr().err.endswith("/run: No space left on device.\n")
     assert not (tmp_path / "run").exists()
@@ -207,7 +209,7 @@ def test_a_bug_is_not_passed_off_as_a_mistake(home: Path, tmp_path: Path, monkey
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("core.run.run", broken)
+    monkeypatch.setattr("core.experiments.run.run", broken)
     with pytest.raises(ZeroDivisionError):
         main(["run", "--out", str(tmp_path / "run"), *SMALL])
 
@@ -242,7 +244,7 @@ def test_progress_on_a_terminal_is_written_over(
 
 
 def test_list_loads_no_torch() -> None:
-    code = "import sys; from core.__main__ import main; main(['list']); sys.exit('torch' in sys.modules)"
+    code = "import sys; from core.cli.main import main; main(['list']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
 
 
@@ -252,7 +254,7 @@ def test_a_cancelled_run_is_neither_success_nor_mistake(
     def cancel(*_: object, **__: object) -> None:
         raise Cancelled("The run was cancelled.")
 
-    monkeypatch.setattr("core.run.run", cancel)
+    monkeypatch.setattr("core.experiments.run.run", cancel)
     assert main(["run", "--out", str(tmp_path / "run"), *SMALL]) == 130
     assert capsys.readouterr().err == "The run was cancelled.\n"
     assert not (tmp_path / "run").exists()
@@ -260,13 +262,13 @@ def test_a_cancelled_run_is_neither_success_nor_mistake(
 
 def test_list_as_json_is_the_listing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == catalog.listing()
+    assert json.loads(capsys.readouterr().out) == choices.listing()
 
 
 def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    found = catalog.listing()
+    found = choices.listing()
     for kind in ("data", "extractors", "attacks", "constraints", "label_rules"):
         assert all(f"\n  {name} " in printed for name in found[kind])
 
@@ -299,7 +301,7 @@ def test_doctor_tells_what_is_here_and_what_is_missing(home: Path, capsys: pytes
 
 
 def test_doctor_survives_a_missing_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from core import doctor
+    from core.cli import doctor
 
     def version(name: str) -> str:
         if name == "timm":
@@ -477,7 +479,7 @@ def test_store_cleans_down_to_its_limit(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pinned, other = old_run(home, 0, hours=3), old_run(home, 1, hours=2)
-    monkeypatch.setattr("core.room.MEGABYTE", 1)  # the limit is then 100 bytes, less than anything takes
+    monkeypatch.setattr("core.system.retention.MEGABYTE", 1)  # the limit is then 100 bytes, less than anything takes
     monkeypatch.setenv("POISON_LAB_STORE_MEGABYTES", "100")
     assert main(["store", "--pin", pinned]) == 0
     capsys.readouterr()

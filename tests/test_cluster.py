@@ -12,11 +12,11 @@ import dask
 import pytest
 from distributed.system import MEMORY_LIMIT
 
-from core import cluster
-from core.engine import Engine
-from core.errors import SettingError
-from core.paths import ROOT
-from core.store import Store
+from core.serving import cluster
+from core.serving.engine import Engine
+from core.storage.runs import Store
+from core.system.errors import SettingError
+from core.system.paths import ROOT
 from pages._running import progress_words
 from tests.fakes import marks, tiny_spec
 from tests.patience import PATIENCE, until

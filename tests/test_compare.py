@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from core import catalog, compare
+from core.catalog import choices
+from core.evidence import settings
 from core.extractors.registry import EXTRACTORS
-from core.files import write_text
+from core.system.files import write_text
 from tests.fakes import tiny_spec
 
 LITE0 = EXTRACTORS["efficientnet-lite0-imagenet"]
@@ -24,7 +25,7 @@ def two_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def measured(extractor: str, seed: int, clean: float, poisoned: float, stage2: float | None = None) -> dict[str, Any]:
-    (spec,) = compare.specs(["mnist"], [extractor], [seed], {"train_size": 40, "test_size": 20})
+    (spec,) = settings.specs(["mnist"], [extractor], [seed], {"train_size": 40, "test_size": 20})
     return {
         "spec": spec.model_dump(mode="json"),
         "device": "cpu",
@@ -43,8 +44,8 @@ RUNS = [
 
 def test_a_setting_is_what_extractor_and_data_are_to_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(**values: Any) -> str:
-        spec = catalog.resolve(tiny_spec(**values))
-        return catalog.setting(spec.data, spec.extractor, spec.train_domain, spec.test_domain)
+        spec = choices.resolve(tiny_spec(**values))
+        return choices.setting(spec.data, spec.extractor, spec.train_domain, spec.test_domain)
 
     small = {"train_size": 20, "test_size": 20}
     assert of(data="mnist", extractor="of-mnist") == "fine-tuning"
@@ -61,14 +62,14 @@ def test_a_setting_is_what_extractor_and_data_are_to_each_other(monkeypatch: pyt
 
 
 def test_gaps_are_paired_by_seed() -> None:
-    rows = compare.rows(measured(*run) for run in RUNS)
+    rows = settings.rows(measured(*run) for run in RUNS)
     assert [(row.extractor, row.setting) for row in rows] == [("of-mnist", "fine-tuning"), (LITE0.name, "transfer")]
     assert rows[0].drops == pytest.approx([2, 3, 4])
     assert rows[1].stage2_drops == pytest.approx([20, 20, 20])
-    (gap,) = compare.gaps(rows)
+    (gap,) = settings.gaps(rows)
     assert gap.points == pytest.approx([4, 4, 4])
     assert gap.error == pytest.approx(0)
-    text = compare.page(rows, measured(*RUNS[0]))
+    text = settings.page(rows, measured(*RUNS[0]))
     assert "| `mnist` | `of-mnist` | fine-tuning | 90.0 ± 0.0 | 3.0 ± 1.0 | 40.0 ± 0.0 |" in text
     assert "+4.0 ± 0.0 points, as the paper says" in text
 
@@ -83,21 +84,21 @@ def test_gaps_are_paired_by_seed() -> None:
     ],
 )
 def test_a_verdict_needs_more_than_the_noise(points: list[float], word: str) -> None:
-    assert word in compare.verdict(compare.Gap("mnist", "x", points))
+    assert word in settings.verdict(settings.Gap("mnist", "x", points))
 
 
 def test_every_bar_of_the_plot_is_there() -> None:
-    rows = compare.rows(measured(*run) for run in RUNS)
-    bars = compare.figure(rows).data
+    rows = settings.rows(measured(*run) for run in RUNS)
+    bars = settings.figure(rows).data
     assert [bar.name for bar in bars] == ["fine-tuning", "transfer"]
     assert [list(bar.x) for bar in bars] == [pytest.approx([3]), pytest.approx([7])]
     assert bars[0].error_x.array == pytest.approx([1])
 
 
 def test_what_was_measured_is_not_run_again(tmp_path: Path) -> None:
-    todo = compare.specs(["mnist"], ["of-mnist", LITE0.name], [0, 1, 2], {"train_size": 40, "test_size": 20})
+    todo = settings.specs(["mnist"], ["of-mnist", LITE0.name], [0, 1, 2], {"train_size": 40, "test_size": 20})
     known = {spec.hash: measured(*run) for spec, run in zip(todo, RUNS, strict=True)}
     write_text(tmp_path / "settings.json", json.dumps(known))
-    compare.compare(todo, tmp_path, tell=lambda line: pytest.fail(f"run again: {line}"))
+    settings.compare(todo, tmp_path, tell=lambda line: pytest.fail(f"run again: {line}"))
     assert "fine-tuning" in (tmp_path / "settings.md").read_text()
     assert "<html>" in (tmp_path / "settings.html").read_text()

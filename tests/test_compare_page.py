@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.result import Score
-from core.spec import ATTACK_SPECS
-from core.store import Store
+from core.experiments.result import Score
+from core.spec.experiment import ATTACK_SPECS
+from core.storage.runs import Store
 from pages import _compare_figures as pictures
 from pages import _pick
 from tests.apps import drawn, opened, own_store, query, rerun, said, small

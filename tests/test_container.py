@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.paths import ROOT
+from core.system.paths import ROOT
 
 Instruction = tuple[str, str]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from core import cost
-from core.errors import SpecError
-from core.events import STAGES
+from core.experiments import cost
 from core.extractors.registry import EXTRACTORS
-from core.spec import ExperimentSpec, parse_spec
+from core.spec.events import STAGES
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.errors import SpecError
 
 
 @pytest.fixture(autouse=True)

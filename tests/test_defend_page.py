@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import certified, defended
-from core import engine as engine_module
 from core.defences.spec import ABOUT
-from core.result import Result
-from core.store import Store
+from core.experiments.result import Result
+from core.serving import engine as engine_module
+from core.storage import certified, defended
+from core.storage.runs import Store
 from tests.apps import opened, own_store, query, rerun, said
 from tests.test_defended import separable
 

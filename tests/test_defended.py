@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import defended
-from core.errors import SpecError, StoreError
-from core.result import Result
-from core.store import Store
+from core.experiments.result import Result
+from core.storage import defended
+from core.storage.runs import Store
+from core.system.errors import SpecError, StoreError
 from tests.apps import drawn
 
 

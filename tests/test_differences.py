@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.catalog import resolve, unread_parameters
-from core.differences import FIELD_WORDS, differences, field_words, sentence, value_words
-from core.spec import ATTACK_SPECS, ExperimentSpec, attack_parameters, parse_spec
+from core.catalog.choices import resolve, unread_parameters
+from core.catalog.differences import FIELD_WORDS, differences, field_words, sentence, value_words
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, attack_parameters, parse_spec
 
 OTHER: dict[str, Any] = {
     "data": "mnist",

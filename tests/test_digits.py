@@ -12,8 +12,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from core import head
 from core.extractors.features import Scale
+from core.heads import logistic as head
 
 RIDGE = 1e-3
 N = 1297

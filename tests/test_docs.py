@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from core import catalog, cluster, paths
-from core.__main__ import cli
-from core.settings import SETTINGS, Setting
+from core.catalog import choices
+from core.cli.main import cli
+from core.serving import cluster
+from core.system import paths
+from core.system.settings import SETTINGS, Setting
 
 README = (paths.ROOT / "README.md").read_text()
 DOCUMENTS = ("README.md", "docs/method.md", "docs/cluster.md", "benchmarks/README.md", "assets/LICENSES.md")
@@ -14,7 +16,7 @@ DOCUMENTS = ("README.md", "docs/method.md", "docs/cluster.md", "benchmarks/READM
 
 @pytest.mark.parametrize("kind", ["data", "extractors", "attacks", "constraints", "label_rules"])
 def test_readme_names_everything_that_can_be_chosen(kind: str) -> None:
-    assert [name for name in catalog.listing()[kind] if f"`{name}`" not in README] == []
+    assert [name for name in choices.listing()[kind] if f"`{name}`" not in README] == []
 
 
 def test_readme_names_every_setting_of_the_environment() -> None:

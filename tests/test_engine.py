@@ -12,15 +12,25 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from core import cluster, cost
-from core import engine as engine_module
-from core.engine import Engine, Job, Reporter, WorkerState, _give_back_memory, _gpu_memory, _make_room, get_engine
-from core.errors import Cancelled, DataError, EngineError, SettingError, SpecError
-from core.events import Event
-from core.journal import Journal
-from core.paths import ROOT
-from core.settings import Limits
-from core.store import Store
+from core.experiments import cost
+from core.serving import cluster
+from core.serving import engine as engine_module
+from core.serving.engine import (
+    Engine,
+    Job,
+    Reporter,
+    WorkerState,
+    _give_back_memory,
+    _gpu_memory,
+    _make_room,
+    get_engine,
+)
+from core.serving.journal import Journal
+from core.spec.events import Event
+from core.storage.runs import Store
+from core.system.errors import Cancelled, DataError, EngineError, SettingError, SpecError
+from core.system.paths import ROOT
+from core.system.settings import Limits
 from tests.fakes import Large, marks, tiny_result, tiny_spec
 from tests.patience import PATIENCE, until
 
@@ -69,7 +79,8 @@ def alive(pid: int) -> bool:
 
 def test_the_server_side_is_free_of_torch_and_streamlit() -> None:
     code = (
-        "import core.engine, core.store, core.cost, core.metrics, sys; print({'torch', 'streamlit'} & set(sys.modules))"
+        "import core.serving.engine, core.storage.runs, core.experiments.cost, core.serving.metrics, sys; "
+        "print({'torch', 'streamlit'} & set(sys.modules))"
     )
     output = subprocess.run(
         [sys.executable, "-c", code],
@@ -436,7 +447,7 @@ from pathlib import Path
 import core.engine
 from core.store import Store
 from tests.fakes import Large, marks, tiny_spec
-engine = core.engine.Engine(Store(Path(sys.argv[1]), shipped=None), execute="tests.fakes:deaf")
+engine = core.serving.engine.Engine(Store(Path(sys.argv[1]), shipped=None), execute="tests.fakes:deaf")
 engine.submit(tiny_spec(95))
 print(engine._host.pid, flush=True)
 time.sleep(60)
@@ -601,7 +612,7 @@ def told(caplog: pytest.LogCaptureFixture, job_id: str) -> list[tuple[str, str]]
 def test_the_log_has_a_line_for_each_turn_of_a_run(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "core.engine")
+    caplog.set_level("INFO", "core.serving.engine")
     done = engine.submit(tiny_spec(211), "ada")
     done.wait(PATIENCE)
     engine.submit(tiny_spec(211), "ada")

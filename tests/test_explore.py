@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from core import explore
-from core.catalog import resolve
-from core.explore import HEADS, Points
-from core.spec import parse_spec
+from core.catalog.choices import resolve
+from core.experiments import points as explore
+from core.experiments.points import HEADS, Points
+from core.spec.experiment import parse_spec
 from pages import _points
 from tests.drawn import drawn_result
 

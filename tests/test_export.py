@@ -13,10 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import catalog, doctor, export, paths
-from core.errors import PoisonLabError, SpecError, StoreError
-from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
-from core.store import Store, StoredRun
+from core.catalog import choices
+from core.cli import doctor
+from core.presentation import export
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.storage.runs import Store, StoredRun
+from core.system import paths
+from core.system.errors import PoisonLabError, SpecError, StoreError
 from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
@@ -45,9 +48,9 @@ def test_every_table_has_the_same_columns_and_a_line_for_each_poison(attack: str
     table = export.table(run)
     assert list(table.columns) == COLUMNS
     assert len(table) == run.spec.n_poison
-    feature_only = attack in catalog.FEATURE_ONLY
+    feature_only = attack in choices.FEATURE_ONLY
     assert table["pixel_change"].isna().all() == feature_only
-    assert table["map_stage2_x"].isna().all() == ("stage2" not in catalog.STAGES_OF[attack])
+    assert table["map_stage2_x"].isna().all() == ("stage2" not in choices.STAGES_OF[attack])
 
 
 def test_table_says_what_the_arrays_say(tmp_path: Path) -> None:
@@ -116,7 +119,7 @@ def test_features_have_no_archive_of_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", EXPERIMENTS)
 def test_spec_file_gives_the_same_experiment(values: dict[str, Any], tmp_path: Path) -> None:
-    spec = catalog.resolve(parse_spec(values))
+    spec = choices.resolve(parse_spec(values))
     file = tmp_path / "spec.json"
     file.write_text(export.spec_json(spec))
     assert export.read_spec(file) == spec

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import cache, cost, uploads
-from core import engine as engine_module
-from core.engine import Engine
-from core.errors import DataError, EngineError, StoreError
-from core.journal import Journal
-from core.paths import ROOT
-from core.store import Store
+from core.experiments import cost
+from core.serving import engine as engine_module
+from core.serving.engine import Engine
+from core.serving.journal import Journal
+from core.storage import uploads
+from core.storage.runs import Store
+from core.system import cache
+from core.system.errors import DataError, EngineError, StoreError
+from core.system.paths import ROOT
 from tests.fakes import marks, tiny_result, tiny_spec
 from tests.test_engine import PATIENCE, running, until
 

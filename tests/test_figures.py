@@ -5,10 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from core import figures
-from core.catalog import resolve
-from core.result import Reachability
-from core.spec import parse_spec
+from core.catalog.choices import resolve
+from core.experiments.result import Reachability
+from core.presentation import figures
+from core.spec.experiment import parse_spec
 from tests.drawn import drawn_result
 
 

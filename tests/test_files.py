@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core import files
-from core.files import replacing, zip_members
+from core.system import files
+from core.system.files import replacing, zip_members
 
 
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.spec import ATTACK_SPECS, ExperimentSpec
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec
 from pages import _state
 from tests.fuzz import targets
 from tests.pictures import picture

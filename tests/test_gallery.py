@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import gallery, paths
 from core.attacks import decoders
-from core.catalog import resolve
-from core.events import Event
-from core.run import run
-from core.spec import ExperimentSpec, parse_spec
+from core.catalog.choices import resolve
+from core.experiments.run import run
+from core.spec.events import Event
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.storage import gallery
+from core.system import paths
 
 DECODED = {"name": "ft-decoder", "steps": 1}
 SMALL = {"train_size": 40, "test_size": 20, "budget": 0.1, "label_rule": "random"}

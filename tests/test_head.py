@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from core import head
-from core.head import HeadProblem, NotConverged, conjugate_gradients, with_ones
+from core.heads import logistic as head
+from core.heads.logistic import HeadProblem, NotConverged, conjugate_gradients, with_ones
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

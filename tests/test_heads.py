@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import head, heads
-from core.head import NotConverged
+from core.heads import batched as heads
+from core.heads import logistic as head
+from core.heads.logistic import NotConverged
 
 C, D, N, RIDGE = 4, 6, 60, 1e-2
 

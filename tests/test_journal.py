@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.journal import Journal
-from core.paths import ROOT
+from core.serving.journal import Journal
+from core.system.paths import ROOT
 from tests.fakes import tiny_spec
 
 SERVER = """

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import defended
-from core import engine as engine_module
-from core.lessons import load
-from core.paths import ROOT
-from core.spec import ExperimentSpec
-from core.store import Store
+from core.presentation.lessons import load
+from core.serving import engine as engine_module
+from core.spec.experiment import ExperimentSpec
+from core.storage import defended
+from core.storage.runs import Store
+from core.system.paths import ROOT
 from pages import _runs, _state
 from pages._state import Locks
 from tests.apps import query, rerun
@@ -43,7 +43,7 @@ class IdleEngine:
         return type("Job", (), {"id": spec.hash})
 
     def ask(self, key: str, work: str, root: str, spec_hash: str, texts: list[str]) -> "IdleEngine":
-        assert work == "core.defended:judge"
+        assert work == "core.storage.defended:judge"
         if self.error is None:
             defended.judge(root, spec_hash, texts)
         return self

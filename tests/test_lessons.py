@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
-from core import defended, paths
-from core.catalog import resolve
+from core.catalog.choices import resolve
 from core.defences.spec import ABOUT
-from core.errors import LessonError
-from core.lessons import DEPTHS, Applied, Changed, Lesson, Opened, Ran, Reached, Regained, Step, load
-from core.outcome import Fact, facts
-from core.run import run
-from core.spec import ExperimentSpec
-from core.store import Store, StoredRun
+from core.experiments.run import run
+from core.presentation.facts import Fact, facts
+from core.presentation.lessons import DEPTHS, Applied, Changed, Lesson, Opened, Ran, Reached, Regained, Step, load
+from core.spec.experiment import ExperimentSpec
+from core.storage import defended
+from core.storage.runs import Store, StoredRun
+from core.system import paths
+from core.system.errors import LessonError
 from pages import _defences, _progress, _state
 from pages._progress import Progress
 from tests.drawn import drawn_result

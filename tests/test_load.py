@@ -15,7 +15,7 @@ from streamlit.proto.Slider_pb2 import Slider
 from benchmarks.load import measure
 from benchmarks.load.__main__ import Lesson, lesson, own_server, refusal, text, values
 from benchmarks.load.protocol import Tab, TabError
-from core.paths import ROOT
+from core.system.paths import ROOT
 
 HERE = "http://127.0.0.1:8501"
 SECONDS = 10.0

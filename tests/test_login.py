@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.paths import ROOT
-from core.settings import may_enter
+from core.system.paths import ROOT
+from core.system.settings import may_enter
 from tests.apps import own_store, said
 
 AUTH = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 32, "client_id": "a"}

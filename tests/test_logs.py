@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import logs
+from core.system import logs
 
 
 @pytest.fixture(autouse=True)
@@ -31,14 +31,14 @@ def logged(form: str) -> io.StringIO:
 
 def test_a_record_is_one_line_of_json() -> None:
     stream = logged("json")
-    logging.getLogger("core.engine").info(
+    logging.getLogger("core.serving.engine").info(
         "Run %s\nended", "é", extra={"run": "0123", "seconds": 1.5, "odd": {1}, "message_": "x"}
     )
     [line] = stream.getvalue().splitlines()
     found = json.loads(line)
     assert found.pop("time").endswith("Z")
     assert found == {
-        **{"level": "info", "logger": "core.engine", "message": "Run é\nended"},
+        **{"level": "info", "logger": "core.serving.engine", "message": "Run é\nended"},
         **{"run": "0123", "seconds": 1.5, "odd": "{1}", "message_": "x"},
     }
 
@@ -56,10 +56,10 @@ def test_a_traceback_stays_on_the_line() -> None:
 def test_setting_up_twice_logs_once_and_in_the_last_form() -> None:
     logged("json")
     stream = logged("text")
-    logging.getLogger("core.store").info("Deleted %d runs", 3)
+    logging.getLogger("core.storage.runs").info("Deleted %d runs", 3)
     logging.getLogger("other").info("not asked for")
     [line] = stream.getvalue().splitlines()
-    assert line.endswith("INFO core.store: Deleted 3 runs")
+    assert line.endswith("INFO core.storage.runs: Deleted 3 runs")
 
 
 def test_lines_of_other_libraries_become_json_too() -> None:

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import engine as engine_module
-from core.paths import ROOT
+from core.serving import engine as engine_module
+from core.system.paths import ROOT
 from tests.apps import opened
 from tests.links import LINKS, PAGES
 

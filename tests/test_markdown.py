@@ -1,6 +1,6 @@
 """Tables of measurements."""
 
-from core.markdown import spread, table
+from core.system.tables import spread, table
 
 
 def test_a_table_names_its_columns_and_aligns_all_but_the_first() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.measure import measure
-from core.spec import ExperimentSpec
+from core.evidence.measure import measure
+from core.spec.experiment import ExperimentSpec
 from tests.fakes import tiny_spec
 
 

@@ -11,11 +11,12 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 import app
-from core import cache, metrics, room
-from core import engine as engine_module
-from core.engine import Census, WorkerState
-from core.errors import EngineError, SettingError
-from core.store import Store
+from core.serving import engine as engine_module
+from core.serving import metrics
+from core.serving.engine import Census, WorkerState
+from core.storage.runs import Store
+from core.system import cache, retention
+from core.system.errors import EngineError, SettingError
 from tests.fakes import tiny_result, tiny_spec
 
 CENSUS = Census(
@@ -66,7 +67,7 @@ def test_disk_and_memory_are_told_without_an_engine(home: Path, monkeypatch: pyt
     monkeypatch.setenv("POISON_LAB_STORE_MEGABYTES", "123")
     found = metrics.snapshot(None)
     assert found.census is None
-    assert found.store == metrics.Disk(sum(room.size_of(run.folder) for run in runs), 123_000_000, 3, 1)
+    assert found.store == metrics.Disk(sum(retention.size_of(run.folder) for run in runs), 123_000_000, 3, 1)
     assert (found.cache.count, found.cache.limit) == (1, 20_000_000_000)
     assert found.memory is not None
     assert found.memory > 1e6

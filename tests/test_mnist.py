@@ -9,12 +9,12 @@ from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from core import head
 from core.attacks.gradient_canceling import ADAM_STEP, Canceling
 from core.attacks.implicit import Ascent
-from core.data.embedded import read
+from core.data.readers import read
 from core.data.registry import info
-from core.threshold import least_residual, reach, threshold
+from core.heads import logistic as head
+from core.heads.reachability import least_residual, reach, threshold
 
 TRAIN = 1500
 RIDGE_OF_W = 1e-3

@@ -1,12 +1,12 @@
 import pytest
 
-from core import outcome
-from core.catalog import resolve
-from core.defences.evaluate import defend
-from core.defended import parse_chain
-from core.outcome import FACTS, OF_DEFENCES, facts, text
-from core.result import paired_error
-from core.spec import ExperimentSpec, parse_spec
+from core.catalog.choices import resolve
+from core.defences.evaluation import defend
+from core.experiments.result import paired_error
+from core.presentation import facts as outcome
+from core.presentation.facts import FACTS, OF_DEFENCES, facts, text
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.storage.defended import parse_chain
 from tests.drawn import drawn_result
 from tests.test_defended import separable
 

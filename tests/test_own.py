@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import engine as engine_module
-from core import sweep
-from core.errors import EngineError
-from core.store import Store
+from core.experiments import sweep
+from core.serving import engine as engine_module
+from core.storage.runs import Store
+from core.system.errors import EngineError
 from pages import _own, _progress, _state
 from pages._own import Rows, Several
 from tests.apps import drawn, opened, own_store, query, rerun, said, small

@@ -8,18 +8,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from core import engine as engine_module
-from core import export, gallery, sweep, uploads
-from core import store as store_module
-from core.catalog import listing, resolve
+from core.catalog.choices import listing, resolve
 from core.data.registry import DATA
-from core.engine import JobStatus
-from core.errors import EngineError
+from core.experiments import sweep
+from core.experiments.result import Result
 from core.extractors.registry import EXTRACTORS
-from core.paths import ROOT
-from core.result import Result
-from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
-from core.store import Store
+from core.presentation import export
+from core.serving import engine as engine_module
+from core.serving.engine import JobStatus
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.storage import gallery, uploads
+from core.storage import runs as store_module
+from core.storage.runs import Store
+from core.system.errors import EngineError
+from core.system.paths import ROOT
 from pages import _points, _runs, _sidebar, _state, _words
 from tests.apps import query, rerun
 from tests.drawn import drawn_result
@@ -510,8 +512,8 @@ def test_map_of_unmoved_poison_says_that_its_lines_are_noise(store: Store) -> No
 def test_command_line_runs_the_same_experiment(
     values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core import run as run_module
-    from core.__main__ import cli
+    from core.cli.main import cli
+    from core.experiments import run as run_module
 
     spec = resolve(parse_spec(values))
     asked: list[ExperimentSpec] = []
@@ -546,7 +548,12 @@ def test_everything_of_a_run_can_be_taken_away(store: Store) -> None:
 
 def test_nothing_is_made_before_its_button_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    for name in ("core.report.report", "core.export.table_file", "core.export.images_zip", "core.export.bibtex"):
+    for name in (
+        "core.presentation.report.report",
+        "core.presentation.export.table_file",
+        "core.presentation.export.images_zip",
+        "core.presentation.export.bibtex",
+    ):
         monkeypatch.setattr(name, lambda *_, name=name, **__: made.append(name))
     lab()
     assert made == []

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.spec import ATTACK_SPECS
-from core.store import Store
+from core.spec.experiment import ATTACK_SPECS
+from core.storage.runs import Store
 from pages import _present_figures
 from tests.apps import drawn, opened, own_store, query, rerun, said, small
 
@@ -147,7 +147,7 @@ def test_a_map_of_many_kinds_names_none() -> None:
 
 
 def test_cost_has_the_wrong_ones() -> None:
-    from core.story import ClassChange
+    from core.presentation.story import ClassChange
 
     before, after = _present_figures.cost_bars([ClassChange("shoe", 90.0, 80.5)]).data
     assert np.allclose([before.x[0], after.x[0]], [10.0, 19.5])

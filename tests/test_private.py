@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from core import uploads
-from core.catalog import resolve
-from core.result import Result
-from core.spec import ExperimentSpec
-from core.store import Store
+from core.catalog.choices import resolve
+from core.experiments.result import Result
+from core.spec.experiment import ExperimentSpec
+from core.storage import uploads
+from core.storage.runs import Store
 from pages import _runs
 from tests.apps import drawn, opened, own_store, small
 from tests.pictures import pets, zipped
@@ -65,7 +65,7 @@ def test_no_path_in_place_of_a_run_is_followed(page: str, store: Store) -> None:
 
 
 def test_nothing_is_ever_unpickled() -> None:
-    from core.paths import ROOT
+    from core.system.paths import ROOT
 
     for file in [*(ROOT / "core").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
         text = file.read_text()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import umap
 
-from core import cache, paths, projection
+from core.experiments import projection
+from core.system import cache, paths
 
 
 def clusters(n: int = 150, seed: int = 0) -> np.ndarray:

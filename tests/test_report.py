@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import catalog, export, report
+from core.catalog import choices
 from core.defences.spec import ABOUT
-from core.errors import StoreError
-from core.paths import ROOT
-from core.result import Result
-from core.spec import ATTACK_SPECS, parse_spec
-from core.store import Store, StoredRun
+from core.experiments.result import Result
+from core.presentation import export, report
+from core.spec.experiment import ATTACK_SPECS, parse_spec
+from core.storage.runs import Store, StoredRun
+from core.system.errors import StoreError
+from core.system.paths import ROOT
 from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
@@ -65,8 +66,8 @@ def test_every_attack_has_a_report(attack: str, tmp_path: Path) -> None:
     assert "80.0 %" in page.text
     assert "60.0 %" in page.text
     assert "20.0" in page.text
-    assert catalog.ATTACK_TITLES[attack] in page.text
-    assert ("makes feature vectors, not images" in page.text) == (attack in catalog.FEATURE_ONLY)
+    assert choices.ATTACK_TITLES[attack] in page.text
+    assert ("makes feature vectors, not images" in page.text) == (attack in choices.FEATURE_ONLY)
     assert ("What the budget can reach" in page.text) == (attack == "gc-feature")
     assert not re.search(r"\bNone\b|\bnan\b|Undefined|\{\w+", page.text.split("The settings")[0])
 
@@ -113,7 +114,7 @@ def test_same_run_gives_the_same_report(run: StoredRun) -> None:
 
 
 def test_images_are_capped_and_described(tmp_path: Path) -> None:
-    many = catalog.resolve(parse_spec({"train_size": 100, "test_size": 20, "budget": 0.3}))
+    many = choices.resolve(parse_spec({"train_size": 100, "test_size": 20, "budget": 0.3}))
     run = put(tmp_path, drawn_result(many))
     page = Page(report.report(run))
     shown = page.all("img")
@@ -213,7 +214,7 @@ def test_tiles_show_a_dash_where_the_attack_has_no_such_head() -> None:
     ],
 )
 def test_method_tells_the_steps_that_were_run(values: dict[str, Any], steps: list[str]) -> None:
-    told = report.attack_steps(catalog.resolve(parse_spec(values)))
+    told = report.attack_steps(choices.resolve(parse_spec(values)))
     assert len(told) == len(steps)
     assert all(words in step for words, step in zip(steps, told, strict=True)), told
 
@@ -224,21 +225,21 @@ def test_method_tells_how_the_poison_is_scored() -> None:
         ({"attack": "noise", "constraint": "none"}, "not as 8-bit files"),
         ({"attack": "tgda-feature"}, "feature vectors are added"),
     ):
-        spec = catalog.resolve(parse_spec(values))
+        spec = choices.resolve(parse_spec(values))
         assert any(words in sentence for sentence in report.measurement(summary(), spec))
 
 
 def test_perturbation_is_told_in_grey_levels() -> None:
-    spec = catalog.resolve(parse_spec({"constraint": "perturbation", "delta": 4 / 255}))
+    spec = choices.resolve(parse_spec({"constraint": "perturbation", "delta": 4 / 255}))
     assert any("δ = 4/255" in sentence for _, sentence in report.threat_model(spec))
 
 
 def test_a_defence_that_the_attacker_expects_is_told() -> None:
-    spec = catalog.resolve(parse_spec({"evade": "svd"}))
+    spec = choices.resolve(parse_spec({"evade": "svd"}))
     (told,) = (words for heading, words in report.threat_model(spec) if "SVD residual" in heading)
     assert ABOUT["svd"].words in told
-    assert "SVD residual" in catalog.words(spec)
-    assert not any("defence" in heading for heading, _ in report.threat_model(catalog.resolve(parse_spec({}))))
+    assert "SVD residual" in choices.words(spec)
+    assert not any("defence" in heading for heading, _ in report.threat_model(choices.resolve(parse_spec({}))))
 
 
 def test_data_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,5 +261,5 @@ def test_accuracy_won_is_no_loss() -> None:
 
 
 def test_report_needs_no_streamlit() -> None:
-    code = "import sys; import core.report; sys.exit('streamlit' in sys.modules or 'torch' in sys.modules)"
+    code = "import sys; import core.presentation.report; sys.exit('streamlit' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

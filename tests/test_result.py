@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import result as results
-from core.result import Result, chance, drop, paired_error, standard_error, to_uint8, write_npz
+from core.experiments import result as results
+from core.experiments.result import Result, chance, drop, paired_error, standard_error, to_uint8, write_npz
 from tests.fakes import tiny_result, tiny_spec
 
 FILES = {

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import room
-from core.room import Piece
+from core.system import retention
+from core.system.retention import Piece
 
 NOW, YOUNG = 1000.0, 100.0
 pieces = st.lists(
@@ -30,7 +30,7 @@ def slowly(there: list[Piece], limit: int, stuck: set[str]) -> list[Piece]:
 
 @given(pieces, st.integers(0, 40), st.sets(st.text("abc", max_size=3), max_size=3))
 def test_the_least_recently_used_go_until_the_rest_fits(there: list[Piece], limit: int, stuck: set[str]) -> None:
-    cleaned = room.make(there, limit, lambda piece: piece.name not in stuck, now=NOW, young=YOUNG)
+    cleaned = retention.make(there, limit, lambda piece: piece.name not in stuck, now=NOW, young=YOUNG)
     assert list(cleaned.gone) == slowly(there, limit, stuck)
     assert cleaned.size == sum(piece.size for piece in there) - cleaned.freed
     assert cleaned.limit == limit
@@ -39,10 +39,14 @@ def test_the_least_recently_used_go_until_the_rest_fits(there: list[Piece], limi
 def test_sizes_are_those_of_the_disk(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "file").write_bytes(b"x" * 10_000)
-    assert room.size_of(tmp_path / "deep" / "file") >= 10_000
-    assert room.size_of(tmp_path) >= room.size_of(tmp_path / "deep" / "file")
-    assert room.size_of(tmp_path / "none") == 0
+    assert retention.size_of(tmp_path / "deep" / "file") >= 10_000
+    assert retention.size_of(tmp_path) >= retention.size_of(tmp_path / "deep" / "file")
+    assert retention.size_of(tmp_path / "none") == 0
 
 
 def test_sizes_are_told_in_megabytes() -> None:
-    assert [room.words(size) for size in (0, 12_345_678, 20_000 * room.MEGABYTE)] == ["0.0 MB", "12.3 MB", "20,000 MB"]
+    assert [retention.words(size) for size in (0, 12_345_678, 20_000 * retention.MEGABYTE)] == [
+        "0.0 MB",
+        "12.3 MB",
+        "20,000 MB",
+    ]

@@ -12,19 +12,19 @@ import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from core import doctor
-from core import run as runner
-from core.catalog import STAGES_OF
+from core.catalog.choices import STAGES_OF
+from core.cli import doctor
 from core.data.registry import DATA
 from core.data.split import Split, draw
-from core.errors import Cancelled, DeviceError, NoMemory, SpecError
-from core.events import STAGES, Event, silent
+from core.experiments import run as runner
+from core.experiments.result import Result
+from core.experiments.run import run
 from core.extractors import features
 from core.extractors.build import build
 from core.extractors.registry import info
-from core.result import Result
-from core.run import run
-from core.spec import ExperimentSpec, parse_spec
+from core.spec.events import STAGES, Event, silent
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.errors import Cancelled, DeviceError, NoMemory, SpecError
 
 CPU = torch.device("cpu")
 Results = Callable[[str], tuple[Result, Path, list[Event]]]

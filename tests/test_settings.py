@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.errors import SettingError
-from core.settings import PERSON_RUNS, SETTINGS, Limits, Setting, log_form, scheduler
+from core.system.errors import SettingError
+from core.system.settings import PERSON_RUNS, SETTINGS, Limits, Setting, log_form, scheduler
 
 each = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 

@@ -7,8 +7,16 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from core.errors import SpecError
-from core.spec import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters, parse_spec
+from core.spec.experiment import (
+    ATTACK_SPECS,
+    CONSTRAINTS,
+    LABEL_RULES,
+    Evade,
+    ExperimentSpec,
+    attack_parameters,
+    parse_spec,
+)
+from core.system.errors import SpecError
 
 WHOLE: dict[str, Any] = {
     "data": "emoji",
@@ -169,7 +177,7 @@ def test_every_field_and_the_version_are_in_the_hash(field: str, monkeypatch: py
     spec = parse_spec(WHOLE)
     assert parse_spec({**WHOLE, field: CHANGED[field]}).hash != spec.hash
     before = spec.hash
-    monkeypatch.setattr("core.spec.SPEC_VERSION", 99)
+    monkeypatch.setattr("core.spec.experiment.SPEC_VERSION", 99)
     assert spec.hash != before
     assert len(spec.hash) == 16
     assert int(spec.hash, 16) >= 0

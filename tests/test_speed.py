@@ -18,8 +18,8 @@ from core.attacks.base import make_plan
 from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import Canceling, gradpc_target
 from core.attacks.inversion import gaps, match
-from core.events import silent
-from core.head import GRADIENT_TOLERANCE
+from core.heads.logistic import GRADIENT_TOLERANCE
+from core.spec.events import silent
 from tests import tiny
 
 CPU = torch.device("cpu")
@@ -30,7 +30,10 @@ def test_all_solvers_end_at_the_same_head(warm: bool) -> None:
     scene = tiny.scene()
     start = scene.clean_head + 0.1 if warm else None
     rows = head.compared("tiny", scene.problem, start)
-    assert [row.way for row in rows] == ["`core.head`", *(f"scikit-learn, {solver}" for solver in head.SOLVERS)]
+    assert [row.way for row in rows] == [
+        "`core.heads.logistic`",
+        *(f"scikit-learn, {solver}" for solver in head.SOLVERS),
+    ]
     for row in rows:
         assert float(row.notes["Gradient norm"]) <= GRADIENT_TOLERANCE
         assert 0 <= float(row.notes["Objective above the least"]) < 1e-9

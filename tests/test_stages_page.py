@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.spec import ATTACK_SPECS
-from core.store import Store
+from core.spec.experiment import ATTACK_SPECS
+from core.storage.runs import Store
 from tests.apps import drawn, opened, own_store, query, rerun, said, small
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from core import engine as engine_module
-from core.engine import Census
-from core.store import Store
+from core.serving import engine as engine_module
+from core.serving.engine import Census
+from core.storage.runs import Store
 from tests.apps import drawn, opened, own_store, said
 from tests.test_metrics import FakeEngine
 

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.errors import StoreError
-from core.paths import ROOT
-from core.store import RunRow, Store, load
+from core.storage.runs import RunRow, Store, load
+from core.system.errors import StoreError
+from core.system.paths import ROOT
 from tests.fakes import tiny_result, tiny_spec
 
 
@@ -163,7 +163,7 @@ def test_a_file_is_hashed_once(store: Store, monkeypatch: pytest.MonkeyPatch) ->
         hashed.append(len(content))
         return hashlib.sha256(content)
 
-    monkeypatch.setattr("core.store.hashlib", SimpleNamespace(sha256=sha256))
+    monkeypatch.setattr("core.storage.runs.hashlib", SimpleNamespace(sha256=sha256))
     for _ in range(3):
         assert store.get(run.hash) is not None
         run.features()
@@ -190,7 +190,7 @@ def test_a_run_of_another_version_is_neither_offered_nor_called_damaged(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = store.put(tiny_result(tiny_spec()))
-    monkeypatch.setattr("core.spec.SPEC_VERSION", 99)
+    monkeypatch.setattr("core.spec.experiment.SPEC_VERSION", 99)
     assert store.get(run.hash) is None
     assert Store(store.root.parent / "new", shipped=store.root).list() == []
     assert run.folder.exists()
@@ -213,13 +213,13 @@ import core.result
 from core.store import Store
 from tests.fakes import tiny_result, tiny_spec
 
-written = core.result.write_json
+written = core.experiments.result.write_json
 def stall(path, value):
     if path.name == sys.argv[2]:
         print("half-way", flush=True)
         time.sleep(60)
     written(path, value)
-core.result.write_json = stall
+core.experiments.result.write_json = stall
 Store(Path(sys.argv[1]), shipped=None).put(tiny_result(tiny_spec()))
 """
 
@@ -300,7 +300,7 @@ def test_a_run_is_read_from_a_folder_of_any_name(tmp_path: Path, monkeypatch: py
     with pytest.raises(StoreError, match="damaged"):
         run.view()
     assert (tmp_path / "first try").is_dir(), "a person's own folder is never moved"
-    monkeypatch.setattr("core.spec.SPEC_VERSION", 99)
+    monkeypatch.setattr("core.spec.experiment.SPEC_VERSION", 99)
     with pytest.raises(StoreError, match="another version"):
         load(tmp_path / "first try")
     with pytest.raises(StoreError, match="not a run's folder"):

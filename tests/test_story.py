@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import story
-from core.catalog import resolve
-from core.spec import parse_spec
+from core.catalog.choices import resolve
+from core.presentation import story
+from core.spec.experiment import parse_spec
 from tests.drawn import drawn_result
 
 

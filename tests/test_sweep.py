@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, ttest_1samp
 
-from core import sweep
-from core.catalog import resolve
-from core.errors import SpecError
-from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.catalog.choices import resolve
+from core.experiments import sweep
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.system.errors import SpecError
 
 BASE = resolve(parse_spec({"train_size": 100, "test_size": 50}))
 

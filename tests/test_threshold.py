@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from core import head
 from core.attacks.base import make_plan
 from core.attacks.gradient_canceling import Canceling, gradpc_target
-from core.threshold import BUDGETS, certificate, least_residual, reach, reachability, threshold
+from core.heads import logistic as head
+from core.heads.reachability import BUDGETS, certificate, least_residual, reach, reachability, threshold
 from tests import tiny
 
 

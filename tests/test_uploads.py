@@ -13,19 +13,20 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from core import paths, uploads
-from core.catalog import resolve
-from core.data import own as own_data
-from core.data.embedded import read
+from core.catalog.choices import resolve
+from core.data import folders as own_data
+from core.data.readers import read
 from core.data.registry import info as data_info
-from core.errors import DataError, PoisonLabError, SpecError, WeightsError
-from core.extractors import own as own_weights
+from core.extractors import files as own_weights
 from core.extractors import weights as reading
 from core.extractors.build import build
+from core.extractors.networks import network
 from core.extractors.registry import info as extractor_info
-from core.pretraining.networks import network
 from core.pretraining.train import export
-from core.spec import parse_spec
+from core.spec.experiment import parse_spec
+from core.storage import uploads
+from core.system import paths
+from core.system.errors import DataError, PoisonLabError, SpecError, WeightsError
 from tests.pictures import pets, picture, zipped
 
 

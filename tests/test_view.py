@@ -7,10 +7,10 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from core import head
-from core.result import Poison
-from core.view import NEAR, Heads, influence, neighbours, preserved
-from core.view import view as draw_view
+from core.experiments.plot_data import NEAR, Heads, influence, neighbours, preserved
+from core.experiments.plot_data import view as draw_view
+from core.experiments.result import Poison
+from core.heads import logistic as head
 from tests import tiny
 
 

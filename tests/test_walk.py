@@ -7,19 +7,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import head, walk
 from core.attacks import registry
-from core.events import Event, Moment
-from core.run import run
-from core.spec import ATTACK_SPECS, RADII, parse_spec
+from core.experiments import trajectory
+from core.experiments.run import run
+from core.heads import logistic as head
+from core.spec.events import Event, Moment
+from core.spec.experiment import ATTACK_SPECS, RADII, parse_spec
 from tests import tiny
 
 OPTIMISED = sorted(set(ATTACK_SPECS) - {"label-flip", "noise"})
 
 
-def trail_of(values: list[float]) -> walk.Trail:
+def trail_of(values: list[float]) -> trajectory.Trail:
     """Of a stage whose poison's one feature is its step's number."""
-    trail = walk.Trail()
+    trail = trajectory.Trail()
     for step, value in enumerate(values):
         trail(Event("stage2", 100 + step, 0, moment=lambda value=value: Moment(z=torch.tensor([[value]]))))
     return trail
@@ -29,8 +30,8 @@ def trail_of(values: list[float]) -> walk.Trail:
 def test_moments_are_few_and_evenly_spread(steps: int) -> None:
     trail = trail_of([float(step) for step in range(steps)])
     kept = trail.of("stage2")
-    assert len(kept) == min(steps, len(kept)) <= walk.MOMENTS + 1
-    assert len(kept) >= min(steps, walk.MOMENTS)
+    assert len(kept) == min(steps, len(kept)) <= trajectory.MOMENTS + 1
+    assert len(kept) >= min(steps, trajectory.MOMENTS)
     done = [one.done for one in kept]
     assert done[0] == 0
     assert done == sorted(set(done))
@@ -38,11 +39,11 @@ def test_moments_are_few_and_evenly_spread(steps: int) -> None:
     assert trail.length("stage2") == steps - 1
     if steps > 1:
         largest = max(np.diff([*done, steps]))
-        assert largest <= max(1, 2 * np.ceil(steps / walk.MOMENTS))
+        assert largest <= max(1, 2 * np.ceil(steps / trajectory.MOMENTS))
 
 
 def test_poison_that_moves_on_does_not_change_what_is_kept() -> None:
-    trail, z = walk.Trail(), torch.zeros(2, 3)
+    trail, z = trajectory.Trail(), torch.zeros(2, 3)
     trail(Event("stage2", 0, 2, moment=lambda: Moment(z=z)))
     z += 1
     trail(Event("stage2", 1, 2, moment=lambda: Moment(z=z)))
@@ -54,8 +55,8 @@ def test_poison_that_moves_on_does_not_change_what_is_kept() -> None:
 
 
 def test_very_large_poison_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "MOST_NUMBERS", 5)
-    trail = walk.Trail()
+    monkeypatch.setattr(trajectory, "MOST_NUMBERS", 5)
+    trail = trajectory.Trail()
     for z in (torch.zeros(2, 3), torch.zeros(1, 5)):
         trail(Event("stage2", 0, 2, moment=lambda z=z: Moment(z=z)))
     assert [one.moment.z.shape for one in trail.of("stage2") if one.moment.z is not None] == [(1, 5)]
@@ -108,7 +109,7 @@ def frozen(event: Event) -> Event:
 
 
 def test_of_several_targets_the_kept_one_is_followed() -> None:
-    scene, trail = tiny.scene(), walk.Trail()
+    scene, trail = tiny.scene(), trajectory.Trail()
     attacked = registry.build(tiny.spec("gc-feature", attack={"target": "search"}))(scene, trail)
     assert attacked.target is not None
     radius = float((attacked.target - scene.clean_head).norm())
@@ -124,13 +125,13 @@ def test_of_several_targets_the_kept_one_is_followed() -> None:
 
 
 def test_steps_are_judged_by_a_head_retrained_from_nothing() -> None:
-    scene, trail = tiny.scene(), walk.Trail()
+    scene, trail = tiny.scene(), trajectory.Trail()
     attacked = registry.build(tiny.spec("ft-matching", attack={"stage2": "gc", "target": "gradpc"}))(scene, trail)
 
     def accuracy(theta: Tensor) -> float:
         return head.accuracy(theta, scene.z, scene.y)
 
-    steps = list(walk.judged(trail, {}, lambda z, start: scene.retrained(z, attacked.y, start), accuracy))
+    steps = list(trajectory.judged(trail, {}, lambda z, start: scene.retrained(z, attacked.y, start), accuracy))
     assert list(dict.fromkeys(step.stage for step in steps)) == ["target", "stage2", "invert", "pixels"]
     for stage in ("target", "stage2", "invert", "pixels"):
         for step, kept in zip([one for one in steps if one.stage == stage], trail.of(stage), strict=True):
@@ -148,7 +149,7 @@ def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     spec = parse_spec({"attack": attack, "train_size": 60, "test_size": 40, "budget": 0.3})
     result = run(spec, device="cpu")
     stages = [step["stage"] for step in result.walk]
-    assert stages == sorted(stages, key=walk.PATH.index)
+    assert stages == sorted(stages, key=trajectory.PATH.index)
     assert set(stages) == {"clean", "target", "stage2", "invert", "poison"}
     by_stage = {step["stage"]: step["accuracy"] for step in result.walk}
     assert result.target is not None
@@ -160,7 +161,7 @@ def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     points = sum(stage not in ("clean", "target") for stage in stages)
     images = sum(stage in ("invert", "pixels", "poison") for stage in stages)
     assert result.view["walk_pca"].shape == (points, 18, 2)
-    assert result.view["walk_x"].shape == (images, walk.PICTURED, 1, 28, 28)
-    np.testing.assert_array_equal(result.view["walk_x"][-1], result.view["poison_x"][: walk.PICTURED])
+    assert result.view["walk_x"].shape == (images, trajectory.PICTURED, 1, 28, 28)
+    np.testing.assert_array_equal(result.view["walk_x"][-1], result.view["poison_x"][: trajectory.PICTURED])
     np.testing.assert_allclose(result.view["walk_pca"][-1], result.view["poison_pca"], atol=1e-4)
     assert run(spec, device="cpu", with_map=False).walk == []

@@ -6,9 +6,9 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from core import head
 from core.attacks.base import Scene
-from core.spec import ExperimentSpec, parse_spec
+from core.heads import logistic as head
+from core.spec.experiment import ExperimentSpec, parse_spec
 
 RIDGE = 1e-3
 ATTACK_SETTINGS: dict[str, dict[str, object]] = {

@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.load import measure, student
 from benchmarks.load.protocol import Tab
-from core.markdown import table
+from core.system.tables import table
 from tests.browser import server as app_server
 
 MOST_STUDENTS = 100

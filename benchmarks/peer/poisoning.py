@@ -21,17 +21,17 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import report
-from core import head
 from core.attacks.base import Scene, make_plan
 from core.attacks.implicit import DAMPING, Ascent, Damage, maximise
 from core.data.registry import info as data_info
 from core.data.split import draw
-from core.events import Event
 from core.extractors import features
 from core.extractors.build import build
 from core.extractors.registry import info
-from core.markdown import spread, table
-from core.spec import TGDAFeature, parse_spec
+from core.heads import logistic as head
+from core.spec.events import Event
+from core.spec.experiment import TGDAFeature, parse_spec
+from core.system.tables import spread, table
 
 PEER_SCRIPT = Path(__file__).resolve().parent / "secml_attack.py"
 CLASSES = (2, 6)

@@ -9,7 +9,7 @@ import torch
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
 from benchmarks.speed.stages import STAGES
-from core.markdown import table
+from core.system.tables import table
 
 AXES = {
     "n": (1_000, 2_000, 4_000, 8_000, 16_000, 60_000),

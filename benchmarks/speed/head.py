@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
-from core import head
+from core.heads import logistic as head
 
 SIZES, QUICK = (2_000, 6_000), (500,)
 BUDGET = 0.03
@@ -36,7 +36,7 @@ def compared(name: str, problem: head.HeadProblem, start: Tensor | None) -> list
     place = problem.z.device
     z = problem.z[:, :-1].contiguous()
     ways: dict[str, Callable[[], Tensor]] = {
-        "`core.head`": lambda: head.fit(z, problem.y, problem.n_classes, problem.ridge, start)
+        "`core.heads.logistic`": lambda: head.fit(z, problem.y, problem.n_classes, problem.ridge, start)
     }
     if place.type == "cpu":
         for solver in SOLVERS:

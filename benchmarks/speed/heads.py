@@ -5,8 +5,8 @@ from torch import Tensor
 
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, DEFAULT, FEW, Size, material
-from core import head
-from core.heads import fit_many
+from core.heads import logistic as head
+from core.heads.batched import fit_many
 
 SHARED, QUICK_SHARED = (100, 1_000), (10, 200)
 DISJOINT, QUICK_DISJOINT = (50, 200), (5, 100)

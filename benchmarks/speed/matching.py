@@ -11,9 +11,9 @@ from benchmarks.speed.material import ALL, FEW, Size, case, material
 from core.attacks.canvas import Canvas
 from core.attacks.inversion import ADAM_STEP, gaps, match
 from core.attacks.tgda import tgda_features
-from core.events import silent
 from core.extractors.features import Pipeline
-from core.spec import FTMatching
+from core.spec.events import silent
+from core.spec.experiment import FTMatching
 
 SETTINGS = FTMatching()
 STEPS, QUICK_STEPS = 10, 3

@@ -8,14 +8,14 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from core import head
 from core.attacks.base import Plan, Scene, make_plan
-from core.data.embedded import Images, read
+from core.data.readers import Images, read
 from core.data.registry import info as data_info
 from core.extractors.build import build
 from core.extractors.features import Pipeline, Scale, cached
 from core.extractors.registry import info
-from core.spec import ExperimentSpec, parse_spec
+from core.heads import logistic as head
+from core.spec.experiment import ExperimentSpec, parse_spec
 
 DEFAULT = ExperimentSpec()
 ALL, FEW = 60_000, 2_000

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.stats import linregress
 
-from core.markdown import table
+from core.system.tables import table
 
 Run = Callable[[], object]
 T = TypeVar("T")

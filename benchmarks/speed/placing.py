@@ -11,8 +11,8 @@ import umap
 
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
-from core import projection
-from core.projection import Features
+from core.experiments import projection
+from core.experiments.projection import Features
 
 
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:

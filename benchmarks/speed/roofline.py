@@ -10,7 +10,7 @@ from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
 from benchmarks.speed.stages import STAGES
 from benchmarks.speed.work import Work, counted
-from core.markdown import table
+from core.system.tables import table
 
 SIDE, QUICK_SIDE = 4_096, 1_024
 BYTES, QUICK_BYTES = 1 << 30, 1 << 26

@@ -8,7 +8,6 @@ import torch
 from benchmarks.speed.material import ALL, Size
 from benchmarks.speed.measure import Run
 from benchmarks.speed.work import Work
-from core import head, projection
 from core.attacks.base import Plan, Scene
 from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
@@ -17,9 +16,11 @@ from core.attacks.inversion import match, nearest_bases
 from core.defences.base import TrainingSet
 from core.defences.registry import build
 from core.defences.spec import Loss, Sphere
-from core.events import silent
+from core.experiments import projection
 from core.extractors.features import extract
-from core.spec import FTMatching, GCFeature, TGDAFeature
+from core.heads import logistic as head
+from core.spec.events import silent
+from core.spec.experiment import FTMatching, GCFeature, TGDAFeature
 
 TGDA_STEPS, GC_STEPS, MATCH_STEPS = 2, 100, 5
 

@@ -13,12 +13,12 @@ from typing import final
 import torch
 from torch import Tensor
 
-from core import head
 from core.attacks.evasion import TOLERANCE, Filter
 from core.defences.base import TrainingSet
-from core.events import Observer
 from core.extractors.features import extract
-from core.spec import ExperimentSpec
+from core.heads import logistic as head
+from core.spec.events import Observer
+from core.spec.experiment import ExperimentSpec
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from core.attacks.base import Feasible
 from core.attacks.implicit import Pull
-from core.device import halved
-from core.events import Moment
+from core.spec.events import Moment
+from core.system.device import halved
 
 CHUNK = 64
 """Images whose activations are held at once."""

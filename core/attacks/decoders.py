@@ -19,11 +19,11 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core import cache, paths
 from core.attacks.base import Scene
 from core.attacks.canvas import CHUNK
 from core.attacks.inversion import gaps
-from core.events import Event, Observer
+from core.spec.events import Event, Observer
+from core.system import cache, paths
 
 VERSION = 1
 """Part of every name: raise it when training would give another decoder."""

@@ -15,7 +15,7 @@ from core.defences.base import Gauge, Gauged, TrainingSet
 from core.defences.fitted import LossDefence
 from core.defences.geometry import SlabDefence, SphereDefence, SVDDefence
 from core.defences.spec import DEFENCE_SPECS, SHARE
-from core.spec import Evade
+from core.spec.experiment import Evade
 
 KINDS: dict[Evade, type[Gauged]] = {
     "sphere": SphereDefence,

@@ -13,8 +13,8 @@ from core.attacks.implicit import influential
 from core.attacks.input_space import climb
 from core.attacks.inversion import matched, nearest_bases
 from core.attacks.tgda import tgda_features
-from core.events import Event, Observer
-from core.spec import FTDonor, FTMatching, Inversion, Stage2
+from core.spec.events import Event, Observer
+from core.spec.experiment import FTDonor, FTMatching, Inversion, Stage2
 
 FINISH_STEP = 0.03
 

@@ -15,20 +15,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
-from core.attacks.implicit import (
-    Ascent,
-    Failing,
-    Forward,
-    Show,
-    as_it_is,
-    features_alone,
-    none_fails,
-    pullback,
-)
-from core.events import Event, Moment, Observer, aimed, part_of, silent
-from core.spec import RADII, GCFeature
+from core.attacks.implicit import Ascent, Failing, Forward, Show, as_it_is, features_alone, none_fails, pullback
+from core.heads import logistic as head
+from core.spec.events import Event, Moment, Observer, aimed, part_of, silent
+from core.spec.experiment import RADII, GCFeature
 
 TARGET_STEPS = 20
 ADAM_STEP = 0.1

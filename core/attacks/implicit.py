@@ -20,10 +20,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core import head
 from core.attacks.base import Plan, Scene
 from core.attacks.evasion import TOLERANCE
-from core.events import Event, Moment, Observer
+from core.heads import logistic as head
+from core.spec.events import Event, Moment, Observer
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""

@@ -6,13 +6,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core import head
 from core.attacks.base import Attack, Draft, Plan, Scene
 from core.attacks.canvas import Canvas
 from core.attacks.gradient_canceling import Canceling, search, targets
 from core.attacks.implicit import Ascent, Damage, maximise
-from core.events import Event, Observer
-from core.spec import GCInput, TGDAInput, UEInput
+from core.heads import logistic as head
+from core.spec.events import Event, Observer
+from core.spec.experiment import GCInput, TGDAInput, UEInput
 
 DAMPING = 1e-2
 """Of the implicit system on pixels: images reach less than free features, and overfit the training points sooner."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from core.attacks.base import Plan, Scene, allowed_bases
 from core.attacks.canvas import Canvas
 from core.attacks.implicit import Ascent
-from core.events import Event, Observer, part_of
+from core.spec.events import Event, Observer, part_of
 
 ADAM_STEP = 0.03
 

@@ -1,7 +1,7 @@
 """Label flips: copies of training images under other labels. The baseline that every attack must beat."""
 
 from core.attacks.base import Attack, Draft, Plan, Scene
-from core.events import Observer
+from core.spec.events import Observer
 
 
 class LabelFlip(Attack):

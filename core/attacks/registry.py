@@ -1,4 +1,4 @@
-"""The table of attacks: names as in `core.spec.ATTACK_SPECS`, and the classes that run them."""
+"""The table of attacks: names as in `core.spec.experiment.ATTACK_SPECS`, and the classes that run them."""
 
 from core.attacks.base import Attack
 from core.attacks.feature_targeted import FTDecoderAttack, FTDonorAttack, FTMatchingAttack
@@ -6,7 +6,7 @@ from core.attacks.gradient_canceling import GCFeatureAttack
 from core.attacks.input_space import GCInputAttack, NoiseAttack, TGDAInputAttack, UEInputAttack
 from core.attacks.label_flip import LabelFlip
 from core.attacks.tgda import TGDAFeatureAttack
-from core.spec import ExperimentSpec
+from core.spec.experiment import ExperimentSpec
 
 ATTACKS: dict[str, type[Attack]] = {
     "label-flip": LabelFlip,

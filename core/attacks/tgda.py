@@ -4,8 +4,8 @@ from torch import Tensor
 
 from core.attacks.base import Attack, Draft, Plan, Scene
 from core.attacks.implicit import DAMPING, Ascent, Damage, maximise
-from core.events import Observer
-from core.spec import TGDAFeature
+from core.spec.events import Observer
+from core.spec.experiment import TGDAFeature
 
 
 def tgda_features(scene: Scene, plan: Plan, steps: int, lr: float, observe: Observer) -> Tensor:

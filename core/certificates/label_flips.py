@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 from torch import Tensor
 
-from core import head
 from core.attacks.implicit import DAMPING, damage
 from core.certificates.partitions import TOLERANCE, Certified, counted
-from core.heads import fit_many
+from core.heads import logistic as head
+from core.heads.batched import fit_many
 
 CONFIDENCE = 0.999
 """That all of one image's probabilities lie within their bounds."""
@@ -63,7 +63,7 @@ def votes(z: Tensor, y: Tensor, test_z: Tensor, n_classes: int, noise: Noise) ->
         z, y: training set (N, d), (N,).
 
     Raises:
-        NotConverged: see `core.heads.fit_many`.
+        NotConverged: see `core.heads.batched.fit_many`.
     """
     labels = noisy(y, n_classes, noise)
     # All labels are drawn alike, so that one head is near to the others.

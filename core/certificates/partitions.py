@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import head
-from core.heads import fit_many
+from core.heads import logistic as head
+from core.heads.batched import fit_many
 
 TOLERANCE = 1e-4
 """Of a voting head's gradient. The certificate holds for any head that depends on nothing but its own part."""
@@ -53,7 +53,7 @@ def votes(z: Tensor, y: Tensor, test_z: Tensor, n_classes: int, ridge: float, k:
         z, y: training set (N, d), (N,), in any order.
 
     Raises:
-        NotConverged: see `core.heads.fit_many`.
+        NotConverged: see `core.heads.batched.fit_many`.
     """
     part = part_of(z, y, k)
     count = torch.bincount(part, minlength=k)

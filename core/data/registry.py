@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.errors import SpecError, unknown
+from core.system.errors import SpecError, unknown
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ DATA: dict[str, DataInfo] = {
         ),
         DataInfo(
             name="pcam",
-            # Of 262,144 and 32,768 images: see `core.data.known.PCAM_STEPS`.
+            # Of 262,144 and 32,768 images: see `core.data.torchvision_sets.PCAM_STEPS`.
             title="PatchCamelyon, 24,576-image subset",
             classes=("no tumour", "tumour"),
             shape=(3, 96, 96),
@@ -156,20 +156,20 @@ DATA: dict[str, DataInfo] = {
 
 
 def info(name: str) -> DataInfo:
-    """The record of a data set, of the registry, brought as a folder (`core.data.own`) or uploaded (`core.uploads`).
+    """The record of a data set, of the registry, a folder (`core.data.folders`) or an upload.
 
     Raises:
         SpecError: unknown name; the message lists the known ones.
         DataError: a folder that was named is not there, or is refused.
     """
     if name.startswith("upload:"):
-        from core import uploads
+        from core.storage import uploads
 
         return uploads.images(name)
     if name.startswith("image-folder:"):
-        from core.data import own  # only here, since it reads images
+        from core.data import folders  # only here, since it reads images
 
-        return own.info(name)
+        return folders.info(name)
     if name not in DATA:
         raise unknown("data set", name, DATA)
     return DATA[name]

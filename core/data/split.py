@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.embedded import Images, Labels, read
+from core.data.readers import Images, Labels, read
 from core.data.registry import DataInfo
 from core.data.registry import info as data_info
-from core.spec import ExperimentSpec
+from core.spec.experiment import ExperimentSpec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import head
+from core.heads import logistic as head
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import torch
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor
 
-from core import head
 from core.defences.base import Defence, Gauge, Gauged, TrainingSet, Verdict, losses
+from core.heads import logistic as head
 
 MOST_FITS = 30
 

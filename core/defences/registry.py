@@ -5,7 +5,7 @@ from typing import Any
 from core.defences.base import Defence
 from core.defences.fitted import LabelIssuesDefence, LossDefence, SeverDefence, TrimDefence
 from core.defences.geometry import RangeDefence, SlabDefence, SphereDefence, SVDDefence
-from core.defences.neighbours import KNNDefence
+from core.defences.knn import KNNDefence
 
 DEFENCES: dict[str, type[Defence]] = {
     "range": RangeDefence,

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from core.errors import SpecError, unknown
-from core.spec import Frozen, lowered
+from core.spec.experiment import Frozen, lowered
+from core.system.errors import SpecError, unknown
 
 SHARE = 0.05
 """Part of the training set that most defences remove: a defender does not know the attacker's budget."""

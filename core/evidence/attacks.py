@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from core.events import silent
-from core.spec import ExperimentSpec
+from core.spec.events import silent
+from core.spec.experiment import ExperimentSpec
 
 ATTACK_STAGES = {"target", "stage2", "invert", "pixels"}
 
 
 def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
     """Run one experiment and judge each defence on it; accuracies are shares in [0, 1]."""
-    from core import device as devices
-    from core.defences.evaluate import Poisoned
+    from core.defences.evaluation import Poisoned
     from core.defences.spec import DEFENCE_SPECS
-    from core.run import run
+    from core.experiments.run import run
+    from core.system import device as devices
 
     result = run(spec, silent, device=device, with_map=False)
     judge = Poisoned.of(result.features, len(result.classes), spec.ridge, devices.choose(device))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.evidence.claims import Measured, Measurements
-from core.markdown import table
-from core.spec import ExperimentSpec
+from core.spec.experiment import ExperimentSpec
+from core.system.tables import table
 
 PARTITIONS = (50, 100, 200)
 FLIPS = (1, 2, 3, 5)
@@ -14,9 +14,9 @@ FLIPS = (1, 2, 3, 5)
 
 def measured(spec: ExperimentSpec, device: str = "auto") -> Measured:
     """Certified accuracies, as shares in [0, 1], of the clean data of an experiment; its attack makes no difference."""
-    from core import device as devices
-    from core.certificates.evaluate import added, flipped
-    from core.run import run
+    from core.certificates.evaluation import added, flipped
+    from core.experiments.run import run
+    from core.system import device as devices
 
     result = run(spec, device=device, with_map=False)
     place, n_classes = devices.choose(device), len(result.classes)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
-from core import catalog
-from core.sweep import Interval, interval
+from core.catalog import choices
+from core.experiments.sweep import Interval, interval
 
 Verdict = Literal["holds", "holds in part", "does not hold", "too close to tell"]
 IMAGES = ("tgda-input", "gc-input", "ft-matching", "ft-decoder", "ft-donor")
@@ -170,7 +170,7 @@ def paired(found: Measurements, words: str, keys: Iterable[Key], **other: Any) -
 def _transfer(found: Measurements) -> list[Comparison]:
     told = []
     for data in dict.fromkeys(key.data for key in found.by_key):
-        settings = {catalog.setting(data, key.extractor): key.extractor for key in found.by_key if key.data == data}
+        settings = {choices.setting(data, key.extractor): key.extractor for key in found.by_key if key.data == data}
         if {"transfer", "fine-tuning"} <= settings.keys():
             for words, attacks in (("images", IMAGES), ("features", FEATURES)):
                 keys = (key for key in found.select(attacks) if key[:2] == (data, settings["transfer"]))
@@ -228,7 +228,7 @@ def _stage2(found: Measurements) -> list[Comparison]:
             found.select(["tgda-feature"], [constraint]),
             attack="gc-feature",
         )
-        for constraint in catalog.constraints_of("tgda-feature")
+        for constraint in choices.constraints_of("tgda-feature")
     ]
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from core import lessons
-from core.catalog import resolve
+from core.catalog.choices import resolve
 from core.evidence.claims import Measured, lost, stage2_lost
-from core.markdown import table
-from core.spec import ExperimentSpec
-from core.sweep import Interval, interval
+from core.experiments.sweep import Interval, interval
+from core.presentation import lessons
+from core.spec.experiment import ExperimentSpec
+from core.system.tables import table
 
 
 def steps() -> list[tuple[str, ExperimentSpec]]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
-from core import catalog
-from core.errors import unknown
-from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.catalog import choices
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.system.errors import unknown
 
 PAIRS = (
     ("fashion-mnist", "resnet10-small-fashion-mnist"),
@@ -40,7 +40,7 @@ def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 def lines() -> list[tuple[str, str]]:
     """Every attack with every constraint that it can be bound by, in the order of the catalog."""
-    return [(attack, constraint) for attack in ATTACK_SPECS for constraint in catalog.constraints_of(attack)]
+    return [(attack, constraint) for attack in ATTACK_SPECS for constraint in choices.constraints_of(attack)]
 
 
 def specs(
@@ -66,5 +66,5 @@ def specs(
             "budget": budget,
             "seed": seed,
         }
-        found.append(catalog.resolve(parse_spec(values)))
+        found.append(choices.resolve(parse_spec(values)))
     return found

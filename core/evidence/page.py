@@ -3,14 +3,14 @@
 import statistics
 from collections.abc import Callable, Sequence
 
-from core import catalog
+from core.catalog import choices
 from core.defences.spec import DEFENCE_SPECS
 from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim, Key, Measured, Measurements, lost, stage2_lost
 from core.evidence.classroom import spread
-from core.markdown import table
-from core.spec import parse_spec
-from core.sweep import interval
+from core.experiments.sweep import interval
+from core.spec.experiment import parse_spec
+from core.system.tables import table
 
 COMMAND = "python -m core reproduce"
 
@@ -30,7 +30,7 @@ def page(measured: Sequence[Measured], certified: Sequence[Measured], lessons: s
     parts += ["## What no attack can take", certificates.text(found, certified)]
     parts += ["## What a class may see", lessons]
     for pair in dict.fromkeys(key[:2] for key in found.by_key):
-        parts += [f"## `{pair[0]}` by `{pair[1]}` ({catalog.setting(*pair)})", _pair(found, pair)]
+        parts += [f"## `{pair[0]}` by `{pair[1]}` ({choices.setting(*pair)})", _pair(found, pair)]
     return "\n\n".join(parts) + "\n"
 
 

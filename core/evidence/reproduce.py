@@ -5,9 +5,9 @@ from pathlib import Path
 
 from core.evidence import certificates, classroom, page
 from core.evidence.attacks import measured
-from core.files import write_text
-from core.measure import measure
-from core.spec import ExperimentSpec
+from core.evidence.measure import measure
+from core.spec.experiment import ExperimentSpec
+from core.system.files import write_text
 
 
 def reproduce(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.errors import WeightsError
-from core.extractors import own
+from core.extractors import files
 from core.extractors.registry import ExtractorInfo
 from core.extractors.weights import state_dict
+from core.system.errors import WeightsError
 
 
 class Extractor(nn.Module):
@@ -75,7 +75,7 @@ def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extract
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
     """
-    backbone = own.build(info) if own.is_own(info.name) else _BUILDERS[info.library](info)
+    backbone = files.build(info) if files.is_own(info.name) else _BUILDERS[info.library](info)
     extractor = Extractor(info, backbone, input_size)
     return extractor.to(device).to(memory_format=torch.channels_last)
 
@@ -84,7 +84,7 @@ def _timm(info: ExtractorInfo) -> nn.Module:
     # Random weights are drawn from a generator of their own: a control must be the same in every run.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        backbone = own.backbone(info.library, info.arch)
+        backbone = files.backbone(info.library, info.arch)
     if info.weights:
         with torch.device("meta"):  # names and shapes only
             whole = timm.create_model(info.arch, pretrained=False)
@@ -93,14 +93,14 @@ def _timm(info: ExtractorInfo) -> nn.Module:
 
 
 def _torchvision(info: ExtractorInfo) -> nn.Module:
-    backbone = own.backbone(info.library, info.arch)
+    backbone = files.backbone(info.library, info.arch)
     if info.weights:
         load(backbone, state_dict(info), info)
     return backbone
 
 
 def _own(info: ExtractorInfo) -> nn.Module:
-    backbone = own.backbone(info.library, info.arch)
+    backbone = files.backbone(info.library, info.arch)
     load(backbone, state_dict(info), info)
     return backbone
 

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core import cache, paths
-from core import device as devices
-from core.data.embedded import Images
+from core.data.readers import Images
 from core.extractors.build import Extractor
+from core.system import cache, paths
+from core.system import device as devices
 
 FEATURE_NORM = 3.0
 """Root mean square norm of a scaled feature vector on the clean training set."""

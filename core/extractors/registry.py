@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from core import paths
-from core.errors import unknown
+from core.system import paths
+from core.system.errors import unknown
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -186,20 +186,20 @@ def present(record: ExtractorInfo) -> bool:
 
 
 def info(name: str) -> ExtractorInfo:
-    """The record of an extractor, of the registry, a file (`core.extractors.own`) or an upload (`core.uploads`).
+    """The record of an extractor, of the registry, a file (`core.extractors.files`) or an upload.
 
     Raises:
         SpecError: unknown name; the message lists the known ones.
         WeightsError: a file that was named is not there.
     """
     if name.startswith("upload:"):
-        from core import uploads
+        from core.storage import uploads
 
         return uploads.weights(name)
     if "@" in name:
-        from core.extractors import own  # only here, since it needs torch
+        from core.extractors import files  # only here, since it needs torch
 
-        return own.info(name)
+        return files.info(name)
     if name not in EXTRACTORS:
         raise unknown("extractor", name, EXTRACTORS)
     return EXTRACTORS[name]

@@ -10,10 +10,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from core import paths
-from core.errors import WeightsError
 from core.extractors.registry import ExtractorInfo
-from core.files import zip_members
+from core.system import paths
+from core.system.errors import WeightsError
+from core.system.files import zip_members
 
 MOST_UNPACKED = 4 << 30
 """Bytes of a file that torch saved, unpacked: what it holds may be packed a thousandfold."""

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core import head
 from core.extractors.features import Scale
+from core.heads import logistic as head
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.07

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.data.embedded import read
+from core.data.readers import read
 from core.data.registry import check_domain, info
 from core.pretraining.probes import linear_probe
 from core.pretraining.train import Progress, Settings, export, is_first_process, prepared, pretrain

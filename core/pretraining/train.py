@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from core.errors import PoisonLabError
+from core.extractors import networks
 from core.extractors.features import extract
-from core.files import replacing
-from core.pretraining import networks
 from core.pretraining.augment import Augmentation, view
 from core.pretraining.methods import METHODS, Method
 from core.pretraining.probes import knn_accuracy
+from core.system.errors import PoisonLabError
+from core.system.files import replacing
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from core.attacks import canvas
 from core.attacks.base import Feasible, make_plan
 from core.attacks.canvas import Canvas
 from core.attacks.inversion import gaps, match
-from core.events import Event, silent
+from core.spec.events import Event, silent
 from tests import tiny
 
 LABELS = torch.zeros(11, dtype=torch.long)

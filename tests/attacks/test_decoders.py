@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core import paths
 from core.attacks import decoders
 from core.attacks.inversion import gaps
-from core.events import Event, silent
+from core.spec.events import Event, silent
+from core.system import paths
 from tests import tiny
 
 

@@ -14,11 +14,11 @@ from core.attacks.evasion import KINDS, PROJECTED, SAFE, SPARE, TOLERANCE, Filte
 from core.attacks.implicit import influential
 from core.attacks.inversion import nearest_bases
 from core.defences.base import Gauged, TrainingSet
-from core.defences.evaluate import defend
+from core.defences.evaluation import defend
 from core.defences.registry import DEFENCES, build
 from core.defences.spec import SHARE, parse_defence
-from core.events import silent
-from core.spec import Evade, LabelRule
+from core.spec.events import silent
+from core.spec.experiment import Evade, LabelRule
 from tests import tiny
 
 NAMES: tuple[Evade, ...] = get_args(Evade)

@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from core import head
 from core.attacks import registry
 from core.attacks.base import make_plan
 from core.attacks.gradient_canceling import ADAM_STEP, Canceling, cancel, gc_features, gradpc_target, worst
 from core.attacks.implicit import Ascent
-from core.events import Event, silent
-from core.spec import RADII
-from core.threshold import least_residual, threshold
+from core.heads import logistic as head
+from core.heads.reachability import least_residual, threshold
+from core.spec.events import Event, silent
+from core.spec.experiment import RADII
 from tests import tiny
 
 

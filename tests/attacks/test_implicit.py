@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from core import head
 from core.attacks import implicit
 from core.attacks.base import make_plan
 from core.attacks.canvas import Canvas
 from core.attacks.implicit import Ascent, Damage, damage, influential, pullback
+from core.heads import logistic as head
 from tests import tiny
 
 

@@ -6,7 +6,7 @@ import torch
 from core.attacks.base import allowed_bases, make_plan
 from core.attacks.canvas import Canvas
 from core.attacks.inversion import gaps, matched, nearest_bases
-from core.events import Event, silent
+from core.spec.events import Event, silent
 from tests import tiny
 
 

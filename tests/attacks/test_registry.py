@@ -7,19 +7,20 @@ from typing import get_args
 import pytest
 import torch
 
-from core import catalog, head
 from core.attacks import registry
 from core.attacks.base import Attacked, allowed_bases, make_plan
-from core.errors import Cancelled
-from core.events import STAGES, Event, silent
-from core.spec import ATTACK_SPECS, Evade, ExperimentSpec, LabelRule, attack_parameters
+from core.catalog import choices
+from core.heads import logistic as head
+from core.spec.events import STAGES, Event, silent
+from core.spec.experiment import ATTACK_SPECS, Evade, ExperimentSpec, LabelRule, attack_parameters
+from core.system.errors import Cancelled
 from tests import tiny
 
 RULES: tuple[LabelRule, ...] = ("clean", "random", "adversarial")
 CASES = [
     (name, constraint, rule)
     for name in registry.ATTACKS
-    for constraint in catalog.constraints_of(name)
+    for constraint in choices.constraints_of(name)
     for rule in RULES
     if (name, rule) != ("label-flip", "clean")
 ]
@@ -35,7 +36,7 @@ def attack(spec: ExperimentSpec) -> Attacked:
 
 
 def test_every_attack_of_the_spec_is_here_and_described() -> None:
-    assert registry.ATTACKS.keys() == ATTACK_SPECS.keys() == catalog.ATTACK_TITLES.keys() == catalog.STAGES_OF.keys()
+    assert registry.ATTACKS.keys() == ATTACK_SPECS.keys() == choices.ATTACK_TITLES.keys() == choices.STAGES_OF.keys()
     assert tiny.ATTACK_SETTINGS.keys() == registry.ATTACKS.keys()
 
 
@@ -95,14 +96,14 @@ def test_progress_is_told_in_the_order_of_the_stages(name: str) -> None:
     registry.build(tiny.spec(name))(tiny.scene(), events.append)
     order = [list(STAGES).index(event.stage) for event in events]
     assert order == sorted(order)
-    assert {event.stage for event in events} <= set(catalog.STAGES_OF[name])
-    assert bool(events) == bool(catalog.STAGES_OF[name])
+    assert {event.stage for event in events} <= set(choices.STAGES_OF[name])
+    assert bool(events) == bool(choices.STAGES_OF[name])
     assert all(event.done <= event.total for event in events)
     if events:
         assert any(event.values for event in events)
 
 
-@pytest.mark.parametrize("name", [name for name in registry.ATTACKS if catalog.STAGES_OF[name]])
+@pytest.mark.parametrize("name", [name for name in registry.ATTACKS if choices.STAGES_OF[name]])
 @pytest.mark.parametrize("after", [0, 3])
 def test_an_observer_can_stop_it(name: str, after: int) -> None:
     told = 0

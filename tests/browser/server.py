@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from core import paths
+from core.system import paths
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_ARGS = (

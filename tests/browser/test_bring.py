@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.pretraining.networks import network
+from core.extractors.networks import network
 from core.pretraining.train import export
 from tests.pictures import pets, zipped
 

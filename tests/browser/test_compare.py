@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core import gallery
+from core.storage import gallery
 from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser

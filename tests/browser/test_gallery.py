@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from core import gallery
+from core.storage import gallery
 
 pytestmark = pytest.mark.browser
 

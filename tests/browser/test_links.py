@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect
 
-from core.paths import ROOT
+from core.system.paths import ROOT
 from tests.browser import server as app_server
 from tests.links import LINKS, PAGES
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core import export
-from core.catalog import resolve
-from core.report import MOST_IMAGES, report
-from core.spec import parse_spec
-from core.store import Store, StoredRun
+from core.catalog.choices import resolve
+from core.presentation import export
+from core.presentation.report import MOST_IMAGES, report
+from core.spec.experiment import parse_spec
+from core.storage.runs import Store, StoredRun
 from tests.browser import server as app_server
 from tests.drawn import drawn_result
 

@@ -3,15 +3,16 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from core import gallery, stages
-from core.paths import GALLERY
-from core.store import load
+from core.presentation import explanations
+from core.storage import gallery
+from core.storage.runs import load
+from core.system.paths import GALLERY
 from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser
 
 PUBLISHED = next(entry.spec.hash for entry in gallery.entries() if "as published" in entry.title)
-STEPS = [step.stage for step in stages.walk(load(GALLERY / PUBLISHED).result)]
+STEPS = [step.stage for step in explanations.walk(load(GALLERY / PUBLISHED).result)]
 
 
 def test_a_link_opens_a_step_and_the_keys_move_it(page: Page, address: str) -> None:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from core import head
 from core.certificates import label_flips
 from core.certificates.label_flips import Noise, bounds, certify, harmful, least, noisy, votes
+from core.heads import logistic as head
 from tests import tiny
 
 

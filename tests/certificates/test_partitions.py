@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import head
 from core.attacks.registry import ATTACKS
 from core.certificates import partitions
-from core.certificates.evaluate import added, curve
+from core.certificates.evaluation import added, curve
+from core.heads import logistic as head
 from tests import tiny
 
 

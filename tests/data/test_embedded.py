@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data import embedded
-from core.data.embedded import Images, Labels, read
+from core.data import readers
+from core.data.readers import Images, Labels, read
 from core.data.registry import DATA, DataInfo
-from core.errors import DataError
-from core.paths import ASSETS
+from core.system.errors import DataError
+from core.system.paths import ASSETS
 
 EMBEDDED = {name: record for name, record in DATA.items() if record.embedded}
 PARTS = [
@@ -79,7 +79,7 @@ def ids(domain: str, part: str) -> set[str]:
     pixels = numbers.reshape(high, 48, 3).repeat(64, axis=0).repeat(64, axis=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Image, "open", lambda path: Image.fromarray(pixels))
-        x, _ = embedded._READERS["emoji"](embedded._FOLDER, part, domain)  # `read` remembers the true one
+        x, _ = readers._READERS["emoji"](readers._FOLDER, part, domain)  # `read` remembers the true one
     rows = x[:, 0, 0, 0].astype(int) * 256 + x[:, 1, 0, 0]
     return {names[row] for row in rows}
 
@@ -119,7 +119,7 @@ def test_a_damaged_file_is_one_sentence(name: str, harm: str, tmp_path: Path, mo
     harmed = {"empty": b"", "garbage": b"not a data set " * 50, "cut": content[: len(content) // 2]}
     if harm != "missing":
         broken.write_bytes(harmed[harm])
-    monkeypatch.setattr(embedded, "_FOLDER", folder)
+    monkeypatch.setattr(readers, "_FOLDER", folder)
     with pytest.raises(DataError) as caught:
         read(record, "test", record.domains[0] if record.domains else None)
     message = str(caught.value)

@@ -26,11 +26,11 @@ from scipy.io import savemat
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from core.__main__ import main
-from core.data import known
-from core.data.embedded import read
+from core.cli.main import main
+from core.data import torchvision_sets
+from core.data.readers import read
 from core.data.registry import DATA
-from core.errors import DataError
+from core.system.errors import DataError
 
 Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
 Truth = dict[str, Part]
@@ -39,7 +39,7 @@ NAMES = [
     pytest.param(name, marks=[pytest.mark.skipif(importlib.util.find_spec("h5py") is None, reason="needs h5py")])
     if name == "pcam"
     else name
-    for name in known.SOURCES
+    for name in torchvision_sets.SOURCES
 ]
 
 
@@ -162,7 +162,7 @@ def pcam(name: str, truth: Truth, web: Path, patch: pytest.MonkeyPatch) -> None:
 
 def put(name: str, form: str, folder: Path) -> None:
     """Do what a person is asked to do, and unpack where they may have done that too."""
-    for published in known.SOURCES[name].files:
+    for published in torchvision_sets.SOURCES[name].files:
         place = folder / published
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder.parent / "web" / place.name, place)
@@ -214,13 +214,13 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_what_does_not_ship_has_a_source() -> None:
-    assert known.SOURCES.keys() == {name for name, record in DATA.items() if not record.embedded}
+    assert torchvision_sets.SOURCES.keys() == {name for name, record in DATA.items() if not record.embedded}
 
 
-@pytest.mark.parametrize("name", known.SOURCES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_sources_name_the_files_that_torchvision_names(name: str) -> None:
-    source, kind = known.SOURCES[name], getattr(datasets, known.SOURCES[name].kind)
-    published = {file for part in ("train", "test") for file in known._md5s(name, part)}
+    source, kind = torchvision_sets.SOURCES[name], getattr(datasets, torchvision_sets.SOURCES[name].kind)
+    published = {file for part in ("train", "test") for file in torchvision_sets._md5s(name, part)}
     assert source.files.keys() == published
     if hasattr(kind, "url"):
         assert source.url == kind.url
@@ -233,12 +233,12 @@ def test_sources_name_the_files_that_torchvision_names(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_pixels_and_labels_are_exact(name: str, form: str, folder: Path, web: Web) -> None:
     truth = web(name)
-    assert not known.present(DATA[name])
+    assert not torchvision_sets.present(DATA[name])
     put(name, form, folder)
-    assert known.present(DATA[name])
+    assert torchvision_sets.present(DATA[name])
     before = content(folder)
     check(name, truth)
-    unpacked = {file for files in known.SOURCES[name].files.values() for file in files}
+    unpacked = {file for files in torchvision_sets.SOURCES[name].files.values() for file in files}
     after = content(folder)
     assert after.keys() == before.keys() | unpacked
     assert before.items() <= after.items()
@@ -246,11 +246,11 @@ def test_pixels_and_labels_are_exact(name: str, form: str, folder: Path, web: We
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_can_not_be_fetched_is_one_sentence_that_says_where_to_put_what(name: str, folder: Path) -> None:
-    assert not known.present(DATA[name])
+    assert not torchvision_sets.present(DATA[name])
     for part in ("train", "test"):
         message = refusal(name, part)
-        assert f"is not on this machine and can't be fetched ({known.SOURCES[name].url}: " in message
-        names = ", ".join(known.SOURCES[name].files)
+        assert f"is not on this machine and can't be fetched ({torchvision_sets.SOURCES[name].url}: " in message
+        names = ", ".join(torchvision_sets.SOURCES[name].files)
         assert f"put {names} into {folder} (or set POISON_LAB_DATA to the folder" in message
     assert list(folder.iterdir()) == []
 
@@ -259,23 +259,23 @@ def test_what_can_not_be_fetched_is_one_sentence_that_says_where_to_put_what(nam
 def test_only_what_is_not_here_is_asked_for(name: str, folder: Path, web: Web) -> None:
     web(name)
     put(name, "packed", folder)
-    first, *others = known.SOURCES[name].files
+    first, *others = torchvision_sets.SOURCES[name].files
     (folder / first).unlink()
-    assert not known.present(DATA[name])
+    assert not torchvision_sets.present(DATA[name])
     message = refusal(name)
     assert f"put {first} into" in message
     assert not any(other in message for other in others)
 
 
-@pytest.mark.parametrize("name", known.SOURCES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_data_is_here_when_every_file_is(name: str, folder: Path) -> None:
-    files = [folder / file for unpacked in known.SOURCES[name].files.values() for file in unpacked]
+    files = [folder / file for unpacked in torchvision_sets.SOURCES[name].files.values() for file in unpacked]
     for file in files:
-        assert not known.present(DATA[name])
+        assert not torchvision_sets.present(DATA[name])
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    assert known.present(DATA[name])
-    assert known.whereabouts(DATA[name]) == "on this machine"
+    assert torchvision_sets.present(DATA[name])
+    assert torchvision_sets.whereabouts(DATA[name]) == "on this machine"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -285,12 +285,12 @@ def test_it_is_fetched_once_and_only_what_is_read_stays(
     truth = web(name)
     asked = connect(monkeypatch, folder)
     check(name, truth)
-    files = known.SOURCES[name].files
+    files = torchvision_sets.SOURCES[name].files
     assert sorted(asked) == sorted(Path(published).name for published in files)
     assert content(folder).keys() == {file for unpacked in files.values() for file in unpacked}
     check(name, truth)
     assert len(asked) == len(files)
-    assert known.present(DATA[name])
+    assert torchvision_sets.present(DATA[name])
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbled"])
@@ -303,7 +303,7 @@ def test_a_download_that_fails_leaves_nothing(
     message = refusal(name)
     assert {"cut": "connection lost", "garbled": "File not found or corrupted"}[harm] in message
     assert list(folder.iterdir()) == []
-    assert not known.present(DATA[name])
+    assert not torchvision_sets.present(DATA[name])
 
 
 @pytest.mark.parametrize("form", ["packed", "unpacked"])
@@ -313,7 +313,7 @@ def test_a_damaged_file_is_said_and_left_alone_until_it_can_be_fetched_anew(
 ) -> None:
     truth = web(name)
     put(name, form, folder)
-    source = known.SOURCES[name]
+    source = torchvision_sets.SOURCES[name]
     for published, files in source.files.items():
         damaged = folder / (published if form == "packed" else files[0])
         damaged.write_bytes(damaged.read_bytes()[:-200])
@@ -334,13 +334,13 @@ def test_a_sound_file_that_could_not_be_read_for_a_moment_is_left_alone(
 ) -> None:
     truth = web("svhn")
     put("svhn", "packed", folder)
-    before, opened = content(folder), known._open
+    before, opened = content(folder), torchvision_sets._open
 
     def once(*_: object, **__: object) -> None:
-        monkeypatch.setattr(known, "_open", opened)
+        monkeypatch.setattr(torchvision_sets, "_open", opened)
         raise OSError("stale file handle")
 
-    monkeypatch.setattr(known, "_open", once)
+    monkeypatch.setattr(torchvision_sets, "_open", once)
     check("svhn", truth)
     assert content(folder) == before
     assert not any(path.is_symlink() for path in folder.iterdir())
@@ -357,7 +357,7 @@ def test_what_a_killed_download_left_is_removed_but_not_what_another_still_write
     for left in (old, new):
         (left / "pcam").mkdir(parents=True)
         (left / "pcam" / "half.gz").write_bytes(b"half")
-    past = time.time() - 2 * known._STALE
+    past = time.time() - 2 * torchvision_sets._STALE
     for path in (old / "pcam" / "half.gz", old / "pcam", old, new / "pcam", new):
         os.utime(path, (past, past))
     refusal("cifar10")

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.__main__ import main
-from core.catalog import resolve
-from core.data import own
-from core.data.embedded import read
+from core.catalog.choices import resolve
+from core.cli.main import main
+from core.data import folders
+from core.data.readers import read
 from core.data.registry import info
-from core.errors import DataError, SpecError
-from core.spec import parse_spec
+from core.spec.experiment import parse_spec
+from core.system.errors import DataError, SpecError
 from tests.pictures import picture
 
 
@@ -63,7 +63,7 @@ def test_folders_and_zips_are_read(make: Maker, tmp_path: Path) -> None:
 
 
 def test_both_forms_hold_the_same_images(tmp_path: Path) -> None:
-    one, other = (own.load(make(content(), tmp_path)) for make in (as_folder, as_zip))
+    one, other = (folders.load(make(content(), tmp_path)) for make in (as_folder, as_zip))
     assert one.digest == other.digest
     np.testing.assert_array_equal(one.x, other.x)
     np.testing.assert_array_equal(one.tested, other.tested)
@@ -78,19 +78,19 @@ def test_an_image_keeps_its_middle_and_stands_upright(tmp_path: Path) -> None:
     for kind, image, extra in (("PNG", Image.fromarray(wide), {}), ("PNG", turned, {"exif": exif})):
         file = BytesIO()
         image.save(file, kind, **extra)
-        found = own._image(file.getvalue(), "here")
+        found = folders._image(file.getvalue(), "here")
         np.testing.assert_array_equal(found, np.broadcast_to(np.array([10, 200, 30])[:, None, None], (3, 64, 64)))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA"])
 def test_any_mode_becomes_rgb(mode: str) -> None:
-    assert own._image(picture(0, "PNG", mode=mode), "here").shape == (3, 64, 64)
+    assert folders._image(picture(0, "PNG", mode=mode), "here").shape == (3, 64, 64)
 
 
 def test_copies_of_an_image_are_never_on_both_sides(tmp_path: Path) -> None:
     files = content(20)
     files |= {f"dogs/copy{i}.png": files[f"dogs/{4 * (i % 5)}.png"] for i in range(30)}
-    found = own.load(as_folder(files, tmp_path))
+    found = folders.load(as_folder(files, tmp_path))
     sides: dict[bytes, set[bool]] = {}
     for image, side in zip(found.x, found.tested, strict=True):
         sides.setdefault(image.tobytes(), set()).add(bool(side))
@@ -141,7 +141,7 @@ def test_a_zip_packed_by_an_unusual_method_is_refused(tmp_path: Path) -> None:
         for inside, data in content().items():
             archive.writestr(inside, data, zipfile.ZIP_LZMA)
     with pytest.raises(DataError, match="pack it anew, by deflate"):
-        own.load(tmp_path / "a.zip")
+        folders.load(tmp_path / "a.zip")
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_an_image_that_cannot_be_unpacked_is_named(spoil: Callable[[bytes], byte
     path = as_zip(content(), tmp_path)
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DataError, match=r"can't be unpacked \(.+\): pack it anew"):
-        own.load(path)
+        folders.load(path)
 
 
 def test_an_entry_without_a_name_is_passed_over(tmp_path: Path) -> None:
     path = as_zip(content(), tmp_path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(""), b"")
-    assert own.load(path).classes == ("cats", "dogs", "über")
+    assert folders.load(path).classes == ("cats", "dogs", "über")
 
 
 @pytest.mark.parametrize("name", ["../out.png", "/etc/out.png", "cats/../../out.png", "cats\\..\\out.png"])
@@ -174,17 +174,17 @@ def test_a_zip_with_a_path_that_leads_out_is_refused(name: str, tmp_path: Path) 
             archive.writestr(inside, data)
         archive.writestr(name, picture(0))
     with pytest.raises(DataError, match="leads out of it"):
-        own.load(tmp_path / "a.zip")
+        folders.load(tmp_path / "a.zip")
 
 
 def test_what_is_not_there_or_not_a_zip_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is missing"):
-        own.load(tmp_path / "nothing")
+        folders.load(tmp_path / "nothing")
     (tmp_path / "a.zip").write_bytes(b"PK nonsense")
     with pytest.raises(DataError, match="neither a folder nor a readable zip"):
-        own.load(tmp_path / "a.zip")
+        folders.load(tmp_path / "a.zip")
     with pytest.raises(SpecError, match="Allowed: image-folder:PATH"):
-        own.info("image-folder:")
+        folders.info("image-folder:")
 
 
 def test_the_command_line_runs_on_a_folder(

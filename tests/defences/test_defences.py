@@ -6,12 +6,12 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from core import head
 from core.defences.base import TrainingSet
-from core.defences.evaluate import defend
+from core.defences.evaluation import defend
 from core.defences.fitted import gradient_outliers, held_out_probabilities
 from core.defences.registry import DEFENCES, build
 from core.defences.spec import ABOUT, DEFENCE_SPECS, as_text, parse_defence
+from core.heads import logistic as head
 from tests import tiny
 
 NAMES = sorted(DEFENCES)

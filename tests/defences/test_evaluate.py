@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from core.defences.evaluate import Defended, defend
+from core.defences.evaluation import Defended, defend
 from core.defences.spec import parse_defence
 from tests import tiny
 

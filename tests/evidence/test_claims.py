@@ -9,7 +9,7 @@ from core.evidence import grid
 from core.evidence.claims import CLAIMS, Comparison, Measurements, above, below, lost, paired
 from core.evidence.classroom import spread
 from core.evidence.page import page
-from core.sweep import Interval
+from core.experiments.sweep import Interval
 
 FINE, TRANSFER = "resnet10-small-fashion-mnist", "resnet10-small-mnist"
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from core import paths
-from core.__main__ import main
-from core.errors import SpecError
+from core.cli.main import main
 from core.evidence import certificates, classroom, grid
 from core.evidence.attacks import measured
 from core.evidence.claims import CLAIMS, Measurements
-from core.measure import measure
+from core.evidence.measure import measure
+from core.system import paths
+from core.system.errors import SpecError
 
 SMALL = {"train_size": 60, "test_size": 40}
 
@@ -37,9 +37,9 @@ def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
     (spec,) = specs(("label-flip",))
     lines: list[str] = []
     (found,) = measure([spec], tmp_path / "results.json", measured, device="cpu", tell=lines.append)
-    from core.defended import judged, parse_chain
-    from core.run import run
-    from core.store import Store
+    from core.experiments.run import run
+    from core.storage.defended import judged, parse_chain
+    from core.storage.runs import Store
 
     stored = Store(tmp_path / "store").put(run(spec, device="cpu", with_map=False))
     assert found["poisoned"] == stored.result["poisoned"]["accuracy"]

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from core.data.registry import DATA
 from core.data.split import draw
-from core.errors import SpecError, WeightsError
 from core.extractors.build import Extractor, build, load, map_in_order
 from core.extractors.registry import EXTRACTORS, info
+from core.system.errors import SpecError, WeightsError
 
 CPU = torch.device("cpu")
 LITE0 = info("efficientnet-lite0-imagenet")

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import cache
 from core.extractors import features
 from core.extractors.build import Extractor
 from core.extractors.features import FEATURE_NORM, STD_FLOOR, Pipeline, Scale, cached, extract
 from core.extractors.registry import info
-from core.files import replacing
+from core.system import cache
+from core.system.files import replacing
 
 CPU = torch.device("cpu")
 RECORD = dataclasses.replace(info("efficientnet-lite0-imagenet"), width=2)

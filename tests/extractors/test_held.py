@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import WeightsError
-from core.extractors import features, held
+from core.extractors import features, pool
 from core.extractors.build import Extractor, build
+from core.extractors.networks import network
 from core.extractors.registry import ExtractorInfo, info
-from core.pretraining.networks import network
 from core.pretraining.train import export
+from core.system.errors import WeightsError
 
 CPU = torch.device("cpu")
 SIZE = 2.6
@@ -22,9 +22,9 @@ SIZE = 2.6
 
 @pytest.fixture(autouse=True)
 def none_held() -> Iterator[None]:
-    held._held.clear()
+    pool._held.clear()
     yield
-    held._held.clear()
+    pool._held.clear()
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def made(folder: Path, seed: int) -> ExtractorInfo:
 
 
 def take(record: ExtractorInfo, size: int = 28) -> Extractor:
-    return held.extractor(record, size, CPU)
+    return pool.extractor(record, size, CPU)
 
 
 def test_what_is_held_is_what_a_new_one_is(record: ExtractorInfo) -> None:
@@ -73,7 +73,7 @@ def test_beyond_the_limit_what_was_used_least_recently_goes(
     take(record, 36)
     assert take(record, 28) is first
     assert take(record, 32) is not second
-    assert len(held._held) == 2
+    assert len(pool._held) == 2
 
 
 @pytest.mark.parametrize("megabytes", ["0", "1"])
@@ -82,7 +82,7 @@ def test_what_is_larger_than_the_limit_is_not_held(
 ) -> None:
     monkeypatch.setenv("POISON_LAB_MODEL_MEGABYTES", megabytes)
     assert take(record) is not take(record)
-    assert not held._held
+    assert not pool._held
 
 
 def test_one_that_was_written_to_is_built_anew(record: ExtractorInfo, caplog: pytest.LogCaptureFixture) -> None:
@@ -127,4 +127,4 @@ def test_many_shapes_of_images_leave_little_behind(record: ExtractorInfo) -> Non
 def test_random_weights_have_no_file() -> None:
     random = info("efficientnet-lite0-random")
     assert take(random, 64) is take(random, 64)
-    assert os.fspath(held.file_of(info("resnet10-small-mnist")) or "").endswith(".safetensors")
+    assert os.fspath(pool.file_of(info("resnet10-small-mnist")) or "").endswith(".safetensors")

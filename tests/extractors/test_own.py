@@ -10,15 +10,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core.__main__ import main
-from core.catalog import resolve
-from core.errors import PoisonLabError, SpecError, WeightsError
-from core.extractors import own
+from core.catalog.choices import resolve
+from core.cli.main import main
+from core.extractors import files, networks
 from core.extractors.build import build
 from core.extractors.registry import info
-from core.pretraining import networks
 from core.pretraining.train import export
-from core.spec import parse_spec
+from core.spec.experiment import parse_spec
+from core.system.errors import PoisonLabError, SpecError, WeightsError
 
 CPU = torch.device("cpu")
 ARCHS = ("timm:test_resnet", "timm:test_vit", "torchvision:shufflenet_v2_x0_5")
@@ -28,7 +27,7 @@ def source(arch: str) -> nn.Module:
     """A backbone with weights of its own."""
     library, _, name = arch.partition(":")
     torch.manual_seed(7)
-    return own.backbone(library, name).eval()
+    return files.backbone(library, name).eval()
 
 
 def prefixed(prefix: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
@@ -68,7 +67,7 @@ def test_every_wrapping_gives_the_sources_features(arch: str, wrapping: str, tmp
 def test_safetensors_are_read(tmp_path: Path) -> None:
     model = source(ARCHS[0])
     save_file(model.state_dict(), tmp_path / "w.safetensors")
-    built = own.build(info(f"{ARCHS[0]}@{tmp_path / 'w.safetensors'}"))
+    built = files.build(info(f"{ARCHS[0]}@{tmp_path / 'w.safetensors'}"))
     assert all(torch.equal(built.state_dict()[name], value) for name, value in model.state_dict().items())
 
 
@@ -132,7 +131,7 @@ def test_anything_else_is_refused_in_one_line(
     elif content is not None:
         torch.save(content, name.partition("@")[2])
     with pytest.raises(kind) as caught:
-        own.build(own.info(name))
+        files.build(files.info(name))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 

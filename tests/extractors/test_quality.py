@@ -6,13 +6,13 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from core import paths
-from core.__main__ import main
+from core.cli.main import main
 from core.data.registry import DATA
 from core.data.split import draw
-from core.extractors import quality
+from core.evidence import quality
 from core.extractors.registry import EXTRACTORS
 from core.pretraining.probes import NEIGHBOURS
+from core.system import paths
 
 
 def test_every_extractor_that_ships_was_measured_on_every_embedded_data_set() -> None:

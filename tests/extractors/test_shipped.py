@@ -6,14 +6,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from core import paths
 from core.data.registry import info as data_info
 from core.data.split import draw
 from core.extractors.build import build
 from core.extractors.features import extract
-from core.extractors.own import _measure
+from core.extractors.files import _measure
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
 from core.pretraining.probes import linear_probe
+from core.system import paths
 
 SHIPPED = [record for record in EXTRACTORS.values() if record.library == "own"]
 

@@ -10,10 +10,10 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from core import paths
-from core.errors import WeightsError
 from core.extractors import registry, weights
 from core.extractors.registry import EXTRACTORS, info
+from core.system import paths
+from core.system.errors import WeightsError
 
 RESNET = info("resnet18-imagenet")
 

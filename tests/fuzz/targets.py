@@ -8,10 +8,11 @@ from urllib.parse import parse_qsl, urlencode
 import torch
 from safetensors.torch import save
 
-from core import paths, uploads
-from core.errors import PoisonLabError
 from core.extractors.weights import read_safetensors, unpickled
-from core.spec import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.storage import uploads
+from core.system import paths
+from core.system.errors import PoisonLabError
 from pages import _state
 from tests.pictures import pets, picture, zipped
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.paths import ROOT
+from core.system.paths import ROOT
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 

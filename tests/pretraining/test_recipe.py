@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from core.__main__ import main
-from core.data.embedded import read
+from core.cli.main import main
+from core.data.readers import read
 from core.pretraining import recipe
 
 FEW = ["--epochs", "1", "--batch", "64", "--device", "cpu", "--quiet"]

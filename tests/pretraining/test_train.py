@@ -8,10 +8,10 @@ import torch
 from safetensors import safe_open
 from sklearn.datasets import load_digits
 
-from core.errors import PoisonLabError, SpecError
-from core.pretraining import networks
+from core.extractors import networks
 from core.pretraining.methods import METHODS
 from core.pretraining.train import Pretrained, Progress, Settings, export, pretrain
+from core.system.errors import PoisonLabError, SpecError
 
 CPU = torch.device("cpu")
 NORMALISE = ((0.3, 0.3, 0.3), (0.4, 0.4, 0.4))

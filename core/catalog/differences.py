@@ -1,0 +1,135 @@
+"""What tells experiments apart: the fields of their specs that differ, and words for them. Free of torch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.catalog.choices import ATTACK_TITLES, title, unread_parameters
+from core.data.registry import info as data_info
+from core.defences.spec import ABOUT as DEFENCES
+from core.extractors.registry import info as extractor_info
+from core.spec.experiment import ExperimentSpec
+
+Differences = list[tuple[str, list[Any]]]
+
+MOST_TOLD = 2
+"""As many differences fit into a sentence with their values; more are named only."""
+
+FIELD_WORDS: dict[str, str] = {
+    "data": "data",
+    "train_domain": "domain of the training images",
+    "test_domain": "domain of the test images",
+    "extractor": "extractor",
+    "input_size": "input size",
+    "attack": "attack",
+    "budget": "budget",
+    "constraint": "constraint",
+    "delta": "δ",
+    "label_rule": "labels of the poison",
+    "evade": "defence to pass",
+    "train_size": "training images",
+    "test_size": "test images",
+    "ridge": "ridge λ",
+    "seed": "seed",
+    "attack.stage2": "method of stage 2",
+    "attack.target": "choice of target parameters",
+    "attack.radius": "target radius",
+    "attack.steps": "steps",
+    "attack.lr": "step size",
+    "attack.bases": "choice of base images",
+    "attack.match_steps": "matching steps",
+    "attack.restarts": "starts of matching",
+    "attack.beta": "pull to the base image",
+    "attack.finish_steps": "finishing steps",
+}
+"""What a sentence calls each field of a spec; an attack's own parameters follow `attack.`."""
+
+_VALUE_WORDS = {"gc": "Gradient Canceling", "tgda": "TGDA", "gradpc": "one radius", "search": "a search over radii"}
+_BASE_WORDS = {"influence": "the most harmful", "sample": "at random"}
+
+
+def differences(specs: Sequence[ExperimentSpec]) -> Differences:
+    """The fields in which experiments differ, in the order of the spec.
+
+    A field counts only where an experiment reads it: δ under another constraint than `perturbation`, or a parameter
+    that only one of the attacks has, tells nothing.
+
+    Returns:
+        Pairs of a key of `FIELD_WORDS` and the value of each spec; None for a spec that does not read the field.
+    """
+    read = [_read(spec) for spec in specs]
+    fields = dict.fromkeys(name for values in read for name in values)
+    order = [name for name in FIELD_WORDS if name in fields] + [name for name in fields if name not in FIELD_WORDS]
+    found = [(name, [values.get(name) for values in read]) for name in order]
+    return [(name, values) for name, values in found if len({repr(v) for v in values if v is not None}) > 1]
+
+
+def _read(spec: ExperimentSpec) -> dict[str, Any]:
+    """Every field that an experiment reads, an attack's parameters by `attack.` and their name."""
+    values: dict[str, Any] = {name: getattr(spec, name) for name in ExperimentSpec.model_fields}
+    parameters = spec.attack.model_dump()
+    unread = unread_parameters(parameters, spec.label_rule) | {"name"}
+    values["attack"] = spec.attack.name
+    values["evade"] = spec.evade or "none"  # to expect no defence is a choice, too
+    values |= {f"attack.{name}": value for name, value in parameters.items() if name not in unread}
+    if spec.constraint != "perturbation":
+        del values["delta"]
+    return values
+
+
+def field_words(field: str) -> str:
+    """What a sentence calls a field."""
+    return FIELD_WORDS.get(field, field.removeprefix("attack.").replace("_", " "))
+
+
+def value_words(field: str, value: Any) -> str:
+    """One value of a field as a person says it; a dash for None."""
+    if value is None:
+        return "—"
+    match field:
+        case "data":
+            return title(data_info, value)
+        case "extractor":
+            return title(extractor_info, value)
+        case "attack":
+            return ATTACK_TITLES.get(value, str(value))
+        case "budget":
+            return f"{100 * value:.6g} %"
+        case "delta":
+            return f"{255 * value:.4g}/255"
+        case "evade":
+            return DEFENCES[value].title if value in DEFENCES else str(value)
+        case "input_size":
+            return f"{value} px"
+        case "attack.bases":
+            return _BASE_WORDS.get(value, str(value))
+    if isinstance(value, str):
+        return _VALUE_WORDS.get(value, value)
+    # A seed is a name, not a quantity: no separators.
+    return f"{value:,}" if isinstance(value, int) and field != "seed" else f"{value:.10g}"
+
+
+def sentence(specs: Sequence[ExperimentSpec], names: Sequence[str]) -> str:
+    """What tells the experiments apart, in plain text.
+
+    Args:
+        names: what each experiment is called, such as A and B.
+    """
+    found = differences(specs)
+    if not found:
+        return "Nothing that they share differs between these experiments."
+    told = [field_words(field) for field, _ in found]
+    if len(found) <= MOST_TOLD:
+        told = [f"{field_words(field)} ({_by_value(field, values, names)})" for field, values in found]
+    return f"They differ in {_listed(told)}; everything else that they share is the same."
+
+
+def _by_value(field: str, values: Sequence[Any], names: Sequence[str]) -> str:
+    """`A and C: 3 %; B: 5 %`: each value once, with the experiments that have it."""
+    owners: dict[str, list[str]] = {}
+    for name, value in zip(names, values, strict=True):
+        owners.setdefault(value_words(field, value), []).append(name)
+    return "; ".join(f"{_listed(who)}: {words}" for words, who in owners.items())
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

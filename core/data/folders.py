@@ -1,0 +1,220 @@
+"""Images that a person brings: `image-folder:PATH`, a folder or a zip with one folder of images for each class.
+
+A name that was resolved ends with `#` and 16 digits of a SHA-256 over all images: other images are other data. Zips are
+read where they are, never unpacked.
+"""
+
+import hashlib
+import re
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.data.registry import DataInfo
+from core.system.errors import DataError, SpecError
+from core.system.files import zip_members
+
+SIDE = 64
+"""Pixels of a side to which every image is cropped and resized."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+LEAST_OF_A_CLASS = 10
+MOST_IMAGES = 100_000
+MOST_BYTES = 50 << 20
+"""Of one image's file."""
+MOST_UNPACKED = 4 << 30
+"""Of all files of a zip together."""
+MOST_PIXELS = 50_000_000
+"""Of one image: a small file can hold an image that fills the memory."""
+TESTED = 0.3
+_NAME = re.compile(r"image-folder:(.+?)(?:#([0-9a-f]{16}))?")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds: images (N, 3, 64, 64) uint8, labels (N,), and which of them are for testing (N,)."""
+
+    classes: tuple[str, ...]
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    tested: NDArray[np.bool_]
+    digest: str
+
+
+def is_own(name: str) -> bool:
+    """Whether a name asks for a person's images rather than for an entry of the registry."""
+    return name.startswith(("image-folder:", "upload:"))
+
+
+def info(name: str) -> DataInfo:
+    """The record of brought images, its name resolved.
+
+    Raises:
+        SpecError: the name is not image-folder:PATH.
+        DataError: see `load`, or the images have changed since the name was resolved.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise SpecError(f"Data {name!r} can't be read. Allowed: image-folder:PATH, a folder or a zip.")
+    path, expected = Path(match[1]).expanduser().absolute(), match[2]
+    found = load(path)
+    if expected not in (None, found.digest):
+        raise DataError(f"The images of {path} have changed since: their SHA-256 does not begin with {expected}.")
+    return DataInfo(
+        name=f"image-folder:{path}#{found.digest}",
+        title=path.stem,
+        classes=found.classes,
+        shape=(3, SIDE, SIDE),
+        train_images=int((~found.tested).sum()),
+        test_images=int(found.tested.sum()),
+        licence="yours",
+        source=str(path),
+        embedded=False,
+    )
+
+
+def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images and labels of one part, "train" or "test"."""
+    found = load(Path(record.source))
+    rows = found.tested if part == "test" else ~found.tested
+    return found.x[rows], found.y[rows]
+
+
+def load(path: Path) -> Folder:
+    """Read and check a folder or a zip; remembered while its files do not change.
+
+    Raises:
+        DataError: what is wrong, and in which file.
+    """
+    if not path.exists():
+        raise DataError(f"{path} is missing: name a folder, or a zip, with one folder of images for each class.")
+    return _load(path, tuple(sorted(_in_folder(path) if path.is_dir() else _in_zip(path))))
+
+
+@dataclass(frozen=True, order=True)
+class _File:
+    """An image's file: its class, its name inside the folder, its size, and when it changed."""
+
+    label: str
+    name: str
+    size: int
+    changed: float
+
+
+def _in_folder(path: Path) -> Iterator[_File]:
+    for file in path.glob("*/**/*"):
+        if file.suffix.lower() in SUFFIXES and file.is_file():
+            name, status = file.relative_to(path), file.stat()
+            yield _File(name.parts[0], name.as_posix(), status.st_size, status.st_mtime)
+
+
+def _in_zip(path: Path) -> Iterator[_File]:
+    try:
+        members = [member for member in zip_members(path) if not member.filename.endswith("/")]  # `is_dir` needs a name
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is neither a folder nor a readable zip: {error}.") from error
+    changed = path.stat().st_mtime
+    if sum(member.file_size for member in members) > MOST_UNPACKED:
+        limit = f"{MOST_UNPACKED >> 30} GiB"
+        raise DataError(f"{path} holds more than the {limit} that are allowed unpacked; it is refused as a whole.")
+    counts = Counter(member.filename for member in members)
+    if twice := next((name for name, count in counts.items() if count > 1), None):
+        raise DataError(f"{path} holds {twice!r} more than once; it is refused as a whole.")
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may ask for gigabytes
+            raise DataError(f"{member.filename} of {path} is packed by an unusual method: pack it anew, by deflate.")
+        name = PurePosixPath(member.filename)
+        if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
+            raise DataError(f"{path} holds {member.filename!r}, a path that leads out of it; it is refused as a whole.")
+        if len(name.parts) > 1 and name.suffix.lower() in SUFFIXES and name.parts[0] != "__MACOSX":
+            yield _File(name.parts[-2], str(name), member.file_size, changed)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, files: tuple[_File, ...]) -> Folder:
+    if len(files) > MOST_IMAGES:
+        raise DataError(f"{path} holds {len(files)} images; at most {MOST_IMAGES} are allowed.")
+    classes = tuple(sorted({file.label for file in files}))
+    if len(classes) < 2:
+        allowed = f"one folder for each class, with {', '.join(SUFFIXES)} in it"
+        held = "one class" if classes else "no classes"
+        raise DataError(f"{path} holds {held} of images; two or more are needed: {allowed}.")
+    for label in classes:
+        count = sum(file.label == label for file in files)
+        if count < LEAST_OF_A_CLASS:
+            raise DataError(f"Class {label!r} of {path} has {count} images; at least {LEAST_OF_A_CLASS} are needed.")
+    images, digests = [], []
+    with _opened(path) as content_of:
+        for file in files:
+            if file.size > MOST_BYTES:
+                raise DataError(
+                    f"{file.name} of {path} has {file.size >> 20} MiB; at most {MOST_BYTES >> 20} are allowed."
+                )
+            content = content_of(file.name)
+            images.append(_image(content, f"{file.name} of {path}"))
+            digests.append(hashlib.sha256(content).hexdigest())
+    y = np.array([classes.index(file.label) for file in files], np.int64)
+    whole = hashlib.sha256("".join(f"{file.label}/{d}\n" for file, d in zip(files, digests, strict=True)).encode())
+    return Folder(classes, np.stack(images), y, _tested(y, digests), whole.hexdigest()[:16])
+
+
+def _tested(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
+    """About three tenths of every class, chosen by content: copies of one image are never on both sides."""
+    tested = np.zeros(len(y), bool)
+    sides: dict[str, bool] = {}
+    for label in np.unique(y):
+        rows = sorted(np.flatnonzero(y == label), key=lambda row: digests[row])
+        count = round(TESTED * len(rows))
+        for place, row in enumerate(rows):
+            tested[row] = sides.setdefault(digests[row], place < count)
+    return tested
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
+    if path.is_dir():
+        yield lambda name: (path / name).read_bytes()
+        return
+    with zipfile.ZipFile(path) as archive:
+
+        def content_of(name: str) -> bytes:
+            try:
+                return archive.read(name)
+            except MemoryError:
+                raise
+            except Exception as error:  # zipfile raises many kinds, some of them only on zips made to do harm
+                reason = " ".join(str(error).split())[:100]
+                raise DataError(
+                    f"{name} of {path} can't be unpacked ({reason}): pack it anew, without a password."
+                ) from error
+
+        yield content_of
+
+
+def _image(content: bytes, where: str) -> NDArray[np.uint8]:
+    """(3, 64, 64): the middle square of an image, resized."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a limit of our own follows
+            with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise DataError(
+                        f"{where} has {image.width} x {image.height} pixels; at most {MOST_PIXELS:,} are allowed."
+                    )
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+        fitted = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.BILINEAR)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{where} has more than the {MOST_PIXELS:,} pixels that are allowed.") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100] if not isinstance(error, UnidentifiedImageError) else "not an image"
+        raise DataError(f"{where} can't be read as PNG, JPEG or WebP ({reason}): repair or remove it.") from error
+    return np.asarray(fitted).transpose(2, 0, 1)

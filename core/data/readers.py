@@ -1,0 +1,96 @@
+"""The reader of every data set, as arrays in (N, C, H, W) uint8, and those that ship in assets/data."""
+
+import csv
+import functools
+import gzip
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.data import folders, torchvision_sets
+from core.data.registry import DataInfo, info
+from core.system.errors import DataError
+from core.system.paths import ASSETS
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+_FOLDER = ASSETS / "data"
+
+
+def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images, Labels]:
+    """All images of one part of a data set.
+
+    Args:
+        record: the record of the data set.
+        part: "train" or "test".
+        domain: for data with domains, which of them.
+
+    Returns:
+        Images (N, C, H, W) uint8 and labels (N,) int64, in an order that never changes.
+
+    Raises:
+        DataError: a file of the data set is missing or damaged, and can't be fetched.
+    """
+    if folders.is_own(record.name):
+        return folders.read(record, part)
+    if record.name in torchvision_sets.SOURCES:
+        return torchvision_sets.read(record, part)
+    try:
+        return _shipped(_FOLDER, record.name, part, domain)
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"Data set {record.name!r} can't be read from {_FOLDER} ({error}). Restore that folder from the repository."
+        ) from error
+
+
+@functools.lru_cache(maxsize=4)
+def _shipped(folder: Path, name: str, part: str, domain: str | None) -> tuple[Images, Labels]:
+    """What ships never changes: unpacking it takes longer than a small experiment."""
+    found = _READERS[name](folder, part, domain)
+    for array in found:
+        array.setflags(write=False)
+    return found
+
+
+def _fashion_mnist(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
+    stem = {"train": "train", "test": "t10k"}[part]
+    raw = folder / "FashionMNIST" / "raw"
+    images = _idx(raw / f"{stem}-images-idx3-ubyte.gz", header=16).reshape(-1, 1, 28, 28)
+    return images, _idx(raw / f"{stem}-labels-idx1-ubyte.gz", header=8).astype(np.int64)
+
+
+def _idx(path: Path, header: int) -> Images:
+    with gzip.open(path) as file:
+        return np.frombuffer(file.read(), np.uint8, offset=header)
+
+
+def _mnist(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
+    with np.load(folder / "mnist10k.npz", allow_pickle=False) as archive:
+        images, labels = archive["X"][:, None], archive["y"].astype(np.int64)
+    # The file is sorted by label: a fixed shuffle, then the first 8,000 images train.
+    order = np.random.default_rng(0).permutation(len(labels))
+    rows = order[:8_000] if part == "train" else order[8_000:]
+    return images[rows], labels[rows]
+
+
+def _emoji(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
+    with (folder / "emoji" / "index.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["domain"] == domain]
+    side, per_row = 64, 48
+    with Image.open(folder / "emoji" / f"{domain}.webp") as mosaic:
+        pixels = np.asarray(mosaic.convert("RGB"))
+    tiles = pixels.reshape(-1, side, per_row, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
+    classes = info("emoji").classes
+    labels = np.array([classes.index(row["class"]) for row in rows], np.int64)
+    # Split by the emoji itself, so that no emoji is trained on in one vendor's drawing and tested in another's.
+    held_out = np.array([zlib.crc32(row["id"].encode()) % 10 < 3 for row in rows])
+    chosen = np.flatnonzero(held_out if part == "test" else ~held_out)
+    return tiles[chosen], labels[chosen]
+
+
+_READERS = {"fashion-mnist": _fashion_mnist, "mnist": _mnist, "emoji": _emoji}

@@ -1,0 +1,227 @@
+"""What a chain of defences is worth on one poisoned training set, judged by someone who knows the poison."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from core.defences.base import TrainingSet, Verdict
+from core.defences.registry import build
+from core.experiments.result import Array, Score
+from core.experiments.run import Evaluator
+from core.system import device as devices
+
+RANDOM_DRAWS = 5
+"""Random filters that the baseline is the mean of."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one defence of a chain, or the whole of it, has removed.
+
+    Attributes:
+        name: of the defence; "" of the whole chain.
+        removed: rows of the training set, clean points first, then poison.
+        n_poison, n_clean: of what it was given.
+        found: poison among the removed.
+        auc: area under the ROC curve of its suspicion; None for a chain, and where it was given no poison.
+    """
+
+    name: str
+    removed: list[int]
+    n_poison: int
+    n_clean: int
+    found: int
+    auc: float | None
+
+    @property
+    def precision(self) -> float:
+        """Of what was removed, the share that is poison; 0 where nothing was."""
+        return self.found / len(self.removed) if self.removed else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Of the poison, the share that was removed; 0 where there was none."""
+        return self.found / self.n_poison if self.n_poison else 0.0
+
+    @property
+    def clean_lost(self) -> int:
+        """Clean points that were removed."""
+        return len(self.removed) - self.found
+
+
+@dataclass(frozen=True)
+class Defended:
+    """A chain of defences on one run.
+
+    Attributes:
+        clean: the head of the clean points, which is what a perfect filter would give.
+        poisoned: the head of the whole training set.
+        defended: the head of what the chain keeps.
+        random: mean accuracy of heads without as many points, drawn at random.
+        steps: each defence in turn.
+        whole: all of them together.
+    """
+
+    clean: Score
+    poisoned: Score
+    defended: Score
+    random: float
+    steps: list[Found]
+    whole: Found
+
+    @property
+    def regained(self) -> float:
+        """Points of test accuracy that the chain gives back; negative where it costs more than it saves."""
+        return 100 * (self.defended.accuracy - self.poisoned.accuracy)
+
+    def summary(self) -> dict[str, Any]:
+        """Plain data."""
+        steps = [_told(one) for one in self.steps]
+        scores = {name: asdict(getattr(self, name)) for name in ("clean", "poisoned", "defended")}
+        return {**scores, "random": self.random, "regained": self.regained, "steps": steps, "whole": _told(self.whole)}
+
+
+def _told(found: Found) -> dict[str, Any]:
+    return {
+        **asdict(found),
+        "precision": found.precision,
+        "recall": found.recall,
+        "clean_lost": found.clean_lost,
+    }
+
+
+Tell = Callable[[int, int], None]
+"""Told (defences done, defences in all)."""
+
+
+def defend(
+    features: Mapping[str, Array],
+    chain: Sequence[Any],
+    n_classes: int,
+    ridge: float,
+    *,
+    device: torch.device | None = None,
+    seed: int = 0,
+    tell: Tell = lambda done, total: None,
+) -> Defended:
+    """Let one chain of defences go over a run; see `Poisoned.defended`."""
+    return Poisoned.of(features, n_classes, ridge, device).defended(chain, seed=seed, tell=tell)
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """A poisoned training set, clean points first, and its judge; the heads of what nobody filters are solved once.
+
+    Attributes:
+        data: clean points, then poison.
+        n_clean: how many are clean.
+        evaluate: the judge, who knows the clean points and the test set.
+    """
+
+    data: TrainingSet
+    n_clean: int
+    evaluate: Evaluator
+
+    @classmethod
+    def of(
+        cls, features: Mapping[str, Array], n_classes: int, ridge: float, device: torch.device | None = None
+    ) -> "Poisoned":
+        """Of a run's `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z` and `test_y`."""
+        a = devices.tensors(features, device or torch.device("cpu"))
+        z, y = torch.cat([a["train_z"], a["poison_z"]]), torch.cat([a["train_y"], a["poison_y"]])
+        judge = Evaluator(a["train_z"], a["train_y"], a["test_z"], a["test_y"], n_classes, ridge)
+        return cls(TrainingSet(z, y, n_classes, ridge), len(a["train_y"]), judge)
+
+    @cached_property
+    def is_poison(self) -> Tensor:
+        """(N,) bool."""
+        return torch.arange(len(self.data.y), device=self.data.y.device) >= self.n_clean
+
+    @cached_property
+    def clean_head(self) -> Tensor:
+        """(c, d + 1), which is what a perfect filter would give."""
+        return self.evaluate.retrain()
+
+    @cached_property
+    def poisoned_head(self) -> Tensor:
+        """(c, d + 1), without any filter."""
+        return self.data.fit(start=self.clean_head)
+
+    @cached_property
+    def unfiltered(self) -> tuple[Score, Score]:
+        """Of the clean and of the poisoned head."""
+        return self.evaluate.score(self.clean_head), self.evaluate.score(self.poisoned_head, self.clean_head)
+
+    def defended(
+        self,
+        chain: Sequence[Any],
+        *,
+        seed: int = 0,
+        randoms: int = RANDOM_DRAWS,
+        tell: Tell = lambda done, total: None,
+    ) -> Defended:
+        """Let defences go over the training set, one after another, and train the head on what is left.
+
+        Args:
+            chain: specs of defences; none at all keeps everything.
+            seed: of the order in which a defence gets the points, and of the random filters.
+            randoms: random filters; with none, their accuracy is that of the poisoned head.
+        """
+        data, is_poison, score = self.data, self.is_poison, self.evaluate.score
+        draw = torch.Generator().manual_seed(seed)
+        everything = torch.arange(len(data.y), device=data.y.device)
+        kept, steps = everything, []
+        for done, spec in enumerate(chain):
+            tell(done, len(chain))
+            left = TrainingSet(data.z[kept], data.y[kept], data.n_classes, data.ridge)
+            verdict = _shuffled(left, build(spec).judge, draw)
+            steps.append(_found(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
+            kept = kept[verdict.keep]
+        tell(len(chain), len(chain))
+        gone = torch.ones_like(is_poison)
+        gone[kept] = False
+        is_filtered = len(kept) < len(data.y)
+        theta = data.fit(kept, self.poisoned_head) if is_filtered else self.poisoned_head
+        accuracies = []
+        for _ in range(randoms if is_filtered else 0):
+            rows = torch.randperm(len(data.y), generator=draw)[: len(kept)].to(data.y.device)
+            accuracies.append(score(data.fit(rows, self.poisoned_head)).accuracy)
+        clean, poisoned = self.unfiltered
+        return Defended(
+            clean=clean,
+            poisoned=poisoned,
+            defended=score(theta, self.clean_head),
+            random=float(np.mean(accuracies)) if accuracies else poisoned.accuracy,
+            steps=steps,
+            whole=_found("", everything, gone, is_poison, None),
+        )
+
+
+def _shuffled(data: TrainingSet, judge: Callable[[TrainingSet], Verdict], draw: torch.Generator) -> Verdict:
+    """Let a defence judge points in random order: their places must not tell it which are poison."""
+    order = torch.randperm(len(data.y), generator=draw).to(data.y.device)
+    verdict = judge(TrainingSet(data.z[order], data.y[order], data.n_classes, data.ridge))
+    keep, suspicion = torch.empty_like(verdict.keep), torch.empty_like(verdict.suspicion)
+    keep[order], suspicion[order] = verdict.keep, verdict.suspicion
+    return Verdict(keep, suspicion)
+
+
+def _found(name: str, rows: Tensor, gone: Tensor, is_poison: Tensor, suspicion: Tensor | None) -> Found:
+    n_poison = int(is_poison.sum())
+    auc = None
+    if suspicion is not None and 0 < n_poison < len(rows):
+        auc = float(roc_auc_score(is_poison.cpu().numpy(), suspicion.cpu().numpy()))
+    return Found(
+        name=name,
+        removed=rows[gone].tolist(),
+        n_poison=n_poison,
+        n_clean=len(rows) - n_poison,
+        found=int((gone & is_poison).sum()),
+        auc=auc,
+    )

@@ -1,0 +1,71 @@
+"""Measures experiments, one after another or several at a time; what a file holds already is not measured again."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from core.spec.experiment import ExperimentSpec
+from core.system.files import write_text
+
+How = Callable[[ExperimentSpec, str], dict[str, Any]]
+
+
+def measure(
+    todo: Sequence[ExperimentSpec],
+    path: Path,
+    how: How,
+    *,
+    device: str = "auto",
+    processes: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
+    """The numbers of each resolved spec, in order: read from a JSON file, or else measured and added to it.
+
+    Args:
+        how: one is measured, given the device.
+        path: of the file; written after each experiment, so that the work can be broken off and taken up.
+        processes: at a time; each takes its share of the cores.
+        tell: given a line on each finished experiment.
+    """
+    known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [spec for spec in todo if spec.hash not in known]
+    for done, (spec, found) in enumerate(_measured(missing, how, device, processes), start=1):
+        known[spec.hash] = found
+        write_text(path, _as_json(known))
+        where = f"{spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} seed {spec.seed}"
+        tell(f"{done}/{len(missing)} {where}")
+    return [known[spec.hash] for spec in todo]
+
+
+def _as_json(known: dict[str, dict[str, Any]]) -> str:
+    """One experiment a line, so that a change is seen for what it is."""
+    lines = (f"{json.dumps(name)}: {json.dumps(one, sort_keys=True)}" for name, one in sorted(known.items()))
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _measured(
+    missing: Sequence[ExperimentSpec], how: How, device: str, processes: int
+) -> Iterable[tuple[ExperimentSpec, dict[str, Any]]]:
+    if processes == 1 or len(missing) < 2:
+        for spec in missing:
+            yield spec, how(spec, device)
+        return
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_take, initargs=(threads,)) as pool:
+        waiting = {pool.submit(how, spec, device): spec for spec in missing}
+        try:
+            for one in as_completed(waiting):
+                yield waiting[one], one.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _take(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)

@@ -1,0 +1,113 @@
+"""How good the features of each extractor are on each embedded data set: `python -m core compare-extractors`.
+
+The numbers ship as `assets/extractors.json`, with those of raw pixels to compare with.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.data.registry import DATA, DataInfo
+from core.extractors.registry import info
+from core.system import paths
+from core.system.errors import SpecError
+from core.system.files import write_text
+
+if TYPE_CHECKING:
+    import torch
+
+PIXELS = "pixels"
+"""In place of an extractor: images as they are."""
+PROBED = 10_000
+EMBEDDED = tuple(name for name, record in DATA.items() if record.embedded)
+FILE = paths.ASSETS / "extractors.json"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Test accuracies, fractions in [0, 1], of a bank of labelled images: neighbours' votes and the linear head."""
+
+    knn: float
+    linear_probe: float
+    train_images: int
+    test_images: int
+
+
+Table = dict[str, dict[str, Quality]]
+"""By extractor, then by data set."""
+
+
+def measure(extractor: str, data: DataInfo, device: "torch.device") -> Quality:
+    """Measure one extractor at its first input size, or `PIXELS`, on one data set (in its first domain).
+
+    Raises:
+        PoisonLabError: unknown name, missing weights or data.
+    """
+    # Only here: whoever reads what was measured does not wait for torch.
+    import numpy as np
+    import torch
+
+    from core.data.split import draw
+    from core.extractors.build import build
+    from core.extractors.features import extract
+    from core.pretraining.probes import knn_accuracy, linear_probe
+
+    domain = data.domains[0] if data.domains else None
+    split = draw(
+        data,
+        train_size=min(PROBED, data.train_images),
+        test_size=min(PROBED, data.test_images),
+        seed=0,
+        train_domain=domain,
+        test_domain=domain,
+    )
+    if extractor == PIXELS:
+        train, test = (x.reshape(len(x), -1).astype(np.float32) / 255.0 for x in (split.train_x, split.test_x))
+    else:
+        record = info(extractor)
+        model = build(record, record.input_sizes[0], device)
+        train, test = (extract(model, x, device) for x in (split.train_x, split.test_x))
+    z, y, test_z, test_y = (torch.from_numpy(array) for array in (train, split.train_y, test, split.test_y))
+    n_classes = len(data.classes)
+    return Quality(
+        knn=knn_accuracy(z, y, test_z, test_y, n_classes),
+        linear_probe=linear_probe(z, y, test_z, test_y, n_classes),
+        train_images=len(y),
+        test_images=len(test_y),
+    )
+
+
+def measure_all(
+    extractors: Iterable[str],
+    data: Iterable[str],
+    device: "torch.device",
+    path: Path = FILE,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Table:
+    """Measure, and write each number into the file as soon as it is there; what else the file holds stays.
+
+    Args:
+        tell: given a line on each measurement.
+
+    Raises:
+        PoisonLabError: see `measure`.
+    """
+    found = read(path) if path.exists() else {}
+    for extractor in extractors:
+        for name in data:
+            if name not in EMBEDDED:
+                raise SpecError(f"{name!r} is no embedded data set. Known: {', '.join(EMBEDDED)}.")
+            quality = measure(extractor, DATA[name], device)
+            found.setdefault(extractor, {})[name] = quality
+            text = json.dumps({key: {k: asdict(v) for k, v in row.items()} for key, row in found.items()}, indent=1)
+            write_text(path, f"{text}\n")
+            tell(f"{extractor} {name}: linear probe {100 * quality.linear_probe:.1f}%  kNN {100 * quality.knn:.1f}%")
+    return found
+
+
+def read(path: Path = FILE) -> Table:
+    """What was measured."""
+    stored = json.loads(path.read_text())
+    return {key: {name: Quality(**one) for name, one in row.items()} for key, row in stored.items()}

@@ -1,0 +1,236 @@
+"""Fine-tuning against transfer, measured: `python -m core compare-settings`.
+
+The paper says that a head on an extractor which has learnt from other data (transfer) loses more to the same attack
+than one on an extractor which has learnt from the same data (fine-tuning). Every data set meets every extractor here,
+over seeds that draw both the images and the attack's own choices. Within a data set the same seed is the same images
+for every extractor, so that differences are paired.
+"""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.catalog import choices
+from core.data.registry import DATA as REGISTERED
+from core.data.registry import info as data_info
+from core.evidence.measure import measure
+from core.experiments.result import drop
+from core.experiments.sweep import interval
+from core.extractors.registry import EXTRACTORS as REGISTRY
+from core.extractors.registry import info
+from core.spec.events import silent
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system import paths
+from core.system.files import write_text
+from core.system.tables import spread, table
+
+DATA = ("fashion-mnist", "mnist")
+EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
+SEEDS = (0, 1, 2)
+FOLDER = paths.ROOT / "benchmarks"
+WHISKERS = "#555e6b"
+"""Readable on the bars, and beside them on the light and on the dark background."""
+COLOURS = {"fine-tuning": "#3f90da", "domain-adaptation": "#92dadd", "transfer": "#e76300", "random": "#94a4a2"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One extractor on one data set; accuracies and drops in points, one number for each seed."""
+
+    data: str
+    extractor: str
+    setting: str
+    clean: list[float] = field(default_factory=list)
+    drops: list[float] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    stage2_drops: list[float] = field(default_factory=list)
+
+
+def specs(
+    data: Iterable[str], extractors: Iterable[str], seeds: Iterable[int], shared: dict[str, Any]
+) -> list[ExperimentSpec]:
+    """Every experiment of the comparison.
+
+    Args:
+        shared: what all have in common: fields of `ExperimentSpec`, the attack and the budget among them.
+
+    Raises:
+        SpecError: bad names or values.
+    """
+    return [
+        choices.resolve(parse_spec({**shared, "data": name, "extractor": extractor, "seed": seed}))
+        for name, seed, extractor in product(data, seeds, extractors)
+    ]
+
+
+def compare(
+    todo: Sequence[ExperimentSpec],
+    folder: Path,
+    *,
+    device: str = "auto",
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Row]:
+    """Run what is missing of `specs`; write `settings.json` after each, `settings.md` and `settings.html` at the end.
+
+    Args:
+        tell: given a line on each finished run.
+    """
+    runs = measure(todo, folder / "settings.json", measured, device=device, tell=tell)
+    found = rows(runs)
+    write_text(folder / "settings.md", page(found, runs[0]))
+    write_text(folder / "settings.html", figure(found).to_html(include_plotlyjs=True))
+    return found
+
+
+def measured(spec: ExperimentSpec, device: str) -> dict[str, Any]:
+    """Run one experiment; the part of its summary that is compared."""
+    from core.experiments.run import run
+
+    summary = run(spec, silent, device=device, with_map=False).summary()
+    return {key: summary[key] for key in ("spec", "device", "clean", "target", "stage2", "poisoned", "seconds")}
+
+
+def rows(runs: Iterable[dict[str, Any]]) -> list[Row]:
+    """One row for each data set and extractor, fine-tuning first."""
+    groups: dict[tuple[str, str], Row] = {}
+    for one in runs:
+        spec = parse_spec(one["spec"])
+        key = (spec.data, spec.extractor)
+        row = groups.setdefault(key, Row(*key, choices.setting(*key, spec.train_domain, spec.test_domain)))
+        row.clean.append(100 * one["clean"]["accuracy"])
+        row.drops.append(drop(one))
+        row.seeds.append(spec.seed)
+        if one["stage2"]:
+            row.stage2_drops.append(drop(one, "stage2"))
+    order = {name: place for place, name in enumerate([*REGISTERED, *choices.SETTINGS, *REGISTRY])}
+    last = len(order)
+    return sorted(
+        groups.values(),
+        key=lambda row: [order.get(name, last) for name in (row.data, row.setting, row.extractor)],
+    )
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Points that transfer loses more than fine-tuning, one number for each seed, on one data set."""
+
+    data: str
+    transfer: str
+    points: list[float]
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean over seeds; 0 of a single one."""
+        return statistics.stdev(self.points) / len(self.points) ** 0.5 if len(self.points) > 1 else 0.0
+
+
+def gaps(found: Iterable[Row]) -> list[Gap]:
+    """Each transfer beside the fine-tuning on the same data, seed by seed."""
+    found = list(found)
+    return [
+        Gap(row.data, row.extractor, points)
+        for base in found
+        if base.setting == "fine-tuning"
+        for row in found
+        if row.setting == "transfer" and row.data == base.data and (points := _paired(row, base))
+    ]
+
+
+def _paired(row: Row, base: Row) -> list[float]:
+    """Differences of the drops at the seeds that both have."""
+    known = dict(zip(base.seeds, base.drops, strict=True))
+    return [drop - known[seed] for seed, drop in zip(row.seeds, row.drops, strict=True) if seed in known]
+
+
+def page(found: Sequence[Row], example: dict[str, Any]) -> str:
+    """The comparison as a document."""
+    spec = parse_spec(example["spec"])
+    lines = [
+        "# Fine-tuning against transfer",
+        "",
+        f"`python -m core compare-settings`: {spec.attack.name} under the constraint {spec.constraint} with "
+        f"{100 * spec.budget:g} % poison and {spec.label_rule} labels, {spec.train_size} training and {spec.test_size} "
+        f"test images, λ = {spec.ridge:g}, on {example['device']}. Points of test accuracy, mean ± standard deviation "
+        f"over {len(found[0].drops)} seeds; each seed draws other images, the same for every extractor. *Stage 2* is "
+        "the drop by the poisoned features themselves, before they become images.",
+        "",
+        table(
+            ["Data", "Extractor", "Setting", "Clean", "Drop", "Stage 2"],
+            [
+                [
+                    f"`{row.data}`",
+                    f"`{row.extractor}`",
+                    choices.SETTINGS[row.setting][0],
+                    spread(row.clean),
+                    spread(row.drops),
+                    spread(row.stage2_drops),
+                ]
+                for row in found
+            ],
+        ),
+        "",
+        "The paper's claim is that transfer loses more. Points that it lost more than fine-tuning here, paired by "
+        "seed, mean ± standard error:",
+        "",
+        *(f"- {verdict(gap)}" for gap in gaps(found)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def verdict(gap: Gap) -> str:
+    """One gap in words: agreement, disagreement, or too close to tell."""
+    found = interval(gap.points)
+    mean = statistics.mean(gap.points)
+    # Of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
+    if found is None or found.seeds < 2 or found.low < 0 < found.high:
+        word = "too close to tell"
+    else:
+        word = "as the paper says" if mean > 0 else "against the paper"
+    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {word}."
+
+
+def figure(found: Sequence[Row]) -> go.Figure:
+    """Drops by data set and extractor, coloured by setting; whiskers are standard deviations over seeds."""
+    data = list(dict.fromkeys(row.data for row in found))
+    titles = [data_info(name).title for name in data]
+    chart = make_subplots(len(data), shared_xaxes=True, subplot_titles=titles, vertical_spacing=0.12)
+    for setting in dict.fromkeys(row.setting for row in found):
+        for place, name in enumerate(data, start=1):
+            group = [row for row in found if (row.setting, row.data) == (setting, name)]
+            chart.add_bar(
+                y=[wrapped(info(row.extractor).title) for row in group],
+                x=[statistics.mean(row.drops) for row in group],
+                orientation="h",
+                error_x={
+                    "array": [statistics.stdev(row.drops) if len(row.drops) > 1 else 0.0 for row in group],
+                    "color": WHISKERS,
+                    "thickness": 2,
+                },
+                name=choices.SETTINGS[setting][0],
+                legendgroup=setting,
+                showlegend=place == 1,
+                marker={"color": COLOURS.get(setting, "#b8b8b8")},
+                hovertemplate="%{x:.1f} points<extra>%{fullData.name}</extra>",
+                row=place,
+                col=1,
+            )
+    chart.update_layout(
+        height=120 + 55 * len(found),
+        margin={"l": 0, "r": 0, "t": 60, "b": 0},
+        legend={"orientation": "h", "y": 1.1, "yanchor": "bottom"},
+    )
+    chart.update_xaxes(rangemode="tozero")
+    chart.update_xaxes(title="Points of accuracy lost", row=len(data), col=1)
+    chart.update_yaxes(autorange="reversed", automargin=True)
+    return chart
+
+
+def wrapped(title: str) -> str:
+    """A title on two lines, for the narrow axis of a plot."""
+    return title.replace(", ", ",<br>", 1)

@@ -1,0 +1,270 @@
+"""How long a run takes: before it starts, from its work and this machine's rates, and while it runs.
+
+Work is counted in units that a formula gives for each stage (`_units`); a rate is seconds per unit. Rates
+are measured: each finished run moves them (`record`), so an estimate gets better with every run.
+"""
+
+import json
+import logging
+import math
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.catalog.choices import uses_target
+from core.data import registry as data_registry
+from core.extractors import registry as extractor_registry
+from core.spec.events import MOMENTS, STAGES
+from core.spec.experiment import (
+    RADII,
+    ExperimentSpec,
+    FTDecoder,
+    FTMatching,
+    GCFeature,
+    GCInput,
+    Inversion,
+    Stage2,
+    TGDAFeature,
+    TGDAInput,
+    UEInput,
+    parse_spec,
+)
+from core.system.errors import SpecError
+from core.system.files import write_text
+from core.system.paths import home
+
+log = logging.getLogger(__name__)
+
+# Seconds per unit before this machine has measured its own. Measured on two cores with the default experiment, and
+# with EfficientNet-Lite0, whose depthwise convolutions take longer than their multiply-adds; all of CUDA are guesses
+# that the first run replaces.
+_DEFAULTS: dict[str, dict[str, float]] = {
+    "cpu": {
+        "load": 0.5,
+        "extract": 2.3e-11,
+        "extract/tf_efficientnet_lite0": 8e-11,
+        "clean": 2e-8,
+        "target": 2e-8,
+        "stage2": 1e-9,
+        "stage2/tgda": 1.3e-8,
+        "decoder": 2e-6,
+        "invert": 1.9e-11,
+        "invert/tf_efficientnet_lite0": 5e-11,
+        "pixels": 3.5e-11,
+        "pixels/tf_efficientnet_lite0": 1.4e-10,
+        "evaluate": 6e-8,
+        "walk": 6e-9,
+        "map": 1.5e-3,
+    },
+    "cuda": {
+        "load": 3.0,
+        "extract": 2e-12,
+        "clean": 1e-8,
+        "target": 1e-8,
+        "stage2": 1e-10,
+        "stage2/tgda": 1e-9,
+        "decoder": 5e-8,
+        "invert": 2e-12,
+        "pixels": 2e-12,
+        "evaluate": 1e-8,
+        "walk": 2e-9,
+        "map": 1.5e-3,
+    },
+}
+_WEIGHT = 0.5
+"""Of the newest measurement in a rate's exponential average."""
+_PASSES = 3
+"""Cost of a forward and a backward pass through the extractor, in forward passes."""
+
+_lock = threading.Lock()
+
+
+def estimate(spec: ExperimentSpec, device: str = "auto") -> dict[str, float]:
+    """Seconds that each stage of a run is expected to take; only stages that the run has.
+
+    Args:
+        spec: any spec; its extractor and data set must be known.
+        device: "cpu", "cuda" or "cuda:0"; "auto" is the device of this machine's latest run.
+
+    Raises:
+        SpecError: unknown extractor or data set.
+    """
+    rates = _load()
+    kind = _kind(rates["device"] if device == "auto" else device)
+    return {stage: units * _rate(rates, spec, stage, kind) for stage, units in _units(spec).items()}
+
+
+def total(spec: ExperimentSpec, device: str = "auto") -> float:
+    """Seconds that a whole run is expected to take; see `estimate`."""
+    return sum(estimate(spec, device).values())
+
+
+def record(summary: Mapping[str, Any]) -> None:
+    """Learn from a finished run.
+
+    Seconds under a name that is no stage's, such as `extract_cached`, tell nothing of this machine.
+    Nothing is raised: a cost that can't be learnt is logged.
+
+    Args:
+        summary: `Result.summary()`, i.e. the content of result.json.
+    """
+    try:
+        spec = parse_spec(summary["spec"])
+        units = _units(spec)
+    except (KeyError, SpecError) as error:
+        log.warning("The cost of a run can't be learnt: %s", error)
+        return
+    kind = _kind(str(summary["device"]))
+    with _lock:
+        rates = _load()
+        rates["device"] = kind
+        for stage, seconds in summary["seconds"].items():
+            if units.get(stage, 0) > 0 and seconds > 0:
+                key, rate = _key(spec, stage, kind), seconds / units[stage]
+                known = rates["rates"].get(key, rate)
+                rates["rates"][key] = (1 - _WEIGHT) * known + _WEIGHT * rate
+        try:
+            _save(rates)
+        except OSError as error:
+            log.warning("The rates can't be written to %s: %s", _path(), error)
+
+
+def extractor_macs(name: str, input_size: int | None) -> float:
+    """Multiply-adds of one forward pass of an extractor; None is its default input size."""
+    record = extractor_registry.info(name)
+    return record.macs_at(input_size or record.input_sizes[0])
+
+
+def images_per_second(name: str) -> tuple[float, bool]:
+    """How many images an extractor sees in a second at its default size, on the device of the latest run.
+
+    Returns:
+        The number, and whether this machine has measured it; else it is a guess from the network's multiply-adds.
+    """
+    rates, macs = _load(), extractor_macs(name, None)
+    kind = _kind(rates["device"])
+    variant = extractor_registry.info(name).arch
+    key = f"{kind}/extract/{variant}"
+    return 1 / (macs * rates["rates"].get(key, _default(kind, "extract", variant))), key in rates["rates"]
+
+
+class Progress:
+    """How far a run is, by the time that it has taken and the time that is left.
+
+    The stage at work is timed by its own steps once it has made some; stages to come, by the estimate.
+
+    Args:
+        stages: expected seconds of each stage, from `estimate`.
+    """
+
+    def __init__(self, stages: Mapping[str, float]) -> None:
+        self.stage = ""
+        self.done = 0
+        self.total = 0
+        self._stages = stages
+        self._order = {stage: i for i, stage in enumerate(STAGES)}
+        self._begun = self._stage_begun = math.nan
+        self._fraction = 0.0
+
+    def update(self, stage: str, done: int, total: int, now: float) -> None:
+        """Take in an event that came at `now`, in seconds of any clock."""
+        if not self.stage:
+            self._begun = now
+        if stage != self.stage:
+            self._stage_begun = now
+        self.stage, self.done, self.total = stage, done, total
+
+    def seconds_left(self, now: float) -> float:
+        """Expected seconds until the end of the run."""
+        if not self.stage:
+            return sum(self._stages.values())
+        position = self._order[self.stage]
+        later = sum(seconds for stage, seconds in self._stages.items() if self._order[stage] > position)
+        spent = now - self._stage_begun
+        if 0 < self.done <= self.total and spent > 0:
+            return later + spent * (self.total - self.done) / self.done
+        # A stage that outlasts its estimate is never said to be at its end.
+        return later + max(self._stages.get(self.stage, 0.0) - spent, 0.1 * spent)
+
+    def fraction(self, now: float) -> float:
+        """Part of the run that is done, in [0, 1]; never falls."""
+        if self.stage:
+            spent = now - self._begun
+            self._fraction = max(self._fraction, spent / max(spent + self.seconds_left(now), 1e-9))
+        return self._fraction
+
+
+def _units(spec: ExperimentSpec) -> dict[str, float]:
+    """Work of each stage that the run has: see the module's docstring."""
+    attack = spec.attack
+    n, m = spec.train_size, spec.n_poison
+    macs = extractor_macs(spec.extractor, spec.input_size)
+    head = float(extractor_registry.info(spec.extractor).width * len(data_registry.info(spec.data).classes))
+    units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
+    aims = uses_target(attack.model_dump())
+    radii = len(RADII) if aims and getattr(attack, "target", "") == "search" else 1
+    if aims:
+        units["target"] = n * head
+    a_pass, a_head = m * macs * _PASSES, (n + m) * head
+    if isinstance(attack, GCFeature | TGDAFeature | Stage2):
+        units["stage2"] = attack.steps * a_head * radii
+    if isinstance(attack, FTMatching):
+        units["invert"] = attack.restarts * attack.match_steps * a_pass
+    if isinstance(attack, FTDecoder):
+        units["decoder"] = macs
+        units["invert"] = m * macs
+    if isinstance(attack, Inversion):
+        units["pixels"] = attack.finish_steps * (a_pass + a_head)
+    if isinstance(attack, TGDAInput | GCInput | UEInput):
+        units["pixels"] = attack.steps * (a_pass + a_head) * radii
+    judged = 1 + MOMENTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
+    return {**units, "evaluate": (n + m) * head, "walk": judged * (n + m) * head, "map": float(n)}
+
+
+def _variant(spec: ExperimentSpec, stage: str) -> str:
+    """What else than the device a stage's rate depends on."""
+    if stage in {"extract", "decoder", "invert", "pixels"}:
+        return extractor_registry.info(spec.extractor).arch
+    if stage == "stage2":
+        return "gc" if uses_target(spec.attack.model_dump()) else "tgda"
+    return ""
+
+
+def _key(spec: ExperimentSpec, stage: str, kind: str) -> str:
+    return f"{kind}/{stage}/{_variant(spec, stage)}"
+
+
+def _rate(rates: dict[str, Any], spec: ExperimentSpec, stage: str, kind: str) -> float:
+    return float(rates["rates"].get(_key(spec, stage, kind), _default(kind, stage, _variant(spec, stage))))
+
+
+def _default(kind: str, stage: str, variant: str) -> float:
+    """A rate before this machine has measured its own."""
+    return _DEFAULTS[kind].get(f"{stage}/{variant}", _DEFAULTS[kind][stage])
+
+
+def _kind(device: str) -> str:
+    return "cuda" if device.startswith("cuda") else "cpu"
+
+
+def _path() -> Path:
+    return home() / "rates.json"
+
+
+def _load() -> dict[str, Any]:
+    """The rates file: `device` of the latest run, `rates` by key; what is unusable in it is left out."""
+    try:
+        stored = json.loads(_path().read_bytes())
+        rates = {key: float(rate) for key, rate in stored["rates"].items()}
+        device = _kind(str(stored["device"]))
+    except FileNotFoundError:
+        return {"device": "cpu", "rates": {}}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        log.warning("%s can't be used (%s); starting from the defaults", _path(), error)
+        return {"device": "cpu", "rates": {}}
+    return {"device": device, "rates": {key: rate for key, rate in rates.items() if 0 < rate < math.inf}}
+
+
+def _save(rates: dict[str, Any]) -> None:
+    write_text(_path(), json.dumps(rates, indent=1, sort_keys=True))

@@ -1,0 +1,136 @@
+"""The map: UMAP fitted once on clean features, poison placed into it, and the noise floor of doing so.
+
+Another seed moves every point, so two fits are never a "shift". Clean points stay where the one fit put
+them; only new points are placed, and what placing alone moves is measured and reported.
+"""
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import umap
+from numba.core.dispatcher import Dispatcher
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.metrics import pairwise_distances
+
+from core.system import cache, paths
+
+Features = NDArray[np.float32]
+NEIGHBORS = 15
+SMALL = 4096
+"""Points below which all distances are computed; umap takes an approximate search for more."""
+NOISE_SAMPLE = 100
+NOISE_QUANTILE = 0.95
+
+
+def _keep_kernels() -> None:
+    """Let numba keep the kernels that it compiles for umap, which else takes every process half a minute.
+
+    They lie where numba keeps those of packages that ask for it: among the package's own byte code, or in the user's
+    cache folder. Where neither can be written they are compiled anew.
+    """
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("umap", "pynndescent")]
+    for kernel in {kernel for module in modules for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}:
+        with suppress(RuntimeError):
+            kernel.enable_caching()
+
+
+_keep_kernels()
+
+
+@dataclass(frozen=True)
+class Map:
+    """A fitted map.
+
+    Attributes:
+        xy: (n, 2) float32 positions of the clean training points.
+        noise_floor: distance, in map units, that 95% of clean points stay within when they are placed anew:
+            a shift below it means nothing.
+    """
+
+    xy: Features
+    noise_floor: float
+    _model: Any
+    _near: Callable[[Features], Features]
+
+    def place(self, z: Features) -> Features:
+        """(m, 2) positions of new feature vectors (m, d)."""
+        if len(z) == 0:
+            return np.zeros((0, 2), np.float32)
+        with _quiet_umap():
+            return np.asarray(self._model.transform(self._near(z)), np.float32)
+
+
+@contextmanager
+def _quiet_umap() -> Iterator[None]:
+    """Run umap without its warning that a seed means one thread, and give torch its threads back afterwards.
+
+    Numba shares torch's OpenMP and would leave it with a thread for each core.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def cache_path(z: Features, seed: int = 0) -> Path:
+    """Where the positions of clean features (n, d) are cached."""
+    key = hashlib.sha256(f"2 {seed} {NEIGHBORS} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
+    return paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
+
+
+def fit(z: Features, seed: int = 0) -> Map:
+    """Fit the map of clean features (n, d), or restore it from the disk cache or from the maps that ship.
+
+    The same features give the same map. Only positions are cached; the neighbour graph that placing needs is
+    made anew, which takes a moment, and no pickle is ever read.
+    """
+    neighbors = min(NEIGHBORS, len(z) - 1)
+    path = cache_path(z, seed)
+    xy = cache.read(path, len(z))
+    if xy is None:
+        xy = cache.read(paths.MAPS / path.name, len(z))
+    is_small = len(z) < SMALL
+
+    def near(points: Features) -> Features:
+        """What the model takes for feature vectors: of few points their distances, which umap computes one by one."""
+        return np.asarray(pairwise_distances(points, z), np.float32) if is_small else points
+
+    with _quiet_umap():
+        model = umap.UMAP(
+            n_neighbors=neighbors,
+            metric="precomputed" if is_small else "euclidean",
+            random_state=seed,
+            # 0 builds the graph and leaves the layout alone.
+            n_epochs=None if xy is None else 0,
+            transform_seed=seed,
+            init=_principal(z, seed) if xy is None else xy,
+        )
+        model.fit(near(z))
+    if xy is None:
+        xy = np.asarray(model.embedding_, np.float32)
+        cache.write(path, xy)
+    model.embedding_ = xy.copy()
+    model.n_epochs = None  # placing has a length of its own, read off this field
+    fitted = Map(xy, 0.0, model, near)
+    sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
+    # A point placed anew finds itself among its neighbours; what is left is the placing's own noise.
+    moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
+    return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), model, near)
+
+
+def _principal(z: Features, seed: int) -> Features:
+    """(n, 2): the first two principal components, the largest value 10, as umap begins its own layouts."""
+    found = PCA(2, random_state=seed).fit_transform(z)
+    return np.asarray(10 * found / max(float(np.abs(found).max()), 1e-12), np.float32)

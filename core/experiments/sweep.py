@@ -1,0 +1,169 @@
+"""Many experiments that differ in little: accuracy against budget, or attacks against extractors, over seeds. No torch.
+
+A sweep is a list of specs and nothing else. Whatever of it the store holds is its result so far, so it is resumable by
+nature, shares runs with everything else, and shows what is there while the rest is computed.
+"""
+
+import csv
+import io
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scipy.special import stdtrit
+
+from core.catalog.choices import constraints_of, label_rules_of, resolve
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.errors import SpecError
+
+BUDGETS = (0.01, 0.03, 0.1, 0.2)
+MOST_RUNS = 64
+"""Of one sweep: as many as the engine takes of one person at a time."""
+FLIPS: dict[str, Any] = {"attack": "label-flip", "label_rule": "random"}
+"""The line that every attack must beat: wrong labels at random, on images as they are."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of a sweep.
+
+    Attributes:
+        attack: its name; "flips" for the baseline.
+        extractor: its name.
+        budget: ε_d.
+        specs: one experiment for each seed.
+    """
+
+    attack: str
+    extractor: str
+    budget: float
+    specs: tuple[ExperimentSpec, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a cell so far; fractions in [0, 1], one number for each finished seed."""
+
+    cell: Cell
+    clean: list[float] = field(default_factory=list)
+    poisoned: list[float] = field(default_factory=list)
+
+    @property
+    def drop(self) -> "Interval | None":
+        """Points of accuracy lost."""
+        return interval([100 * (a - b) for a, b in zip(self.clean, self.poisoned, strict=True)])
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and where the true one lies with 95 % confidence (Student's t); no width with one seed."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+def interval(values: Sequence[float]) -> Interval | None:
+    """The interval of some measurements; None of none."""
+    if not values:
+        return None
+    mean = statistics.mean(values)
+    reach = 0.0
+    if len(values) > 1:
+        reach = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / len(values) ** 0.5
+    return Interval(mean, mean - reach, mean + reach, len(values))
+
+
+def cells(
+    base: ExperimentSpec,
+    attacks: Iterable[str],
+    budgets: Iterable[float],
+    seeds: Iterable[int],
+    extractors: Iterable[str] = (),
+) -> list[Cell]:
+    """The places of a sweep: random flips first, then each attack, on each extractor at each budget.
+
+    Args:
+        base: what all have in common. An attack keeps its constraint and label rule where it can run under them, else
+            it takes the first that it can; the base's own attack keeps its parameters.
+        extractors: none: the base's own.
+
+    Raises:
+        SpecError: bad names or values, or more than `MOST_RUNS` experiments.
+    """
+    budgets, seeds = list(budgets), list(seeds)
+    found = []
+    for extractor in list(extractors) or [base.extractor]:
+        size = base.input_size if extractor == base.extractor else None
+        shared = {**base.model_dump(), "extractor": extractor, "input_size": size}
+        for attack in ["flips", *attacks]:
+            for budget in budgets:
+                values = {**shared, **_attack(base, attack), "budget": budget}
+                specs = tuple(resolve(parse_spec({**values, "seed": seed})) for seed in seeds)
+                found.append(Cell(attack, extractor, budget, specs))
+    count = len(hashes(found))
+    if count > MOST_RUNS:
+        raise SpecError(f"This sweep has {count} runs, at most {MOST_RUNS} are allowed: take fewer budgets or seeds.")
+    return found
+
+
+def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
+    if name == "flips":
+        return FLIPS
+    constraints, rules = constraints_of(name), label_rules_of(name)
+    return {
+        "attack": base.attack.model_dump() if base.attack.name == name else name,
+        "constraint": base.constraint if base.constraint in constraints else constraints[-1],
+        "label_rule": base.label_rule if base.label_rule in rules else rules[-1],
+    }
+
+
+def hashes(places: Iterable[Cell]) -> dict[str, ExperimentSpec]:
+    """Every experiment of a sweep once, by its hash, in order."""
+    return {spec.hash: spec for cell in places for spec in cell.specs}
+
+
+def collect(places: Iterable[Cell], result_of: Callable[[str], Mapping[str, Any] | None]) -> list[Found]:
+    """What is known of each cell.
+
+    Args:
+        result_of: the content of result.json of a finished run by its hash, or None.
+    """
+    found = []
+    for cell in places:
+        results = [result for spec in cell.specs if (result := result_of(spec.hash)) is not None]
+        clean, poisoned = ([float(one[key]["accuracy"]) for one in results] for key in ("clean", "poisoned"))
+        found.append(Found(cell, clean, poisoned))
+    return found
+
+
+def table(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """Plain rows, for a data frame or a file; what is not known yet is None."""
+    rows = []
+    for one in found:
+        drop = one.drop
+        rows.append(
+            {
+                "attack": one.cell.attack,
+                "extractor": one.cell.extractor,
+                "budget": one.cell.budget,
+                "seeds": len(one.clean),
+                "clean": statistics.mean(one.clean) if one.clean else None,
+                "poisoned": statistics.mean(one.poisoned) if one.poisoned else None,
+                "drop_points": drop.mean if drop else None,
+                "drop_low": drop.low if drop else None,
+                "drop_high": drop.high if drop else None,
+            }
+        )
+    return rows
+
+
+def as_csv(found: Iterable[Found]) -> str:
+    """`table` as a file."""
+    rows, text = table(found), io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

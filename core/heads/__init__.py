@@ -1,0 +1,1 @@
+"""The linear head: one, hundreds at once, their scores, what poison can reach, and neighbours."""

@@ -1,0 +1,185 @@
+"""The defender's head: multinomial logistic regression on frozen features, solved to convergence.
+
+A head is one tensor theta (c, d + 1): weights and, in the last column, biases. With Z the features (N, d)
+and a column of ones appended, the defender minimises
+
+    F(theta) = (1/N) sum_i CE(theta z_i, y_i) + (ridge / 2) ||W||^2
+
+where the biases are not regularised. F is convex, and strictly so in W: its optimum is what an attack's
+result is measured on. Float64 throughout; scikit-learn's LogisticRegression with C = 1 / (N ridge) is the
+same problem.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.system.errors import PoisonLabError
+
+GRADIENT_TOLERANCE = 1e-6
+
+
+class NotConverged(PoisonLabError):
+    """The head's solver stopped before its gradient was small: its accuracy must not be shown."""
+
+
+def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
+    """Features (N, d) in float64 with a column of ones: (N, d + 1). With `ones` = 0 the head has no bias."""
+    return torch.cat([z.double(), torch.full((len(z), 1), ones, dtype=torch.float64, device=z.device)], dim=1)
+
+
+def errors(p: Tensor, y: Tensor) -> Tensor:
+    """p - onehot(y), (N, c): the gradient of the cross-entropy in the logits, for probabilities p of labels y."""
+    return p.scatter_add(1, y[:, None], p.new_full((len(y), 1), -1.0))
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The Hessian of F at one theta, as products with directions, in the precision of its tensors."""
+
+    z: Tensor
+    p: Tensor
+    ridge: Tensor
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """H v for a direction v (c, d + 1)."""
+        u = self.z @ v.T
+        u = self.p * (u - (self.p * u).sum(1, keepdim=True))
+        return u.T @ self.z / len(self.z) + self.ridge * v
+
+    def single(self) -> "Curvature":
+        """The same in float32, at half the cost: enough for a direction, since what converges is checked in float64."""
+        return Curvature(self.z.float(), self.p.float(), self.ridge.float())
+
+
+@dataclass(frozen=True)
+class HeadProblem:
+    """F for one training set.
+
+    Attributes:
+        z: (N, d + 1) float64 features with ones, from `with_ones`.
+        y: (N,) int64 labels in [0, c).
+        n_classes: c.
+        ridge: λ, more than 0.
+    """
+
+    z: Tensor
+    y: Tensor
+    n_classes: int
+    ridge: float
+
+    @property
+    def ridge_row(self) -> Tensor:
+        """(d + 1,) the ridge of every column: λ, and 0 for the bias."""
+        row = torch.full((self.z.shape[1],), self.ridge, dtype=self.z.dtype, device=self.z.device)
+        row[-1] = 0.0
+        return row
+
+    def zero(self) -> Tensor:
+        """The head that says nothing: (c, d + 1) zeros."""
+        return self.z.new_zeros(self.n_classes, self.z.shape[1])
+
+    def objective(self, theta: Tensor) -> float:
+        """F(theta)."""
+        loss = torch.nn.functional.cross_entropy(self.z @ theta.T, self.y)
+        return float(loss + 0.5 * (self.ridge_row * theta.square()).sum())
+
+    def gradient(self, theta: Tensor) -> tuple[Tensor, Curvature]:
+        """The gradient of F (c, d + 1), and its Hessian at the same point."""
+        p = torch.softmax(self.z @ theta.T, dim=1)
+        row = self.ridge_row
+        return errors(p, self.y).T @ self.z / len(self.z) + row * theta, Curvature(self.z, p, row)
+
+    def loss_gradient(self, theta: Tensor) -> Tensor:
+        """The gradient (c, d + 1) of the mean cross-entropy alone, without the ridge's own."""
+        return errors(torch.softmax(self.z @ theta.T, dim=1), self.y).T @ self.z / len(self.z)
+
+
+def conjugate_gradients(
+    apply: Callable[[Tensor], Tensor],
+    b: Tensor,
+    *,
+    tol: float,
+    max_iter: int = 500,
+    start: Tensor | None = None,
+) -> Tensor:
+    """Solve `apply(x) = b` for a symmetric positive (semi)definite map, to ||r|| <= tol ||b||."""
+    x = torch.zeros_like(b) if start is None else start.clone()
+    r = b.clone() if start is None else b - apply(x)
+    target = tol * float(b.norm())
+    direction, rr = r.clone(), torch.sum(r * r)
+    for _ in range(max_iter):
+        if float(rr) <= target**2:
+            break
+        product = apply(direction)
+        curvature = torch.sum(direction * product)
+        if float(curvature) <= 0.0:  # numerically flat: no better answer along this direction
+            break
+        step = rr / curvature
+        x += step * direction
+        r -= step * product
+        rr, before = torch.sum(r * r), rr
+        direction = r + (rr / before) * direction
+    return x
+
+
+def solve(
+    problem: HeadProblem,
+    start: Tensor | None = None,
+    *,
+    tol: float = GRADIENT_TOLERANCE,
+    max_iter: int = 200,
+) -> Tensor:
+    """The optimal head (c, d + 1), by Newton's method with conjugate gradients and backtracking.
+
+    Args:
+        problem: the training set and its ridge.
+        start: where to begin, e.g. the head of a slightly different training set.
+        tol: bound on the Euclidean norm of F's gradient.
+        max_iter: most Newton steps.
+
+    Raises:
+        NotConverged: the gradient is still larger than `tol` after `max_iter` steps.
+    """
+    theta = problem.zero() if start is None else start.clone()
+    value = problem.objective(theta)
+    for _ in range(max_iter):
+        gradient, curvature = problem.gradient(theta)
+        norm = float(gradient.norm())
+        if norm <= tol:
+            return theta
+        forcing = min(0.1, norm**0.5)
+        step = conjugate_gradients(curvature.single(), -gradient.float(), tol=forcing).double()
+        slope = float(torch.sum(gradient * step))
+        length = 1.0
+        for _ in range(30):
+            trial = theta + length * step
+            trial_value = problem.objective(trial)
+            # Near the optimum the decrease is below float64's resolution of F: accept what does not rise.
+            if trial_value <= value + 1e-4 * length * slope + 1e-14 * abs(value):
+                break
+            length /= 2
+        theta, value = trial, trial_value
+    norm = float(problem.gradient(theta)[0].norm())
+    if norm <= tol:
+        return theta
+    raise NotConverged(
+        f"The head did not converge: gradient norm {norm:.1e} after {max_iter} steps. Use a larger ridge λ."
+    )
+
+
+def fit(z: Tensor, y: Tensor, n_classes: int, ridge: float, start: Tensor | None = None) -> Tensor:
+    """The converged head (c, d + 1) of features (N, d) and labels (N,). See `solve` for errors."""
+    return solve(HeadProblem(with_ones(z), y, n_classes, ridge), start)
+
+
+def logits(theta: Tensor, z: Tensor, ones: float = 1.0) -> Tensor:
+    """(N, c) float64 logits of features (N, d); `ones` as in `with_ones`."""
+    return torch.addmm(theta[:, -1], z.double(), theta[:, :-1].T, beta=ones)
+
+
+def accuracy(theta: Tensor, z: Tensor, y: Tensor) -> float:
+    """Share of features (N, d) whose largest logit is that of their label (N,)."""
+    return float(logits(theta, z).argmax(1).eq(y).double().mean())

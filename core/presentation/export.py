@@ -1,0 +1,185 @@
+"""What people take away from a finished run: a table, images, the spec, the command line, a citation."""
+
+import io
+import json
+import shlex
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.catalog.choices import resolve
+from core.cli import doctor
+from core.experiments.result import Array
+from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.storage.runs import StoredRun
+from core.system.errors import SpecError, StoreError
+from core.system.files import spreadsheet_text
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+MAP_NEEDS = ("train_xy", "base_xy", "poison_xy")
+PAPER = """@inproceedings{lu2024indiscriminate,
+  title         = {Indiscriminate Data Poisoning Attacks on Pre-trained Feature Extractors},
+  author        = {Lu, Yiwei and Yang, Matthew Y. R. and Kamath, Gautam and Yu, Yaoliang},
+  booktitle     = {IEEE Conference on Secure and Trustworthy Machine Learning (SaTML)},
+  year          = {2024},
+  eprint        = {2402.12626},
+  archiveprefix = {arXiv},
+}
+"""
+LAB = """@misc{poisonlab,
+  title  = {{Poison Lab}: indiscriminate data poisoning of pre-trained feature extractors},
+  author = {{Poison Lab authors}},
+  year   = {2026},
+  note   = {Version VERSION, experiment HASH},
+}
+"""
+
+
+def table(run: StoredRun) -> pd.DataFrame:
+    """One line for each poisoned point, in the order of `poison.npz`.
+
+    Columns, the same for every run; what an attack does not have is empty:
+
+        row                         its row in poison.npz; its image is poison/{row:05d}.png
+        label, class                what it is labelled: number and name
+        base_index                  row of its base point in the training set
+        base_label, base_class      what the base point is labelled
+        shift                       distance from base to poison in feature space
+        gap                         ‖f(x) - ζ‖ / ‖ζ‖, how far the image stays from the stage 2 feature it aims at
+        pixel_change                largest change of a pixel from the base image, in [0, 1], of 8-bit images
+        map_base_x, map_base_y      the base point on the map, in map units
+        map_poison_x, map_poison_y  the poison on the map
+        map_stage2_x, map_stage2_y  its stage 2 feature on the map
+
+    Raises:
+        StoreError: the run's arrays are missing or damaged.
+    """
+    view, classes = drawn(run), np.array(run.result["classes"])
+    m = len(view["poison_y"])
+    nothing = np.full(m, np.nan, np.float32)
+    columns: dict[str, Any] = {
+        "row": np.arange(m),
+        "label": view["poison_y"],
+        "class": classes[view["poison_y"]],
+        "base_index": view["base_index"],
+        "base_label": view["base_y"],
+        "base_class": classes[view["base_y"]],
+        "shift": view["shift"],
+        "gap": view.get("gap", nothing),
+        "pixel_change": _pixel_change(view["base_x"], view["poison_x"]) if "poison_x" in view else nothing,
+    }
+    for name in ("base", "poison", "stage2"):
+        xy = view.get(f"{name}_xy", np.column_stack([nothing, nothing]))
+        columns |= {f"map_{name}_x": xy[:, 0], f"map_{name}_y": xy[:, 1]}
+    return pd.DataFrame(columns)
+
+
+def drawn(run: StoredRun) -> dict[str, Array]:
+    """The arrays of a run's pictures: `StoredRun.view`, complete.
+
+    Raises:
+        StoreError: they are missing or damaged, or the run was made without a map.
+    """
+    view = run.view()
+    if any(name not in view for name in MAP_NEEDS):
+        raise StoreError(f"Run {run.hash} was made without a map; run the experiment again to have it.")
+    return view
+
+
+def _pixel_change(base: Array, poison: Array) -> Array:
+    """(m,) float32 of images (m, C, H, W) uint8."""
+    change = np.abs(poison.astype(np.int16) - base).reshape(len(base), -1).max(axis=1)
+    return np.asarray(change / 255, np.float32)
+
+
+def table_file(run: StoredRun, suffix: str) -> bytes:
+    """The content of the table's file.
+
+    In CSV, names of classes are `spreadsheet_text`.
+
+    Args:
+        suffix: one of `TABLE_SUFFIXES`.
+
+    Raises:
+        SpecError: another suffix.
+        StoreError: see `table`.
+    """
+    if suffix not in TABLE_SUFFIXES:
+        raise SpecError(f"A table is a {' or '.join(TABLE_SUFFIXES)} file; got {suffix or 'no suffix'!r}.")
+    if suffix == ".csv":
+        lines = table(run)
+        for name in ("class", "base_class"):
+            lines[name] = lines[name].map(spreadsheet_text)
+        return str(lines.to_csv(index=False, lineterminator="\n")).encode()
+    return bytes(table(run).to_parquet(index=False))
+
+
+def images_zip(run: StoredRun) -> bytes:
+    """The poison as PNG files with labels.csv, in one archive.
+
+    Raises:
+        StoreError: the attack makes no images, or a file is missing or damaged.
+    """
+    names = [f"poison/{path.name}" for path in run.images()]
+    if not names:
+        raise StoreError(f"Run {run.hash} has no images: its attack makes feature vectors.")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in [*names, "poison/labels.csv"]:
+            # The time stamp is fixed: same run, same bytes.
+            archive.writestr(zipfile.ZipInfo(f"poison-{run.hash}/{Path(name).name}"), run.file(name))
+    return buffer.getvalue()
+
+
+def spec_json(spec: ExperimentSpec) -> str:
+    """The experiment as a file that `read_spec` and `python -m core run --spec` read."""
+    return json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+
+
+def read_spec(path: Path) -> ExperimentSpec:
+    """The experiment in a file of `spec_json`, or in the result.json of a run, checked against the registries.
+
+    Raises:
+        SpecError: the file can't be read, is no JSON object, or describes no experiment.
+    """
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SpecError(f"The spec {path} can't be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"The spec {path} is not JSON; give a spec as the lab exports it, or a result.json.") from error
+    if isinstance(values, Mapping) and "spec" in values:
+        values = values["spec"]
+    if not isinstance(values, Mapping):
+        raise SpecError(f"The spec {path} is not a JSON object; give a spec as the lab exports it, or a result.json.")
+    if "data" not in values:
+        # Every field has a default, so that any object without known fields would pass for the default experiment.
+        raise SpecError(f"The spec {path} names no data; give a spec as the lab exports it, or a result.json.")
+    return resolve(parse_spec(values))
+
+
+def command(spec: ExperimentSpec) -> str:
+    """The command line that runs exactly this experiment; defaults are left out."""
+    default = ExperimentSpec()
+    words = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}"]
+    for name in ExperimentSpec.model_fields:
+        value = getattr(spec, name)
+        if name == "attack":
+            parameters = spec.attack.model_dump(exclude={"name"})
+            usual = ATTACK_SPECS[spec.attack.name]().model_dump()
+            words += ["--attack", spec.attack.name]
+            for key, given in parameters.items():
+                if given != usual[key]:
+                    words += ["--set", f"{key}={given}"]
+        elif value is not None and value != getattr(default, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def bibtex(spec: ExperimentSpec) -> str:
+    """Entries for the paper and for this lab, the latter with its version and the experiment's hash."""
+    return PAPER + "\n" + LAB.replace("VERSION", doctor.versions()["Poison Lab"]).replace("HASH", spec.hash)

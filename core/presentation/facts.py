@@ -1,0 +1,160 @@
+"""What can be asked of a run, and of defences on it: named facts from stored numbers, never from a constant."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from core.experiments.result import drop, least_budget, paired_error, standard_error
+
+Fact = float | tuple[str, ...] | None
+"""A number, the texts of which each one is true, or None where the run has no such fact."""
+
+FACTS: dict[str, str] = {
+    "clean": "test accuracy of the clean head, in percent",
+    "poisoned": "test accuracy of the head retrained on clean data and poison, in percent",
+    "drop": "points of test accuracy lost",
+    "noise": "standard error of the drop, in points",
+    "stage2_drop": "points lost to the poisoned features, before they become images",
+    "survives": "how much of stage 2's drop the images keep, in percent",
+    "gap": "mean inversion gap",
+    "worst_drop": "points lost by the class that loses most",
+    "worst_class": "the class that loses most; several where they tie",
+    "n_poison": "poisoned points",
+    "n_test": "test images",
+    "budget": "budget of the run, in percent",
+    "tau": "smallest budget that the target needs, in percent",
+    "reach": "whether the target is `out of reach` of the budget or `not ruled out`",
+    "noise_floor": "noise floor of the map, in map units",
+    "shift": "largest distance in feature space between a poison and its base image",
+    "moved": "share of poison whose line on the map is longer than the noise floor, in percent",
+    "against": "what `compared` is compared by, in the run beside this one: points lost",
+    "against_clean": "test accuracy of the clean head in the run beside this one, in percent",
+    "difference": "points that this run loses more than the one beside it",
+    "compared": "whether this run loses `more`, `less` or is `too close` to the one beside it",
+    "compared_clean": "the same of the accuracies of the clean heads",
+    "found": "share of the poison that the defences remove, in percent",
+    "clean_lost": "clean points that the defences remove",
+    "defended": "test accuracy of the head retrained on what the defences leave, in percent",
+    "regained": "points of test accuracy that the defences give back",
+    "random": "test accuracy where as many points are removed at random, in percent",
+}
+"""Every fact and its meaning."""
+TEXTS: dict[str, tuple[str, ...]] = {
+    "worst_class": (),
+    "reach": ("out of reach", "not ruled out"),
+    "compared": ("more", "less", "too close"),
+    "compared_clean": ("more", "less", "too close"),
+}
+"""The facts that are texts, with the values that they can have; none where the data's classes are."""
+OF_DEFENCES = ("found", "clean_lost", "defended", "regained", "random")
+"""Facts that a run has only once defences were applied to it."""
+COUNTS = ("n_poison", "n_test", "clean_lost")
+"""Facts that are whole numbers."""
+FINE = ("gap", "noise_floor", "shift")
+"""Facts whose second decimal counts."""
+ERRORS_APART = 2.0
+"""Standard errors of a difference that it must be long, to count."""
+
+
+def facts(
+    summary: Mapping[str, Any],
+    view: Mapping[str, Any],
+    beside: Mapping[str, Any] | None = None,
+    defended: Mapping[str, Any] | None = None,
+) -> dict[str, Fact]:
+    """Every fact of a run; None for those that it does not have.
+
+    Two runs are `too close` where they differ by no more than twice the standard error of the difference. That is a
+    rule of thumb: the error takes the two runs for independent, though they may see the same test images.
+
+    Args:
+        summary: the content of result.json.
+        view: the arrays of view.npz.
+        beside: the content of result.json of another run, to compare with.
+        defended: what defences on this run have come to, see `core.storage.defended.find`.
+    """
+    clean, poisoned = (100 * float(summary[key]["accuracy"]) for key in ("clean", "poisoned"))
+    found: dict[str, Fact] = dict.fromkeys(FACTS)
+    found |= {
+        "clean": clean,
+        "poisoned": poisoned,
+        "drop": drop(summary),
+        "noise": paired_error(summary),
+        "gap": summary["inversion_gap"],
+        "n_poison": float(summary["n_poison"]),
+        "n_test": float(summary["n_test"]),
+        "budget": 100 * float(summary["spec"]["budget"]),
+    }
+    found |= _by_class(summary)
+    if summary["stage2"] is not None:
+        found["stage2_drop"] = stage2_drop = drop(summary, "stage2")
+        if stage2_drop > 0:
+            found["survives"] = 100 * drop(summary) / stage2_drop
+    if summary["threshold"] is not None:
+        found |= _reach(summary["threshold"])
+    if "shift" in view:
+        lines = np.linalg.norm(np.asarray(view["poison_xy"]) - np.asarray(view["base_xy"]), axis=1)
+        floor = float(view["noise_floor"])
+        found |= {
+            "noise_floor": floor,
+            "shift": float(np.max(view["shift"])),
+            "moved": 100 * float(np.mean(lines > floor)),
+        }
+    if beside is not None:
+        other_clean, other_drop = 100 * float(beside["clean"]["accuracy"]), drop(beside)
+        difference = drop(summary) - other_drop
+        of_drops = math.hypot(paired_error(summary), paired_error(beside))
+        of_clean = math.hypot(standard_error(summary, "clean"), standard_error(beside, "clean"))
+        found |= {
+            "against": other_drop,
+            "against_clean": other_clean,
+            "difference": difference,
+            "compared": _compared(difference, of_drops),
+            "compared_clean": _compared(clean - other_clean, of_clean),
+        }
+    if defended is not None:
+        found |= {
+            "found": 100 * float(defended["whole"]["recall"]),
+            "clean_lost": float(defended["whole"]["clean_lost"]),
+            "defended": 100 * float(defended["defended"]["accuracy"]),
+            "regained": float(defended["regained"]),
+            "random": 100 * float(defended["random"]),
+        }
+    return found
+
+
+def text(name: str, fact: Fact) -> str:
+    """A fact as it stands in a sentence."""
+    if fact is None:
+        return "—"
+    if isinstance(fact, tuple):
+        return " and ".join(fact)
+    if name in COUNTS:
+        return f"{fact:,.0f}"
+    rounded = round(fact, 2 if name in FINE else 1) + 0.0  # no minus before a zero
+    return f"{rounded:.2f}" if name in FINE else f"{rounded:.1f}"
+
+
+def _compared(difference: float, error: float) -> tuple[str, ...]:
+    if abs(difference) <= ERRORS_APART * error:
+        return ("too close",)
+    return ("more",) if difference > 0 else ("less",)
+
+
+def _by_class(summary: Mapping[str, Any]) -> dict[str, Fact]:
+    drops = [
+        100 * (before - after)
+        for before, after in zip(summary["clean"]["per_class"], summary["poisoned"]["per_class"], strict=True)
+    ]
+    worst = max(drops)
+    names = (name for name, drop in zip(summary["classes"], drops, strict=True) if math.isclose(drop, worst))
+    return {"worst_drop": worst, "worst_class": tuple(names)}
+
+
+def _reach(threshold: Mapping[str, Any]) -> dict[str, Fact]:
+    least = least_budget(threshold)
+    if least is None:
+        return {"tau": None, "reach": ("out of reach",)}
+    return {"tau": 100 * least, "reach": ("out of reach" if least > threshold["budget"] else "not ruled out",)}

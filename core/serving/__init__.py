@@ -1,0 +1,1 @@
+"""Where runs execute for a server: engine, journal, cluster and metrics."""

@@ -1,0 +1,195 @@
+"""The experiments that ship with the project: each opens at once, and one command computes them anew."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.catalog.choices import resolve
+from core.experiments.result import Result
+from core.spec.events import Observer, silent
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system import cache, paths
+
+MOST_BYTES = 24 << 20
+"""Size of all that ships here: runs, maps and decoders."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One experiment that ships: what it shows, in a few words, and its spec, resolved."""
+
+    title: str
+    spec: ExperimentSpec
+
+
+def _entry(title: str, attack: str | dict[str, Any] = "ft-matching", **values: Any) -> Entry:
+    return Entry(title, resolve(parse_spec({"attack": attack, **values})))
+
+
+_OF_MNIST: dict[str, Any] = {"extractor": "resnet10-small-mnist"}
+_OF_IMAGENET: dict[str, Any] = {"extractor": "efficientnet-lite0-imagenet"}
+_FEW: dict[str, Any] = {"train_size": 1000, "test_size": 1000}
+_FEWEST: dict[str, Any] = {"train_size": 1000, "test_size": 500}
+
+GROUPS: dict[str, tuple[Entry, ...]] = {
+    "Every attack at the same budget": (
+        _entry("Features first, then images that match them"),
+        _entry("Images painted by a decoder", "ft-decoder"),
+        _entry("Real images nearest to the poisoned features", "ft-donor"),
+        _entry(
+            "The three stages as published: target head, features, images",
+            {"name": "ft-matching", "stage2": "gc", "steps": 500, "bases": "sample", "finish_steps": 0},
+        ),
+        _entry("Wrong labels, images untouched", "label-flip"),
+        _entry("Noise under wrong labels", "noise"),
+        _entry("Pixels, by the gradient of the head itself", "tgda-input"),
+        _entry("Pixels that cancel a gradient", "gc-input"),
+        _entry("Unlearnable examples", "ue-input"),
+        _entry("Free features: what images are measured against", "tgda-feature"),
+        _entry("Free features that cancel a gradient", "gc-feature"),
+    ),
+    "What a larger budget buys": (
+        _entry("Images, 1 %", budget=0.01),
+        _entry("Images, 10 %", budget=0.1),
+        _entry("Wrong labels, 1 %", "label-flip", budget=0.01),
+        _entry("Wrong labels, 10 %", "label-flip", budget=0.1),
+        _entry("Free features, 1 %", "tgda-feature", budget=0.01),
+        _entry("Free features, 10 %", "tgda-feature", budget=0.1),
+    ),
+    "What the attacker may do": (
+        _entry("Changes that nobody sees", constraint="perturbation"),
+        _entry("Labels that stay right", label_rule="clean"),
+        _entry("Labels drawn at random", label_rule="random"),
+        _entry("Unlearnable and invisible", "ue-input", constraint="perturbation"),
+    ),
+    "Other extractors, other data": (
+        _entry("Digits, on an extractor of digits", data="mnist", **_OF_MNIST, **_FEW),
+        _entry("Digits, on an extractor of clothes", data="mnist", **_FEW),
+        _entry("Clothes, on an extractor of digits", **_OF_MNIST, **_FEW),
+        _entry("Clothes, on an extractor of photographs", **_OF_IMAGENET, **_FEW),
+        _entry("Wrong labels, on random weights", "label-flip", extractor="efficientnet-lite0-random", **_FEW),
+        _entry(
+            "Emoji, tested in another style",
+            "label-flip",
+            data="emoji",
+            test_domain="twitter",
+            **_OF_IMAGENET,
+            **_FEWEST,
+        ),
+    ),
+}
+"""What ships, by what it shows. The first is the app's default."""
+
+
+def entries() -> tuple[Entry, ...]:
+    """All that ships, in order."""
+    return tuple(entry for group in GROUPS.values() for entry in group)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A run that ships; `change` says what a new computation changed: "new", "same", or old and new numbers."""
+
+    folder: Path
+    change: str
+
+
+def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: bool = False) -> Iterator[Built]:
+    """Compute what ships and is not there yet, and drop what no longer ships.
+
+    The large `features.npz` of a run stays behind: it is computed anew in seconds. The map of its clean features
+    and its decoder ship beside it, for runs of other attacks on the same images.
+
+    Args:
+        assets: the folder that ships.
+        again: compute all anew, and tell what has changed.
+    """
+    # Only here: whoever reads what ships does not wait for torch.
+    from core.experiments.run import run
+
+    runs, maps, trained = (assets / folder.name for folder in (paths.GALLERY, paths.MAPS, paths.DECODERS))
+    wanted = entries()
+    for old in runs.glob("*/result.json"):
+        if old.parent.name not in {entry.spec.hash for entry in wanted}:
+            shutil.rmtree(old.parent)
+    for entry in wanted:
+        folder = runs / entry.spec.hash
+        before = _summary(folder)
+        if before is not None and not again:
+            yield Built(folder, "same")
+            continue
+        result = run(entry.spec, observe)
+        change = "new" if before is None else changes(before, result.summary())
+        if change != "same":
+            _ship(result, folder, maps, trained)
+        yield Built(folder, change)
+    _drop_maps(runs, maps)
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What differs between two summaries of one experiment; "same" where nothing does.
+
+    Seconds, device and versions are no results, and neither is how a decoder was trained: it may come from the cache.
+    """
+    before, after = _results(before), _results(after)
+    keys = [key for key in after if before.get(key) != after[key]]
+    if not keys:
+        return "same"
+    told = []
+    for key in keys:
+        old, new = before.get(key), after[key]
+        if isinstance(old, dict) and isinstance(new, dict) and old.get("accuracy") != new.get("accuracy"):
+            told.append(f"{key} {100 * old['accuracy']:.1f} → {100 * new['accuracy']:.1f} %")
+        else:
+            told.append(key)
+    return f"changed: {', '.join(told)}"
+
+
+def _results(summary: dict[str, Any]) -> dict[str, Any]:
+    plain = json.loads(json.dumps(summary))
+    curve = [point for point in plain.get("curve", []) if point["stage"] != "decoder"]
+    return {key: value for key, value in plain.items() if key not in _NO_RESULTS} | {"curve": curve}
+
+
+_NO_RESULTS = ("seconds", "device", "versions")
+
+
+def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
+    from core.attacks import decoders
+    from core.experiments import projection
+
+    result.write(folder, with_features=False)
+    cache.write(maps / projection.cache_path(result.features["train_z"]).name, result.view["train_xy"])
+    made = paths.cache() / "decoders" / decoders.file_name(result.digest)
+    if result.spec.attack.name == "ft-decoder" and made.exists():
+        trained.mkdir(exist_ok=True)
+        for old in trained.iterdir():
+            old.unlink()
+        content = cache.read_bytes(made)
+        assert content is not None
+        (trained / made.name).write_bytes(content)
+
+
+def _drop_maps(runs: Path, maps: Path) -> None:
+    """Drop the maps that no run which ships has."""
+    drawn = []
+    for path in runs.glob("*/view.npz"):
+        with np.load(path, allow_pickle=False) as view:
+            drawn.append(view["train_xy"])
+    for path in maps.glob("*.npy"):
+        xy = np.load(path, allow_pickle=False)
+        if not any(np.array_equal(xy, other) for other in drawn):
+            path.unlink()
+
+
+def _summary(folder: Path) -> dict[str, Any] | None:
+    try:
+        summary: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    except FileNotFoundError:
+        return None
+    return summary

@@ -1,0 +1,271 @@
+"""What people bring through the app: checked as a whole, then kept under a name that its content gives it.
+
+    uploads/images/SLUG-DIGEST/   content.zip, record.json
+    uploads/weights/SLUG-DIGEST/  content.safetensors (or .pt, .pth), record.json
+
+The name `upload:SLUG-DIGEST` stands for it wherever a data set or an extractor is named, so that links and results
+never tell a path of the server. What is refused leaves nothing behind.
+
+An upload is listed for its owner alone. Whoever was told its name may use it, too: the digest is of owner and content
+under a secret of this server, so that nobody can work the name out, not even from the same file.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.registry import DataInfo
+from core.extractors.registry import ExtractorInfo
+from core.system import paths, secret
+from core.system.errors import DataError, PoisonLabError, WeightsError
+
+PREFIX = "upload:"
+MOST_BYTES = {"images": 500 << 20, "weights": 2 << 30}
+SAMPLES = 6
+"""Images of each class in a preview."""
+_RECORD = "record.json"
+_CHUNK = 1 << 20
+_LEFTOVER_SECONDS = 3600.0
+_NAME = re.compile(rf"{PREFIX}([a-z0-9-]{{1,40}}-(?:[0-9a-f]{{32}}|[0-9a-f]{{16}}))")
+"""16 digits: of an upload that was kept by an older version, under a name that its content alone gave it."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What kept images look like: for each class, how many train and test, and a few, (k, 3, 64, 64) uint8."""
+
+    train: dict[str, int]
+    test: dict[str, int]
+    samples: dict[str, NDArray[np.uint8]]
+
+
+def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
+    """Check a zip with a folder of images for each class, and keep it.
+
+    Args:
+        owner: whose it is, by any name that nobody else has; "" is everyone's.
+
+    Raises:
+        DataError: what is wrong with it, and in which file; nothing is kept.
+    """
+    if Path(file_name).suffix.lower() != ".zip":
+        raise DataError(f"{file_name} is not a zip: put the folders, one of images for each class, into a zip.")
+
+    def check(path: Path, name: str) -> dict[str, Any]:
+        from core.data import folders
+
+        found = folders.info(f"image-folder:{path}")
+        return asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name))
+
+    return images(_add("images", file_name, ".zip", content, check, DataError, owner))
+
+
+def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owner: str = "") -> ExtractorInfo:
+    """Check a weights file by building its network and looking at an image with it, and keep it.
+
+    Args:
+        library: "timm", "torchvision", or "own" for a file of `python -m core pretrain`, whose record tells the
+            architecture.
+        owner: see `add_images`.
+
+    Raises:
+        PoisonLabError: the file is refused, or there is no such architecture; nothing is kept.
+    """
+
+    def check(path: Path, name: str) -> dict[str, Any]:
+        import torch
+
+        from core.extractors import files
+        from core.extractors.build import build
+
+        asked = files.recorded_arch(path) if library == "own" else arch
+        found = files.info(f"{library}:{asked}@{path}")
+        with torch.inference_mode():
+            features = build(found, found.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
+        if not bool(features.isfinite().all()):
+            raise WeightsError(f"{path} gives features that are not finite: it is damaged, or of another architecture.")
+        return asdict(replace(found, name=name, title=f"{asked}, {file_name}", weights=file_name))
+
+    suffix = Path(file_name).suffix.lower()
+    digested = f"{library}:{arch}:".encode()  # the same file under another architecture is another extractor
+    return weights(_add("weights", file_name, suffix, content, check, WeightsError, owner, digested))
+
+
+def images(name: str) -> DataInfo:
+    """The record of kept images.
+
+    Raises:
+        DataError: no such upload is here.
+    """
+    found, _, folder = _kept("images", name, DataError)
+    return DataInfo(**{**found, "source": str(folder / "content.zip")})
+
+
+def weights(name: str) -> ExtractorInfo:
+    """The record of a kept weights file.
+
+    Raises:
+        WeightsError: no such upload is here.
+    """
+    found, _, folder = _kept("weights", name, WeightsError)
+    (file,) = folder.glob("content.*")
+    return ExtractorInfo(**{**found, "weights": str(file)})
+
+
+def all_images(owner: str | None = None) -> dict[str, DataInfo]:
+    """Kept images by name, oldest first; only those of an owner, and everyone's, where one is given."""
+    return {name: images(name) for name in _names("images") if owner is None or is_of(name, owner)}
+
+
+def all_weights(owner: str | None = None) -> dict[str, ExtractorInfo]:
+    """Kept weights files by name, oldest first; only those of an owner, and everyone's, where one is given."""
+    return {name: weights(name) for name in _names("weights") if owner is None or is_of(name, owner)}
+
+
+def is_upload(name: str) -> bool:
+    """Whether a data set or an extractor is an upload, here or gone."""
+    return name.startswith(PREFIX)
+
+
+def is_of(name: str, owner: str) -> bool:
+    """Whether an upload is here and belongs to an owner, or to everyone."""
+    for kind in MOST_BYTES:
+        try:
+            return _kept(kind, name, PoisonLabError)[1] in ("", _owned(owner))
+        except PoisonLabError:
+            continue
+    return False
+
+
+def remove(name: str, owner: str) -> None:
+    """Delete an upload of an owner, or everyone's; nothing happens where it is gone already, or someone else's."""
+    match = _NAME.fullmatch(name)
+    if match and is_of(name, owner):
+        for kind in MOST_BYTES:
+            shutil.rmtree(_folder(kind) / match[1], ignore_errors=True)
+
+
+def preview(name: str) -> Preview:
+    """What kept images look like.
+
+    Raises:
+        DataError: no such upload is here, or it was damaged since.
+    """
+    from core.data import folders
+
+    record = images(name)
+    found = folders.load(Path(record.source))
+    rows = {label: np.flatnonzero(found.y == i) for i, label in enumerate(found.classes)}
+    return Preview(
+        train={label: int((~found.tested[of]).sum()) for label, of in rows.items()},
+        test={label: int(found.tested[of].sum()) for label, of in rows.items()},
+        samples={label: found.x[of[:SAMPLES]] for label, of in rows.items()},
+    )
+
+
+Check = Callable[[Path, str], dict[str, Any]]
+"""From a file and the name that it will have to its record; raises what it is refused for."""
+
+
+def _add(
+    kind: str,
+    file_name: str,
+    suffix: str,
+    content: BinaryIO,
+    check: Check,
+    refused: type[PoisonLabError],
+    owner: str,
+    digested: bytes = b"",
+) -> str:
+    """Write, check and keep a file; its name."""
+    with _incoming(kind, refused) as folder:
+        file = folder / f"content{suffix}"
+        digest, size = secret.keyed(), 0
+        digest.update(b"%s\0%s\0%s\0" % (kind.encode(), _owned(owner).encode(), digested))
+        with file.open("wb") as target:
+            while chunk := content.read(_CHUNK):
+                size += len(chunk)
+                if size > MOST_BYTES[kind]:
+                    raise refused(f"{file_name} is larger than the {MOST_BYTES[kind] >> 20} MiB that are allowed.")
+                digest.update(chunk)
+                target.write(chunk)
+        slug = re.sub(r"[^a-z0-9]+", "-", Path(file_name).stem.lower()).strip("-")[:23].strip("-") or "file"
+        key = f"{slug}-{digest.hexdigest()[:32]}"
+        try:
+            record = check(file, PREFIX + key)
+        except PoisonLabError as error:
+            # A person knows the file by the name that it came with.
+            raise type(error)(str(error).replace(str(file), file_name)) from error
+        (folder / _RECORD).write_text(json.dumps({"owner": _owned(owner), **record}, indent=1))
+        place = _folder(kind) / key
+        if not place.exists():  # the same content was brought before
+            folder.rename(place)
+    return PREFIX + key
+
+
+@contextmanager
+def _incoming(kind: str, refused: type[PoisonLabError]) -> Iterator[Path]:
+    """A folder that is gone afterwards, unless it was moved; leftovers of killed processes go too."""
+    home = _folder(kind)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for left in home.glob(".*"):
+            if time.time() - left.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=".", dir=home))
+    except OSError as error:
+        raise _full(refused, error) from error
+    try:
+        yield folder
+    except OSError as error:
+        raise _full(refused, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _full(refused: type[PoisonLabError], error: OSError) -> PoisonLabError:
+    return refused(f"Uploads can't be kept in {paths.uploads()} ({error.strerror}): make room, or set POISON_LAB_HOME.")
+
+
+def _owned(owner: str) -> str:
+    """An owner as the record has it: what a browser is known by is not for whoever reads the disk."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:32] if owner else ""
+
+
+def _folder(kind: str) -> Path:
+    return paths.uploads() / kind
+
+
+def _names(kind: str) -> list[str]:
+    found = [path.parent for path in _folder(kind).glob(f"*/{_RECORD}") if _NAME.fullmatch(PREFIX + path.parent.name)]
+    return [PREFIX + folder.name for folder in sorted(found, key=lambda folder: (folder.stat().st_mtime, folder.name))]
+
+
+def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], str, Path]:
+    """The record of an upload, its owner and its folder."""
+    match = _NAME.fullmatch(name)
+    folder = _folder(kind) / (match[1] if match else "-")
+    try:
+        found = dict(_read(folder / _RECORD, (folder / _RECORD).stat().st_mtime_ns))
+        return found, str(found.pop("owner", "")), folder
+    except (OSError, ValueError) as error:
+        what = "images" if kind == "images" else "a weights file"
+        raise missing(f"{name!r} is not among the uploads of this machine: bring it again, as {what}.") from error
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, changed: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}  # as they were

@@ -1,0 +1,1 @@
+"""What any program needs: errors, paths, files, caches, devices, logs and settings."""
