@@ -11,7 +11,7 @@ from core.serving import engine as engine_module
 from core.serving.engine import Census
 from core.storage.runs import Store
 from tests.apps import drawn, opened, own_store, said
-from tests.test_metrics import FakeEngine
+from tests.serving.test_metrics import FakeEngine
 
 
 @pytest.fixture(autouse=True)

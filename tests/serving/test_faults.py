@@ -21,7 +21,7 @@ from core.system import cache
 from core.system.errors import DataError, EngineError, StoreError
 from core.system.paths import ROOT
 from tests.fakes import marks, tiny_result, tiny_spec
-from tests.test_engine import PATIENCE, running, until
+from tests.serving.test_engine import PATIENCE, running, until
 
 MEGABYTE = 1 << 20
 

@@ -10,7 +10,7 @@ from core.cli.main import main
 from core.storage import certified
 from core.storage.runs import Store
 from core.system.errors import SpecError, StoreError
-from tests.test_defended import separable
+from tests.storage.test_defended import separable
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from core.serving import engine as engine_module
 from core.storage import certified, defended
 from core.storage.runs import Store
 from tests.apps import opened, own_store, query, rerun, said
-from tests.test_defended import separable
+from tests.storage.test_defended import separable
 
 HASH = separable().spec.hash
 

@@ -8,7 +8,7 @@ from core.presentation.facts import FACTS, OF_DEFENCES, facts, text
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.defended import parse_chain
 from tests.drawn import drawn_result
-from tests.test_defended import separable
+from tests.storage.test_defended import separable
 
 SPEC = resolve(ExperimentSpec())
 TARGETED = resolve(parse_spec({"attack": "gc-feature"}))

@@ -47,7 +47,7 @@ from core import engine
 from pages import _warm
 from tests.apps import opened
 from tests.links import LINKS
-from tests.test_manners import IdleEngine
+from tests.pages.test_manners import IdleEngine
 
 engine.get_engine = IdleEngine
 _warm.warm()

@@ -18,7 +18,7 @@ from pages import _runs, _state
 from pages._state import Locks
 from tests.apps import query, rerun
 from tests.drawn import drawn_result
-from tests.test_defended import separable
+from tests.storage.test_defended import separable
 
 LESSONS = {lesson.id: lesson for lesson in load()}
 FIRST = LESSONS["head"].steps[0]
