@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from benchmarks import report
+from core.catalog.lookup import data_info
+from core.catalog.lookup import extractor_info as info
 from core.data.readers import read
-from core.data.registry import info as data_info
 from core.extractors.build import build
 from core.extractors.features import BATCH, cached
-from core.extractors.registry import info
 from core.system import paths
 from core.system.tables import table
 

@@ -9,10 +9,10 @@ from torch.nn.functional import cosine_similarity
 
 from benchmarks import report
 from core.attacks.inversion import gaps
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info
+from core.catalog.lookup import extractor_info as info
 from core.data.split import draw
 from core.extractors.build import Extractor, build
-from core.extractors.registry import info
 from core.system.tables import table
 
 EXTRACTOR, SIZE, IMAGES = "efficientnet-lite0-imagenet", 64, 64

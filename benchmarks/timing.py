@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks import report
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info
 from core.serving.engine import Engine
 from core.spec.events import STAGES
 from core.spec.experiment import ExperimentSpec, parse_spec

@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from core.catalog import choices
+from core.catalog import choices, uploads
 from core.experiments import points
-from core.experiments.result import SCORES, Array
+from core.experiments.result import SCORES
 from core.presentation import facts as outcome
 from core.presentation import figures
 from core.presentation.facts import Fact
 from core.presentation.lessons import Lesson, load
 from core.spec.experiment import ExperimentSpec
-from core.storage import uploads
 from core.storage.gallery import entries
 from core.storage.runs import RunRow, Store, StoredRun
+from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import GALLERY, results
 from pages._words import plain

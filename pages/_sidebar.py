@@ -9,13 +9,11 @@ from typing import get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.catalog import choices
-from core.data.registry import info as data_info
+from core.catalog import choices, uploads
+from core.catalog.lookup import data_info, extractor_info
 from core.defences.spec import ABOUT as DEFENCES
 from core.extractors.registry import EXTRACTORS
-from core.extractors.registry import info as extractor_info
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
-from core.storage import uploads
 from core.system.errors import SpecError
 from pages import _own, _progress, _runs, _state
 from pages._progress import Progress

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from core.catalog import uploads
 from core.catalog.choices import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
+from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo
-from core.data.registry import info as data_info
 from core.defences.spec import ABOUT as DEFENCES
 from core.extractors.registry import EXTRACTORS
-from core.extractors.registry import info as extractor_info
 from core.spec.experiment import (
     ATTACK_SPECS,
     CONSTRAINTS,
@@ -25,7 +25,6 @@ from core.spec.experiment import (
     attack_parameters,
     parse_spec,
 )
-from core.storage import uploads
 from core.system.errors import PoisonLabError, SpecError
 
 Value = str | int | float

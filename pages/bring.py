@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.catalog.uploads import all_images, all_weights, is_of, weights
 from core.data.folders import LEAST_OF_A_CLASS, SIDE, SUFFIXES
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
@@ -89,7 +90,7 @@ def bring_weights() -> None:
 
         name = checked(f"{library}-{arch}", file, keep)
         if name:
-            show_weights(uploads.weights(name))
+            show_weights(weights(name))
 
 
 def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
@@ -105,7 +106,7 @@ def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
     name, problem = answers[key]
     if problem:
         st.error(problem, title="Refused, and nothing is kept", icon=":material/block:")
-    elif not uploads.is_of(name, _runs.owner()):
+    elif not is_of(name, _runs.owner()):
         return ""  # removed since
     return str(name)
 
@@ -143,11 +144,11 @@ def kept() -> None:
             one.name,
             f"**{plain(one.title)}**: {len(one.classes)} classes, {one.train_images:,} + {one.test_images:,} images",
         )
-        for one in uploads.all_images(owner).values()
+        for one in all_images(owner).values()
     ]
     records += [
         ("extractor", one.name, f"**{plain(one.title)}**: {one.width:,} features")
-        for one in uploads.all_weights(owner).values()
+        for one in all_weights(owner).values()
     ]
     if not records:
         st.caption("Nothing yet.")

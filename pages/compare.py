@@ -7,9 +7,10 @@ from typing import Any
 import streamlit as st
 
 from core.catalog.differences import MOST_TOLD, differences, field_words, sentence, value_words
-from core.experiments.result import Array, drop, paired_error
+from core.experiments.result import drop, paired_error
 from core.presentation import comparison
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.errors import StoreError
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words

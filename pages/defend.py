@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from core.defences.spec import ABOUT
-from core.experiments.result import Array
 from core.presentation import figures
 from core.storage import defended
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import results
 from pages import _cards, _certificates, _defences, _defend_figures, _pick, _runs, _words

@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.experiments import points as explore
 from core.experiments.points import Points
-from core.experiments.result import Array
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.errors import PoisonLabError
 from core.system.paths import results
 from pages import _own, _points, _runs, _words

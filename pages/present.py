@@ -6,10 +6,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.catalog.differences import value_words
-from core.experiments.result import Array
 from core.presentation import story
 from core.presentation.story import Story
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.errors import StoreError
 from pages import _pick, _present_figures, _runs, _words
 

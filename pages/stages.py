@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.experiments.result import Array
 from core.presentation import explanations
 from core.presentation.explanations import Loss, Shown
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import results
 from pages import _cards, _pick, _runs, _stage_figures

@@ -4,7 +4,8 @@ import numpy as np
 
 from core.catalog.choices import FEATURE_ONLY, STAGES_OF
 from core.data.registry import DATA
-from core.experiments.result import Poison, Reachability, Result, Score
+from core.experiments.result import Poison, Result
+from core.heads.scores import Reachability, Score
 from core.spec.experiment import ExperimentSpec
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from core.catalog.choices import resolve
-from core.experiments.result import Poison, Result, Score, to_uint8
+from core.experiments.result import Poison, Result, to_uint8
+from core.heads.scores import Score
 from core.spec.events import Event, Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import DataError

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from core.attacks.gradient_canceling import ADAM_STEP, Canceling
 from core.attacks.implicit import Ascent
+from core.catalog.lookup import data_info as info
 from core.data.readers import read
-from core.data.registry import info
 from core.heads import logistic as head
 from core.heads.reachability import least_residual, reach, threshold
 

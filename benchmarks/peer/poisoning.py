@@ -23,11 +23,11 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks import report
 from core.attacks.base import Scene, make_plan
 from core.attacks.implicit import DAMPING, Ascent, Damage, maximise
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info
+from core.catalog.lookup import extractor_info as info
 from core.data.split import draw
 from core.extractors import features
 from core.extractors.build import build
-from core.extractors.registry import info
 from core.heads import logistic as head
 from core.spec.events import Event
 from core.spec.experiment import TGDAFeature, parse_spec

@@ -9,11 +9,11 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from core.attacks.base import Plan, Scene, make_plan
+from core.catalog.lookup import data_info
+from core.catalog.lookup import extractor_info as info
 from core.data.readers import Images, read
-from core.data.registry import info as data_info
 from core.extractors.build import build
 from core.extractors.features import Pipeline, Scale, cached
-from core.extractors.registry import info
 from core.heads import logistic as head
 from core.spec.experiment import ExperimentSpec, parse_spec
 

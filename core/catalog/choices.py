@@ -7,15 +7,14 @@ computed or written.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from core.catalog import uploads
+from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo, check_domain
-from core.data.registry import info as data_info
 from core.defences.spec import ABOUT as DEFENCES
 from core.defences.spec import settings
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
-from core.extractors.registry import info as extractor_info
 from core.spec.experiment import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, Stage2, attack_parameters
-from core.storage import uploads
 from core.system.errors import PoisonLabError, SpecError, unknown
 
 ATTACK_TITLES: dict[str, str] = {

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.catalog.choices import ATTACK_TITLES, title, unread_parameters
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info, extractor_info
 from core.defences.spec import ABOUT as DEFENCES
-from core.extractors.registry import info as extractor_info
 from core.spec.experiment import ExperimentSpec
 
 Differences = list[tuple[str, list[Any]]]

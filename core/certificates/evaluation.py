@@ -9,9 +9,9 @@ from torch import Tensor
 
 from core.certificates import label_flips, partitions
 from core.certificates.partitions import Certified
-from core.experiments.result import Array
 from core.heads import logistic as head
 from core.system import device as devices
+from core.system.arrays import Array
 
 USUAL = label_flips.Noise()
 FLIPS = (1, 3, 10, 30, 100)

@@ -1,26 +1,13 @@
 """What is installed, which device computes, and what is missing and how to get it."""
 
 import platform
-import tomllib
-from importlib import metadata
 from typing import Any
 
 from core.data import torchvision_sets
 from core.data.registry import DATA
 from core.extractors.registry import EXTRACTORS, present
 from core.system import paths
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "streamlit",
-    "plotly",
-    "umap-learn",
-    "scikit-learn",
-    "pillow",
-    "distributed",
-    "timm",
-)
+from core.system.versions import PACKAGES, versions
 
 
 def examine() -> dict[str, Any]:
@@ -62,18 +49,6 @@ def examine() -> dict[str, Any]:
         "home": str(paths.home()),
         "problems": problems,
     }
-
-
-def versions() -> dict[str, str]:
-    """What computes here: Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
-    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
-    found = {"Poison Lab": str(project["version"]), "Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # `examine` says so
-            continue
-    return found
 
 
 def lines(report: dict[str, Any]) -> list[str]:

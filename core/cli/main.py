@@ -414,6 +414,7 @@ def pretrain_(
     if not (out.absolute().parent.is_dir() and os.access(out.absolute().parent, os.W_OK)):
         raise SpecError(f"--out {out} can't be written: its folder is not there, or not yours to write to.")
     _use_all_cores()
+    from core.catalog.lookup import data_info
     from core.extractors.networks import ARCHS
     from core.pretraining.methods import METHODS
     from core.pretraining.recipe import pretrain_data
@@ -434,7 +435,7 @@ def pretrain_(
             sys.stderr.write(f"\r\033[Kepoch {progress.epoch + 1} step {progress.step}/{progress.steps}")
 
     with processes(devices.choose(device)) as place:
-        record = pretrain_data(data, settings, out, domain=domain, device=place, tell=tell)
+        record = pretrain_data(data_info(data), settings, out, domain=domain, device=place, tell=tell)
     if record is None:
         return
     probe, pixels = (100 * record[name] for name in ("linear_probe", "linear_probe_of_pixels"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.data import folders, torchvision_sets
-from core.data.registry import DataInfo, info
+from core.data.registry import DATA, DataInfo
 from core.system.errors import DataError
 from core.system.paths import ASSETS
 
@@ -85,7 +85,7 @@ def _emoji(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]
     with Image.open(folder / "emoji" / f"{domain}.webp") as mosaic:
         pixels = np.asarray(mosaic.convert("RGB"))
     tiles = pixels.reshape(-1, side, per_row, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
-    classes = info("emoji").classes
+    classes = DATA["emoji"].classes
     labels = np.array([classes.index(row["class"]) for row in rows], np.int64)
     # Split by the emoji itself, so that no emoji is trained on in one vendor's drawing and tested in another's.
     held_out = np.array([zlib.crc32(row["id"].encode()) % 10 < 3 for row in rows])

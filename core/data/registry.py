@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.system.errors import SpecError, unknown
+from core.system.errors import SpecError
 
 
 @dataclass(frozen=True)
@@ -153,26 +153,6 @@ DATA: dict[str, DataInfo] = {
         ),
     )
 }
-
-
-def info(name: str) -> DataInfo:
-    """The record of a data set, of the registry, a folder (`core.data.folders`) or an upload.
-
-    Raises:
-        SpecError: unknown name; the message lists the known ones.
-        DataError: a folder that was named is not there, or is refused.
-    """
-    if name.startswith("upload:"):
-        from core.storage import uploads
-
-        return uploads.images(name)
-    if name.startswith("image-folder:"):
-        from core.data import folders  # only here, since it reads images
-
-        return folders.info(name)
-    if name not in DATA:
-        raise unknown("data set", name, DATA)
-    return DATA[name]
 
 
 def check_domain(record: DataInfo, domain: str | None, field: str) -> None:

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from core.data.readers import Images, Labels, read
 from core.data.registry import DataInfo
-from core.data.registry import info as data_info
-from core.spec.experiment import ExperimentSpec
 
 
 @dataclass(frozen=True)
@@ -41,18 +39,6 @@ def draw(
     train_rows = stratified(train_y, train_size, rng)
     test_rows = stratified(test_y, test_size, rng)
     return Split(train_x[train_rows], train_y[train_rows], test_x[test_rows], test_y[test_rows])
-
-
-def draw_for(spec: ExperimentSpec) -> Split:
-    """The split of an experiment; see `draw` for errors."""
-    return draw(
-        data_info(spec.data),
-        train_size=spec.train_size,
-        test_size=spec.test_size,
-        seed=spec.seed,
-        train_domain=spec.train_domain,
-        test_domain=spec.test_domain,
-    )
 
 
 def stratified(y: Labels, size: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from core.defences.base import TrainingSet, Verdict
 from core.defences.registry import build
-from core.experiments.result import Array, Score
-from core.experiments.run import Evaluator
+from core.heads.evaluation import Evaluator
+from core.heads.scores import Score
 from core.system import device as devices
+from core.system.arrays import Array
 
 RANDOM_DRAWS = 5
 """Random filters that the baseline is the mean of."""

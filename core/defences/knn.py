@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from core.defences.base import Ranking, TrainingSet
-from core.experiments.plot_data import neighbours
+from core.heads.neighbours import neighbours
 
 
 class KNNDefence(Ranking):

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA, DataInfo
-from core.extractors.registry import info
 from core.system import paths
 from core.system.errors import SpecError
 from core.system.files import write_text

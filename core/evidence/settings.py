@@ -17,13 +17,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.catalog import choices
+from core.catalog.lookup import data_info
+from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA as REGISTERED
-from core.data.registry import info as data_info
 from core.evidence.measure import measure
 from core.experiments.result import drop
 from core.experiments.sweep import interval
 from core.extractors.registry import EXTRACTORS as REGISTRY
-from core.extractors.registry import info
 from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import paths

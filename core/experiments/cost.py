@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalog.choices import uses_target
-from core.data import registry as data_registry
-from core.extractors import registry as extractor_registry
+from core.catalog.lookup import data_info, extractor_info
 from core.spec.events import MOMENTS, STAGES
 from core.spec.experiment import (
     RADII,
@@ -132,7 +131,7 @@ def record(summary: Mapping[str, Any]) -> None:
 
 def extractor_macs(name: str, input_size: int | None) -> float:
     """Multiply-adds of one forward pass of an extractor; None is its default input size."""
-    record = extractor_registry.info(name)
+    record = extractor_info(name)
     return record.macs_at(input_size or record.input_sizes[0])
 
 
@@ -144,7 +143,7 @@ def images_per_second(name: str) -> tuple[float, bool]:
     """
     rates, macs = _load(), extractor_macs(name, None)
     kind = _kind(rates["device"])
-    variant = extractor_registry.info(name).arch
+    variant = extractor_info(name).arch
     key = f"{kind}/extract/{variant}"
     return 1 / (macs * rates["rates"].get(key, _default(kind, "extract", variant))), key in rates["rates"]
 
@@ -200,7 +199,7 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
     attack = spec.attack
     n, m = spec.train_size, spec.n_poison
     macs = extractor_macs(spec.extractor, spec.input_size)
-    head = float(extractor_registry.info(spec.extractor).width * len(data_registry.info(spec.data).classes))
+    head = float(extractor_info(spec.extractor).width * len(data_info(spec.data).classes))
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
     aims = uses_target(attack.model_dump())
     radii = len(RADII) if aims and getattr(attack, "target", "") == "search" else 1
@@ -225,7 +224,7 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
 def _variant(spec: ExperimentSpec, stage: str) -> str:
     """What else than the device a stage's rate depends on."""
     if stage in {"extract", "decoder", "invert", "pixels"}:
-        return extractor_registry.info(spec.extractor).arch
+        return extractor_info(spec.extractor).arch
     if stage == "stage2":
         return "gc" if uses_target(spec.attack.model_dump()) else "tgda"
     return ""

@@ -14,15 +14,16 @@ from torch import Tensor
 
 from core.experiments import projection
 from core.experiments.projection import Features
-from core.experiments.result import Array, Poison, to_uint8
+from core.experiments.result import Poison, to_uint8
 from core.experiments.trajectory import Step
 from core.heads import logistic as head
+from core.heads.neighbours import neighbours
+from core.system.arrays import Array
 
 NEAR = 10
 """Neighbours that are kept of each point."""
 JUDGED = 1_000
 """Clean points whose neighbourhoods on the map are compared with those in feature space."""
-_ROWS = 1_000
 _TOLERANCE = 1e-6
 
 
@@ -100,24 +101,6 @@ def _walk(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
     if pictures:
         found["walk_x"] = np.stack(pictures)
     return found
-
-
-def neighbours(z: Tensor, k: int, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The k points nearest to each point, itself left out.
-
-    Args:
-        z: points (n, d).
-        rows: (m,) int64, only of these points; None: of all.
-
-    Returns:
-        Rows (m, k) int64, nearest first, and distances (m, k).
-    """
-    found = []
-    for part in torch.split(torch.arange(len(z), device=z.device) if rows is None else rows, _ROWS):
-        distance = torch.cdist(z[part], z)
-        distance[torch.arange(len(part), device=z.device), part] = torch.inf
-        found.append(distance.topk(min(k, len(z) - 1), largest=False))
-    return torch.cat([part.indices for part in found]), torch.cat([part.values for part in found])
 
 
 def preserved(z: Features, xy: Features) -> float:

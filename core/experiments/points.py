@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.split import draw_for
+from core.catalog.split import draw_for
 from core.spec.experiment import ExperimentSpec
 
 Array = NDArray[Any]

@@ -25,35 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import bdtr
 
+from core.heads.scores import Reachability, Score
 from core.spec.experiment import ExperimentSpec
+from core.system.arrays import Array
 from core.system.files import spreadsheet_text
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one head makes of the test set.
-
-    Attributes:
-        accuracy: fraction in [0, 1] of all test images.
-        per_class: the same for each of the c classes.
-        confusion: (c, c) counts of test images, rows by true class, columns by predicted class; None where nobody
-            counted.
-        lost, gained: test images that the clean head has right and this one wrong, and the other way round; None for
-            the clean head itself, and where nobody counted.
-    """
-
-    accuracy: float
-    per_class: list[float]
-    confusion: list[list[int]] | None = None
-    lost: int | None = None
-    gained: int | None = None
-
 
 LUCK = 0.05
 """The `chance` of a drop below which it is told as one."""
@@ -72,28 +50,6 @@ SCORES: dict[str, tuple[str, str]] = {
     "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
 }
 """The accuracies of a run, by their key in result.json: a name and what it means."""
-
-
-@dataclass(frozen=True)
-class Reachability:
-    """What a budget can reach of one target: see `core.heads.reachability`.
-
-    Attributes:
-        budget: the run's epsilon.
-        tau: threshold of the loss alone; None where no budget is enough.
-        tau_ridge: threshold with the ridge term.
-        certificate: a budget below which no poison with features in the clean range reaches the target; None
-            where features are free.
-        residual: norm of the gradient that the run's poison leaves at the target.
-        floor: pairs (budget, smallest residual that free features could leave), on a grid of budgets.
-    """
-
-    budget: float
-    tau: float | None
-    tau_ridge: float | None
-    certificate: float | None
-    residual: float
-    floor: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)

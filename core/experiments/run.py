@@ -14,21 +14,24 @@ from core.attacks.base import Attacked, Scene
 from core.attacks.gradient_canceling import Canceling
 from core.attacks.inversion import gaps
 from core.catalog.choices import resolve
-from core.cli import doctor
-from core.data.registry import info as data_info
-from core.data.split import Split, draw_for
+from core.catalog.lookup import data_info, extractor_info
+from core.catalog.split import draw_for
+from core.data.split import Split
 from core.experiments import projection, trajectory
 from core.experiments.plot_data import Heads
 from core.experiments.plot_data import view as draw_view
-from core.experiments.result import Array, Poison, Reachability, Result, Score, to_uint8
+from core.experiments.result import Poison, Result, to_uint8
 from core.extractors import features, pool
 from core.extractors.build import Extractor
-from core.extractors.registry import info as extractor_info
 from core.heads import logistic as head
+from core.heads.evaluation import Evaluator
 from core.heads.reachability import reachability
+from core.heads.scores import Reachability
 from core.spec.events import Event, Observer, silent
 from core.spec.experiment import ExperimentSpec
 from core.system import device as devices
+from core.system.arrays import Array
+from core.system.versions import versions
 
 
 def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto", with_map: bool = True) -> Result:
@@ -141,7 +144,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, place: torch.device, with_map
         notes={"train_accuracy_clean": head.accuracy(clean_head, train_z, train_y), **attacked.notes},
         threshold=reach,
         digest=digest,
-        versions=doctor.versions(),
+        versions=versions(),
         walk=[step.summary() for step in steps],
     )
 
@@ -149,48 +152,6 @@ def _run(spec: ExperimentSpec, on_event: Observer, place: torch.device, with_map
 def warm_up() -> None:
     """Do what every first run waits for: import the libraries and have the map's kernels compiled."""
     projection.fit(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)).place(np.zeros((2, 8), np.float32))
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """The one neutral judge: retrains the defender's head and scores it on the test set no attack has seen."""
-
-    train_z: torch.Tensor
-    train_y: torch.Tensor
-    test_z: torch.Tensor
-    test_y: torch.Tensor
-    n_classes: int
-    ridge: float
-
-    def retrain(
-        self,
-        poison_z: torch.Tensor | None = None,
-        poison_y: torch.Tensor | None = None,
-        start: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """The converged head (c, d + 1) of the training set, with poison (m, d), (m,) added if given."""
-        if poison_z is None or poison_y is None:
-            return head.fit(self.train_z, self.train_y, self.n_classes, self.ridge, start)
-        z, y = torch.cat([self.train_z, poison_z]), torch.cat([self.train_y, poison_y])
-        return head.fit(z, y, self.n_classes, self.ridge, start)
-
-    def score(self, theta: torch.Tensor, beside: torch.Tensor | None = None) -> Score:
-        """Test accuracy of a head, overall and per class, and what it takes each class for.
-
-        Args:
-            beside: the clean head, to count the images that are lost and gained.
-        """
-        predicted = head.logits(theta, self.test_z).argmax(1)
-        is_right = predicted.eq(self.test_y)
-        right = is_right.double()
-        per_class = [float(right[self.test_y == c].mean()) for c in range(self.n_classes)]
-        cells = torch.bincount(self.test_y * self.n_classes + predicted, minlength=self.n_classes**2)
-        lost = gained = None
-        if beside is not None:
-            was_right = head.logits(beside, self.test_z).argmax(1).eq(self.test_y)
-            lost, gained = int((was_right & ~is_right).sum()), int((is_right & ~was_right).sum())
-        table = cells.reshape(self.n_classes, self.n_classes).tolist()
-        return Score(float(right.mean()), per_class, table, lost, gained)
 
 
 @dataclass

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.experiments.result import Array, Score, to_uint8
+from core.experiments.result import to_uint8
+from core.heads.scores import Score
 from core.spec.events import MOMENTS, Event, Moment
+from core.system.arrays import Array
 
 PATH = ("clean", "target", "stage2", "invert", "pixels", "poison")
 """Stages of a walk in order: the clean head, those of attacks (`core.spec.events.STAGES`), what the defender gets."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from core.system import paths
-from core.system.errors import unknown
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -183,23 +182,3 @@ def present(record: ExtractorInfo) -> bool:
         return True
     folders = [paths.EXTRACTORS] if record.library == "own" else [paths.weights(), paths.hub()]
     return any((folder / record.weights).is_file() for folder in folders)
-
-
-def info(name: str) -> ExtractorInfo:
-    """The record of an extractor, of the registry, a file (`core.extractors.files`) or an upload.
-
-    Raises:
-        SpecError: unknown name; the message lists the known ones.
-        WeightsError: a file that was named is not there.
-    """
-    if name.startswith("upload:"):
-        from core.storage import uploads
-
-        return uploads.weights(name)
-    if "@" in name:
-        from core.extractors import files  # only here, since it needs torch
-
-        return files.info(name)
-    if name not in EXTRACTORS:
-        raise unknown("extractor", name, EXTRACTORS)
-    return EXTRACTORS[name]

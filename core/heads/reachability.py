@@ -15,8 +15,8 @@ import torch
 from scipy.special import lambertw
 from torch import Tensor
 
-from core.experiments.result import Reachability
 from core.heads import logistic as head
+from core.heads.scores import Reachability
 
 BUDGETS = tuple(10 ** (k / 10) for k in range(-30, 11))
 """Budgets at which the floor is drawn: 0.001 to 10."""

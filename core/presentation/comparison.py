@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.experiments.result import Array
+from core.system.arrays import Array
 
 
 def same_map(views: Sequence[Mapping[str, Array]]) -> list[list[int]]:

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from core.catalog.choices import resolve
-from core.cli import doctor
-from core.experiments.result import Array
 from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.errors import SpecError, StoreError
 from core.system.files import spreadsheet_text
+from core.system.versions import versions
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 MAP_NEEDS = ("train_xy", "base_xy", "poison_xy")
@@ -182,4 +182,4 @@ def command(spec: ExperimentSpec) -> str:
 
 def bibtex(spec: ExperimentSpec) -> str:
     """Entries for the paper and for this lab, the latter with its version and the experiment's hash."""
-    return PAPER + "\n" + LAB.replace("VERSION", doctor.versions()["Poison Lab"]).replace("HASH", spec.hash)
+    return PAPER + "\n" + LAB.replace("VERSION", versions()["Poison Lab"]).replace("HASH", spec.hash)

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.catalog.choices import resolve
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info
 from core.presentation.facts import FACTS, OF_DEFENCES, TEXTS, Fact, text
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.defended import parse_chain

@@ -14,17 +14,17 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from core.catalog import choices
-from core.cli import doctor
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info, extractor_info
 from core.defences.spec import ABOUT as DEFENCES
-from core.experiments.result import LUCK, SCORES, Array, chance, drop, paired_error
-from core.extractors.registry import info as extractor_info
+from core.experiments.result import LUCK, SCORES, chance, drop, paired_error
 from core.presentation import export, figures
 from core.spec.events import STAGES
 from core.spec.experiment import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system import paths
+from core.system.arrays import Array
 from core.system.errors import PoisonLabError
+from core.system.versions import versions
 
 TEMPLATE = "report.html.j2"
 MOST_IMAGES = 24
@@ -365,7 +365,7 @@ def computed(result: Mapping[str, Any], spec: ExperimentSpec) -> list[tuple[str,
         ("Of that", ", ".join(f"{STAGES[stage].lower()} {seconds[stage]:.1f} s" for stage in slowest)),
         # Runs of before the versions were kept have none.
         ("Computed by", _versions(result.get("versions", {})) or "versions that were not recorded"),
-        ("Report by", _versions(doctor.versions())),
+        ("Report by", _versions(versions())),
     ]
 
 

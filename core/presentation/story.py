@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.experiments.result import LUCK, Array, chance, paired_error
+from core.experiments.result import LUCK, chance, paired_error
+from core.system.arrays import Array
 
 NEIGHBOURS = 5
 """Clean images around a poison that say among which kind it landed."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.data.readers import read
-from core.data.registry import check_domain, info
+from core.data.registry import DataInfo, check_domain
 from core.pretraining.probes import linear_probe
 from core.pretraining.train import Progress, Settings, export, is_first_process, prepared, pretrain
 
@@ -21,7 +21,7 @@ PROBED = 10_000
 
 
 def pretrain_data(
-    data: str,
+    record: DataInfo,
     settings: Settings,
     out: Path,
     *,
@@ -41,12 +41,11 @@ def pretrain_data(
     Raises:
         PoisonLabError: bad settings, missing data, or a checkpoint of another pre-training.
     """
-    record = info(data)
     check_domain(record, domain, "domain")
     if record.domains:
         domain = domain or record.domains[0]
     x, y = (torch.from_numpy(array.copy()) for array in read(record, "train", domain))
-    if data in NO_FLIP:
+    if record.name in NO_FLIP:
         settings = replace(settings, augmentation=replace(settings.augmentation, flip=False))
     mean, std = _statistics(x)
     rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))

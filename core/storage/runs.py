@@ -28,9 +28,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from core.experiments.result import Array, Result
+from core.experiments.result import Result
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import retention
+from core.system.arrays import Array
 from core.system.errors import SpecError, StoreError
 from core.system.paths import GALLERY
 

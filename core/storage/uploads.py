@@ -10,7 +10,6 @@ An upload is listed for its owner alone. Whoever was told its name may use it, t
 under a secret of this server, so that nobody can work the name out, not even from the same file.
 """
 
-import hashlib
 import json
 import re
 import shutil
@@ -19,27 +18,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, folder_of, images, is_of, owner_digest, weights
 from core.data.registry import DataInfo
 from core.extractors.registry import ExtractorInfo
 from core.system import paths, secret
 from core.system.errors import DataError, PoisonLabError, WeightsError
 
-PREFIX = "upload:"
 MOST_BYTES = {"images": 500 << 20, "weights": 2 << 30}
 SAMPLES = 6
 """Images of each class in a preview."""
-_RECORD = "record.json"
 _CHUNK = 1 << 20
 _LEFTOVER_SECONDS = 3600.0
-_NAME = re.compile(rf"{PREFIX}([a-z0-9-]{{1,40}}-(?:[0-9a-f]{{32}}|[0-9a-f]{{16}}))")
-"""16 digits: of an upload that was kept by an older version, under a name that its content alone gave it."""
 
 
 @dataclass(frozen=True)
@@ -103,58 +98,12 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
     return weights(_add("weights", file_name, suffix, content, check, WeightsError, owner, digested))
 
 
-def images(name: str) -> DataInfo:
-    """The record of kept images.
-
-    Raises:
-        DataError: no such upload is here.
-    """
-    found, _, folder = _kept("images", name, DataError)
-    return DataInfo(**{**found, "source": str(folder / "content.zip")})
-
-
-def weights(name: str) -> ExtractorInfo:
-    """The record of a kept weights file.
-
-    Raises:
-        WeightsError: no such upload is here.
-    """
-    found, _, folder = _kept("weights", name, WeightsError)
-    (file,) = folder.glob("content.*")
-    return ExtractorInfo(**{**found, "weights": str(file)})
-
-
-def all_images(owner: str | None = None) -> dict[str, DataInfo]:
-    """Kept images by name, oldest first; only those of an owner, and everyone's, where one is given."""
-    return {name: images(name) for name in _names("images") if owner is None or is_of(name, owner)}
-
-
-def all_weights(owner: str | None = None) -> dict[str, ExtractorInfo]:
-    """Kept weights files by name, oldest first; only those of an owner, and everyone's, where one is given."""
-    return {name: weights(name) for name in _names("weights") if owner is None or is_of(name, owner)}
-
-
-def is_upload(name: str) -> bool:
-    """Whether a data set or an extractor is an upload, here or gone."""
-    return name.startswith(PREFIX)
-
-
-def is_of(name: str, owner: str) -> bool:
-    """Whether an upload is here and belongs to an owner, or to everyone."""
-    for kind in MOST_BYTES:
-        try:
-            return _kept(kind, name, PoisonLabError)[1] in ("", _owned(owner))
-        except PoisonLabError:
-            continue
-    return False
-
-
 def remove(name: str, owner: str) -> None:
     """Delete an upload of an owner, or everyone's; nothing happens where it is gone already, or someone else's."""
-    match = _NAME.fullmatch(name)
+    match = NAME.fullmatch(name)
     if match and is_of(name, owner):
-        for kind in MOST_BYTES:
-            shutil.rmtree(_folder(kind) / match[1], ignore_errors=True)
+        for kind in KINDS:
+            shutil.rmtree(folder_of(kind) / match[1], ignore_errors=True)
 
 
 def preview(name: str) -> Preview:
@@ -193,7 +142,7 @@ def _add(
     with _incoming(kind, refused) as folder:
         file = folder / f"content{suffix}"
         digest, size = secret.keyed(), 0
-        digest.update(b"%s\0%s\0%s\0" % (kind.encode(), _owned(owner).encode(), digested))
+        digest.update(b"%s\0%s\0%s\0" % (kind.encode(), owner_digest(owner).encode(), digested))
         with file.open("wb") as target:
             while chunk := content.read(_CHUNK):
                 size += len(chunk)
@@ -208,8 +157,8 @@ def _add(
         except PoisonLabError as error:
             # A person knows the file by the name that it came with.
             raise type(error)(str(error).replace(str(file), file_name)) from error
-        (folder / _RECORD).write_text(json.dumps({"owner": _owned(owner), **record}, indent=1))
-        place = _folder(kind) / key
+        (folder / RECORD).write_text(json.dumps({"owner": owner_digest(owner), **record}, indent=1))
+        place = folder_of(kind) / key
         if not place.exists():  # the same content was brought before
             folder.rename(place)
     return PREFIX + key
@@ -218,7 +167,7 @@ def _add(
 @contextmanager
 def _incoming(kind: str, refused: type[PoisonLabError]) -> Iterator[Path]:
     """A folder that is gone afterwards, unless it was moved; leftovers of killed processes go too."""
-    home = _folder(kind)
+    home = folder_of(kind)
     try:
         home.mkdir(parents=True, exist_ok=True)
         for left in home.glob(".*"):
@@ -237,35 +186,3 @@ def _incoming(kind: str, refused: type[PoisonLabError]) -> Iterator[Path]:
 
 def _full(refused: type[PoisonLabError], error: OSError) -> PoisonLabError:
     return refused(f"Uploads can't be kept in {paths.uploads()} ({error.strerror}): make room, or set POISON_LAB_HOME.")
-
-
-def _owned(owner: str) -> str:
-    """An owner as the record has it: what a browser is known by is not for whoever reads the disk."""
-    return hashlib.sha256(owner.encode()).hexdigest()[:32] if owner else ""
-
-
-def _folder(kind: str) -> Path:
-    return paths.uploads() / kind
-
-
-def _names(kind: str) -> list[str]:
-    found = [path.parent for path in _folder(kind).glob(f"*/{_RECORD}") if _NAME.fullmatch(PREFIX + path.parent.name)]
-    return [PREFIX + folder.name for folder in sorted(found, key=lambda folder: (folder.stat().st_mtime, folder.name))]
-
-
-def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], str, Path]:
-    """The record of an upload, its owner and its folder."""
-    match = _NAME.fullmatch(name)
-    folder = _folder(kind) / (match[1] if match else "-")
-    try:
-        found = dict(_read(folder / _RECORD, (folder / _RECORD).stat().st_mtime_ns))
-        return found, str(found.pop("owner", "")), folder
-    except (OSError, ValueError) as error:
-        what = "images" if kind == "images" else "a weights file"
-        raise missing(f"{name!r} is not among the uploads of this machine: bring it again, as {what}.") from error
-
-
-@lru_cache(maxsize=256)
-def _read(path: Path, changed: int) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}  # as they were

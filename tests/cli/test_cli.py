@@ -301,15 +301,15 @@ def test_doctor_tells_what_is_here_and_what_is_missing(home: Path, capsys: pytes
 
 
 def test_doctor_survives_a_missing_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from core.cli import doctor
+    from core.system import versions as versions_module
 
     def version(name: str) -> str:
         if name == "timm":
-            raise doctor.metadata.PackageNotFoundError(name)
+            raise versions_module.metadata.PackageNotFoundError(name)
         return "1"
 
-    fakes = SimpleNamespace(version=version, PackageNotFoundError=doctor.metadata.PackageNotFoundError)
-    monkeypatch.setattr(doctor, "metadata", fakes)
+    fakes = SimpleNamespace(version=version, PackageNotFoundError=versions_module.metadata.PackageNotFoundError)
+    monkeypatch.setattr(versions_module, "metadata", fakes)
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
     assert "timm MISSING" in printed

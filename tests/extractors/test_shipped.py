@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from core.data.registry import info as data_info
+from core.catalog.lookup import data_info
 from core.data.split import draw
 from core.extractors.build import build
 from core.extractors.features import extract

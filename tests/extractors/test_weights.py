@@ -10,8 +10,9 @@ from urllib.error import URLError
 import pytest
 import torch
 
+from core.catalog.lookup import extractor_info as info
 from core.extractors import registry, weights
-from core.extractors.registry import EXTRACTORS, info
+from core.extractors.registry import EXTRACTORS
 from core.system import paths
 from core.system.errors import WeightsError
 

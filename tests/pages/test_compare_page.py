@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.experiments.result import Score
+from core.heads.scores import Score
 from core.spec.experiment import ATTACK_SPECS
 from core.storage.runs import Store
 from pages import _compare_figures as pictures

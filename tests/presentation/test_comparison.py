@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from core.experiments.result import Array
 from core.presentation import comparison
+from core.system.arrays import Array
 
 
 def view(seed: int, bases: list[int], labels: list[int] | None = None) -> dict[str, Array]:

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 from core.catalog import choices
-from core.cli import doctor
 from core.presentation import export
 from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
 from core.storage.runs import Store, StoredRun
 from core.system import paths
 from core.system.errors import PoisonLabError, SpecError, StoreError
+from core.system.versions import versions
 from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
@@ -174,7 +174,7 @@ def test_citations_are_of_the_paper_and_of_this_version() -> None:
     assert "Indiscriminate Data Poisoning Attacks on Pre-trained Feature Extractors" in text
     assert re.findall(r"^@(\w+)\{", text, re.M) == ["inproceedings", "misc"]
     assert text.count("{") == text.count("}")
-    version = doctor.versions()["Poison Lab"]
+    version = versions()["Poison Lab"]
     assert f"Version {version}, experiment {spec.hash}" in text
     assert f'version = "{version}"' in (paths.ROOT / "pyproject.toml").read_text()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.catalog.choices import resolve
-from core.experiments.result import Reachability
+from core.heads.scores import Reachability
 from core.presentation import figures
 from core.spec.experiment import parse_spec
 from tests.drawn import drawn_result

@@ -1,0 +1,24 @@
+"""The images of an experiment, by its spec."""
+
+from core.catalog.lookup import data_info
+from core.data.split import Split, draw
+from core.spec.experiment import ExperimentSpec
+
+
+def draw_for(spec: ExperimentSpec) -> Split:
+    """The training and test images of an experiment.
+
+    Args:
+        spec: a resolved spec.
+
+    Raises:
+        DataError: the data set's files can't be read.
+    """
+    return draw(
+        data_info(spec.data),
+        train_size=spec.train_size,
+        test_size=spec.test_size,
+        seed=spec.seed,
+        train_domain=spec.train_domain,
+        test_domain=spec.test_domain,
+    )

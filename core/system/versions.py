@@ -1,0 +1,31 @@
+"""Which software computes here: Poison Lab, Python, and the libraries that decide about results."""
+
+import platform
+import tomllib
+from importlib import metadata
+
+from core.system import paths
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "streamlit",
+    "plotly",
+    "umap-learn",
+    "scikit-learn",
+    "pillow",
+    "distributed",
+    "timm",
+)
+
+
+def versions() -> dict[str, str]:
+    """Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+    installed = {"Poison Lab": str(project["version"]), "Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # `core.cli.doctor` says so
+            continue
+    return installed
