@@ -1,6 +1,6 @@
 """Every point of a finished run, clean training points first and poison after them, as one table to colour and search.
 
-All of it is read off the arrays that the run has stored (`core.experiments.plot_data`): nothing is fitted,
+All of it is read off the arrays that the run has stored (`core.experiments.plotting`): nothing is fitted,
 extracted or trained here.
 """
 

@@ -80,7 +80,7 @@ class Result:
 
     - `train_xy` (n, 2), `base_xy`, `poison_xy`, `stage2_xy` (m, 2; the last absent without a stage 2): the map that was
       fitted on clean features; `noise_floor`, a scalar in map units; `preserved`, a share in [0, 1]: see
-      `core.experiments.plot_data`;
+      `core.experiments.plotting`;
     - `train_pca` (n, 2), `poison_pca`, `stage2_pca` (m, 2): the same on principal components of the clean features,
       which explain `pca_share` (2,) of their variance;
     - `train_y` (n,), `poison_y`, `base_y`, `base_index` (m,); `base_x`, `poison_x` (m, C, H, W) uint8 (the latter

@@ -18,8 +18,8 @@ from core.catalog.lookup import data_info, extractor_info
 from core.catalog.split import draw_for
 from core.data.split import Split
 from core.experiments import projection, trajectory
-from core.experiments.plot_data import Heads
-from core.experiments.plot_data import view as draw_view
+from core.experiments.plotting import Heads
+from core.experiments.plotting import view as draw_view
 from core.experiments.result import Poison, Result, to_uint8
 from core.extractors import features, pool
 from core.extractors.build import Extractor

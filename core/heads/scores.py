@@ -43,3 +43,10 @@ class Reachability:
     certificate: float | None
     residual: float
     floor: list[tuple[float, float]]
+
+    @property
+    def least_budget(self) -> float | None:
+        """The smallest budget that is not ruled out; None where none is enough."""
+        if self.tau_ridge is None:  # the ridge alone keeps every budget away
+            return None
+        return max(self.tau_ridge, self.certificate or 0.0)

@@ -203,8 +203,11 @@ class ExperimentSpec(Frozen):
         return hashlib.sha256(f"{SPEC_VERSION}:{self.to_json()}".encode()).hexdigest()[:16]
 
 
-def parse_spec(values: Mapping[str, Any]) -> ExperimentSpec:
+def parse_spec(values: Mapping[str, Any], *, stored: bool = False) -> ExperimentSpec:
     """Parse untrusted values.
+
+    Args:
+        stored: they are those of a finished run, which is read although a plug-in that made it is not here.
 
     Raises:
         SpecError: one sentence that names the field, what it got and what is allowed.

@@ -129,7 +129,7 @@ def test_values_have_words(field: str, value: Any, words: str) -> None:
     assert words in value_words(field, value)
 
 
-@pytest.mark.parametrize("module", ["differences", "alongside", "story"])
+@pytest.mark.parametrize("module", ["catalog.differences", "presentation.comparison", "presentation.story"])
 def test_it_is_free_of_torch(module: str) -> None:
     code = f"import sys, core.{module}; sys.exit('torch' in sys.modules or 'streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from core.catalog import uploads as records
+from core.catalog import uploads as upload_records
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.data import folders as own_data
@@ -44,7 +44,7 @@ def test_images_are_kept_under_a_name_that_tells_no_path(home: Path) -> None:
     record = uploads.add_images("My Pets (1).ZIP", zipped(pets(20)))
     assert record.name.startswith("upload:my-pets-1-")
     assert (record.title, record.classes) == ("My Pets (1)", ("cats", "dogs"))
-    assert data_info(record.name) == record == records.all_images()[record.name]
+    assert data_info(record.name) == record == upload_records.all_images()[record.name]
     spec = resolve(parse_spec({"data": record.name, "train_size": 20, "test_size": 10}))
     assert str(home) not in spec.to_json()
     (x, y), (test_x, test_y) = read(record, "train"), read(record, "test")
@@ -178,7 +178,7 @@ def test_weights_of_pretrain_bring_their_architecture(home: Path, tmp_path_facto
         "mnist",
         (28,),
     )
-    assert extractor_info(record.name) == record == records.all_weights()[record.name]
+    assert extractor_info(record.name) == record == upload_records.all_weights()[record.name]
     assert str(home) not in resolve(parse_spec({"extractor": record.name})).to_json()
     assert build(record, 28, torch.device("cpu"))(torch.rand(3, 1, 28, 28)).shape == (3, 512)
 
@@ -191,7 +191,7 @@ def test_the_same_weights_under_two_architectures_are_two_uploads() -> None:
         uploads.add_weights(lib, "resnet18", "r.safetensors", io.BytesIO(content)) for lib in ("timm", "torchvision")
     ]
     assert {record.library for record in records} == {"timm", "torchvision"}
-    assert len(records.all_weights()) == 2
+    assert len(upload_records.all_weights()) == 2
 
 
 class Trap:
@@ -267,7 +267,7 @@ def test_an_unknown_upload_is_said(name: str) -> None:
 def test_removed_is_gone() -> None:
     record = uploads.add_images("pets.zip", zipped(pets()))
     uploads.remove(record.name, "")
-    assert records.all_images() == {}
+    assert upload_records.all_images() == {}
     assert tree() == []
     uploads.remove(record.name, "")
 
@@ -280,7 +280,7 @@ def test_leftovers_of_a_killed_upload_go_with_the_next() -> None:
     uploads.add_images("pets.zip", zipped(pets()))
     assert not (folder / ".old").exists()
     assert (folder / ".young").exists()
-    assert len(records.all_images()) == 1
+    assert len(upload_records.all_images()) == 1
 
 
 def test_no_room_is_said(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -293,19 +293,19 @@ def test_an_upload_is_listed_and_removed_by_its_owner_alone() -> None:
     hers = uploads.add_images("pets.zip", zipped(pets()), "her")
     his = uploads.add_images("pets.zip", zipped(pets()), "him")
     assert hers.name != his.name  # the same file does not tell the name of someone else's upload
-    assert set(records.all_images("her")) == {hers.name}
-    assert set(records.all_images()) == {hers.name, his.name}
+    assert set(upload_records.all_images("her")) == {hers.name}
+    assert set(upload_records.all_images()) == {hers.name, his.name}
     assert data_info(hers.name) == hers  # whoever was told the name may use it
     uploads.remove(hers.name, "him")
-    assert hers.name in records.all_images("her")
+    assert hers.name in upload_records.all_images("her")
     uploads.remove(hers.name, "her")
-    assert records.all_images("her") == {}
+    assert upload_records.all_images("her") == {}
 
 
 def test_an_upload_without_an_owner_is_everyones() -> None:
     record = uploads.add_images("pets.zip", zipped(pets()))
-    assert records.is_of(record.name, "anyone")
-    assert not records.is_of("upload:gone-0123456789abcdef", "anyone")
+    assert upload_records.is_of(record.name, "anyone")
+    assert not upload_records.is_of("upload:gone-0123456789abcdef", "anyone")
 
 
 def test_names_depend_on_a_secret_that_only_the_server_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

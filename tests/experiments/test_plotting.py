@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from core.experiments.plot_data import NEAR, Heads, influence, neighbours, preserved
-from core.experiments.plot_data import view as draw_view
+from core.experiments.plotting import NEAR, Heads, influence, neighbours, preserved
+from core.experiments.plotting import view as draw_view
 from core.experiments.result import Poison
 from core.heads import logistic as head
 from tests import tiny
