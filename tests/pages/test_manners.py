@@ -43,7 +43,7 @@ VISIT = """
 import sys
 from urllib.parse import parse_qsl
 
-from core import engine
+from core.serving import engine
 from pages import _warm
 from tests.apps import opened
 from tests.links import LINKS

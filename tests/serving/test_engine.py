@@ -444,8 +444,8 @@ def test_the_page_is_not_run_again_in_the_worker(house: Path, tmp_path: Path, mo
 SERVER = """
 import sys, time
 from pathlib import Path
-import core.engine
-from core.store import Store
+import core.serving.engine
+from core.storage.runs import Store
 from tests.fakes import Large, marks, tiny_spec
 engine = core.serving.engine.Engine(Store(Path(sys.argv[1]), shipped=None), execute="tests.fakes:deaf")
 engine.submit(tiny_spec(95))

@@ -274,8 +274,8 @@ def test_a_disk_that_cannot_be_written_is_told(store: Store, act: str, monkeypat
 SERVER = """
 import sys
 from pathlib import Path
-import core.store
-from core.store import Store
+import core.storage.runs
+from core.storage.runs import Store
 from tests.fakes import tiny_result, tiny_spec
 core.storage.runs.YOUNG_SECONDS = 0.05
 store = Store(Path(sys.argv[1]), shipped=None)

@@ -209,8 +209,8 @@ def test_leftovers_of_killed_writes_go_after_an_hour(store: Store) -> None:
 WRITER = """
 import sys, time
 from pathlib import Path
-import core.result
-from core.store import Store
+import core.experiments.result
+from core.storage.runs import Store
 from tests.fakes import tiny_result, tiny_spec
 
 written = core.experiments.result.write_json
@@ -246,7 +246,7 @@ def test_a_killed_write_leaves_no_half_result(store: Store, at: str) -> None:
 CROWD = """
 import sys
 from pathlib import Path
-from core.store import Store
+from core.storage.runs import Store
 from tests.fakes import tiny_result, tiny_spec
 store = Store(Path(sys.argv[1]), shipped=None)
 for round in range(6):
