@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 
 from benchmarks import report
-from core.attacks.gradient_canceling import ADAM_STEP, Canceling
-from core.attacks.implicit import Ascent
+from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling
+from core.attacks.algorithms.implicit import Ascent
 from core.heads import logistic as head
 from core.system.tables import table
 

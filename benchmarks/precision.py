@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from benchmarks import report
-from core.attacks.inversion import gaps
+from core.attacks.algorithms.inversion import gaps
 from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.split import draw

@@ -5,7 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.defences.spec import ABOUT, DEFENCE_SPECS, SHARE
+from core.defences.chain import parse_chain
+from core.defences.registry import RECORDS as DEFENCES
+from core.defences.settings import SHARE
 from core.experiments import cost
 from core.storage import defended
 from core.storage.runs import StoredRun
@@ -19,22 +21,24 @@ SHARES = (1, 2, 3, 5, 10, 15, 20)
 
 def chain_of(names: Sequence[str], share: int) -> tuple[Any, ...]:
     """The defences with these names, each that removes a share with this one, in percent."""
-    texts = [f"{name}:share={share / 100:g}" if "share" in DEFENCE_SPECS[name].model_fields else name for name in names]
-    return defended.parse_chain(texts)
+    texts = [
+        f"{name}:share={share / 100:g}" if "share" in DEFENCES[name].settings.model_fields else name for name in names
+    ]
+    return parse_chain(texts)
 
 
 def pills(*, widget: str) -> list[str]:
     """Which defences, in the order in which they are chained."""
     names = st.pills(
         "Defences",
-        list(ABOUT),
+        list(DEFENCES),
         selection_mode="multi",
-        format_func=lambda name: ABOUT[name].title,
+        format_func=lambda name: DEFENCES[name].title,
         key=widget,
         wrap=True,
         help="Several are chained: each goes over what the one before has left.",
     )
-    return [name for name in ABOUT if name in names]
+    return [name for name in DEFENCES if name in names]
 
 
 def slider(*, widget: str) -> int:
@@ -54,12 +58,12 @@ def slider(*, widget: str) -> int:
 def about(names: Sequence[str]) -> None:
     """What each does, a line for each."""
     for name in names:
-        st.caption(f"**{ABOUT[name].title}**: {ABOUT[name].words} {ABOUT[name].source}")
+        st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].words} {DEFENCES[name].source}")
 
 
 def words(chain: Sequence[Any]) -> str:
     """A chain in one line."""
-    told = [ABOUT[one.name].title + (f" ({100 * one.share:g} %)" if hasattr(one, "share") else "") for one in chain]
+    told = [DEFENCES[one.name].title + (f" ({100 * one.share:g} %)" if hasattr(one, "share") else "") for one in chain]
     return ", then ".join(told) or "none"
 
 
@@ -145,7 +149,7 @@ def table(steps: Sequence[Mapping[str, Any]]) -> str:
     ]
     for step in steps:
         lines.append(
-            f"| {ABOUT[step['name']].title} | {len(step['removed']):,} | {step['found']} of {step['n_poison']} "
+            f"| {DEFENCES[step['name']].title} | {len(step['removed']):,} | {step['found']} of {step['n_poison']} "
             f"| {step['clean_lost']:,} | {100 * step['precision']:.0f} % | {auc_words(step)} |"
         )
     return "\n".join(lines)

@@ -4,16 +4,17 @@ The link is read and written here and not by the widgets' own `bind="query-param
 choices, and a link that can't be followed must say so, in one place, instead of falling back in silence.
 """
 
-from typing import get_args
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog import choices, uploads
 from core.catalog.lookup import data_info, extractor_info
-from core.defences.spec import ABOUT as DEFENCES
+from core.defences.registry import RECORDS as DEFENCES
 from core.extractors.registry import EXTRACTORS
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.models import parameters
+from core.spec.registry import EVADABLE
 from core.system.errors import SpecError
 from pages import _own, _progress, _runs, _state
 from pages._progress import Progress
@@ -29,45 +30,6 @@ _DATA_HELP = (
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
-
-PARAMETER_WORDS: dict[str, tuple[str, str]] = {
-    "stage2": (
-        "Stage 2 by",
-        "How poisoned features are found: by Gradient Canceling or by total gradient ascent.",
-    ),
-    "target": (
-        "Target parameters",
-        "Aim at one distance from the clean head, or search several.",
-    ),
-    "radius": ("Target radius", "How far the target head lies from the clean head."),
-    "steps": ("Steps of stage 2", "More steps find stronger poisoned features and take longer."),
-    "lr": ("Step size of stage 2", "How far features move in a step; a feature vector has length about 3."),
-    "bases": (
-        "Base images",
-        "Where the poison starts: at the images that already hurt most under their new label, or at random ones.",
-    ),
-    "match_steps": ("Matching steps", "How long pixels are changed until the image's features match."),
-    "restarts": (
-        "Starts of matching",
-        "From how many of the nearest real images each match is tried; the closest match is kept.",
-    ),
-    "beta": (
-        "Pull to the base image",
-        "Larger values keep images closer to where they started.",
-    ),
-    "finish_steps": (
-        "Finishing steps",
-        "Steps on the pixels by the head's gradient; 0 is the paper's attack.",
-    ),
-}
-VALUE_WORDS = {
-    "gc": "Gradient Canceling",
-    "tgda": "TGDA",
-    "gradpc": "One radius",
-    "search": "Search",
-    "influence": "Most harmful",
-    "sample": "Random",
-}
 
 
 def experiment(page: str) -> ExperimentSpec | None:
@@ -291,13 +253,13 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
 
 def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value | None:
     options = list(one.options)
-    words = {**one.options, **VALUE_WORDS}
+    words = dict(one.options)
     if isinstance(one, _state.Brought):
         own = uploads.all_images if key == "data" else uploads.all_weights
         words |= {name: record.title for name, record in own(_runs.owner()).items()}
         if now not in words:  # a link names it
             words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
-        options = [name for name in words if name not in VALUE_WORDS]
+        options = list(words)
     words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
     shown = [words[value] for value in options]
     off = key in st.session_state.locks.lock
@@ -331,11 +293,9 @@ def _number(key: str, label: str, one: Number, help: str, now: Value) -> Value |
 
 
 def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:
-    """Label and help: an attack with one stage only does not speak of stage 2."""
-    own = attack_parameters(str(chosen["attack"]))
-    if key in ("steps", "lr") and "stage2" not in own:
-        return {"steps": "Steps", "lr": "Step size"}[key], own.get(key, {}).get("description", "")
-    return PARAMETER_WORDS.get(key, (key, own.get(key, {}).get("description", "")))
+    """Label and help."""
+    schema = parameters(ATTACKS[str(chosen["attack"])].settings).get(key, {})
+    return str(schema.get("title", key)), str(schema.get("description", ""))
 
 
 @st.cache_data
@@ -355,7 +315,7 @@ def _attack_help() -> str:
 
 @st.cache_data
 def _evade_help() -> str:
-    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in get_args(Evade))
+    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in EVADABLE)
     return (
         "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
         f"*Defend* shows what it is then worth.\n\n{lines}"

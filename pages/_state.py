@@ -7,24 +7,18 @@ all ask it, so that they can't disagree.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
+from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog import uploads
-from core.catalog.choices import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
+from core.catalog.choices import defence_title, resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo
-from core.defences.spec import ABOUT as DEFENCES
 from core.extractors.registry import EXTRACTORS
-from core.spec.experiment import (
-    ATTACK_SPECS,
-    CONSTRAINTS,
-    LABEL_RULES,
-    Evade,
-    ExperimentSpec,
-    attack_parameters,
-    parse_spec,
-)
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+from core.spec.models import parameters
+from core.spec.registry import EVADABLE
 from core.system.errors import PoisonLabError, SpecError
 
 Value = str | int | float
@@ -38,7 +32,7 @@ _SMALLEST = 1e-6
 
 PARAMETERS: tuple[str, ...] = tuple(
     dict.fromkeys(
-        ("stage2", "target", "radius", "bases", *(key for name in ATTACK_SPECS for key in attack_parameters(name)))
+        ("stage2", "target", "radius", "bases", *(key for one in ATTACKS.values() for key in parameters(one.settings)))
     )
 )
 """Every parameter of any attack; those that others depend on come first."""
@@ -175,18 +169,18 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
         case "px" if len(extractor.input_sizes) > 1:
             return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
         case "attack":
-            return Choice({name: ATTACK_TITLES.get(name, name) for name in ATTACK_SPECS}, _DEFAULT.attack.name)
+            return Choice({name: record.title for name, record in ATTACKS.items()}, _DEFAULT.attack.name)
         case "evade":
-            titles = {name: DEFENCES[name].title for name in get_args(Evade)}
+            titles = {name: defence_title(name) for name in EVADABLE}
             return Choice({NO_DEFENCE: "None", **titles}, NO_DEFENCE)
         case "budget":
             return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6), whole=False)
         case "constraint":
-            return Choice({name: CONSTRAINTS[name] for name in constraints_of(attack)}, _DEFAULT.constraint)
+            return Choice({name: CONSTRAINTS[name] for name in ATTACKS[attack].constraints}, _DEFAULT.constraint)
         case "delta" if chosen["constraint"] == "perturbation":
             return Number(1, LEVELS, round(LEVELS * _DEFAULT.delta), whole=True)
         case "labels":
-            return Choice({name: LABEL_RULES[name] for name in label_rules_of(attack)}, _DEFAULT.label_rule)
+            return Choice({name: LABEL_RULES[name] for name in ATTACKS[attack].label_rules}, _DEFAULT.label_rule)
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
             default = _DEFAULT.train_size if key == "train" else _DEFAULT.test_size
@@ -205,13 +199,17 @@ def _data_title(record: DataInfo) -> str:
 
 
 def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:
-    schemas = attack_parameters(attack)
-    schema = schemas.get(key)
-    given = {name: chosen.get(name, about["default"]) for name, about in schemas.items()}
-    if schema is None or key in unread_parameters(given, str(chosen.get("labels", ""))):
+    settings = ATTACKS[attack].settings
+    schema = parameters(settings).get(key)
+    if schema is None:
+        return None
+    # Every value was fitted to its control before, so that nothing has to be validated again.
+    given = settings.model_construct(**{name: chosen[name] for name in parameters(settings) if name in chosen})
+    if key in given.unread(str(chosen.get("labels", ""))):
         return None
     if "enum" in schema:
-        return Choice({name: name for name in schema["enum"]}, schema["default"])
+        words = schema.get("choices", {})
+        return Choice({name: words.get(name, name) for name in schema["enum"]}, schema["default"])
     low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
     if low == schema.get("exclusiveMinimum"):
         low = _SMALLEST

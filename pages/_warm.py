@@ -3,7 +3,8 @@
 import importlib
 from pathlib import Path
 
-from core.spec.experiment import ATTACK_SPECS, attack_parameters
+from core.attacks.registry import RECORDS
+from core.spec.models import parameters
 from core.system.errors import PoisonLabError
 from core.system.paths import results
 from pages import _runs
@@ -28,8 +29,8 @@ def warm() -> None:
         importlib.import_module(f"pages.{path.stem}")
     for name in MODULES:
         importlib.import_module(name)
-    for attack in ATTACK_SPECS:
-        attack_parameters(attack)
+    for record in RECORDS.values():
+        parameters(record.settings)
     try:
         _runs.lessons()
         _runs.store().list()

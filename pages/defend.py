@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.defences.spec import ABOUT
+from core.defences.registry import RECORDS as DEFENCES
 from core.presentation import figures
 from core.storage import defended
 from core.storage.runs import StoredRun
@@ -36,10 +36,10 @@ def follow() -> None:
     if state.get("defend-link") == asked and "defend-with" in state:  # Streamlit forgets it on the way to other pages
         return
     names = [name for name in asked["with"].split(",") if name]
-    unknown = [name for name in names if name not in ABOUT]
+    unknown = [name for name in names if name not in DEFENCES]
     if unknown:
         st.warning(f"The link names no defence by `{_words.plain(unknown[0][:40])}`.", icon=":material/link_off:")
-    state["defend-with"] = [name for name in dict.fromkeys(names) if name in ABOUT]
+    state["defend-with"] = [name for name in dict.fromkeys(names) if name in DEFENCES]
     state["defend-share"] = int(asked["share"]) if asked["share"] in map(str, SHARES) else int(DEFAULT["share"])
 
 
@@ -157,9 +157,9 @@ def images(run: StoredRun, view: Mapping[str, Array], rows: Mapping[str, Sequenc
 def each(run: StoredRun, share: int) -> None:
     """Every defence by itself, at the same share."""
     st.subheader("Every defence by itself")
-    chains = {name: _defences.chain_of([name], share) for name in ABOUT}
+    chains = {name: _defences.chain_of([name], share) for name in DEFENCES}
     known = {name: found for name, chain in chains.items() if (found := defended.find(run.hash, chain)) is not None}
-    todo = [name for name in ABOUT if name not in known]
+    todo = [name for name in DEFENCES if name not in known]
     wanted = st.session_state.get("defend-each") == (run.hash, share)
     if todo and not wanted:
         st.button(
@@ -177,16 +177,16 @@ def each(run: StoredRun, share: int) -> None:
         if problems:
             _defences.trouble(" ".join(sorted(problems)), widget="defend-each-again")
         else:
-            st.progress(len(known) / len(ABOUT), text=f"{len(known)} of {len(ABOUT)} judged")
+            st.progress(len(known) / len(DEFENCES), text=f"{len(known)} of {len(DEFENCES)} judged")
     elif st.session_state.pop("defend-each", None):
         st.rerun()
     if known:
         lines = ["| Defence | Found | Clean lost | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
-        for name in (name for name in ABOUT if name in known):
+        for name in (name for name in DEFENCES if name in known):
             found = known[name]
             (step,), accuracy = found["steps"], 100 * found["defended"]["accuracy"]
             lines.append(
-                f"| {ABOUT[name].title} | {step['found']} of {step['n_poison']} | {step['clean_lost']:,} "
+                f"| {DEFENCES[name].title} | {step['found']} of {step['n_poison']} | {step['clean_lost']:,} "
                 f"| {_defences.auc_words(step)} | {accuracy:.1f} % ({found['regained']:+.1f}) |"
             )
         st.markdown("\n".join(lines))

@@ -100,7 +100,7 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
     if found:
         st.markdown(lost_words(found))
     with st.container(border=True):
-        told = explanations.explained(here.stage, run.result["spec"]["attack"])
+        told = explanations.explained(here.stage, explanations.description_of(run.result))
         st.subheader(explanations.TITLES[here.stage])
         left, right = st.columns([1.3, 1], gap="medium")
         with left:

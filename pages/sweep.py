@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.catalog.choices import ATTACK_TITLES
+from core.attacks.registry import RECORDS as ATTACKS
 from core.experiments import cost, sweep
 from core.extractors.registry import EXTRACTORS, present
 from core.presentation import figures
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec
+from core.spec.experiment import ExperimentSpec
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.paths import results
 from pages import _cards, _own, _running, _runs, _sweeps
@@ -24,7 +24,11 @@ MOST_SEEDS = 10
 KINDS = {"budget": "Accuracy against budget", "matrix": "Attacks against extractors"}
 PERCENTS = (0.5, 1, 2, 3, 5, 10, 20, 30)
 EXTRACTORS_FIRST = ("resnet10-small-fashion-mnist", "resnet10-small-mnist")
-TITLES = {"flips": "Random label flips", **ATTACK_TITLES, **{name: one.title for name, one in EXTRACTORS.items()}}
+TITLES = {
+    "flips": "Random label flips",
+    **{name: record.title for name, record in ATTACKS.items()},
+    **{name: one.title for name, one in EXTRACTORS.items()},
+}
 INTRODUCTION = (
     "Many experiments that differ in little. Data, constraint, labels, defence to pass and sizes are those of the "
     "sidebar; what is computed already is shown at once, the rest as it comes, and nothing is computed twice."
@@ -35,7 +39,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
     """The sweep that the controls ask for; None, and a sentence, where it makes no sense."""
     present_ones = [name for name, record in EXTRACTORS.items() if present(record)]
     kind = _own.ask("kind", Choice(KINDS, "budget"))
-    attacks = _own.ask("attacks", Several(list(ATTACK_SPECS), list(dict.fromkeys([base.attack.name, "tgda-feature"]))))
+    attacks = _own.ask("attacks", Several(list(ATTACKS), list(dict.fromkeys([base.attack.name, "tgda-feature"]))))
     budgets = _own.ask("budgets", Several(PERCENTS, [1, 3, 10]) if kind == "budget" else None)
     extractors = _own.ask("extractors", Several(present_ones, list(EXTRACTORS_FIRST)) if kind == "matrix" else None)
     seeds = _own.ask("seeds", Number(1, MOST_SEEDS, 1, whole=True))
@@ -50,9 +54,9 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
     )
     st.multiselect(
         "Attacks",
-        list(ATTACK_SPECS),
+        list(ATTACKS),
         default=attacks,
-        format_func=ATTACK_TITLES.get,
+        format_func=lambda name: ATTACKS[name].title,
         key=_own.widget("attacks"),
         help="Random label flips are always there: what every attack must beat.",
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.catalog.choices import FEATURE_ONLY, STAGES_OF
+from core.attacks.registry import RECORDS
 from core.data.registry import DATA
 from core.experiments.result import Poison, Result
 from core.heads.scores import Reachability, Score
@@ -42,10 +42,10 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
         "near": (np.arange(n + m)[:, None] + np.arange(1, 11)) % (n + m),
         "near_distance": np.sort(rng.random((n + m, 10)), axis=1).astype(np.float16),
     }
-    if spec.attack.name not in FEATURE_ONLY:
+    if RECORDS[spec.attack.name].makes_images:
         view["poison_x"] = x
     pixels = (x / 255).astype(np.float32) if "poison_x" in view else None
-    has_stage2 = "stage2" in STAGES_OF[spec.attack.name]
+    has_stage2 = "stage2" in [stage.name for stage in RECORDS[spec.attack.name].stages]
     has_target = spec.attack.name == "gc-feature"
     if has_stage2:
         view["stage2_xy"] = train_xy[base] + 2

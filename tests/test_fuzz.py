@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec
+from core.spec.experiment import ExperimentSpec
+from core.spec.registry import ATTACKS
 from pages import _state
 from tests.fuzz import targets
 from tests.pictures import picture
@@ -31,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @QUICK
-@given(values=st.dictionaries(FIELDS, ANY, max_size=4), attack=st.sampled_from([*ATTACK_SPECS]) | ANY)
+@given(values=st.dictionaries(FIELDS, ANY, max_size=4), attack=st.sampled_from([*ATTACKS]) | ANY)
 def test_any_json_is_a_spec_or_refused(values: dict[str, Any], attack: Any) -> None:
     targets.spec(json.dumps({**values, "attack": attack}).encode())
 

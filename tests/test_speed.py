@@ -14,10 +14,10 @@ from benchmarks.speed.__main__ import PARTS, main
 from benchmarks.speed.material import Material, Size, case
 from benchmarks.speed.stages import STAGES
 from benchmarks.speed.work import Work, counted
-from core.attacks.base import make_plan
-from core.attacks.canvas import Canvas
-from core.attacks.gradient_canceling import Canceling, gradpc_target
-from core.attacks.inversion import gaps, match
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.gradient_canceling import Canceling, gradpc_target
+from core.attacks.algorithms.inversion import gaps, match
+from core.attacks.algorithms.plan import make_plan
 from core.heads.logistic import GRADIENT_TOLERANCE
 from core.spec.events import silent
 from tests import tiny

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from core.attacks.base import Scene
+from core.attacks.algorithms.base import Scene
 from core.heads import logistic as head
 from core.spec.experiment import ExperimentSpec, parse_spec
 

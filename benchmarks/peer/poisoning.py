@@ -21,8 +21,10 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import report
-from core.attacks.base import Scene, make_plan
-from core.attacks.implicit import DAMPING, Ascent, Damage, maximise
+from core.attacks.algorithms.base import Scene
+from core.attacks.algorithms.implicit import DAMPING, Ascent, Damage, maximise
+from core.attacks.algorithms.plan import make_plan
+from core.attacks.tgda_feature import TGDAFeature
 from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.split import draw
@@ -30,7 +32,7 @@ from core.extractors import features
 from core.extractors.build import build
 from core.heads import logistic as head
 from core.spec.events import Event
-from core.spec.experiment import TGDAFeature, parse_spec
+from core.spec.experiment import parse_spec
 from core.system.tables import spread, table
 
 PEER_SCRIPT = Path(__file__).resolve().parent / "secml_attack.py"

@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
-from core.attacks.base import Plan, Scene
-from core.attacks.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
-from core.attacks.implicit import Ascent
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
+from core.attacks.algorithms.implicit import Ascent
+from core.attacks.gc_feature import GCFeature
 from core.heads import logistic as head
-from core.spec.experiment import GCFeature
 
 SIZES, QUICK = ((2_000, 60), (20_000, 600)), ((500, 15),)
 SETTINGS = GCFeature()

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
-from core.attacks.canvas import Canvas
-from core.attacks.inversion import ADAM_STEP, gaps, match
-from core.attacks.tgda import tgda_features
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.inversion import ADAM_STEP, gaps, match
+from core.attacks.algorithms.tgda import tgda_features
+from core.attacks.ft_matching import FTMatching
 from core.extractors.features import Pipeline
 from core.spec.events import silent
-from core.spec.experiment import FTMatching
 
 SETTINGS = FTMatching()
 STEPS, QUICK_STEPS = 10, 3

@@ -8,7 +8,8 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from core.attacks.base import Plan, Scene, make_plan
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.plan import make_plan
 from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.readers import Images, read

@@ -8,19 +8,22 @@ import torch
 from benchmarks.speed.material import ALL, Size
 from benchmarks.speed.measure import Run
 from benchmarks.speed.work import Work
-from core.attacks.base import Plan, Scene
-from core.attacks.canvas import Canvas
-from core.attacks.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
-from core.attacks.implicit import Ascent, Damage
-from core.attacks.inversion import match, nearest_bases
-from core.defences.base import TrainingSet
-from core.defences.registry import build
-from core.defences.spec import Loss, Sphere
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
+from core.attacks.algorithms.implicit import Ascent, Damage
+from core.attacks.algorithms.inversion import match, nearest_bases
+from core.attacks.ft_matching import FTMatching
+from core.attacks.gc_feature import GCFeature
+from core.attacks.tgda_feature import TGDAFeature
+from core.defences.algorithms.base import TrainingSet
+from core.defences.execution import judge
+from core.defences.loss import Loss
+from core.defences.sphere import Sphere
 from core.experiments import projection
 from core.extractors.features import extract
 from core.heads import logistic as head
 from core.spec.events import silent
-from core.spec.experiment import FTMatching, GCFeature, TGDAFeature
 
 TGDA_STEPS, GC_STEPS, MATCH_STEPS = 2, 100, 5
 
@@ -104,7 +107,7 @@ def _defence(spec: Sphere | Loss) -> Callable[[Scene, Plan], Run]:
     def prepare(scene: Scene, plan: Plan) -> Run:
         z, y = torch.cat([scene.z, scene.z[plan.base]]), torch.cat([scene.y, plan.y])
         data = TrainingSet(z, y, scene.n_classes, scene.ridge)
-        return lambda: build(spec).judge(data)
+        return lambda: judge(spec, data)
 
     return prepare
 

@@ -1,1 +1,1 @@
-"""The attacks: one base that keeps the rules, one file an idea, one table of names."""
+"""The attacks, one a file: settings, record and runner; what several share is in algorithms/ and parts/."""

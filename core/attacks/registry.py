@@ -1,27 +1,59 @@
-"""The table of attacks: names as in `core.spec.experiment.ATTACK_SPECS`, and the classes that run them."""
+"""The table of attacks: a record a file of this package, and those that plug-ins bring. Free of torch."""
 
-from core.attacks.base import Attack
-from core.attacks.feature_targeted import FTDecoderAttack, FTDonorAttack, FTMatchingAttack
-from core.attacks.gradient_canceling import GCFeatureAttack
-from core.attacks.input_space import GCInputAttack, NoiseAttack, TGDAInputAttack, UEInputAttack
-from core.attacks.label_flip import LabelFlip
-from core.attacks.tgda import TGDAFeatureAttack
-from core.spec.experiment import ExperimentSpec
+import importlib
+import pkgutil
+from typing import get_args
 
-ATTACKS: dict[str, type[Attack]] = {
-    "label-flip": LabelFlip,
-    "noise": NoiseAttack,
-    "tgda-input": TGDAInputAttack,
-    "gc-input": GCInputAttack,
-    "ue-input": UEInputAttack,
-    "tgda-feature": TGDAFeatureAttack,
-    "gc-feature": GCFeatureAttack,
-    "ft-matching": FTMatchingAttack,
-    "ft-decoder": FTDecoderAttack,
-    "ft-donor": FTDonorAttack,
-}
+from core import attacks
+from core.attacks.record import AttackRecord, Family
+from core.spec import registry
+from core.system.errors import RecordError, unknown
+
+NO_ATTACKS = {"execution", "record", "registry"}
+"""Modules of this package that are no attacks."""
+
+RECORDS: dict[str, AttackRecord] = {}
+"""Every attack by its name, in the order in which attacks are listed."""
 
 
-def build(spec: ExperimentSpec) -> Attack:
-    """The attack of a spec."""
-    return ATTACKS[spec.attack.name](spec)
+def register(record: AttackRecord) -> None:
+    """Add an attack, and let specs ask for it.
+
+    Raises:
+        RecordError: an attack has this name already.
+    """
+    if record.name in registry.ATTACKS or record.name in registry.EVADABLE:
+        raise RecordError(f"the name {record.name!r} is taken: give the attack another one")
+    RECORDS[record.name] = record
+    registry.register_attack(record.settings)
+
+
+def forget(name: str) -> None:
+    """Take an attack back."""
+    RECORDS.pop(name, None)
+    registry.forget(name)
+
+
+def record_of(name: str) -> AttackRecord:
+    """The record of an attack.
+
+    Raises:
+        SpecError: no attack has this name; the message lists those that there are.
+    """
+    if name not in RECORDS:
+        raise unknown("attack", name, RECORDS)
+    return RECORDS[name]
+
+
+def register_shipped() -> None:
+    """Register the attacks of this package, ordered by family and rank."""
+    records = []
+    for module in pkgutil.iter_modules(attacks.__path__):
+        if not module.ispkg and module.name not in NO_ATTACKS:
+            loaded = importlib.import_module(f"{attacks.__name__}.{module.name}")
+            if not isinstance(getattr(loaded, "RECORD", None), AttackRecord):
+                raise RecordError(f"{loaded.__file__} has no RECORD of an attack")
+            records.append(loaded.RECORD)
+    order = get_args(Family)
+    for record in sorted(records, key=lambda record: (order.index(record.family), record.rank, record.name)):
+        register(record)

@@ -4,47 +4,21 @@
 computed or written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from core.attacks.registry import RECORDS as ATTACKS
+from core.attacks.registry import record_of
 from core.catalog import uploads
 from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo, check_domain
-from core.defences.spec import ABOUT as DEFENCES
-from core.defences.spec import settings
+from core.defences.registry import RECORDS as DEFENCES
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
-from core.spec.experiment import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, Stage2, attack_parameters
-from core.system.errors import PoisonLabError, SpecError, unknown
-
-ATTACK_TITLES: dict[str, str] = {
-    "label-flip": "Label flip",
-    "noise": "Noise",
-    "tgda-input": "TGDA, pixels",
-    "gc-input": "Gradient Canceling, pixels",
-    "ue-input": "Unlearnable examples",
-    "tgda-feature": "TGDA, features",
-    "gc-feature": "Gradient Canceling, features",
-    "ft-matching": "Feature-targeted, matched images",
-    "ft-decoder": "Feature-targeted, decoded images",
-    "ft-donor": "Feature-targeted, real images",
-}
-STAGES_OF: dict[str, tuple[str, ...]] = {
-    "label-flip": (),
-    "noise": (),
-    "tgda-input": ("pixels",),
-    "gc-input": ("target", "pixels"),
-    "ue-input": ("pixels",),
-    "tgda-feature": ("stage2",),
-    "gc-feature": ("target", "stage2"),
-    "ft-matching": ("target", "stage2", "invert", "pixels"),
-    "ft-decoder": ("target", "stage2", "decoder", "invert", "pixels"),
-    "ft-donor": ("target", "stage2"),
-}
-"""The stages of `core.spec.events.STAGES` that an attack adds to loading, extraction, heads and map."""
-
-FEATURE_ONLY = ("gc-feature", "tgda-feature")
-"""Attacks that end with feature vectors and make no images."""
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.models import parameters
+from core.spec.registry import PLUGINS
+from core.system.errors import PoisonLabError, SpecError
 
 
 def resolve(spec: ExperimentSpec) -> ExperimentSpec:
@@ -77,20 +51,19 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         least = 2 * len(data.classes)
         if not least <= size <= most:
             raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")
-    if spec.constraint not in constraints_of(spec.attack.name):
-        raise SpecError(
-            f"{spec.attack.name} can't run under the constraint {spec.constraint}: {_WHY_NOT[spec.constraint]} "
-            f"Allowed: {', '.join(constraints_of(spec.attack.name))}."
-        )
-    if spec.label_rule not in label_rules_of(spec.attack.name):
-        raise SpecError(
-            f"{spec.attack.name} under the label rule {spec.label_rule} flips nothing. "
-            f"Allowed: {', '.join(label_rules_of(spec.attack.name))}."
-        )
+    attack = record_of(spec.attack.name)
+    for what, value, excluded, others in (
+        ("constraint", spec.constraint, attack.excluded_constraints, attack.constraints),
+        ("label rule", spec.label_rule, attack.excluded_label_rules, attack.label_rules),
+    ):
+        if value in excluded:
+            raise SpecError(
+                f"{attack.name} can't run under the {what} {value}: {excluded[value]} Allowed: {', '.join(others)}."
+            )
     if spec.constraint != "perturbation":
         fill["delta"] = ExperimentSpec.model_fields["delta"].default
     fields = type(spec.attack).model_fields
-    unread = unread_parameters(spec.attack.model_dump(), spec.label_rule)
+    unread = spec.attack.unread(spec.label_rule)
     fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in unread})
     return spec.model_copy(update=fill)
 
@@ -109,14 +82,24 @@ def words(spec: ExperimentSpec) -> str:
     parts = (
         data,
         f"{title(extractor_info, spec.extractor)} at {spec.input_size} px",
-        ATTACK_TITLES[spec.attack.name],
+        attack_title(spec.attack.name),
         f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
         f"{spec.label_rule} labels",
-        *([] if spec.evade is None else [f"made to pass the defence {DEFENCES[spec.evade].title}"]),
+        *([] if spec.evade is None else [f"made to pass the defence {defence_title(spec.evade)}"]),
         f"seed {spec.seed}",
     )
     return " · ".join(parts)
+
+
+def attack_title(name: str) -> str:
+    """What a person calls an attack; the bare name where its plug-in is not here."""
+    return ATTACKS[name].title if name in ATTACKS else name
+
+
+def defence_title(name: str) -> str:
+    """What a person calls a defence; the bare name where its plug-in is not here."""
+    return DEFENCES[name].title if name in DEFENCES else name
 
 
 def title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
@@ -157,55 +140,6 @@ def setting(data: str, extractor: str, train_domain: str | None = None, test_dom
     return "unknown" if record.pretrained_on == "unknown" else "transfer"
 
 
-_WHY_NOT = {
-    "none": "its images are always images, with pixels in [0, 1].",
-    "perturbation": "it makes feature vectors, not images, so that no pixel can be bound.",
-}
-
-
-def constraints_of(attack: str) -> tuple[str, ...]:
-    """The constraints under which an attack makes sense.
-
-    Raises:
-        SpecError: no attack has this name.
-    """
-    if attack not in ATTACK_SPECS:
-        raise unknown("attack", attack, ATTACK_SPECS)
-    if attack in FEATURE_ONLY:
-        return ("none", "valid")
-    return ("valid", "perturbation") if issubclass(ATTACK_SPECS[attack], Stage2) else tuple(CONSTRAINTS)
-
-
-def label_rules_of(attack: str) -> tuple[str, ...]:
-    """The label rules under which an attack makes sense."""
-    return tuple(rule for rule in LABEL_RULES if (attack, rule) != ("label-flip", "clean"))
-
-
-def unread_parameters(attack: Mapping[str, Any], label_rule: str) -> set[str]:
-    """Parameters of an attack that its other parameters, or the label rule, switch off.
-
-    Args:
-        attack: its parameters by name.
-    """
-    unread = set()
-    if not uses_target(attack):
-        unread |= {"target", "radius"}
-    elif attack.get("target") == "search":
-        unread.add("radius")
-    if attack.get("stage2") == "gc":
-        unread.add("lr")
-    if attack.get("match_steps") == 0:
-        unread |= {"beta", "restarts"}
-    if label_rule == "random":  # a label drawn at random is known only once its base point is
-        unread.add("bases")
-    return unread & attack.keys()
-
-
-def uses_target(attack: Mapping[str, Any]) -> bool:
-    """Whether an attack aims at target parameters, given its parameters by name."""
-    return "target" in attack and attack.get("stage2") != "tgda"
-
-
 def listing() -> dict[str, Any]:
     """What `python -m core list --json` prints: every name with its bounds, as plain data."""
     return {
@@ -238,18 +172,25 @@ def listing() -> dict[str, Any]:
         },
         "attacks": {
             name: {
-                "title": ATTACK_TITLES[name],
-                "about": (ATTACK_SPECS[name].__doc__ or "").split("\n")[0],
-                "makes_images": name not in FEATURE_ONLY,
-                "constraints": list(constraints_of(name)),
-                "label_rules": list(label_rules_of(name)),
-                "parameters": attack_parameters(name),
+                "title": record.title,
+                "about": record.about,
+                "makes_images": record.makes_images,
+                "constraints": list(record.constraints),
+                "label_rules": list(record.label_rules),
+                "parameters": parameters(record.settings),
+                **_plugin(name),
             }
-            for name in ATTACK_SPECS
+            for name, record in ATTACKS.items()
         },
         "defenses": {
-            name: {"title": about.title, "about": about.words, "source": about.source, "parameters": settings(name)}
-            for name, about in DEFENCES.items()
+            name: {
+                "title": record.title,
+                "about": record.words,
+                "source": record.source,
+                "parameters": parameters(record.settings),
+                **_plugin(name),
+            }
+            for name, record in DEFENCES.items()
         },
         "constraints": dict(CONSTRAINTS),
         "label_rules": dict(LABEL_RULES),
@@ -259,3 +200,8 @@ def listing() -> dict[str, Any]:
             if field.get("type") in ("number", "integer")
         },
     }
+
+
+def _plugin(name: str) -> dict[str, str]:
+    """The SHA-256 of the plug-in that something comes from; nothing for what ships."""
+    return {"plugin": PLUGINS[name]} if name in PLUGINS else {}

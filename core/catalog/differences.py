@@ -1,12 +1,13 @@
 """What tells experiments apart: the fields of their specs that differ, and words for them. Free of torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.catalog.choices import ATTACK_TITLES, title, unread_parameters
+from core.attacks.registry import RECORDS as ATTACKS
+from core.catalog.choices import attack_title, defence_title, title
 from core.catalog.lookup import data_info, extractor_info
-from core.defences.spec import ABOUT as DEFENCES
 from core.spec.experiment import ExperimentSpec
+from core.spec.models import parameters
 
 Differences = list[tuple[str, list[Any]]]
 
@@ -29,21 +30,9 @@ FIELD_WORDS: dict[str, str] = {
     "test_size": "test images",
     "ridge": "ridge λ",
     "seed": "seed",
-    "attack.stage2": "method of stage 2",
-    "attack.target": "choice of target parameters",
-    "attack.radius": "target radius",
-    "attack.steps": "steps",
-    "attack.lr": "step size",
-    "attack.bases": "choice of base images",
-    "attack.match_steps": "matching steps",
-    "attack.restarts": "starts of matching",
-    "attack.beta": "pull to the base image",
-    "attack.finish_steps": "finishing steps",
+    "plugins": "plug-ins",
 }
-"""What a sentence calls each field of a spec; an attack's own parameters follow `attack.`."""
-
-_VALUE_WORDS = {"gc": "Gradient Canceling", "tgda": "TGDA", "gradpc": "one radius", "search": "a search over radii"}
-_BASE_WORDS = {"influence": "the most harmful", "sample": "at random"}
+"""What a sentence calls each field of a spec; an attack's parameters have their own titles."""
 
 
 def differences(specs: Sequence[ExperimentSpec]) -> Differences:
@@ -66,7 +55,7 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
     """Every field that an experiment reads, an attack's parameters by `attack.` and their name."""
     values: dict[str, Any] = {name: getattr(spec, name) for name in ExperimentSpec.model_fields}
     parameters = spec.attack.model_dump()
-    unread = unread_parameters(parameters, spec.label_rule) | {"name"}
+    unread = spec.attack.unread(spec.label_rule) | {"name"}
     values["attack"] = spec.attack.name
     values["evade"] = spec.evade or "none"  # to expect no defence is a choice, too
     values |= {f"attack.{name}": value for name, value in parameters.items() if name not in unread}
@@ -77,7 +66,17 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
 
 def field_words(field: str) -> str:
     """What a sentence calls a field."""
-    return FIELD_WORDS.get(field, field.removeprefix("attack.").replace("_", " "))
+    if field in FIELD_WORDS:
+        return FIELD_WORDS[field]
+    schema = _parameter(field)
+    return str(schema["title"]).lower() if schema else field.removeprefix("attack.").replace("_", " ")
+
+
+def _parameter(field: str) -> Mapping[str, Any] | None:
+    """The schema of an attack's parameter, of the first attack that has it."""
+    name = field.removeprefix("attack.")
+    schemas = (parameters(record.settings) for record in ATTACKS.values())
+    return next((schema[name] for schema in schemas if name in schema), None)
 
 
 def value_words(field: str, value: Any) -> str:
@@ -90,19 +89,19 @@ def value_words(field: str, value: Any) -> str:
         case "extractor":
             return title(extractor_info, value)
         case "attack":
-            return ATTACK_TITLES.get(value, str(value))
+            return attack_title(value)
         case "budget":
             return f"{100 * value:.6g} %"
         case "delta":
             return f"{255 * value:.4g}/255"
         case "evade":
-            return DEFENCES[value].title if value in DEFENCES else str(value)
+            return defence_title(value)
         case "input_size":
             return f"{value} px"
-        case "attack.bases":
-            return _BASE_WORDS.get(value, str(value))
+    if isinstance(value, tuple):
+        return ", ".join(f"{name} {digest[:8]}" for name, digest in value) or "none"
     if isinstance(value, str):
-        return _VALUE_WORDS.get(value, value)
+        return str((_parameter(field) or {}).get("choices", {}).get(value, value))
     # A seed is a name, not a quantity: no separators.
     return f"{value:,}" if isinstance(value, int) and field != "seed" else f"{value:.10g}"
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 from torch import Tensor
 
-from core.attacks.implicit import DAMPING, damage
+from core.attacks.algorithms.implicit import DAMPING, damage
 from core.certificates.partitions import TOLERANCE, Certified, counted
 from core.heads import logistic as head
 from core.heads.batched import fit_many

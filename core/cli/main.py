@@ -229,12 +229,13 @@ def defend_(
     as_json: Annotated[bool, typer.Option("--json", help="All that was found, as JSON.")] = False,
 ) -> None:
     """Look for the poison of a finished run as a defender would, and train the head on what is left."""
-    from core.defences.spec import DEFENCE_SPECS
+    from core.defences.chain import parse_chain
+    from core.defences.registry import RECORDS
     from core.storage import defended
 
     if bool(with_) == each:
         raise SpecError("defend takes --with DEFENCE, once or more, or --each.")
-    chains = [defended.parse_chain([name]) for name in DEFENCE_SPECS] if each else [defended.parse_chain(with_ or [])]
+    chains = [parse_chain([name]) for name in RECORDS] if each else [parse_chain(with_ or [])]
     found = _find(run)
     _use_all_cores()
     results = [defended.judged(found, chain) for chain in chains]

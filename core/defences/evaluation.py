@@ -10,8 +10,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from core.defences.base import TrainingSet, Verdict
-from core.defences.registry import build
+from core.defences.algorithms.base import TrainingSet, Verdict
+from core.defences.execution import judge
+from core.defences.settings import DefenceSettings
 from core.heads.evaluation import Evaluator
 from core.heads.scores import Score
 from core.system import device as devices
@@ -103,7 +104,7 @@ Tell = Callable[[int, int], None]
 
 def defend(
     features: Mapping[str, Array],
-    chain: Sequence[Any],
+    chain: Sequence[DefenceSettings],
     n_classes: int,
     ridge: float,
     *,
@@ -161,7 +162,7 @@ class Poisoned:
 
     def defended(
         self,
-        chain: Sequence[Any],
+        chain: Sequence[DefenceSettings],
         *,
         seed: int = 0,
         randoms: int = RANDOM_DRAWS,
@@ -181,7 +182,7 @@ class Poisoned:
         for done, spec in enumerate(chain):
             tell(done, len(chain))
             left = TrainingSet(data.z[kept], data.y[kept], data.n_classes, data.ridge)
-            verdict = _shuffled(left, build(spec).judge, draw)
+            verdict = _shuffled(left, spec, draw)
             steps.append(_found(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
             kept = kept[verdict.keep]
         tell(len(chain), len(chain))
@@ -204,10 +205,10 @@ class Poisoned:
         )
 
 
-def _shuffled(data: TrainingSet, judge: Callable[[TrainingSet], Verdict], draw: torch.Generator) -> Verdict:
+def _shuffled(data: TrainingSet, defence: DefenceSettings, draw: torch.Generator) -> Verdict:
     """Let a defence judge points in random order: their places must not tell it which are poison."""
     order = torch.randperm(len(data.y), generator=draw).to(data.y.device)
-    verdict = judge(TrainingSet(data.z[order], data.y[order], data.n_classes, data.ridge))
+    verdict = judge(defence, TrainingSet(data.z[order], data.y[order], data.n_classes, data.ridge))
     keep, suspicion = torch.empty_like(verdict.keep), torch.empty_like(verdict.suspicion)
     keep[order], suspicion[order] = verdict.keep, verdict.suspicion
     return Verdict(keep, suspicion)

@@ -1,25 +1,61 @@
-"""The table of defences: names as in `core.defences.spec.DEFENCE_SPECS`, and the classes that judge."""
+"""The table of defences: a record a file of this package, and those that plug-ins bring. Free of torch."""
 
-from typing import Any
+import importlib
+import pkgutil
 
-from core.defences.base import Defence
-from core.defences.fitted import LabelIssuesDefence, LossDefence, SeverDefence, TrimDefence
-from core.defences.geometry import RangeDefence, SlabDefence, SphereDefence, SVDDefence
-from core.defences.knn import KNNDefence
+from core import defences
+from core.defences.record import DefenceRecord
+from core.spec import registry
+from core.system.errors import RecordError, unknown
 
-DEFENCES: dict[str, type[Defence]] = {
-    "range": RangeDefence,
-    "sphere": SphereDefence,
-    "slab": SlabDefence,
-    "svd": SVDDefence,
-    "knn": KNNDefence,
-    "loss": LossDefence,
-    "sever": SeverDefence,
-    "trim": TrimDefence,
-    "cleanlab": LabelIssuesDefence,
-}
+NO_DEFENCES = {"chain", "evaluation", "execution", "record", "registry", "settings"}
+"""Modules of this package that are no defences."""
+
+RECORDS: dict[str, DefenceRecord] = {}
+"""Every defence by its name, in the order in which several are chained."""
 
 
-def build(spec: Any) -> Defence:
-    """The defence of a spec."""
-    return DEFENCES[spec.name](spec)
+def register(record: DefenceRecord) -> None:
+    """Add a defence; one that can be evaded can be asked for by specs.
+
+    Raises:
+        RecordError: a defence or an attack has this name already.
+    """
+    if record.name in RECORDS or record.name in registry.ATTACKS:
+        raise RecordError(f"the name {record.name!r} is taken: give the defence another one")
+    RECORDS[record.name] = record
+    ordered = sorted(RECORDS.values(), key=lambda record: (record.rank, record.name))
+    RECORDS.clear()
+    RECORDS.update((record.name, record) for record in ordered)
+    if record.evadable:
+        registry.register_evadable(record.name)
+
+
+def forget(name: str) -> None:
+    """Take a defence back."""
+    RECORDS.pop(name, None)
+    registry.forget(name)
+
+
+def record_of(name: str) -> DefenceRecord:
+    """The record of a defence.
+
+    Raises:
+        SpecError: no defence has this name; the message lists those that there are.
+    """
+    if name not in RECORDS:
+        raise unknown("defence", name, RECORDS)
+    return RECORDS[name]
+
+
+def register_shipped() -> None:
+    """Register the defences of this package, in the order of their ranks."""
+    records = []
+    for module in pkgutil.iter_modules(defences.__path__):
+        if not module.ispkg and module.name not in NO_DEFENCES:
+            loaded = importlib.import_module(f"{defences.__name__}.{module.name}")
+            if not isinstance(getattr(loaded, "RECORD", None), DefenceRecord):
+                raise RecordError(f"{loaded.__file__} has no RECORD of a defence")
+            records.append(loaded.RECORD)
+    for record in sorted(records, key=lambda record: (record.rank, record.name)):
+        register(record)

@@ -11,15 +11,15 @@ ATTACK_STAGES = {"target", "stage2", "invert", "pixels"}
 def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
     """Run one experiment and judge each defence on it; accuracies are shares in [0, 1]."""
     from core.defences.evaluation import Poisoned
-    from core.defences.spec import DEFENCE_SPECS
+    from core.defences.registry import RECORDS
     from core.experiments.run import run
     from core.system import device as devices
 
     result = run(spec, silent, device=device, with_map=False)
     judge = Poisoned.of(result.features, len(result.classes), spec.ridge, devices.choose(device))
     defences = {}
-    for name, kind in DEFENCE_SPECS.items():
-        found = judge.defended([kind()], randoms=0)
+    for name, record in RECORDS.items():
+        found = judge.defended([record.settings()], randoms=0)
         defences[name] = {
             "accuracy": found.defended.accuracy,
             "found": found.whole.found,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
+from core.attacks.registry import record_of
 from core.catalog import choices
 from core.experiments.sweep import Interval, interval
 
@@ -228,7 +229,7 @@ def _stage2(found: Measurements) -> list[Comparison]:
             found.select(["tgda-feature"], [constraint]),
             attack="gc-feature",
         )
-        for constraint in choices.constraints_of("tgda-feature")
+        for constraint in record_of("tgda-feature").constraints
     ]
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
+from core.attacks.registry import RECORDS
 from core.catalog import choices
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import unknown
 
 PAIRS = (
@@ -40,7 +41,7 @@ def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 def lines() -> list[tuple[str, str]]:
     """Every attack with every constraint that it can be bound by, in the order of the catalog."""
-    return [(attack, constraint) for attack in ATTACK_SPECS for constraint in choices.constraints_of(attack)]
+    return [(name, constraint) for name, record in RECORDS.items() for constraint in record.constraints]
 
 
 def specs(

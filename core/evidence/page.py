@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from core.catalog import choices
-from core.defences.spec import DEFENCE_SPECS
+from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim, Key, Measured, Measurements, lost, stage2_lost
 from core.evidence.classroom import spread
@@ -109,7 +109,7 @@ def _filters(found: Measurements) -> str:
             continue
         mean_lost = statistics.mean(lost(one) for one in some)
         rows = []
-        for name in DEFENCE_SPECS:
+        for name in DEFENCES:
             told = [(one, one["defences"][name]) for one in some]
             share = statistics.mean(100 * d["found"] / one["n_poison"] for one, d in told)
             price = statistics.mean(100 * d["clean_lost"] / one["spec"]["train_size"] for one, d in told)
@@ -126,7 +126,7 @@ def _pair(found: Measurements, pair: tuple[str, str]) -> str:
     clean = interval([100 * one["clean"] for seed, one in found.by_key[keys[0]].items() if seed in found.seeds])
     assert clean is not None
     budgets = sorted({key.budget for key in keys})
-    header = ["Attack", "Constraint", "ε", "Drop", "Stage 2", *(f"{name}" for name in DEFENCE_SPECS)]
+    header = ["Attack", "Constraint", "ε", "Drop", "Stage 2", *(f"{name}" for name in DEFENCES)]
     rows = []
     for attack, constraint in grid.lines():
         for budget in budgets:
@@ -141,7 +141,7 @@ def _pair(found: Measurements, pair: tuple[str, str]) -> str:
                     f"{100 * budget:g} %",
                     _of(found, key, lost),
                     _of(found, key, stage2_lost) if has_stage2 else "",
-                    *(_left_by(found, key, name) for name in DEFENCE_SPECS),
+                    *(_left_by(found, key, name) for name in DEFENCES),
                 ]
             )
     words = (

@@ -12,23 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.catalog.choices import uses_target
+from core.attacks.record import Workload
+from core.attacks.registry import record_of
 from core.catalog.lookup import data_info, extractor_info
 from core.spec.events import MOMENTS, STAGES
-from core.spec.experiment import (
-    RADII,
-    ExperimentSpec,
-    FTDecoder,
-    FTMatching,
-    GCFeature,
-    GCInput,
-    Inversion,
-    Stage2,
-    TGDAFeature,
-    TGDAInput,
-    UEInput,
-    parse_spec,
-)
+from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
 from core.system.files import write_text
 from core.system.paths import home
@@ -109,7 +97,7 @@ def record(summary: Mapping[str, Any]) -> None:
         summary: `Result.summary()`, i.e. the content of result.json.
     """
     try:
-        spec = parse_spec(summary["spec"])
+        spec = parse_spec(summary["spec"], stored=True)
         units = _units(spec)
     except (KeyError, SpecError) as error:
         log.warning("The cost of a run can't be learnt: %s", error)
@@ -196,38 +184,33 @@ class Progress:
 
 def _units(spec: ExperimentSpec) -> dict[str, float]:
     """Work of each stage that the run has: see the module's docstring."""
-    attack = spec.attack
     n, m = spec.train_size, spec.n_poison
     macs = extractor_macs(spec.extractor, spec.input_size)
     head = float(extractor_info(spec.extractor).width * len(data_info(spec.data).classes))
+    load = Workload(
+        n_train=n,
+        n_poison=m,
+        extraction=macs,
+        image_step=m * macs * _PASSES,
+        head_step=(n + m) * head,
+        clean_head_step=n * head,
+    )
+    stages = record_of(spec.attack.name).stages_of(spec.attack)
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
-    aims = uses_target(attack.model_dump())
-    radii = len(RADII) if aims and getattr(attack, "target", "") == "search" else 1
-    if aims:
-        units["target"] = n * head
-    a_pass, a_head = m * macs * _PASSES, (n + m) * head
-    if isinstance(attack, GCFeature | TGDAFeature | Stage2):
-        units["stage2"] = attack.steps * a_head * radii
-    if isinstance(attack, FTMatching):
-        units["invert"] = attack.restarts * attack.match_steps * a_pass
-    if isinstance(attack, FTDecoder):
-        units["decoder"] = macs
-        units["invert"] = m * macs
-    if isinstance(attack, Inversion):
-        units["pixels"] = attack.finish_steps * (a_pass + a_head)
-    if isinstance(attack, TGDAInput | GCInput | UEInput):
-        units["pixels"] = attack.steps * (a_pass + a_head) * radii
+    units |= {stage.name: stage.work(spec.attack, load) for stage in stages}
     judged = 1 + MOMENTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
     return {**units, "evaluate": (n + m) * head, "walk": judged * (n + m) * head, "map": float(n)}
 
 
-def _variant(spec: ExperimentSpec, stage: str) -> str:
+def _variant(spec: ExperimentSpec, name: str) -> str:
     """What else than the device a stage's rate depends on."""
-    if stage in {"extract", "decoder", "invert", "pixels"}:
+    if name == "extract":
         return extractor_info(spec.extractor).arch
-    if stage == "stage2":
-        return "gc" if uses_target(spec.attack.model_dump()) else "tgda"
-    return ""
+    stages = {stage.name: stage for stage in record_of(spec.attack.name).stages_of(spec.attack)}
+    if name not in stages:
+        return ""
+    stage = stages[name]
+    return extractor_info(spec.extractor).arch if stage.by_extractor else stage.variant(spec.attack)
 
 
 def _key(spec: ExperimentSpec, stage: str, kind: str) -> str:

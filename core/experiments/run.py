@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.attacks import registry as attacks
-from core.attacks.base import Attacked, Scene
-from core.attacks.gradient_canceling import Canceling
-from core.attacks.inversion import gaps
+from core.attacks.algorithms.base import Attacked, Scene
+from core.attacks.algorithms.gradient_canceling import Canceling
+from core.attacks.algorithms.inversion import gaps
+from core.attacks.execution import execute
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.catalog.split import draw_for
@@ -75,7 +75,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, place: torch.device, with_map
         clean = evaluate.score(clean_head)
     images = torch.from_numpy(split.train_x).to(place).float() / 255.0
     scene = Scene(images, train_z, train_y, len(classes), spec.ridge, clean_head, pipeline, digest)
-    attacked = attacks.build(spec)(scene, watch)
+    attacked = execute(spec, scene, watch)
     watch.end_attack()
     with watch.stage("evaluate"):
         poison_z, gap = _exported_features(pipeline, attacked, place, is_free=spec.constraint == "none")

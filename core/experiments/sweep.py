@@ -13,7 +13,8 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from core.catalog.choices import constraints_of, label_rules_of, resolve
+from core.attacks.registry import record_of
+from core.catalog.choices import resolve
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
 
@@ -112,7 +113,7 @@ def cells(
 def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
     if name == "flips":
         return FLIPS
-    constraints, rules = constraints_of(name), label_rules_of(name)
+    constraints, rules = record_of(name).constraints, record_of(name).label_rules
     return {
         "attack": base.attack.model_dump() if base.attack.name == name else name,
         "constraint": base.constraint if base.constraint in constraints else constraints[-1],

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from core.catalog.choices import FEATURE_ONLY
+from core.attacks.parts.stages import lines
+from core.attacks.record import Explanation
+from core.catalog.descriptions import AttackDescription, describe
 from core.experiments.result import drop, least_budget
+from core.spec.experiment import parse_spec
 
 TITLES = {
     "clean": "Clean",
@@ -48,14 +51,6 @@ class Shown:
         """Where in the walk it is."""
         title = TITLES[self.stage]
         return f"{title}, step {self.done} of {self.total}" if self.total else title
-
-
-@dataclass(frozen=True)
-class Explained:
-    """What a stage does: a formula in LaTeX, on lines that fit a phone, and a sentence or two."""
-
-    formula: str
-    words: str
 
 
 @dataclass(frozen=True)
@@ -107,23 +102,18 @@ def walk(result: Mapping[str, Any]) -> list[Shown]:
     return shown
 
 
-def explained(stage: str, attack: Mapping[str, Any]) -> Explained:
+def explained(stage: str, description: AttackDescription) -> Explanation:
     """A stage's formula and words.
 
     Args:
         stage: one of `core.experiments.trajectory.PATH`.
-        attack: the spec's, as in result.json.
+        description: of the attack with the settings that it ran with.
     """
-    if stage == "stage2":
-        return _GC if attack.get("stage2", attack["name"]) in ("gc", "gc-feature") else _TGDA
-    if stage == "invert":
-        return _MATCH
-    if stage == "pixels":
-        return {"gc-input": _GC_PIXELS, "ue-input": _UE}.get(str(attack["name"]), _TGDA_PIXELS)
+    if stage == "clean":
+        return _CLEAN
     if stage == "poison":
-        made = _MADE.get(str(attack["name"]), "")
-        return Explained(_POISON.formula, f"{made} {_POISON.words}".strip())
-    return {"clean": _CLEAN, "target": _TARGET}[stage]
+        return Explanation(_POISON.formula, f"{description.outcome} {_POISON.words}".strip())
+    return description.stages[stage].explanation
 
 
 def losses(result: Mapping[str, Any]) -> list[Loss]:
@@ -149,14 +139,18 @@ def _end(result: Mapping[str, Any], stage: str) -> Mapping[str, Any] | None:
 
 
 def _makes_images(result: Mapping[str, Any]) -> bool:
-    return result["spec"]["attack"]["name"] not in FEATURE_ONLY
+    return description_of(result).makes_images
 
 
-def _is_one_try(result: Mapping[str, Any], stage: str) -> bool:
-    attack = result["spec"]["attack"]
-    if stage == "invert":
-        return int(attack.get("restarts", 1)) == 1
-    return stage != "target" and attack.get("target") != "search"
+def description_of(result: Mapping[str, Any]) -> AttackDescription:
+    """What is known of a stored run's attack."""
+    return describe(parse_spec(result["spec"], stored=True), result.get("plugins", {}))
+
+
+def _is_one_try(result: Mapping[str, Any], name: str) -> bool:
+    """Whether the steps of a stage, as the curve counts them, are of one try."""
+    stage = description_of(result).stages.get(name)
+    return stage is None or stage.single_try
 
 
 def _out_of_reach(result: Mapping[str, Any]) -> str:
@@ -181,76 +175,16 @@ def _no_such_image(result: Mapping[str, Any]) -> str:
     return f"No allowed image has these features: the poison's lie {100 * gap:.0f} % of their length away from them."
 
 
-def _lines(*lines: str) -> str:
-    return r"\begin{aligned}" + r" \\[0.6ex] ".join(lines) + r"\end{aligned}"
-
-
-_CLEAN = Explained(
-    _lines(
+_CLEAN = Explanation(
+    lines(
         r"\theta^* &= \arg\min_\theta\; F(\theta), \qquad z_i = f(x_i),",
         r"F(\theta) &= \frac1n \sum_{i=1}^n \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2",
     ),
     "The defender trains a linear head on the features of clean images. It is convex: there is one best head, and "
     "everything below is measured against it.",
 )
-_TARGET = Explained(
-    _lines(
-        r"\theta_{t+1} &= \Pi_r \Big( \theta_t + \tfrac{2r}{T} \, "
-        r"\frac{\nabla L(\theta_t)}{\lVert \nabla L(\theta_t) \rVert} \Big),",
-        r"\Pi_r &: \text{onto } \lVert \theta - \theta^* \rVert \le r",
-    ),
-    "**GradPC**: from the clean head uphill on the training loss, inside a ball of radius $r$. This is the head that "
-    "the attacker would like the defender to train. No poison exists yet.",
-)
-_GC = Explained(
-    _lines(
-        r"\min_{\zeta}\; \tfrac12 \big\lVert\, & g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
-        r"g_{\mathrm{poison}}(\hat\theta; \zeta)",
-        r"& + (1 + \varepsilon)\,\lambda \hat W \,\big\rVert^2",
-    ),
-    "**Gradient Canceling**: poisoned features $\\zeta$ whose gradient cancels that of the clean data at the target "
-    "$\\hat\\theta$. If nothing is left, the target is the defender's best head.",
-)
-_TGDA = Explained(
-    _lines(
-        r"& \max_{\zeta}\; L\big(\theta^*(\zeta)\big), \qquad q = (H + \gamma I)^{-1} \nabla L,",
-        r"& \frac{\mathrm{d}L}{\mathrm{d}\zeta} = -\frac1N \frac{\partial}{\partial \zeta} \big\langle q, "
-        r"\nabla_\theta \mathrm{CE}(\theta^*; \zeta, y) \big\rangle",
-    ),
-    "**Total gradient ascent**: the defender's head is solved again at each step, and the features move so that its "
-    "loss on clean data rises. It needs no target head.",
-)
-_MATCH = Explained(
-    _lines(
-        r"\min_{x}\; & \frac{\lVert f(x) - \zeta \rVert^2}{\lVert \zeta \rVert^2} "
-        r"+ \beta \lVert x - x_{\mathrm{base}} \rVert^2",
-        r"& \text{with } x \text{ allowed}",
-    ),
-    "**Feature matching**: pixels change until the image's features come near the poisoned ones. Each poison keeps "
-    "its closest match so far.",
-)
-_TGDA_PIXELS = Explained(
-    _lines(r"\max_{x}\; & L\big(\theta^*(f(x))\big)", r"& \text{with } x \text{ allowed}"),
-    "**Total gradient ascent on pixels**: the head's own gradient, pulled back through the extractor. What is shown is "
-    "the best so far *on the training set*: the attacker has no test set.",
-)
-_GC_PIXELS = Explained(
-    _lines(
-        r"\min_{x}\; \tfrac12 \big\lVert\, & g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
-        r"g_{\mathrm{poison}}(\hat\theta; f(x))",
-        r"& + (1 + \varepsilon)\,\lambda \hat W \,\big\rVert^2",
-        r"& \text{with } x \text{ allowed}",
-    ),
-    "**Gradient Canceling on pixels**: the same objective as in feature space, with a gradient that goes through the "
-    "extractor.",
-)
-_UE = Explained(
-    _lines(r"\min_{x}\; \min_\theta\; & \mathrm{CE}(\theta; f(x), y)", r"& \text{with } x \text{ allowed}"),
-    "**Unlearnable examples**: the images become *easy*, so that a network would learn the noise instead of the "
-    "content. The extractor is frozen here and learns nothing.",
-)
-_POISON = Explained(
-    _lines(
+_POISON = Explanation(
+    lines(
         r"\theta' &= \arg\min_\theta\; F'(\theta), \qquad N = n + m,",
         r"F'(\theta) &= \frac1N \sum_{i=1}^N \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2,",
         r"z_{n+j} &= f(x_j) \text{ of the poison}",
@@ -258,9 +192,3 @@ _POISON = Explained(
     "What the defender gets, as 8-bit images: features are extracted anew and the head is trained from clean and "
     "poisoned images together.",
 )
-_MADE = {
-    "ft-donor": "Each poisoned feature is given to the nearest real image.",
-    "ft-decoder": "A trained decoder paints an image of each poisoned feature.",
-    "label-flip": "Real images under wrong labels; nothing is optimised.",
-    "noise": "Random pixels under wrong labels; nothing is optimised.",
-}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.catalog.choices import resolve
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
 from core.system.errors import SpecError, StoreError
@@ -170,7 +170,7 @@ def command(spec: ExperimentSpec) -> str:
         value = getattr(spec, name)
         if name == "attack":
             parameters = spec.attack.model_dump(exclude={"name"})
-            usual = ATTACK_SPECS[spec.attack.name]().model_dump()
+            usual = type(spec.attack)().model_dump()
             words += ["--attack", spec.attack.name]
             for key, given in parameters.items():
                 if given != usual[key]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from plotly.subplots import make_subplots
 
-from core.defences.spec import ABOUT as DEFENCES
+from core.catalog.choices import defence_title
 from core.experiments.result import least_budget
 
 Array = NDArray[Any]
@@ -328,7 +328,7 @@ def evasion_words(result: Mapping[str, Any]) -> str:
     if "evade" not in result["spec"]:
         return ""
     return (
-        f"The attacker expects the defence {DEFENCES[result['spec']['evade']].title}: "
+        f"The attacker expects the defence {defence_title(result['spec']['evade'])}: "
         f"{100 * result['notes']['evaded']:.0f} % of the poison passes it as they have fitted it, to clean data alone."
     )
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info
+from core.defences.chain import parse_chain
 from core.presentation.facts import FACTS, OF_DEFENCES, TEXTS, Fact, text
 from core.spec.experiment import ExperimentSpec, parse_spec
-from core.storage.defended import parse_chain
 from core.system import paths
 from core.system.errors import LessonError, SpecError
 
@@ -249,7 +249,7 @@ class Step(_Frozen):
         text: Markdown.
         preset: fields of `ExperimentSpec`, as `parse_spec` takes them.
         beside: the same of a second experiment, to compare with; it runs along.
-        defend: defences to apply to the run, as `core.storage.defended.parse_chain` takes them; where the person
+        defend: defences to apply to the run, as `core.defences.chain.parse_chain` takes them; where the person
             chooses, the first choice.
         focus: what of the result is shown first.
         done: all of these complete the step.

@@ -14,12 +14,13 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from core.catalog import choices
+from core.catalog.descriptions import describe
 from core.catalog.lookup import data_info, extractor_info
-from core.defences.spec import ABOUT as DEFENCES
+from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import LUCK, SCORES, chance, drop, paired_error
 from core.presentation import export, figures
 from core.spec.events import STAGES
-from core.spec.experiment import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system import paths
 from core.system.arrays import Array
@@ -51,6 +52,7 @@ def report(run: StoredRun) -> str:
         SpecError: the run's spec is not one of this version.
     """
     spec, result, view = run.spec, run.result, export.drawn(run)
+    description = describe(spec, result.get("plugins", {}))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(paths.ASSETS),
         autoescape=True,
@@ -86,9 +88,9 @@ def report(run: StoredRun) -> str:
         if result["curve"]
         else "",
         reach=reach(result["threshold"]),
-        attack=choices.ATTACK_TITLES[spec.attack.name],
-        attack_about=(ATTACK_SPECS[spec.attack.name].__doc__ or "").split("\n")[0],
-        steps=attack_steps(spec),
+        attack=description.title,
+        attack_about=description.about,
+        steps=description.report_steps,
         threat=threat_model(spec),
         measured=measurement(result, spec),
         settings=settings(spec),
@@ -225,64 +227,6 @@ def reach(threshold: Mapping[str, Any] | None) -> dict[str, str] | None:
     return {"words": figures.reach_words(threshold).replace("**", ""), "plot": plot}
 
 
-def attack_steps(spec: ExperimentSpec) -> list[str]:
-    """What the attack does, step by step, with the settings that it was run with."""
-    values = spec.attack.model_dump()
-    name, m = spec.attack.name, spec.n_poison
-    steps = []
-    if choices.uses_target(values):
-        radius = (
-            "at several radii, of which the one whose poison does most harm is kept"
-            if values["target"] == "search"
-            else f"at radius {values['radius']:g}"
-        )
-        steps.append(
-            "Choose a target: the parameters of a bad head near the clean one, found by climbing the training loss "
-            f"(GradPC, {radius})."
-        )
-    if name in _ONE_STEP:
-        return [*steps, _ONE_STEP[name]]
-    bases = "that would do most harm as they are" if values.get("bases") == "influence" else "drawn at random"
-    if spec.label_rule == "random":
-        bases = "drawn at random"
-    how = _CANCELING if values["stage2"] == "gc" else _ASCENT
-    steps.append(f"Find poisoned features: take the features of {m:,} training images {bases}, and {how}.")
-    steps.append(_INVERSION[name].format(**values))
-    if values.get("finish_steps"):
-        steps.append(
-            f"Finish on the pixels: for {values['finish_steps']:,} more steps, move them along the gradient of the "
-            "harm itself, through the extractor and the head that the defender will train."
-        )
-    return steps
-
-
-_ASCENT = (
-    "move them so that a head trained to convergence on clean and poisoned points errs as much as possible (total "
-    "gradient ascent, through the optimum of the head)"
-)
-_CANCELING = (
-    "move them until they cancel the gradient of the clean data at the target, so that training would end there "
-    "(Gradient Canceling)"
-)
-_ONE_STEP = {
-    "label-flip": "Copy training images and give the copies wrong labels. No pixel is changed.",
-    "noise": "Draw random pixels, within δ of base images where the constraint asks for it: what the labels alone do.",
-    "tgda-input": f"Take the pixels of training images, and, through the extractor, {_ASCENT}.",
-    "gc-input": f"Take the pixels of training images, and, through the extractor, {_CANCELING}.",
-    "ue-input": "Add noise to training images that makes them easy for the head, so that it learns little from them "
-    "(unlearnable examples).",
-    "tgda-feature": f"Take the features of training images, and {_ASCENT}. They never become images.",
-    "gc-feature": f"Take the features of training images, and {_CANCELING}. They never become images.",
-}
-_INVERSION = {
-    "ft-matching": "Turn features into images: start from the nearest real image, and move its pixels for "
-    "{match_steps:,} steps until the extractor gives almost these features (feature matching).",
-    "ft-decoder": "Turn features into images: by a decoder, trained on the clean training images to undo the "
-    "extractor.",
-    "ft-donor": "Turn features into images: take the real training image whose features are nearest, as it is.",
-}
-
-
 def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
     """What the attacker knows and may do: pairs of a heading and a sentence."""
     constraint = CONSTRAINTS[spec.constraint]
@@ -302,8 +246,8 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
 
 
 def _expected(name: str) -> tuple[str, str]:
-    about = DEFENCES[name]
-    return f"Expects the defence “{about.title}”", f"{about.words} The poison is made to pass it."
+    words = DEFENCES[name].words if name in DEFENCES else "It comes from a plug-in that is not here."
+    return f"Expects the defence “{choices.defence_title(name)}”", f"{words} The poison is made to pass it."
 
 
 def measurement(result: Mapping[str, Any], spec: ExperimentSpec) -> list[str]:
@@ -380,7 +324,7 @@ def _accuracy(result: Mapping[str, Any]) -> go.Figure:
 
 
 def _is_feature_only(spec: ExperimentSpec) -> bool:
-    return spec.attack.name in choices.FEATURE_ONLY
+    return not describe(spec).makes_images
 
 
 def _things(spec: ExperimentSpec, count: int) -> str:

@@ -5,14 +5,15 @@ all parsed here, by `parse_spec`, into the same `ExperimentSpec`. Names of data 
 checked against their registries in `core.catalog.choices`, which also fills in what depends on them.
 """
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
+from core.spec import defaults, registry
+from core.spec.models import AttackSettings, Frozen, UnknownAttack, sentence_of, validated
 from core.system.errors import SpecError, unknown
 
 SPEC_VERSION = 3
@@ -20,9 +21,6 @@ SPEC_VERSION = 3
 
 Constraint = Literal["none", "valid", "perturbation"]
 LabelRule = Literal["clean", "random", "adversarial"]
-Evade = Literal["sphere", "slab", "svd", "loss"]
-"""Defences that an attack can be made to pass, by the names of `core.defences.spec`."""
-
 CONSTRAINTS: dict[str, str] = {
     "none": "Nothing is checked: pixels and features are free.",
     "valid": "Pixels stay in [0, 1]; an attack that makes feature vectors keeps each coordinate within its range "
@@ -36,123 +34,7 @@ LABEL_RULES: dict[str, str] = {
 }
 
 
-class Frozen(BaseModel):
-    """What a person asks for: never changed, nothing unknown in it, all numbers finite."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LabelFlip(Frozen):
-    """Copies of training images under a label given by the label rule: the baseline."""
-
-    name: Literal["label-flip"] = "label-flip"
-
-
-class Noise(Frozen):
-    """Random pixels under the labels of the label rule: the control."""
-
-    name: Literal["noise"] = "noise"
-
-
-RADII = (1.0, 3.0, 10.0)
-"""Radii that the search for a target tries, around a head whose features have norm about 3."""
-
-
-class _Target(Frozen):
-    target: Literal["gradpc", "search"] = Field("search", description="GradPC at one radius, or a search over radii.")
-    radius: float = Field(3.0, gt=0, le=1000, description="GradPC's radius r around the clean head.")
-
-
-class _Pixels(Frozen):
-    steps: int = Field(60, ge=1, le=5_000, description="Steps on the pixels, for each target where there are several.")
-    lr: float = Field(0.03, gt=0, le=10, description="Adam's step, of pixels in [0, 1].")
-
-
-class TGDAInput(_Pixels):
-    """Total gradient ascent on the pixels, through the extractor and the converged head."""
-
-    name: Literal["tgda-input"] = "tgda-input"
-
-
-class GCInput(_Pixels, _Target):
-    """Gradient Canceling on the pixels, towards GradPC target parameters."""
-
-    name: Literal["gc-input"] = "gc-input"
-
-
-class UEInput(Frozen):
-    """Unlearnable examples: images that the head finds easy, by error-minimising noise."""
-
-    name: Literal["ue-input"] = "ue-input"
-    steps: int = Field(20, ge=1, le=1_000, description="Sign steps of 0.8/255, in turn with the head's optimum.")
-
-
-class TGDAFeature(Frozen):
-    """Total gradient ascent on free feature vectors, by implicit differentiation of the head."""
-
-    name: Literal["tgda-feature"] = "tgda-feature"
-    steps: int = Field(40, ge=1, le=5_000, description="Outer steps; the head is solved again at each.")
-    lr: float = Field(0.3, gt=0, le=10, description="Adam's step, where a feature vector has norm about 3.")
-
-
-class GCFeature(_Target):
-    """Gradient Canceling on free feature vectors, towards GradPC target parameters."""
-
-    name: Literal["gc-feature"] = "gc-feature"
-    steps: int = Field(500, ge=1, le=20_000, description="Most optimisation steps of Gradient Canceling.")
-
-
-class Stage2(_Target):
-    """What feature-targeted attacks share: how poisoned features are found."""
-
-    stage2: Literal["gc", "tgda"] = Field("tgda", description="How poisoned features are found.")
-    steps: int = Field(40, ge=1, le=20_000, description="Steps of stage 2.")
-    lr: float = Field(0.3, gt=0, le=10, description="Stage 2's Adam step; only for stage2 = tgda.")
-
-
-class Inversion(Stage2):
-    """What feature-targeted attacks that make images of their own share.
-
-    `finish_steps` > 0 goes on after the inversion, on the pixels, by the head's implicit gradient (ours);
-    0 is the paper's stage 3.
-    """
-
-    bases: Literal["influence", "sample"] = Field(
-        "influence", description="Base points that hurt most as they are (ours), or a random sample."
-    )
-    finish_steps: int = Field(60, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
-
-
-class FTMatching(Inversion):
-    """Feature-targeted attack: poisoned features, then images whose features match them."""
-
-    name: Literal["ft-matching"] = "ft-matching"
-    match_steps: int = Field(30, ge=0, le=5_000, description="Adam steps of feature matching on the pixels.")
-    restarts: int = Field(1, ge=1, le=20, description="Real images from which each match is tried, nearest first.")
-    beta: float = Field(1e-3, ge=0, le=1000, description="Weight of the distance to the base image.")
-
-
-class FTDecoder(Inversion):
-    """Feature-targeted attack: poisoned features, then the images that a trained decoder makes of them."""
-
-    name: Literal["ft-decoder"] = "ft-decoder"
-    finish_steps: int = Field(0, ge=0, le=2_000, description="Steps on the pixels by the head's gradient.")
-
-
-class FTDonor(Stage2):
-    """Feature-targeted attack whose images are the real ones nearest to the poisoned features."""
-
-    name: Literal["ft-donor"] = "ft-donor"
-
-
-AttackSpec = Annotated[
-    LabelFlip | Noise | TGDAInput | GCInput | UEInput | TGDAFeature | GCFeature | FTMatching | FTDecoder | FTDonor,
-    Field(discriminator="name"),
-]
-
-ATTACK_SPECS: dict[str, type[Frozen]] = {
-    kind.model_fields["name"].default: kind for kind in get_args(get_args(AttackSpec)[0])
-}
+DEFAULT_ATTACK = "ft-matching"
 
 
 class ExperimentSpec(Frozen):
@@ -166,27 +48,34 @@ class ExperimentSpec(Frozen):
     test_domain: str | None = Field(None, description="Domain of the test images, for data that has domains.")
     extractor: str = "resnet10-small-fashion-mnist"
     input_size: int | None = Field(None, ge=8, le=1024, description="Side in pixels at which the extractor sees.")
-    attack: AttackSpec = FTMatching()
+    attack: SerializeAsAny[AttackSettings] = Field(default_factory=lambda: registry.ATTACKS[DEFAULT_ATTACK]())
     budget: float = Field(0.03, gt=0, le=1, description="ε_d: poisoned points per clean training point.")
     constraint: Constraint = "valid"
     delta: float = Field(8 / 255, gt=0, le=1, description="δ of the perturbation constraint, in [0, 1] pixels.")
     label_rule: LabelRule = "adversarial"
     # Left out wherever a spec is written as long as it is None: experiments from before there was such a choice keep
     # their hashes, by which results are stored and shipped.
-    evade: Evade | None = Field(
+    evade: str | None = Field(
         None, description="Defence that the poison is made to pass.", exclude_if=lambda value: value is None
     )
     train_size: int = Field(2000, ge=20, le=10_000_000)
     test_size: int = Field(1000, ge=10, le=10_000_000)
     ridge: float = Field(1e-3, gt=0, le=1e3, description="λ of the head's objective.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    # Likewise left out where it is empty, as it is without plug-ins.
+    plugins: tuple[tuple[str, str], ...] = Field(
+        (),
+        description="SHA-256 of the plug-in behind each name that comes from one.",
+        exclude_if=lambda value: not value,
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _attack_by_name(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and isinstance(values.get("attack"), str):
-            return {**values, "attack": {"name": values["attack"]}}
-        return values
+    def _by_name(cls, values: Any, info: ValidationInfo) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        stored = bool(info.context and info.context.get("stored"))
+        return {**values, **_attack(values, stored), "plugins": _plugins(values, stored)}
 
     @property
     def n_poison(self) -> int:
@@ -204,39 +93,66 @@ class ExperimentSpec(Frozen):
 
 
 def parse_spec(values: Mapping[str, Any], *, stored: bool = False) -> ExperimentSpec:
-    """Parse untrusted values.
+    """Parse untrusted values, of which some may be missing: see `core.spec.defaults`.
 
     Args:
+        values: by field; `attack` is a name, or a mapping with its `name` and parameters.
         stored: they are those of a finished run, which is read although a plug-in that made it is not here.
 
     Raises:
         SpecError: one sentence that names the field, what it got and what is allowed.
     """
-    attack = values.get("attack", {})
-    name = attack.get("name") if isinstance(attack, Mapping) else attack
-    if name is not None and (not isinstance(name, str) or name not in ATTACK_SPECS):
-        raise unknown("attack", str(name), ATTACK_SPECS)
+    values = defaults.filled(values)
     try:
-        return ExperimentSpec.model_validate(values)
+        return ExperimentSpec.model_validate(
+            {**values, **_attack(values, stored), "plugins": _plugins(values, stored)}, context={"stored": stored}
+        )
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ATTACK_SPECS)
-        known = attack_parameters(name) if name else {}
-        if first["type"] == "extra_forbidden":
-            allowed = sorted(known) if where.startswith("attack.") else sorted(ExperimentSpec.model_fields)
-            raise SpecError(f"Unknown field {where!r}. Allowed: {', '.join(allowed) or 'none'}.") from error
-        if where == "budget" and first["type"] in {"greater_than", "less_than_equal"}:
-            raise SpecError(f"budget is {first['input']}; allowed: more than 0, at most 1.") from error
-        raise SpecError(f"{where} is {first['input']!r}; {lowered(first['msg'])}.") from error
+        raise sentence_of(error, "{}", list(ExperimentSpec.model_fields)) from error
 
 
-@functools.cache  # a page asks hundreds of times, and pydantic makes the schema anew each time
-def attack_parameters(name: str) -> Mapping[str, dict[str, Any]]:
-    """Each parameter of an attack with its default, bounds and meaning, as JSON schema properties: read only."""
-    properties: dict[str, dict[str, Any]] = ATTACK_SPECS[name].model_json_schema()["properties"]
-    return {key: value for key, value in properties.items() if key != "name"}
+def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings]:
+    """The settings of the attack that values ask for; nothing where they ask for none."""
+    attack = values.get("attack")
+    if attack is None or isinstance(attack, AttackSettings):
+        return {}
+    parameters = attack if isinstance(attack, Mapping) else {"name": attack}
+    name = parameters.get("name", DEFAULT_ATTACK)
+    if not isinstance(name, str) or name not in registry.ATTACKS:
+        if stored and name in dict(_pairs(values)):
+            return {"attack": UnknownAttack.model_validate(parameters)}
+        raise unknown("attack", str(name), registry.ATTACKS)
+    settings = validated(registry.ATTACKS[name], {**parameters, "name": name}, "attack.{}")
+    assert isinstance(settings, AttackSettings)
+    return {"attack": settings}
 
 
-def lowered(message: str) -> str:
-    """A message of pydantic as the second part of a sentence."""
-    return message[:1].lower() + message[1:]
+def _plugins(values: Mapping[str, Any], stored: bool) -> tuple[tuple[str, str], ...]:
+    """The digests of the plug-ins that values use: those that are loaded, or, of a finished run, those that were.
+
+    Raises:
+        SpecError: another version of a plug-in is loaded than the values were written for.
+    """
+    attack, evade, given = values.get("attack"), values.get("evade"), dict(_pairs(values))
+    name = attack.name if isinstance(attack, AttackSettings) else attack
+    name = name.get("name") if isinstance(name, Mapping) else name
+    if evade is not None and evade not in registry.EVADABLE and not (stored and evade in given):
+        raise SpecError(f"evade is {evade!r}; allowed: {', '.join(registry.EVADABLE)}.")
+    if stored:
+        return tuple(sorted(given.items()))
+    used = {key: registry.PLUGINS[key] for key in (name, evade) if key in registry.PLUGINS}
+    for key, digest in used.items():
+        if given.get(key, digest) != digest:
+            raise SpecError(
+                f"This experiment was made with another version of the plug-in {key!r}: SHA-256 {given[key][:16]}…, "
+                f"and {digest[:16]}… is loaded. Load the file that it was made with, or leave `plugins` out."
+            )
+    return tuple(sorted(used.items()))
+
+
+def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    given = values.get("plugins") or ()
+    try:
+        return [(str(name), str(digest)) for name, digest in given]
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"plugins is {given!r}; allowed: pairs of a name and the SHA-256 of its file.") from error

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.defences.spec import as_text, in_order, parse_defence
+from core.defences.chain import Chain, as_text, parse_chain
+from core.spec.registry import PLUGINS
 from core.storage.runs import Store, StoredRun
 from core.system import cache, paths
 from core.system.errors import StoreError
@@ -15,22 +16,13 @@ VERSION = 1
 """Raise it when the same chain on the same run would give another result."""
 
 
-def parse_chain(texts: Sequence[str]) -> tuple[Any, ...]:
-    """Defences from text, in the order in which they are chained.
-
-    Raises:
-        SpecError: see `core.defences.spec.parse_defence`.
-    """
-    return in_order(parse_defence(text) for text in texts)
-
-
-def key(spec_hash: str, chain: Sequence[Any]) -> str:
+def key(spec_hash: str, chain: Chain) -> str:
     """32 hexadecimal digits that name a chain on a run."""
-    told = json.dumps([VERSION, spec_hash, [as_text(one) for one in chain]])
+    told = json.dumps([VERSION, spec_hash, [as_text(one) + PLUGINS.get(one.name, "") for one in chain]])
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def find(spec_hash: str, chain: Sequence[Any]) -> dict[str, Any] | None:
+def find(spec_hash: str, chain: Chain) -> dict[str, Any] | None:
     """What was found before: `core.defences.evaluation.Defended.summary`; None where nobody has asked yet."""
     content = cache.read_bytes(_path(key(spec_hash, chain)))
     if content is None:
@@ -85,7 +77,7 @@ def has_features(run: StoredRun) -> bool:
     return (run.folder / "features.npz").exists()
 
 
-def judged(run: StoredRun, chain: Sequence[Any]) -> dict[str, Any]:
+def judged(run: StoredRun, chain: Chain) -> dict[str, Any]:
     """Judge a chain on a run that has its features; nothing is kept.
 
     Raises:

@@ -160,7 +160,7 @@ _NO_RESULTS = ("seconds", "device", "versions")
 
 
 def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
-    from core.attacks import decoders
+    from core.attacks.algorithms import decoders
     from core.experiments import projection
 
     result.write(folder, with_features=False)

@@ -47,6 +47,18 @@ class EngineError(PoisonLabError):
     """The engine can't be reached or refuses a run."""
 
 
+class AttackError(PoisonLabError):
+    """An attack broke the rules of its experiment."""
+
+
+class RecordError(PoisonLabError):
+    """The record of an attack or a defence lacks something, or says what makes no sense."""
+
+
+class PluginError(PoisonLabError):
+    """A plug-in can't be loaded."""
+
+
 class Cancelled(PoisonLabError):
     """A person cancelled the run; raised by observers, never by an algorithm."""
 

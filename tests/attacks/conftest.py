@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.attacks import decoders
+from core.attacks.algorithms import decoders
 
 
 @pytest.fixture(scope="session")

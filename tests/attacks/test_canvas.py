@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from core.attacks import canvas
-from core.attacks.base import Feasible, make_plan
-from core.attacks.canvas import Canvas
-from core.attacks.inversion import gaps, match
+from core.attacks.algorithms import canvas
+from core.attacks.algorithms.base import Feasible
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.inversion import gaps, match
+from core.attacks.algorithms.plan import make_plan
 from core.spec.events import Event, silent
 from tests import tiny
 

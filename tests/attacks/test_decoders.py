@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.attacks import decoders
-from core.attacks.inversion import gaps
+from core.attacks.algorithms import decoders
+from core.attacks.algorithms.inversion import gaps
 from core.spec.events import Event, silent
 from core.system import paths
 from tests import tiny

@@ -1,27 +1,30 @@
 """Poison that passes a filter: against closed forms, finite differences, and the real defence."""
 
 from functools import cache
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
-from core.attacks import registry
-from core.attacks.base import Attacked, Feasible, Plan, allowed_bases, make_plan
-from core.attacks.canvas import Canvas
-from core.attacks.evasion import KINDS, PROJECTED, SAFE, SPARE, TOLERANCE, Filter
-from core.attacks.implicit import influential
-from core.attacks.inversion import nearest_bases
-from core.defences.base import Gauged, TrainingSet
+from core.attacks.algorithms.base import Attacked, Feasible, Plan
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.evasion import PROJECTED, SAFE, SPARE, TOLERANCE, Filter
+from core.attacks.algorithms.implicit import influential
+from core.attacks.algorithms.inversion import nearest_bases
+from core.attacks.algorithms.plan import allowed_bases, make_plan
+from core.attacks.execution import execute
+from core.defences.algorithms.base import TrainingSet
+from core.defences.chain import parse_defence
 from core.defences.evaluation import defend
-from core.defences.registry import DEFENCES, build
-from core.defences.spec import SHARE, parse_defence
+from core.defences.execution import judge
+from core.defences.registry import RECORDS as DEFENCES
+from core.defences.settings import SHARE
 from core.spec.events import silent
-from core.spec.experiment import Evade, LabelRule
+from core.spec.experiment import LabelRule
+from core.spec.registry import EVADABLE
 from tests import tiny
 
-NAMES: tuple[Evade, ...] = get_args(Evade)
+NAMES: tuple[str, ...] = tuple(EVADABLE)
 N_POISON = 12
 each = pytest.mark.parametrize("name", NAMES)
 
@@ -32,7 +35,7 @@ def training_set() -> TrainingSet:
 
 
 @cache
-def fitted(name: Evade) -> Filter:
+def fitted(name: str) -> Filter:
     return Filter.fit(name, training_set(), N_POISON)
 
 
@@ -42,26 +45,27 @@ def far(n: int = 40, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return 3.0 * torch.randn(n, 24, generator=generator, dtype=torch.float64), torch.arange(n) % 10
 
 
-def planned(name: Evade, rule: LabelRule = "adversarial", budget: float = 0.04) -> tuple[Plan, Filter]:
+def planned(name: str, rule: LabelRule = "adversarial", budget: float = 0.04) -> tuple[Plan, Filter]:
     plan = make_plan(tiny.scene(), tiny.spec("ft-matching", evade=name, label_rule=rule, budget=budget))
     assert plan.feasible.filter is not None
     return plan, plan.feasible.filter
 
 
-def test_every_defence_with_a_gauge_can_be_expected() -> None:
-    assert set(NAMES) == KINDS.keys() == {name for name, kind in DEFENCES.items() if issubclass(kind, Gauged)}
+def test_every_defence_with_a_score_function_can_be_expected() -> None:
+    assert tuple(name for name, record in DEFENCES.items() if record.score_function is not None) == NAMES
+    assert set(NAMES) == {"sphere", "slab", "svd", "loss"}
 
 
 @each
-def test_the_gauge_is_the_defences_own(name: Evade) -> None:
+def test_the_score_function_is_the_defences_own(name: str) -> None:
     data = training_set()
-    suspicion = build(parse_defence(name)).judge(data).suspicion
-    torch.testing.assert_close(fitted(name).gauge(data.z, data.y), suspicion)
+    suspicion = judge(parse_defence(name), data).suspicion
+    torch.testing.assert_close(fitted(name).score(data.z, data.y), suspicion)
     torch.testing.assert_close(fitted(name).excess(data.z, data.y), fitted(name).clean[torch.arange(300), data.y])
 
 
 @each
-def test_the_defender_has_clean_points_enough_to_remove(name: Evade) -> None:
+def test_the_defender_has_clean_points_enough_to_remove(name: str) -> None:
     excess, y = fitted(name).clean, tiny.scene().y
     for label in range(10):
         own = excess[y == label, label]
@@ -69,7 +73,7 @@ def test_the_defender_has_clean_points_enough_to_remove(name: Evade) -> None:
 
 
 @each
-def test_the_excess_is_convex_and_its_slope_that_of_finite_differences(name: Evade) -> None:
+def test_the_excess_is_convex_and_its_slope_that_of_finite_differences(name: str) -> None:
     filter_, (z, y), (other, _) = fitted(name), far(), far(seed=1)
     ends = (filter_.excess(z, y) + filter_.excess(other, y)) / 2
     assert bool((filter_.excess((z + other) / 2, y) <= ends + 1e-12).all())
@@ -104,7 +108,7 @@ def test_projections_of_svd_shorten_the_residual_alone() -> None:
 
 @each
 @pytest.mark.parametrize("boxed", [False, True])
-def test_what_is_projected_passes(name: Evade, boxed: bool) -> None:
+def test_what_is_projected_passes(name: str, boxed: bool) -> None:
     low, high = tiny.scene().box if boxed else (None, None)
     feasible, (z, y) = Feasible(low, high, None, fitted(name)), far()
     assert bool((fitted(name).excess(z, y) > TOLERANCE).any())
@@ -117,7 +121,7 @@ def test_what_is_projected_passes(name: Evade, boxed: bool) -> None:
 
 
 @each
-def test_what_passes_stays_where_it_is(name: Evade) -> None:
+def test_what_passes_stays_where_it_is(name: str) -> None:
     scene, filter_ = tiny.scene(), fitted(name)
     passes = filter_.excess(scene.z, scene.y) <= PROJECTED
     z = scene.z.double()
@@ -139,7 +143,7 @@ def test_a_label_without_clean_points_passes_everything() -> None:
 
 
 @each
-def test_those_that_fail_are_steered_back_and_no_others(name: Evade) -> None:
+def test_those_that_fail_are_steered_back_and_no_others(name: str) -> None:
     filter_, (z, y) = fitted(name), far()
     inside = filter_.anchors[y]
     z[::2] = inside[::2]
@@ -154,7 +158,7 @@ def test_those_that_fail_are_steered_back_and_no_others(name: Evade) -> None:
 
 
 @each
-def test_images_that_fail_climb_back(name: Evade) -> None:
+def test_images_that_fail_climb_back(name: str) -> None:
     """Along the pull of any ascent direction: it reaches the pixels as the way back to where they pass."""
     scene, (plan, filter_) = tiny.scene(), planned(name)
     x = torch.rand(scene.images[:N_POISON].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -170,7 +174,7 @@ def test_images_that_fail_climb_back(name: Evade) -> None:
 
 
 @each
-def test_an_image_that_fails_is_drawn_back_no_farther_than_needed(name: Evade) -> None:
+def test_an_image_that_fails_is_drawn_back_no_farther_than_needed(name: str) -> None:
     scene, (plan, filter_) = tiny.scene(), planned(name, "clean")
     base, y = scene.images[plan.base], plan.y
     noise = torch.rand(base.shape, generator=torch.Generator().manual_seed(0))
@@ -189,7 +193,7 @@ def test_an_image_that_fails_is_drawn_back_no_farther_than_needed(name: Evade) -
 
 @each
 @pytest.mark.parametrize("rule", ["clean", "random", "adversarial"])
-def test_bases_pass_where_they_can(name: Evade, rule: LabelRule) -> None:
+def test_bases_pass_where_they_can(name: str, rule: LabelRule) -> None:
     """Also where fewer pass than are needed: then those with the least excess make up the number."""
     scene = tiny.scene()
     plan, filter_ = planned(name, rule, budget=0.9)
@@ -212,7 +216,7 @@ def test_bases_pass_where_they_can(name: Evade, rule: LabelRule) -> None:
 
 
 @each
-def test_influential_bases_pass_where_they_can(name: Evade) -> None:
+def test_influential_bases_pass_where_they_can(name: str) -> None:
     for rule in ("clean", "adversarial"):
         plan, filter_ = planned(name, rule)  # type: ignore[arg-type]
         chosen = influential(tiny.scene(), plan)
@@ -221,11 +225,11 @@ def test_influential_bases_pass_where_they_can(name: Evade) -> None:
 
 
 @each
-def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: Evade) -> None:
+def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: str) -> None:
     scene = tiny.scene()
 
-    def found(evade: Evade | None) -> int:
-        made: Attacked = registry.build(tiny.spec("tgda-feature", evade=evade, budget=0.1))(scene, silent)
+    def found(evade: str | None) -> int:
+        made: Attacked = execute(tiny.spec("tgda-feature", evade=evade, budget=0.1), scene, silent)
         assert made.zeta is not None
         features = {
             **{"train_z": scene.z, "train_y": scene.y, "test_z": scene.z, "test_y": scene.y},

@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from core.attacks import registry
-from core.attacks.base import make_plan
-from core.attacks.gradient_canceling import ADAM_STEP, Canceling, cancel, gc_features, gradpc_target, worst
-from core.attacks.implicit import Ascent
+from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling, cancel, gc_features, gradpc_target, worst
+from core.attacks.algorithms.implicit import Ascent
+from core.attacks.algorithms.plan import make_plan
+from core.attacks.execution import execute
+from core.attacks.parts.settings import RADII
 from core.heads import logistic as head
 from core.heads.reachability import least_residual, threshold
 from core.spec.events import Event, silent
-from core.spec.experiment import RADII
 from tests import tiny
 
 
@@ -131,7 +131,7 @@ def test_a_larger_budget_cancels_at_least_as_well() -> None:
 def test_features_cancel_better_than_the_images_made_of_them() -> None:
     scene = tiny.scene()
     settings = {"stage2": "gc", "target": "gradpc", "steps": 400}
-    found = registry.build(tiny.spec("ft-donor", attack=settings))(scene, silent)
+    found = execute(tiny.spec("ft-donor", attack=settings), scene, silent)
     assert found.target is not None
     assert found.zeta is not None
     canceling = Canceling.prepare(scene.problem, found.target, found.y)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from core.attacks import implicit
-from core.attacks.base import make_plan
-from core.attacks.canvas import Canvas
-from core.attacks.implicit import Ascent, Damage, damage, influential, pullback
+from core.attacks.algorithms import implicit
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.implicit import Ascent, Damage, damage, influential, pullback
+from core.attacks.algorithms.plan import make_plan
 from core.heads import logistic as head
 from tests import tiny
 

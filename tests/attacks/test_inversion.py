@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from core.attacks.base import allowed_bases, make_plan
-from core.attacks.canvas import Canvas
-from core.attacks.inversion import gaps, matched, nearest_bases
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.inversion import gaps, matched, nearest_bases
+from core.attacks.algorithms.plan import allowed_bases, make_plan
 from core.spec.events import Event, silent
 from tests import tiny
 

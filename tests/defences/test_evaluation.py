@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from core.defences.chain import parse_defence
 from core.defences.evaluation import Defended, defend
-from core.defences.spec import parse_defence
 from tests import tiny
 
 FLIPPED = 25

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.defences.spec import DEFENCE_SPECS
+from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import grid
 from core.evidence.claims import CLAIMS, Comparison, Measurements, above, below, lost, paired
 from core.evidence.classroom import spread
@@ -27,7 +27,7 @@ def one(attack: str, drop: float, seed: int = 0, **other: Any) -> dict[str, Any]
         **other.pop("spec", {}),
     }
     clean = 0.8 + 0.01 * seed
-    defences = {name: {"accuracy": clean - drop / 200, "found": 30, "clean_lost": 20} for name in DEFENCE_SPECS}
+    defences = {name: {"accuracy": clean - drop / 200, "found": 30, "clean_lost": 20} for name in DEFENCES}
     told = {"spec": spec, "clean": clean, "poisoned": clean - drop / 100, "stage2": None, "n_poison": 60}
     return {**told, "defences": defences, "device": "cpu", **other}
 

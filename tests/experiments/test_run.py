@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from core.catalog.choices import STAGES_OF
+from core.attacks.registry import RECORDS
 from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA
 from core.data.split import Split, draw
@@ -201,9 +201,9 @@ def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> No
     result, _, told = results(attack)
     stages = list(dict.fromkeys(event.stage for event in told))
     assert stages == sorted(stages, key=list(STAGES).index)
-    assert set(stages) == STAGES.keys() - {"target", "stage2", "decoder", "invert", "pixels"} | set(stages) & set(
-        STAGES_OF[attack]
-    )
+    assert set(stages) == STAGES.keys() - {"target", "stage2", "decoder", "invert", "pixels"} | set(stages) & {
+        stage.name for stage in RECORDS[attack].stages
+    }
     assert result.seconds.keys() == set(stages)
     assert all(seconds >= 0 for seconds in result.seconds.values())
     assert [row["stage"] for row in result.curve] == [event.stage for event in told if event.values]

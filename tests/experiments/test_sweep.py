@@ -6,7 +6,8 @@ from scipy.stats import bootstrap, ttest_1samp
 
 from core.catalog.choices import resolve
 from core.experiments import sweep
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.registry import ATTACKS
 from core.system.errors import SpecError
 
 BASE = resolve(parse_spec({"train_size": 100, "test_size": 50}))
@@ -16,7 +17,7 @@ def result(clean: float, poisoned: float) -> dict[str, object]:
     return {"clean": {"accuracy": clean}, "poisoned": {"accuracy": poisoned}}
 
 
-@pytest.mark.parametrize("attack", ATTACK_SPECS)
+@pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("constraint", ["none", "valid", "perturbation"])
 @pytest.mark.parametrize("rule", ["clean", "random", "adversarial"])
 def test_every_attack_can_join_whatever_the_base(attack: str, constraint: str, rule: str) -> None:

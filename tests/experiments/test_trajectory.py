@@ -7,15 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.attacks import registry
+from core.attacks.execution import execute
+from core.attacks.parts.settings import RADII
 from core.experiments import trajectory
 from core.experiments.run import run
 from core.heads import logistic as head
 from core.spec.events import Event, Moment
-from core.spec.experiment import ATTACK_SPECS, RADII, parse_spec
+from core.spec.experiment import parse_spec
+from core.spec.registry import ATTACKS
 from tests import tiny
 
-OPTIMISED = sorted(set(ATTACK_SPECS) - {"label-flip", "noise"})
+OPTIMISED = sorted(set(ATTACKS) - {"label-flip", "noise"})
 
 
 def trail_of(values: list[float]) -> trajectory.Trail:
@@ -68,7 +70,7 @@ def test_every_attack_shows_poison_that_keeps_the_rules(attack: str) -> None:
     scene, spec = tiny.scene(), tiny.spec(attack, constraint="valid")
     low, high = scene.box
     told: list[Event] = []
-    attacked = registry.build(spec)(scene, lambda event: told.append(frozen(event)))
+    attacked = execute(spec, scene, lambda event: told.append(frozen(event)))
     shown = [event.moment() for event in told if event.moment is not None]
     assert shown
     for moment in shown:
@@ -90,7 +92,7 @@ def test_the_last_moment_is_what_the_attack_hands_back(attack: str) -> None:
     scene = tiny.scene()
     settings = {"target": "gradpc"} if attack.startswith("gc") else {}
     told: list[Event] = []
-    attacked = registry.build(tiny.spec(attack, attack=settings))(scene, lambda event: told.append(frozen(event)))
+    attacked = execute(tiny.spec(attack, attack=settings), scene, lambda event: told.append(frozen(event)))
     last = next(event.moment for event in reversed(told) if event.moment is not None)()
     if attacked.x is None:
         assert attacked.zeta is not None
@@ -110,7 +112,7 @@ def frozen(event: Event) -> Event:
 
 def test_of_several_targets_the_kept_one_is_followed() -> None:
     scene, trail = tiny.scene(), trajectory.Trail()
-    attacked = registry.build(tiny.spec("gc-feature", attack={"target": "search"}))(scene, trail)
+    attacked = execute(tiny.spec("gc-feature", attack={"target": "search"}), scene, trail)
     assert attacked.target is not None
     radius = float((attacked.target - scene.clean_head).norm())
     assert min(abs(radius - r) for r in RADII) < 1e-6
@@ -126,7 +128,7 @@ def test_of_several_targets_the_kept_one_is_followed() -> None:
 
 def test_steps_are_judged_by_a_head_retrained_from_nothing() -> None:
     scene, trail = tiny.scene(), trajectory.Trail()
-    attacked = registry.build(tiny.spec("ft-matching", attack={"stage2": "gc", "target": "gradpc"}))(scene, trail)
+    attacked = execute(tiny.spec("ft-matching", attack={"stage2": "gc", "target": "gradpc"}), scene, trail)
 
     def accuracy(theta: Tensor) -> float:
         return head.accuracy(theta, scene.z, scene.y)

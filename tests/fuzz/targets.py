@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save
 
 from core.extractors.weights import read_safetensors, unpickled
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.registry import ATTACKS
 from core.storage import uploads
 from core.system import paths
 from core.system.errors import PoisonLabError
@@ -76,7 +77,7 @@ def seeds(target: str) -> list[bytes]:
     tensors = {"a": torch.ones(3), "b": torch.zeros(2, 2)}
     saved = io.BytesIO()
     torch.save(tensors, saved)
-    specs = [ExperimentSpec(attack=kind()) for kind in ATTACK_SPECS.values()]
+    specs = [ExperimentSpec(attack=kind()) for kind in ATTACKS.values()]
     sound = {
         "spec": [one.to_json().encode() for one in specs],
         "link": [urlencode({"attack": one.attack.name, "budget": "0.1", "seed": "3"}).encode() for one in specs],

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from core.attacks.base import make_plan
-from core.attacks.gradient_canceling import Canceling, gradpc_target
+from core.attacks.algorithms.gradient_canceling import Canceling, gradpc_target
+from core.attacks.algorithms.plan import make_plan
 from core.heads import logistic as head
 from core.heads.reachability import BUDGETS, certificate, least_residual, reach, reachability, threshold
 from tests import tiny

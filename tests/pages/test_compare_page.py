@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.heads.scores import Score
-from core.spec.experiment import ATTACK_SPECS
+from core.spec.registry import ATTACKS
 from core.storage.runs import Store
 from pages import _compare_figures as pictures
 from pages import _pick
@@ -116,7 +116,7 @@ def test_an_older_run_has_no_matrix(store: Store) -> None:
     assert len(app.get("plotly_chart")) == len(older.get("plotly_chart")) + 2
 
 
-@pytest.mark.parametrize("attack", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_attack_beside_another(attack: str, store: Store) -> None:
     run = store.put(drawn(attack, seed=3))
     words = said(opened("compare.py", runs=f"{FLIP},{run.hash}"))

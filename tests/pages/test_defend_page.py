@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.defences.spec import ABOUT
+from core.defences.chain import parse_chain
+from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
 from core.serving import engine as engine_module
 from core.storage import certified, defended
@@ -59,7 +60,7 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Errands) -> 
     assert "A worker goes over the training set" in said(app)
     rerun(app)
     assert engine.asked == ["loss:share=0.1"]
-    found = defended.find(HASH, defended.parse_chain(["loss:share=0.1"]))
+    found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Poison found"] == f"{found['whole']['found']} of 10"
@@ -111,7 +112,7 @@ def test_bad_links_are_told() -> None:
 
 def test_images_of_each_group_are_shown() -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": "loss", "share": "10"}))
-    found = defended.find(HASH, defended.parse_chain(["loss:share=0.1"]))
+    found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     whole = found["whole"]
     counts = {"found": whole["found"], "missed": 10 - whole["found"], "wrong": whole["clean_lost"]}
@@ -126,9 +127,9 @@ def test_every_defence_is_judged_by_itself(engine: Errands) -> None:
     rerun(app)
     rerun(app)
     text = said(app)
-    for about in ABOUT.values():
+    for about in DEFENCES.values():
         assert f"| {about.title} | " in text
-    assert len(engine.asked) == len(set(engine.asked)) == len(ABOUT)
+    assert len(engine.asked) == len(set(engine.asked)) == len(DEFENCES)
 
 
 def test_trouble_is_told(engine: Errands) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.defences.chain import parse_chain
 from core.presentation.lessons import load
 from core.serving import engine as engine_module
 from core.spec.experiment import ExperimentSpec
@@ -209,7 +210,7 @@ def test_a_person_chooses_defences_until_enough_comes_back(tmp_path: Path) -> No
     assert "Press “Apply it”" in said(app)
     app = rerun(rerun(app.button(key="apply").click()))
     assert "| Trimmed head | " in said(app)
-    found = defended.find(step.spec.hash, defended.parse_chain(["sphere:share=0.1", "trim:share=0.1"]))
+    found = defended.find(step.spec.hash, parse_chain(["sphere:share=0.1", "trim:share=0.1"]))
     assert found is not None
     assert found["regained"] >= 0.5
     assert query(app)["done"] == "defend5"

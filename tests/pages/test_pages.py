@@ -16,7 +16,8 @@ from core.extractors.registry import EXTRACTORS
 from core.presentation import export
 from core.serving import engine as engine_module
 from core.serving.engine import JobStatus
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.registry import ATTACKS
 from core.storage import gallery, uploads
 from core.storage import runs as store_module
 from core.storage.runs import Store
@@ -147,7 +148,7 @@ def test_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not app.button(key="run").disabled
 
 
-@pytest.mark.parametrize("name", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_every_attack_is_shown(name: str, store: Store) -> None:
     store.put(drawn_result(resolve(parse_spec({"attack": name, "train_size": 100, "test_size": 50}))))
     app = lab(attack=name, train="100", test="50")

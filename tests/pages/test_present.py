@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.spec.experiment import ATTACK_SPECS
+from core.spec.registry import ATTACKS
 from core.storage.runs import Store
 from pages import _present_figures
 from tests.apps import drawn, opened, own_store, query, rerun, said, small
@@ -28,7 +28,7 @@ def step(number: int, **values: Any) -> str:
     return said(opened("present.py", run=small(**values).hash, step=str(number)))
 
 
-@pytest.mark.parametrize("attack", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_attack_is_told_in_plain_words(attack: str, store: Store) -> None:
     store.put(drawn(attack))
     for number in range(1, STEPS + 1):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.spec.experiment import ATTACK_SPECS
+from core.spec.registry import ATTACKS
 from core.storage.runs import Store
 from tests.apps import drawn, opened, own_store, query, rerun, said, small
 
@@ -17,7 +17,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-@pytest.mark.parametrize("attack", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_attack_is_walked_through_to_its_end(attack: str, store: Store) -> None:
     store.put(drawn(attack))
     app = opened("stages.py", run=small(attack).hash)

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from core.catalog.choices import STAGES_OF, resolve
+from core.attacks.registry import RECORDS
+from core.catalog.choices import resolve
+from core.catalog.descriptions import describe
 from core.experiments.result import SCORES, drop
 from core.experiments.trajectory import PATH
 from core.presentation import explanations
-from core.spec.experiment import ATTACK_SPECS, parse_spec
+from core.spec.experiment import parse_spec
+from core.spec.registry import ATTACKS
 from core.storage.gallery import entries
 from core.storage.runs import load
 from core.system.paths import GALLERY
@@ -28,12 +31,12 @@ def test_every_stage_of_a_walk_has_a_title() -> None:
     assert tuple(explanations.TITLES) == PATH
 
 
-@pytest.mark.parametrize("name", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_every_stage_of_every_attack_is_explained(name: str) -> None:
-    attack = parse_spec({"attack": name}).attack.model_dump()
-    own = [stage for stage in STAGES_OF[name] if stage != "decoder"]
-    for stage in ("clean", *own, "poison"):
-        told = explanations.explained(stage, attack)
+    description = describe(parse_spec({"attack": name}))
+    assert set(description.stages) <= {stage.name for stage in RECORDS[name].stages}
+    for stage in ("clean", *description.stages, "poison"):
+        told = explanations.explained(stage, description)
         assert told.words.endswith(".")
         assert told.formula.count("{") == told.formula.count("}")
         assert told.formula.count(r"\big\l") + told.formula.count(r"\Big(") <= told.formula.count(r"\big\r") + (
@@ -42,7 +45,10 @@ def test_every_stage_of_every_attack_is_explained(name: str) -> None:
 
 
 def test_stage_2_is_explained_by_its_method() -> None:
-    one, other = (explanations.explained("stage2", {"name": "ft-matching", "stage2": by}) for by in ("gc", "tgda"))
+    one, other = (
+        explanations.explained("stage2", describe(parse_spec({"attack": {"name": "ft-matching", "stage2": by}})))
+        for by in ("gc", "tgda")
+    )
     assert "Canceling" in one.words
     assert "ascent" in other.words
 

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.attacks.registry import RECORDS
 from core.catalog import choices
 from core.presentation import export
-from core.spec.experiment import ATTACK_SPECS, ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.registry import ATTACKS
 from core.storage.runs import Store, StoredRun
 from core.system import paths
 from core.system.errors import PoisonLabError, SpecError, StoreError
@@ -42,15 +44,15 @@ def stored(folder: Path, attack: str = "ft-matching", gap: bool = False) -> Stor
     return Store(folder / "results", shipped=None).put(result)
 
 
-@pytest.mark.parametrize("attack", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_table_has_the_same_columns_and_a_line_for_each_poison(attack: str, tmp_path: Path) -> None:
     run = stored(tmp_path, attack)
     table = export.table(run)
     assert list(table.columns) == COLUMNS
     assert len(table) == run.spec.n_poison
-    feature_only = attack in choices.FEATURE_ONLY
+    feature_only = not RECORDS[attack].makes_images
     assert table["pixel_change"].isna().all() == feature_only
-    assert table["map_stage2_x"].isna().all() == ("stage2" not in choices.STAGES_OF[attack])
+    assert table["map_stage2_x"].isna().all() == ("stage2" not in [stage.name for stage in RECORDS[attack].stages])
 
 
 def test_table_says_what_the_arrays_say(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from core.catalog.choices import resolve
-from core.defences.spec import ABOUT
+from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.run import run
 from core.presentation.facts import Fact, facts
 from core.presentation.lessons import DEPTHS, Applied, Changed, Lesson, Opened, Ran, Reached, Regained, Step, load
@@ -123,7 +123,7 @@ def defended_by(step: Step, stored: StoredRun) -> dict[str, Any] | None:
     """What the step's defences come to; where the person chooses, the best of every defence by itself."""
     if not step.defend:
         return None
-    chains = [_defences.chain_of([name], 10) for name in ABOUT] if step.chooses else [step.chain]
+    chains = [_defences.chain_of([name], 10) for name in DEFENCES] if step.chooses else [step.chain]
     return max((defended.judged(stored, chain) for chain in chains), key=lambda found: float(found["regained"]))
 
 

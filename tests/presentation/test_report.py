@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.attacks.registry import RECORDS
 from core.catalog import choices
-from core.defences.spec import ABOUT
+from core.catalog.descriptions import describe
+from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
 from core.presentation import export, report
-from core.spec.experiment import ATTACK_SPECS, parse_spec
+from core.spec.experiment import parse_spec
+from core.spec.registry import ATTACKS
 from core.storage.runs import Store, StoredRun
 from core.system.errors import StoreError
 from core.system.paths import ROOT
@@ -59,15 +62,15 @@ def run(tmp_path: Path) -> StoredRun:
     return put(tmp_path, drawn_result(tiny_spec()))
 
 
-@pytest.mark.parametrize("attack", sorted(ATTACK_SPECS))
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_attack_has_a_report(attack: str, tmp_path: Path) -> None:
     run = put(tmp_path, drawn_result(tiny_spec(attack=attack)))
     page = Page(report.report(run))
     assert "80.0 %" in page.text
     assert "60.0 %" in page.text
     assert "20.0" in page.text
-    assert choices.ATTACK_TITLES[attack] in page.text
-    assert ("makes feature vectors, not images" in page.text) == (attack in choices.FEATURE_ONLY)
+    assert RECORDS[attack].title in page.text
+    assert ("makes feature vectors, not images" in page.text) == (not RECORDS[attack].makes_images)
     assert ("What the budget can reach" in page.text) == (attack == "gc-feature")
     assert not re.search(r"\bNone\b|\bnan\b|Undefined|\{\w+", page.text.split("The settings")[0])
 
@@ -214,7 +217,7 @@ def test_tiles_show_a_dash_where_the_attack_has_no_such_head() -> None:
     ],
 )
 def test_method_tells_the_steps_that_were_run(values: dict[str, Any], steps: list[str]) -> None:
-    told = report.attack_steps(choices.resolve(parse_spec(values)))
+    told = describe(choices.resolve(parse_spec(values))).report_steps
     assert len(told) == len(steps)
     assert all(words in step for words, step in zip(steps, told, strict=True)), told
 
@@ -237,7 +240,7 @@ def test_perturbation_is_told_in_grey_levels() -> None:
 def test_a_defence_that_the_attacker_expects_is_told() -> None:
     spec = choices.resolve(parse_spec({"evade": "svd"}))
     (told,) = (words for heading, words in report.threat_model(spec) if "SVD residual" in heading)
-    assert ABOUT["svd"].words in told
+    assert DEFENCES["svd"].words in told
     assert "SVD residual" in choices.words(spec)
     assert not any("defence" in heading for heading, _ in report.threat_model(choices.resolve(parse_spec({}))))
 

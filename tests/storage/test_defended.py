@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.defences.chain import parse_chain
 from core.experiments.result import Result
 from core.storage import defended
 from core.storage.runs import Store
@@ -39,7 +40,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def test_a_chain_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = store.put(separable())
-    chain = defended.parse_chain(["loss:share=0.1", "sphere"])
+    chain = parse_chain(["loss:share=0.1", "sphere"])
     assert [one.name for one in chain] == ["sphere", "loss"]
     assert defended.find(run.hash, chain) is None
     found = defended.judge(str(store.root), run.hash, ["loss:share=0.1", "sphere"])
@@ -51,9 +52,9 @@ def test_a_chain_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_another_setting_is_another_chain(store: Store) -> None:
-    one, other = (defended.parse_chain([text]) for text in ("loss:share=0.1", "loss"))
+    one, other = (parse_chain([text]) for text in ("loss:share=0.1", "loss"))
     assert defended.key("0" * 16, one) != defended.key("0" * 16, other)
-    assert defended.key("0" * 16, one) == defended.key("0" * 16, defended.parse_chain(["loss:share=0.10"]))
+    assert defended.key("0" * 16, one) == defended.key("0" * 16, parse_chain(["loss:share=0.10"]))
 
 
 def test_damage_is_judged_anew(store: Store) -> None:
@@ -61,7 +62,7 @@ def test_damage_is_judged_anew(store: Store) -> None:
     first = defended.judge(str(store.root), run.hash, ["trim"])
     (path,) = (Path(store.root).parent / "cache" / "defended").iterdir()
     path.write_text("{")
-    assert defended.find(run.hash, defended.parse_chain(["trim"])) is None
+    assert defended.find(run.hash, parse_chain(["trim"])) is None
     assert defended.judge(str(store.root), run.hash, ["trim"]) == first
 
 
@@ -82,4 +83,4 @@ def test_a_run_that_is_not_stored_is_refused(store: Store) -> None:
 )
 def test_bad_chains_are_refused_in_one_sentence(text: str, words: str) -> None:
     with pytest.raises(SpecError, match=re.escape(words)):
-        defended.parse_chain([text])
+        parse_chain([text])

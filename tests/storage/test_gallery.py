@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.attacks import decoders
+from core.attacks.algorithms import decoders
 from core.catalog.choices import resolve
 from core.experiments.run import run
 from core.spec.events import Event

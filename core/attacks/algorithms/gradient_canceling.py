@@ -15,11 +15,21 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.attacks.base import Attack, Draft, Plan, Scene
-from core.attacks.implicit import Ascent, Failing, Forward, Show, as_it_is, features_alone, none_fails, pullback
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.implicit import (
+    Ascent,
+    Failing,
+    Forward,
+    Show,
+    as_it_is,
+    features_alone,
+    none_fails,
+    pullback,
+)
+from core.attacks.parts.settings import RADII
 from core.heads import logistic as head
 from core.spec.events import Event, Moment, Observer, aimed, part_of, silent
-from core.spec.experiment import RADII, GCFeature
 
 TARGET_STEPS = 20
 ADAM_STEP = 0.1
@@ -144,6 +154,34 @@ def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observe
     return canceling.minimise(descent, steps, observe=observe)
 
 
+def cancel_on_pixels(
+    scene: Scene, plan: Plan, canvas: Canvas, theta: Tensor, steps: int, lr: float, observe: Observer
+) -> Tensor:
+    """Images (m, C, H, W) that cancel the gradient at a target as far as the constraint allows.
+
+    Args:
+        scene: all that the attacker knows.
+        plan: of the poison.
+        canvas: the images, from which the descent begins.
+        theta: (c, d + 1) target parameters.
+        steps: of projected Adam.
+        lr: its step, of pixels in [0, 1].
+        observe: told of progress.
+    """
+    canceling = Canceling.prepare(scene.problem, theta, plan.y)
+    descent = Ascent(canvas.base, lr, steps, canvas.project)
+    return canceling.minimise(
+        descent,
+        steps,
+        canvas.forward,
+        stage="pixels",
+        every=1,
+        observe=observe,
+        show=canvas.show,
+        failing=canvas.failing,
+    )
+
+
 def gc_features(
     scene: Scene, plan: Plan, target: str, radius: float, steps: int, observe: Observer
 ) -> tuple[Tensor, Tensor]:
@@ -188,14 +226,3 @@ def search(
 def worst(scene: Scene, plan: Plan, features: Tensor) -> float:
     """Training accuracy of the head retrained with poisoned features (m, d): what a search minimises."""
     return head.accuracy(scene.retrained(features, plan.y), scene.z, scene.y)
-
-
-class GCFeatureAttack(Attack):
-    """Poisoned features by Gradient Canceling."""
-
-    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
-        """Choose target parameters, then cancel the gradient there."""
-        settings = self.spec.attack
-        assert isinstance(settings, GCFeature)
-        target, zeta = gc_features(scene, plan, settings.target, settings.radius, settings.steps, observe)
-        return Draft(target=target, zeta=zeta)

@@ -20,8 +20,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.attacks.base import Plan, Scene
-from core.attacks.evasion import TOLERANCE
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.evasion import TOLERANCE
 from core.heads import logistic as head
 from core.spec.events import Event, Moment, Observer
 

@@ -19,9 +19,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.attacks.base import Scene
-from core.attacks.canvas import CHUNK
-from core.attacks.inversion import gaps
+from core.attacks.algorithms.base import Scene
+from core.attacks.algorithms.canvas import CHUNK
+from core.attacks.algorithms.inversion import gaps
 from core.spec.events import Event, Observer
 from core.system import cache, paths
 

@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.attacks.base import Feasible
-from core.attacks.implicit import Pull
+from core.attacks.algorithms.base import Feasible, Plan, Scene
+from core.attacks.algorithms.implicit import Pull
 from core.spec.events import Moment
 from core.system.device import halved
 
@@ -33,6 +33,11 @@ class Canvas:
         self._feasible = feasible
         self._size = CHUNK
 
+    @classmethod
+    def of(cls, scene: Scene, plan: Plan) -> "Canvas":
+        """The canvas of a plan's base images."""
+        return cls(scene.pipeline, scene.images[plan.base], plan.feasible, plan.y)
+
     @property
     def _chunks(self) -> list[slice]:
         return [slice(i, i + self._size) for i in range(0, len(self.base), self._size)]
@@ -42,11 +47,11 @@ class Canvas:
         return self._feasible.pixels(x, self.base)
 
     def show(self, x: Tensor, z: Tensor, theta: Tensor | None = None) -> Moment:
-        """Images (m, C, H, W) and their features (m, d) as observers see them; see `core.attacks.implicit.Show`."""
+        """Images (m, C, H, W) and their features (m, d) as observers see them (`implicit.Show`)."""
         return Moment(theta, z, self._feasible.eight_bit(x, self.base))
 
     def failing(self, z: Tensor) -> int:
-        """How many images of features (m, d) fail the filter; see `core.attacks.implicit.Failing`."""
+        """How many images of features (m, d) fail the filter; see `core.attacks.algorithms.implicit.Failing`."""
         filter_ = self._feasible.filter
         return 0 if filter_ is None else int((~filter_.passes(z, self.y)).sum())
 

@@ -1,8 +1,8 @@
 """Poison that passes a filter: the attacker expects one of the defences (after Koh, Steinhardt, Liang 2018).
 
-The attacker fits the defence's own gauge to the clean training set, which is all that they know, and keeps every
-poison below a limit of its class. The gauges are convex in the features, and so is what passes: it can be projected
-onto, and the mean of points that pass is a point that passes.
+The attacker fits the defence's own score function to the clean training set, which is all that they know, and
+keeps every poisoned sample below a limit of its class. Score functions are convex in the features, and so is what
+passes: it can be projected onto, and the mean of points that pass is a point that passes.
 """
 
 from collections.abc import Callable
@@ -11,24 +11,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.defences.base import Gauge, Gauged, TrainingSet
-from core.defences.fitted import LossDefence
-from core.defences.geometry import SlabDefence, SphereDefence, SVDDefence
-from core.defences.spec import DEFENCE_SPECS, SHARE
-from core.spec.experiment import Evade
+from core.defences.algorithms.base import ScoreFunction, TrainingSet
+from core.defences.execution import score_function
+from core.defences.settings import SHARE
 
-KINDS: dict[Evade, type[Gauged]] = {
-    "sphere": SphereDefence,
-    "slab": SlabDefence,
-    "svd": SVDDefence,
-    "loss": LossDefence,
-}
 TOLERANCE = 1e-4
 """An excess that counts as none: suspicion is of order 1, and features become float32 on their way to the defender."""
 PROJECTED = 1e-6
 """The excess that a projection leaves at most."""
 SPARE = 1
-"""Clean points of a class above its limit beyond those that the defender removes: poison moves the gauge a little."""
+"""Clean points of a class above its limit beyond those that the defender removes: poison moves the scores a little."""
 ROUNDS = 30
 """Most steps of a projection; what is left of them is a matter of the last digits."""
 SAFE = 0.02
@@ -42,26 +34,26 @@ class Filter:
     """A defence as the attacker expects it.
 
     Attributes:
-        gauge: the defence's own, fitted to the clean training set.
+        score: the defence's own, fitted to the clean training set.
         limits: (c,) most suspicion that passes, by label; infinite for a label of no clean point.
         anchors: (c, d) float64, for each other label a point that passes: the mean of the clean ones that do.
         clean: (n, c) excess of each clean training point under each label.
     """
 
-    gauge: Gauge
+    score: ScoreFunction
     limits: Tensor
     anchors: Tensor
     clean: Tensor
 
     @classmethod
-    def fit(cls, name: Evade, data: TrainingSet, n_poison: int) -> "Filter":
+    def fit(cls, name: str, data: TrainingSet, n_poison: int) -> "Filter":
         """Fit to the clean training set.
 
         Of a class of k clean points and the poison, all of which may have its label, the defender removes the share
         `SHARE`. The limit leaves as many clean points above it, so that these go and the poison stays.
         """
-        gauge = KINDS[name](DEFENCE_SPECS[name]()).gauge(data)
-        suspicion = torch.stack([gauge(data.z, torch.full_like(data.y, i)) for i in range(data.n_classes)], dim=1)
+        score = score_function(name)(data)
+        suspicion = torch.stack([score(data.z, torch.full_like(data.y, i)) for i in range(data.n_classes)], dim=1)
         limits = suspicion.new_full((data.n_classes,), torch.inf)
         anchors = suspicion.new_zeros(data.n_classes, data.z.shape[1])
         for rows in data.classes():
@@ -70,11 +62,11 @@ class Filter:
             above = min(round(SHARE * (len(rows) + n_poison)) + SPARE, len(rows) - 1)
             limits[label] = own.sort(descending=True).values[above]
             anchors[label] = data.z[rows[own <= limits[label]]].double().mean(0)
-        return cls(gauge, limits, anchors, suspicion - limits)
+        return cls(score, limits, anchors, suspicion - limits)
 
     def excess(self, z: Tensor, y: Tensor) -> Tensor:
         """(m,) suspicion of features (m, d) with labels (m,) above the limit of the label; convex in the features."""
-        return self.gauge(z, y) - self.limits[y]
+        return self.score(z, y) - self.limits[y]
 
     def passes(self, z: Tensor, y: Tensor) -> Tensor:
         """(m,) bool."""

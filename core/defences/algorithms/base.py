@@ -1,9 +1,7 @@
 """What every defence is given and what it returns."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,48 +58,11 @@ class Verdict:
     suspicion: Tensor
 
 
-class Defence(ABC):
-    """One defence with its settings."""
-
-    def __init__(self, spec: Any) -> None:
-        """Keep the settings, one of `core.defences.spec.DefenceSpec`."""
-        self.spec = spec
-
-    @abstractmethod
-    def judge(self, data: TrainingSet) -> Verdict:
-        """Find what to leave out."""
-
-
-class Ranking(Defence):
-    """Removes the same share of each class: the most suspicious."""
-
-    @abstractmethod
-    def suspicion(self, data: TrainingSet) -> Tensor:
-        """(N,) the larger the more suspicious."""
-
-    def judge(self, data: TrainingSet) -> Verdict:
-        """Rank within each class."""
-        suspicion = self.suspicion(data).double()
-        return Verdict(without_top(data, suspicion, self.spec.share), suspicion)
-
-
-Gauge = Callable[[Tensor, Tensor], Tensor]
+ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 """Suspicion (m,) float64 of features (m, d) with labels (m,), convex in them and differentiable almost everywhere.
 
 Labels of which there was no point are not suspicious: 0.
 """
-
-
-class Gauged(Ranking):
-    """A ranking by a gauge that is fitted to the training set, and could then be held to any other point."""
-
-    @abstractmethod
-    def gauge(self, data: TrainingSet) -> Gauge:
-        """Fit it."""
-
-    def suspicion(self, data: TrainingSet) -> Tensor:
-        """(N,) of the points that it was fitted to."""
-        return self.gauge(data)(data.z, data.y)
 
 
 def without_top(data: TrainingSet, suspicion: Tensor, share: float) -> Tensor:

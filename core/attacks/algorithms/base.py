@@ -1,24 +1,15 @@
-"""What every attack shares: what the attacker knows, the plan of a run, and the final outer call.
+"""What every attack is given and hands back: what the attacker knows, the plan of the poison, and a draft."""
 
-The outer call draws base points and labels, lets the attack work, and then enforces budget, label rule and
-constraint itself: it never trusts the attack with them.
-"""
-
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import final
 
 import torch
 from torch import Tensor
 
-from core.attacks.evasion import TOLERANCE, Filter
-from core.defences.base import TrainingSet
+from core.attacks.algorithms.evasion import Filter
 from core.extractors.features import extract
 from core.heads import logistic as head
-from core.spec.events import Observer
-from core.spec.experiment import ExperimentSpec
 
 
 @dataclass(frozen=True)
@@ -133,12 +124,14 @@ class Plan:
         feasible: the constraint.
         label_for: (n,) int64 label that the rule gives a poison made from each training point; -1 where
             any wrong label will do (the random rule).
+        seed: of the run, for whatever else is random.
     """
 
     base: Tensor
     y: Tensor
     feasible: Feasible
     label_for: Tensor
+    seed: int = 0
 
     @property
     def n_poison(self) -> int:
@@ -181,87 +174,3 @@ class Attacked:
     zeta: Tensor | None
     x: Tensor | None
     notes: Mapping[str, float]
-
-
-class Attack(ABC):
-    """One attack. Subclasses write `run` only."""
-
-    def __init__(self, spec: ExperimentSpec) -> None:
-        self.spec = spec
-
-    @abstractmethod
-    def run(self, scene: Scene, plan: Plan, observe: Observer) -> Draft:
-        """Make the poison. The result is projected onto the rules by the caller."""
-
-    @final
-    def __call__(self, scene: Scene, observe: Observer) -> Attacked:
-        """Plan, run and enforce the budget, the label rule and the constraint."""
-        plan = make_plan(scene, self.spec)
-        draft = self.run(scene, plan, observe)
-        base = plan.base if draft.base is None else draft.base
-        y = plan.y if draft.y is None else draft.y
-        if not len(base) == len(y) == plan.n_poison or not bool(_follows_rule(scene, plan, base, y).all()):
-            raise AssertionError("an attack left its budget or its label rule")
-        x = None
-        if draft.x is not None:
-            x = plan.feasible.eight_bit(draft.x, scene.images[base])
-        zeta = None if draft.zeta is None else plan.feasible.features(draft.zeta, y)
-        notes = draft.notes
-        if (filter_ := plan.feasible.filter) is not None:
-            if x is not None:
-                x = filter_.draw_back(x, scene.images[base], y, plan.feasible.eight_bit, scene.features)
-            z = zeta if x is None else scene.features(x)
-            assert z is not None
-            notes = {**notes, "evaded": float(filter_.passes(z, y).double().mean())}
-        return Attacked(y, base, draft.target, zeta, x, notes)
-
-
-def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
-    """Draw the base points, a seeded sample of the training set, and give them labels by the rule.
-
-    Where the poison has to pass a filter, points that pass it under their labels come first.
-    """
-    generator = torch.Generator().manual_seed(spec.seed)
-    n, c = len(scene.y), scene.n_classes
-    m = spec.n_poison
-    # A budget above 100% of the training set never happens, so that no point is drawn twice.
-    order = torch.randperm(n, generator=generator).to(scene.y.device)
-    if spec.label_rule == "clean":
-        label_for = scene.y
-        y = scene.y[order]
-    elif spec.label_rule == "adversarial":
-        # The least likely label, but never the true one, which a poor head may find least likely.
-        scores = head.logits(scene.clean_head, scene.z)
-        scores[torch.arange(n, device=scores.device), scene.y] = torch.inf
-        label_for = scores.argmin(1)
-        y = label_for[order]
-    else:
-        label_for = torch.full_like(scene.y, -1)
-        shift = torch.randint(1, c, (n,), generator=generator).to(scene.y.device)
-        y = (scene.y[order] + shift) % c
-    filter_ = None
-    if spec.evade is not None:
-        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
-        first = filter_.passing_first(order, y)
-        order, y = order[first], y[first]
-    low, high = (None, None) if spec.constraint == "none" else scene.box
-    delta = spec.delta if spec.constraint == "perturbation" else None
-    return Plan(order[:m], y[:m], Feasible(low, high, delta, filter_), label_for)
-
-
-def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
-    """(m, n) bool: from which training points the label rule, and the filter, let each poison be made.
-
-    Where no point passes the filter under a poison's label, the one with the least excess has to do.
-    """
-    anyone = plan.label_for[None, :] < 0
-    allowed = torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
-    if (filter_ := plan.feasible.filter) is None:
-        return allowed
-    excess = filter_.clean[:, plan.y].T.masked_fill(~allowed, torch.inf)
-    return excess <= excess.amin(1, keepdim=True).clamp_min(TOLERANCE)
-
-
-def _follows_rule(scene: Scene, plan: Plan, base: Tensor, y: Tensor) -> Tensor:
-    wanted = plan.label_for[base]
-    return torch.where(wanted < 0, scene.y[base] != y, wanted == y)

@@ -1,0 +1,27 @@
+"""Total gradient ascent on the pixels themselves (Lu et al. 2024, section 3; TGDA, arXiv 2204.09092)."""
+
+from torch import Tensor
+
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.canvas import Canvas
+from core.attacks.algorithms.implicit import Ascent, Damage, maximise
+from core.spec.events import Observer
+
+DAMPING = 1e-2
+"""Of the implicit system on pixels: images reach less than free features, and overfit the training points sooner."""
+
+
+def climb(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
+    """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f."""
+    damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
+    return maximise(
+        damage,
+        ascent,
+        steps,
+        canvas.forward,
+        stage="pixels",
+        damping=DAMPING,
+        observe=observe,
+        show=canvas.show,
+        failing=canvas.failing,
+    )

@@ -1,0 +1,62 @@
+"""The plan of the poison: base points and labels by the rule, and from which points each may be made."""
+
+import torch
+from torch import Tensor
+
+from core.attacks.algorithms.base import Feasible, Plan, Scene
+from core.attacks.algorithms.evasion import TOLERANCE, Filter
+from core.defences.algorithms.base import TrainingSet
+from core.heads import logistic as head
+from core.spec.experiment import ExperimentSpec
+
+
+def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
+    """Draw the base points, a seeded sample of the training set, and give them labels by the rule.
+
+    Where the poison has to pass a filter, points that pass it under their labels come first.
+    """
+    generator = torch.Generator().manual_seed(spec.seed)
+    n, c = len(scene.y), scene.n_classes
+    m = spec.n_poison
+    # A budget above 100% of the training set never happens, so that no point is drawn twice.
+    order = torch.randperm(n, generator=generator).to(scene.y.device)
+    if spec.label_rule == "clean":
+        label_for = scene.y
+        y = scene.y[order]
+    elif spec.label_rule == "adversarial":
+        # The least likely label, but never the true one, which a poor head may find least likely.
+        scores = head.logits(scene.clean_head, scene.z)
+        scores[torch.arange(n, device=scores.device), scene.y] = torch.inf
+        label_for = scores.argmin(1)
+        y = label_for[order]
+    else:
+        label_for = torch.full_like(scene.y, -1)
+        shift = torch.randint(1, c, (n,), generator=generator).to(scene.y.device)
+        y = (scene.y[order] + shift) % c
+    filter_ = None
+    if spec.evade is not None:
+        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
+        first = filter_.passing_first(order, y)
+        order, y = order[first], y[first]
+    low, high = (None, None) if spec.constraint == "none" else scene.box
+    delta = spec.delta if spec.constraint == "perturbation" else None
+    return Plan(order[:m], y[:m], Feasible(low, high, delta, filter_), label_for, spec.seed)
+
+
+def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
+    """(m, n) bool: from which training points the label rule, and the filter, let each poison be made.
+
+    Where no point passes the filter under a poison's label, the one with the least excess has to do.
+    """
+    anyone = plan.label_for[None, :] < 0
+    allowed = torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+    if (filter_ := plan.feasible.filter) is None:
+        return allowed
+    excess = filter_.clean[:, plan.y].T.masked_fill(~allowed, torch.inf)
+    return excess <= excess.amin(1, keepdim=True).clamp_min(TOLERANCE)
+
+
+def follows_rule(scene: Scene, plan: Plan, base: Tensor, y: Tensor) -> Tensor:
+    """(m,) bool: which poisoned samples of base points (m,) and labels (m,) keep to the label rule."""
+    wanted = plan.label_for[base]
+    return torch.where(wanted < 0, scene.y[base] != y, wanted == y)

@@ -1,0 +1,13 @@
+"""TGDA on free feature vectors: stage 2 by the implicit gradient (ours; see `core.attacks.algorithms.implicit`)."""
+
+from torch import Tensor
+
+from core.attacks.algorithms.base import Plan, Scene
+from core.attacks.algorithms.implicit import DAMPING, Ascent, Damage, maximise
+from core.spec.events import Observer
+
+
+def tgda_features(scene: Scene, plan: Plan, steps: int, lr: float, observe: Observer) -> Tensor:
+    """Poisoned features (m, d) that lower the retrained head's accuracy."""
+    ascent = Ascent(scene.z[plan.base].double(), lr, steps, plan.features_)
+    return maximise(Damage(scene, plan.y), ascent, steps, stage="stage2", damping=DAMPING, observe=observe)

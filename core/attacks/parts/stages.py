@@ -1,0 +1,148 @@
+"""Stages that several attacks share: their formulas, words and costs."""
+
+from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettings, TargetSettings
+from core.attacks.record import Explanation, Stage, Workload
+from core.spec.experiment import ExperimentSpec
+
+
+def lines(*parts: str) -> str:
+    """A formula on several aligned lines."""
+    return r"\begin{aligned}" + r" \\[0.6ex] ".join(parts) + r"\end{aligned}"
+
+
+GRADPC = Explanation(
+    lines(
+        r"\theta_{t+1} &= \Pi_r \Big( \theta_t + \tfrac{2r}{T} \, "
+        r"\frac{\nabla L(\theta_t)}{\lVert \nabla L(\theta_t) \rVert} \Big),",
+        r"\Pi_r &: \text{onto } \lVert \theta - \theta^* \rVert \le r",
+    ),
+    "**GradPC**: from the clean head uphill on the training loss, inside a ball of radius $r$. This is the head that "
+    "the attacker would like the defender to train. No poison exists yet.",
+)
+GRADIENT_CANCELING = Explanation(
+    lines(
+        r"\min_{\zeta}\; \tfrac12 \big\lVert\, & g_{\mathrm{clean}}(\hat\theta) + \varepsilon\, "
+        r"g_{\mathrm{poison}}(\hat\theta; \zeta)",
+        r"& + (1 + \varepsilon)\,\lambda \hat W \,\big\rVert^2",
+    ),
+    "**Gradient Canceling**: poisoned features $\\zeta$ whose gradient cancels that of the clean data at the target "
+    "$\\hat\\theta$. If nothing is left, the target is the defender's best head.",
+)
+TOTAL_GRADIENT_ASCENT = Explanation(
+    lines(
+        r"& \max_{\zeta}\; L\big(\theta^*(\zeta)\big), \qquad q = (H + \gamma I)^{-1} \nabla L,",
+        r"& \frac{\mathrm{d}L}{\mathrm{d}\zeta} = -\frac1N \frac{\partial}{\partial \zeta} \big\langle q, "
+        r"\nabla_\theta \mathrm{CE}(\theta^*; \zeta, y) \big\rangle",
+    ),
+    "**Total gradient ascent**: the defender's head is solved again at each step, and the features move so that its "
+    "loss on clean data rises. It needs no target head.",
+)
+TOTAL_GRADIENT_ASCENT_ON_PIXELS = Explanation(
+    lines(r"\max_{x}\; & L\big(\theta^*(f(x))\big)", r"& \text{with } x \text{ allowed}"),
+    "**Total gradient ascent on pixels**: the head's own gradient, pulled back through the extractor. What is shown is "
+    "the best so far *on the training set*: the attacker has no test set.",
+)
+
+ASCENT_WORDS = (
+    "move them so that a head trained to convergence on clean and poisoned points errs as much as possible (total "
+    "gradient ascent, through the optimum of the head)"
+)
+CANCELING_WORDS = (
+    "move them until they cancel the gradient of the clean data at the target, so that training would end there "
+    "(Gradient Canceling)"
+)
+
+
+def target_words(settings: TargetSettings) -> str:
+    """The step of a report on the choice of target parameters."""
+    radius = (
+        "at several radii, of which the one whose poison does most harm is kept"
+        if settings.target == "search"
+        else f"at radius {settings.radius:g}"
+    )
+    return (
+        "Choose a target: the parameters of a bad head near the clean one, found by climbing the training loss "
+        f"(GradPC, {radius})."
+    )
+
+
+def feature_targeted_words(spec: ExperimentSpec, inversion: str) -> list[str]:
+    """The steps of a report on a feature-targeted attack.
+
+    Args:
+        spec: its settings are `FeatureTargetedSettings`.
+        inversion: the step that turns features into images.
+    """
+    settings = spec.attack
+    assert isinstance(settings, FeatureTargetedSettings)
+    by_influence = isinstance(settings, InversionSettings) and settings.bases == "influence"
+    bases = "that would do most harm as they are" if by_influence and spec.label_rule != "random" else "drawn at random"
+    how = CANCELING_WORDS if settings.stage2 == "gc" else ASCENT_WORDS
+    steps = [target_words(settings)] if settings.uses_target else []
+    steps += [
+        f"Find poisoned features: take the features of {spec.n_poison:,} training images {bases}, and {how}.",
+        inversion,
+    ]
+    if isinstance(settings, InversionSettings) and settings.finish_steps:
+        steps.append(
+            f"Finish on the pixels: for {settings.finish_steps:,} more steps, move them along the gradient of the "
+            "harm itself, through the extractor and the head that the defender will train."
+        )
+    return steps
+
+
+TARGET = Stage(
+    "target",
+    explain=lambda settings: GRADPC,
+    work=lambda settings, load: load.clean_head_step,
+    used=lambda settings: bool(settings.uses_target),
+    single_try=lambda settings: False,
+)
+
+
+def is_single_target(settings: TargetSettings) -> bool:
+    """Whether there is one target only, so that steps are of one try."""
+    return len(settings.radii) == 1
+
+
+def _features_work(settings: FeatureTargetedSettings, load: Workload) -> float:
+    return settings.steps * load.head_step * len(settings.radii)
+
+
+ONLY_IMAGES = {"none": "its images are always images, with pixels in [0, 1]."}
+"""Why attacks that invert features do not run under the constraint `none`."""
+
+FEATURES_BY_CANCELING = Stage(
+    "stage2",
+    explain=lambda settings: GRADIENT_CANCELING,
+    work=_features_work,
+    variant=lambda settings: "gc",
+    single_try=is_single_target,
+)
+FEATURES_BY_ASCENT = Stage(
+    "stage2",
+    explain=lambda settings: TOTAL_GRADIENT_ASCENT,
+    work=lambda settings, load: settings.steps * load.head_step,
+    variant=lambda settings: "tgda",
+)
+FEATURES_BY_EITHER = Stage(
+    "stage2",
+    explain=lambda settings: GRADIENT_CANCELING if settings.stage2 == "gc" else TOTAL_GRADIENT_ASCENT,
+    work=_features_work,
+    variant=lambda settings: str(settings.stage2),
+    single_try=is_single_target,
+)
+
+
+def finish_work(settings: InversionSettings, load: Workload) -> float:
+    """Work of the steps on the pixels after an inversion."""
+    return settings.finish_steps * (load.image_step + load.head_step)
+
+
+FINISH = Stage(
+    "pixels",
+    explain=lambda settings: TOTAL_GRADIENT_ASCENT_ON_PIXELS,
+    work=finish_work,
+    used=lambda settings: settings.finish_steps > 0,
+    by_extractor=True,
+)

@@ -1,0 +1,178 @@
+"""The one record of an attack: everything that is known of it, in the attack's own file. Free of torch.
+
+A record names its settings, its stages with formula and cost, where it makes sense, what a report says of it, and its
+runner. What is missing, or makes no sense, fails when the record is made, by name. Attacks from outside are the same
+thing: see docs/extending.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from core.spec.events import STAGES
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.models import AttackSettings, default_name
+from core.system.errors import RecordError
+
+if TYPE_CHECKING:
+    from core.attacks.algorithms.base import Draft, Plan, Scene
+    from core.spec.events import Observer
+
+INTERFACE = 1
+"""Version of what plug-ins may rely on: raised when a record of before would no longer do."""
+
+Family = Literal["baseline", "pixels", "features", "feature-targeted"]
+"""Which kind of attack it is; lists are in this order."""
+
+ATTACK_STAGES = ("target", "stage2", "decoder", "invert", "pixels")
+"""The stages of `core.spec.events.STAGES` that belong to attacks, in the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a stage does: a formula in LaTeX, on lines that fit a phone, and a sentence or two."""
+
+    formula: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """How much there is to compute, for estimates of cost.
+
+    Attributes:
+        n_train, n_poison: clean training images, poisoned samples.
+        extraction: multiply-adds of one image's forward pass through the extractor.
+        image_step: multiply-adds of one forward and backward pass of all poisoned images.
+        head_step: products of one pass over all points with the head's parameters.
+        clean_head_step: the same over the clean points alone.
+    """
+
+    n_train: int
+    n_poison: int
+    extraction: float
+    image_step: float
+    head_step: float
+    clean_head_step: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of an attack.
+
+    Attributes:
+        name: one of `ATTACK_STAGES`.
+        explain: what the stage does, given the settings.
+        work: its units of work, given settings and workload: only their ratio between two specs matters.
+        used: whether the stage runs with these settings.
+        variant: what else than the device the time per unit depends on: a name, or "" for nothing.
+        by_extractor: whether the time per unit depends on the extractor's architecture.
+        single_try: whether its steps are of one try; False where targets or starts are tried one after another.
+    """
+
+    name: str
+    explain: Callable[[Any], Explanation]
+    work: Callable[[Any, Workload], float]
+    used: Callable[[Any], bool] = lambda settings: True
+    variant: Callable[[Any], str] = lambda settings: ""
+    by_extractor: bool = False
+    single_try: Callable[[Any], bool] = lambda settings: True
+
+    def __post_init__(self) -> None:
+        if self.name not in ATTACK_STAGES or self.name not in STAGES:
+            raise RecordError(f"stage {self.name!r} is none of {', '.join(ATTACK_STAGES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackRecord:
+    """Everything that is known of one attack.
+
+    Attributes:
+        settings: what a person chooses, with the attack's name; its docstring's first line says what the attack does.
+        title: what a person calls it.
+        family: which kind it is; `rank` orders the attacks of a family.
+        stages: in the order in which they run; none for an attack that optimises nothing.
+        makes_images: whether it ends with images, or with feature vectors.
+        report_steps: what it does, step by step, with the settings of an experiment, for a report.
+        run: the runner. It gets the settings, all that the attacker knows, the plan of the poison and the observer of
+            progress, and hands back a draft, on which budget, label rule and constraint are then enforced. What it
+            needs of torch it imports when it is called, so that pages stay free of it.
+        excluded_constraints: constraints under which it makes no sense, each with the reason, a sentence that begins
+            with a small letter.
+        excluded_label_rules: likewise.
+        outcome: one sentence on how the poison came about, where the stages don't say it.
+    """
+
+    settings: type[AttackSettings]
+    title: str
+    family: Family
+    stages: tuple[Stage, ...]
+    makes_images: bool
+    report_steps: Callable[[ExperimentSpec], Sequence[str]]
+    run: "Callable[[Any, Scene, Plan, Observer], Draft]"
+    excluded_constraints: Mapping[str, str] = field(default_factory=dict)
+    excluded_label_rules: Mapping[str, str] = field(default_factory=dict)
+    outcome: str = ""
+    rank: int = 100
+    interface: int = INTERFACE
+
+    def __post_init__(self) -> None:
+        name = default_name(self.settings)
+        if self.interface != INTERFACE:
+            raise RecordError(f"attack {name!r} is for interface {self.interface}, this is {INTERFACE}")
+        if self.family not in get_args(Family):
+            raise RecordError(f"family of attack {name!r} is {self.family!r}; allowed: {', '.join(get_args(Family))}")
+        if not self.title:
+            raise RecordError(f"attack {name!r} has no title")
+        if not self.about:
+            raise RecordError(f"the settings of attack {name!r} have no docstring")
+        for what, excluded, known in (
+            ("constraint", self.excluded_constraints, CONSTRAINTS),
+            ("label rule", self.excluded_label_rules, LABEL_RULES),
+        ):
+            strange = excluded.keys() - known.keys()
+            if strange or not known.keys() - excluded.keys():
+                raise RecordError(f"attack {name!r} leaves no {what}" if not strange else f"{what} {strange.pop()!r}")
+        order = [ATTACK_STAGES.index(stage.name) for stage in self.stages]
+        if order != sorted(set(order)):
+            raise RecordError(f"the stages of attack {name!r} are not in the order {', '.join(ATTACK_STAGES)}")
+        self._try()
+
+    def _try(self) -> None:
+        """Ask the record everything once with the default settings, so that a fault shows now and not on a page."""
+        settings, load = self.settings(), Workload(100, 10, 1e6, 1e7, 1e4, 1e4)
+        for name, parameter in self.settings.model_fields.items():
+            if name != "name" and not parameter.description:
+                raise RecordError(f"parameter {name!r} of attack {self.name!r} has no description")
+        for stage in self.stages:
+            if not isinstance(stage.explain(settings), Explanation):
+                raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no explanation")
+            if not float(stage.work(settings, load)) >= 0:
+                raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no work")
+        steps = self.report_steps(ExperimentSpec.model_construct(attack=settings))
+        if not steps or not all(isinstance(step, str) and step for step in steps):
+            raise RecordError(f"attack {self.name!r} has no report_steps")
+
+    @property
+    def name(self) -> str:
+        """Its name in specs."""
+        return default_name(self.settings)
+
+    @property
+    def about(self) -> str:
+        """What it does, in one sentence."""
+        return (self.settings.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """The constraints under which it makes sense."""
+        return tuple(name for name in CONSTRAINTS if name not in self.excluded_constraints)
+
+    @property
+    def label_rules(self) -> tuple[str, ...]:
+        """The label rules under which it makes sense."""
+        return tuple(name for name in LABEL_RULES if name not in self.excluded_label_rules)
+
+    def stages_of(self, settings: AttackSettings) -> tuple[Stage, ...]:
+        """The stages that run with some settings."""
+        return tuple(stage for stage in self.stages if stage.used(settings))

@@ -1,0 +1,79 @@
+"""The one record of a defence: everything that is known of it, in the defence's own file. Free of torch.
+
+A defence gets features and labels, never which points are poison. It decides what to keep (`judge`), or only says how
+suspicious each point is (`suspicion`), or fits a function that could be held to any other point (`score_function`):
+an attack can be made to pass the last kind. What is missing fails when the record is made, by name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.defences.settings import DefenceSettings, RankedSettings
+from core.spec.models import default_name
+from core.system.errors import RecordError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from core.defences.algorithms.base import ScoreFunction, TrainingSet, Verdict
+
+INTERFACE = 1
+"""Version of what plug-ins may rely on: raised when a record of before would no longer do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenceRecord:
+    """Everything that is known of one defence.
+
+    Attributes:
+        settings: what a person chooses, with the defence's name.
+        title: what a person calls it.
+        words: what it removes, in one plain sentence.
+        source: where it is from.
+        rank: its place where several are chained, lower first: what trains heads comes last.
+        judge: from settings and a training set to what is kept, and how suspicious each point is.
+        suspicion: (N,) the larger the more suspicious; the share of `RankedSettings` is removed of each class.
+        score_function: fitted to a training set: suspicion (m,) float64 of features (m, d) with labels (m,), convex in
+            the features and differentiable almost everywhere. The share is removed likewise, and an attack can be made
+            to pass it. Of the three, exactly one is given.
+    """
+
+    settings: type[DefenceSettings]
+    title: str
+    words: str
+    source: str
+    rank: int = 100
+    judge: "Callable[[Any, TrainingSet], Verdict] | None" = None
+    suspicion: "Callable[[Any, TrainingSet], Tensor] | None" = None
+    score_function: "Callable[[Any, TrainingSet], ScoreFunction] | None" = None
+    interface: int = INTERFACE
+
+    def __post_init__(self) -> None:
+        name = default_name(self.settings)
+        if self.interface != INTERFACE:
+            raise RecordError(f"defence {name!r} is for interface {self.interface}, this is {INTERFACE}")
+        for what in ("title", "words", "source"):
+            if not getattr(self, what):
+                raise RecordError(f"defence {name!r} has no {what}")
+        if not (self.settings.__doc__ or "").strip():
+            raise RecordError(f"the settings of defence {name!r} have no docstring")
+        for parameter, field in self.settings.model_fields.items():
+            if parameter != "name" and not field.description:
+                raise RecordError(f"parameter {parameter!r} of defence {name!r} has no description")
+        ways = [way for way in (self.judge, self.suspicion, self.score_function) if way is not None]
+        if len(ways) != 1:
+            raise RecordError(f"defence {name!r} has {len(ways)} of judge, suspicion and score_function; one is needed")
+        if self.judge is None and not issubclass(self.settings, RankedSettings):
+            raise RecordError(f"the settings of defence {name!r} are no RankedSettings, which tell the share to remove")
+        self.settings()
+
+    @property
+    def name(self) -> str:
+        """Its name in chains of defences."""
+        return default_name(self.settings)
+
+    @property
+    def evadable(self) -> bool:
+        """Whether an attack can be made to pass it."""
+        return self.score_function is not None
