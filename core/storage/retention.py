@@ -100,7 +100,7 @@ class RunRetention:
             return path is not None
 
         with self._locked():
-            cleaned = retention.make(self.pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
+            cleaned = retention.free(self.pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
         for path in renamed:
             shutil.rmtree(path, ignore_errors=True)
             if path.exists():
