@@ -11,7 +11,7 @@ from benchmarks import report
 from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling
 from core.attacks.algorithms.implicit import Ascent
 from core.heads import logistic as head
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 N, D, C, M = 50_000, 512, 10, 1_500
 REPEATS = 300
@@ -55,7 +55,7 @@ def main() -> None:
     rows = [[f"{bare:.2f}", f"{whole:.2f}", f"{whole / bare:.2f}", f"{1e3 * constant:.0f}"]]
     header = ["Its four matrix products, ms", "A whole step, ms", "Ratio", "The constant clean term, once, ms"]
     shape = f"{N:,} clean points, {M:,} poisons, {D} features, {C} classes, float64"
-    text = f"{table(header, rows)}\n\n{shape}; medians of {REPEATS}. On {report.machine()}. {report.load()}"
+    text = f"{markdown_table(header, rows)}\n\n{shape}; medians of {REPEATS}. On {report.machine()}. {report.load()}"
     report.write("canceling", text, {"machine": report.machine(), "seconds": seconds})
     print(text)
 

@@ -20,7 +20,7 @@ from core.experiments import sweep
 from core.serving.engine import Engine, Job
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import Store
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 BASE = resolve(ExperimentSpec())
 ATTACKS, BUDGETS, SEEDS = ("tgda-feature", "gc-feature"), (0.03, 0.1), (0, 1)
@@ -79,7 +79,7 @@ def main() -> None:
     counted = "one round" if arguments.rounds == 1 else f"medians of {arguments.rounds} rounds"
     rows = [[name, f"{seconds:.1f}", f"{seconds / last:.2f}"] for name, seconds in medians.items()]
     text = (
-        f"{table(['', 'Seconds', 'Times as long as 2 workers'], rows)}\n\n"
+        f"{markdown_table(['', 'Seconds', 'Times as long as 2 workers'], rows)}\n\n"
         f"{len(sweep.hashes(places))} runs, {counted} in turn. {load} On {report.machine()}."
     )
     print(text)

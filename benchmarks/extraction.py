@@ -22,7 +22,7 @@ from core.data.readers import read
 from core.extractors.build import build
 from core.extractors.features import BATCH, cached
 from core.system import paths
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 DATA = "fashion-mnist"
 EXTRACTORS = ("resnet10-small-fashion-mnist", "efficientnet-lite0-imagenet")
@@ -111,8 +111,8 @@ def main() -> None:
     header = ["Extractor", "Bare, images/s", "Extraction, images/s", "Ratio of times", f"Memory, {FEW:,}", f"{MANY:,}"]
     machine = report.machine()
     text = (
-        f"{table(header, rows)}\n\nMedians of {ROUNDS} rounds in turn, batches of {BATCH}, float32. Memory is what the "
-        f"process grew by beyond its first batch. {report.load()} On {machine}."
+        f"{markdown_table(header, rows)}\n\nMedians of {ROUNDS} rounds in turn, batches of {BATCH}, float32. "
+        f"Memory is what the process grew by beyond its first batch. {report.load()} On {machine}."
     )
     report.write("extraction", text, {"machine": machine, "values": values})
     print(text)

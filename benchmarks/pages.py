@@ -24,7 +24,7 @@ from benchmarks import report
 from core.catalog.choices import resolve
 from core.spec.experiment import parse_spec
 from core.storage.runs import Store
-from core.system.tables import table
+from core.system.tables import markdown_table
 from tests.browser import server as app_server
 from tests.drawn import drawn_result
 from tests.links import LINKS, PAGES
@@ -193,7 +193,7 @@ def pages_table(found: dict[str, list[Times]], firsts: dict[str, Times]) -> str:
         for name, times in found.items()
     ]
     heads = [f"{mark.capitalize()}, s" for mark in (*MARKS, *WAYS)]
-    return table(["Page", *heads, "First of a server: useful, s", "whole, s"], rows)
+    return markdown_table(["Page", *heads, "First of a server: useful, s", "whole, s"], rows)
 
 
 def _spread(seconds: list[float]) -> str:

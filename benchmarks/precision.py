@@ -13,7 +13,7 @@ from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.split import draw
 from core.extractors.build import Extractor, build
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 EXTRACTOR, SIZE, IMAGES = "efficientnet-lite0-imagenet", 64, 64
 
@@ -41,7 +41,8 @@ def main() -> None:
         found = [float(v) for v in (error.mean(), error.max(), cosine.median(), cosine.min())]
         rows.append([device, *(f"{value:.3f}" for value in found)])
         values[device] = found
-    text = f"{table(header, rows)}\n\n`{EXTRACTOR}` at {SIZE} px on {IMAGES} training images. On {report.machine()}."
+    note = f"`{EXTRACTOR}` at {SIZE} px on {IMAGES} training images. On {report.machine()}."
+    text = f"{markdown_table(header, rows)}\n\n{note}"
     report.write("precision", text, {"machine": report.machine(), "values": values})
     print(text)
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from benchmarks import report
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 PROCESSES = (1, 3)
 CODE = """
@@ -48,7 +48,7 @@ def main() -> None:
     values = {policy: {n: measure(policy, n) for n in PROCESSES} for policy in ("active", "passive")}
     rows = [[policy, *(f"{values[policy][n]:.1f}" for n in PROCESSES)] for policy in values]
     header = ["Milliseconds a product", *(f"{n} at once" for n in PROCESSES)]
-    text = f"{table(header, rows)}\n\nOn {report.machine()}. {report.load()}"
+    text = f"{markdown_table(header, rows)}\n\nOn {report.machine()}. {report.load()}"
     report.write("threads", text, {"machine": report.machine(), "milliseconds": values})
     print(text)
 

@@ -26,7 +26,7 @@ from core.spec.events import STAGES
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.runs import Store
 from core.system import paths
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 STATES = ("cold", "warm", "in the app")
 COLUMNS = tuple((device, state) for device in ("cpu", "cuda") for state in STATES)
@@ -94,7 +94,7 @@ def timing_table(runs: dict[str, dict[str, list[Run]]]) -> str:
     stages = [stage for stage in WORDS if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
     cells = {column: runs[column[0]][column[1]] for column in COLUMNS}
     rows = [[WORDS[stage], *(_cell(cells[column], stage) for column in COLUMNS)] for stage in stages]
-    return table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
+    return markdown_table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
 
 
 def _cell(runs: list[Run], stage: str) -> str:

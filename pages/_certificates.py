@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.catalog.differences import value_words
 from core.certificates import PARTITIONS
-from core.storage import certified, defended
+from core.storage import certified, features
 from core.storage.runs import StoredRun
 from pages import _certificate_figures, _defences, _errands, _runs
 
@@ -71,7 +71,7 @@ def card(run: StoredRun) -> None:
             _errands.trouble(problem, title="This can't be certified", widget="certify-again")
         else:
             words = "A worker trains the heads that vote."
-            st.info(words if defended.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")
+            st.info(words if features.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")
 
 
 def both(run: StoredRun, found: Mapping[str, Any]) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.defences.chain import parse_chain
+from core.defences.chain import as_text, parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.settings import SHARE
 from core.experiments import cost
-from core.storage import defended
+from core.storage import defended, features
 from core.storage.runs import StoredRun
 from pages import _defend_figures, _errands, _runs
 
@@ -79,7 +79,7 @@ def query(run: StoredRun, chain: Sequence[Any]) -> dict[str, str]:
 
 def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
     """Have a chain judged, once; what went wrong, if anything did."""
-    key, texts = defended.key(run.hash, chain), [defended.as_text(one) for one in chain]
+    key, texts = defended.key(run.hash, chain), [as_text(one) for one in chain]
     return _errands.ask(key, "core.storage.defended:judge", run.hash, texts)
 
 
@@ -90,7 +90,7 @@ def trouble(problem: str, *, widget: str) -> None:
 
 def wait_words(run: StoredRun) -> str:
     """What is being waited for."""
-    if defended.has_features(run):
+    if features.has_features(run):
         return "A worker goes over the training set and trains the head anew."
     seconds = _runs.seconds_words(cost.total(run.spec))
     return f"This run ships without its features: a worker computes them first, which takes about {seconds}, once."

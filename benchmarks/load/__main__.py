@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.load import measure, student
 from benchmarks.load.protocol import Tab
-from core.system.tables import table
+from core.system.tables import markdown_table
 from tests.browser import server as app_server
 
 MOST_STUDENTS = 100
@@ -182,8 +182,8 @@ def text(told: dict[str, Any], students: int, seconds: float, load: str) -> str:
     low, high = student.THINK_BOUNDS
     return "\n\n".join(
         [
-            table(["Seconds", "Count", "p50", "p95", "Largest"], times),
-            table(["Memory, MiB", "First minute", "Middle", "Last", "Slope, MiB a minute"], memory),
+            markdown_table(["Seconds", "Count", "p50", "p95", "Largest"], times),
+            markdown_table(["Memory, MiB", "First minute", "Middle", "Last", "Slope, MiB a minute"], memory),
             f"Errors: {problems}." + "".join(f"\n- {count} × {what}" for what, count in told["problems"].items()),
             f"{students} students for {seconds:g} seconds. Between two clicks each thinks for {low:g} to {high:g} "
             f"seconds, {student.THINK_SECONDS:g} in the middle. Done: {did}. Cores in use: {spent}. The students "

@@ -33,7 +33,7 @@ from core.extractors.build import build
 from core.heads import logistic as head
 from core.spec.events import Event
 from core.spec.experiment import parse_spec
-from core.system.tables import spread, table
+from core.system.tables import markdown_table, mean_and_deviation
 
 PEER_SCRIPT = Path(__file__).resolve().parent / "secml_attack.py"
 CLASSES = (2, 6)
@@ -145,11 +145,11 @@ def main() -> None:
         rows.append(
             [
                 f"{100 * budget:g} %",
-                spread([run["clean"] for run in runs]),
-                spread([run["their_drop"] for run in runs]),
-                spread([run["our_drop_in_their_time"] for run in runs]),
-                spread([run["their_seconds"] for run in runs]),
-                f"{spread(reached)} ({len(reached)} of {len(runs)} seeds)",
+                mean_and_deviation([run["clean"] for run in runs]),
+                mean_and_deviation([run["their_drop"] for run in runs]),
+                mean_and_deviation([run["our_drop_in_their_time"] for run in runs]),
+                mean_and_deviation([run["their_seconds"] for run in runs]),
+                f"{mean_and_deviation(reached)} ({len(reached)} of {len(runs)} seeds)",
             ]
         )
     header = [
@@ -161,7 +161,7 @@ def main() -> None:
         "`tgda-feature`: seconds to secml's drop",
     ]
     note = f"Mean ± standard deviation over {len(SEEDS)} seeds, one thread each. On {report.machine()}. {report.load()}"
-    text = f"{table(header, rows)}\n\n{note}"
+    text = f"{markdown_table(header, rows)}\n\n{note}"
     report.write("peer", text, {"machine": report.machine(), "values": values})
     print(text)
 

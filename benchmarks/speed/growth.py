@@ -9,7 +9,7 @@ import torch
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
 from benchmarks.speed.stages import STAGES
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 AXES = {
     "n": (1_000, 2_000, 4_000, 8_000, 16_000, 60_000),
@@ -68,7 +68,7 @@ def _axis(axis: str, here: dict[str, dict[int, list[float]]], there: dict[str, d
         times = [measure.told(taken.get(size, ())) for size in sizes]
         lines.append([name, *times, *_slope(taken), measure.told(gpu.get(sizes[-1], ())), *_slope(gpu)])
     header = [f"{NAMES[axis]}: {axis} =", *(f"{size:,}" for size in sizes), "Slope", "r²"]
-    return table([*header, f"GPU: {sizes[-1]:,}", "Slope", "r²"], lines)
+    return markdown_table([*header, f"GPU: {sizes[-1]:,}", "Slope", "r²"], lines)
 
 
 def _slope(taken: Mapping[int, list[float]]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.stats import linregress
 
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 Run = Callable[[], object]
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def comparison(found: Mapping[str, Sequence[Row]]) -> str:
         ratio = median / ours.setdefault(row.case, median)
         there = told(gpu.get((row.case, row.way), ()))
         cells.append([f"{row.case}: {row.way}", told(row.seconds), f"{ratio:.2f}", *row.notes.values(), there])
-    return table(["", "Time", "Times as long", *rows[0].notes, "Time on a GPU"], cells)
+    return markdown_table(["", "Time", "Times as long", *rows[0].notes, "Time on a GPU"], cells)
 
 
 def told(taken: Sequence[float]) -> str:

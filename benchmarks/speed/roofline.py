@@ -10,7 +10,7 @@ from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
 from benchmarks.speed.stages import STAGES
 from benchmarks.speed.work import Work, counted
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 SIDE, QUICK_SIDE = 4_096, 1_024
 BYTES, QUICK_BYTES = 1 << 30, 1 << 26
@@ -101,7 +101,7 @@ def text(found: Mapping[str, Found]) -> str:
         )
     header = ["", "Time", "GFLOP", "In float64", "GFLOP/s", "Of the peak", "FLOP a byte", "Of the copy", "Bound by"]
     peaks = [f"{device}: {_peaks(one.peak)}" for device, one in found.items()]
-    return f"{table([*header, 'GPU: of the peak'], lines)}\n\nPeaks, {'; '.join(peaks)}."
+    return f"{markdown_table([*header, 'GPU: of the peak'], lines)}\n\nPeaks, {'; '.join(peaks)}."
 
 
 def _peaks(peak: Peak) -> str:

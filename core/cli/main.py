@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +21,7 @@ from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import paths
 from core.system.errors import Cancelled, PoisonLabError, SpecError, StoreError, unknown
 from core.system.files import replacing, write_text
+from core.system.tables import text_table
 
 if TYPE_CHECKING:
     from core.storage.runs import StoredRun
@@ -231,6 +231,7 @@ def defend_(
     """Look for the poison of a finished run as a defender would, and train the head on what is left."""
     from core.defences.chain import parse_chain
     from core.defences.registry import RECORDS
+    from core.presentation import tables
     from core.storage import defended
 
     if bool(with_) == each:
@@ -242,7 +243,7 @@ def defend_(
     if as_json:
         typer.echo(json.dumps(results if each else results[0], indent=1))
     else:
-        typer.echo("\n".join(defended.lines(results)))
+        typer.echo(tables.defences_table(results))
 
 
 @cli.command("certify")
@@ -252,14 +253,15 @@ def certify_(
     as_json: Annotated[bool, typer.Option("--json", help="All that was found, as JSON.")] = False,
 ) -> None:
     """Say what accuracy no poison can take: by votes of heads on parts of the data, and on labels drawn anew."""
+    from core.presentation import tables
     from core.storage import certified
 
     certified.check(partitions)
     found = _find(run)
     _use_all_cores()
     result = certified.certified(found, partitions)
-    told = json.dumps(result, indent=1) if as_json else "\n".join(certified.lines(result, found.result["n_poison"]))
-    typer.echo(told)
+    text = json.dumps(result, indent=1) if as_json else tables.certificates_text(result, found.result["n_poison"])
+    typer.echo(text)
 
 
 def _find(run: str) -> "StoredRun":
@@ -284,6 +286,7 @@ def store_(
     unpin: Annotated[list[str] | None, typer.Option(help="Hash of a run that may go again; may be repeated.")] = None,
 ) -> None:
     """Runs that are stored, and the room that they take: keep some for good, delete others."""
+    from core.presentation import tables
     from core.storage.runs import Store
     from core.system import cache, retention
     from core.system.settings import Limits
@@ -319,10 +322,8 @@ def store_(
             typer.echo(f"{count} {done}; what stays takes {retention.words(cleaned.size)}{over}")
         return
     pieces = sorted(store.pieces(), key=lambda piece: piece.used, reverse=True)
-    for piece in pieces:
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(piece.used)) if piece.used else "damaged"
-        pinned = "  pinned" if piece.kept else ""
-        typer.echo(f"{piece.name:16}  {retention.words(piece.size):>10}  {used:16}{pinned}".rstrip())
+    if pieces:
+        typer.echo(tables.store_table(pieces))
     size, cached = (sum(piece.size for piece in found) for found in (pieces, cache.pieces()))
     kept = sum(piece.kept for piece in pieces)
     typer.echo(
@@ -367,11 +368,13 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
         return
     for kind in ("data", "extractors", "attacks", "defenses", "constraints", "label_rules"):
         typer.echo(kind)
+        rows = []
         for name, about in everything[kind].items():
             words = about if isinstance(about, str) else about.get("about", about["title"])
             if kind == "data" and not about["embedded"]:
                 words += f": {'on this machine' if about['here'] else whereabouts(DATA[name])}"
-            typer.echo(f"  {name:32} {words}")
+            rows.append([name, words])
+        typer.echo(text_table(rows, align="ll", indent=2))
 
 
 @cli.command("doctor")

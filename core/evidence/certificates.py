@@ -6,7 +6,7 @@ from typing import Any
 
 from core.evidence.claims import Measured, Measurements
 from core.spec.experiment import ExperimentSpec
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 PARTITIONS = (50, 100, 200)
 FLIPS = (1, 2, 3, 5)
@@ -56,10 +56,10 @@ def text(found: Measurements, certified: Sequence[Measured]) -> str:
             "Test accuracy in percent, means over seeds. Heads on parts of the data that vote (Deep Partition "
             "Aggregation) keep the certified accuracy whatever points are *added*, with whatever features and labels; "
             "a single head keeps at most what the worst attack found here leaves, features under `none` among them.",
-            table(["Data and extractor", "Who", "No poison", *at], added_rows),
+            markdown_table(["Data and extractor", "Who", "No poison", *at], added_rows),
             f"{noise['heads']} heads on labels drawn anew (each is another one with probability {noise['q']:g}, "
             f"λ = {noise['ridge']:g}) keep the certified accuracy whatever so many *labels* of the {n:,} are flipped:",
-            table(["Data and extractor", "None", *(f"{flips} flipped" for flips in FLIPS)], flipped_rows),
+            markdown_table(["Data and extractor", "None", *(f"{flips} flipped" for flips in FLIPS)], flipped_rows),
         ]
     )
 

@@ -7,7 +7,7 @@ from core.evidence.claims import Measured, lost, stage2_lost
 from core.experiments.sweep import Interval, interval
 from core.presentation import lessons
 from core.spec.experiment import ExperimentSpec
-from core.system.tables import table
+from core.system.tables import markdown_table, plus_minus
 
 
 def steps() -> list[tuple[str, ExperimentSpec]]:
@@ -45,9 +45,11 @@ def text(known: Mapping[str, Measured], seeds: Sequence[int]) -> str:
                 f"{100 * spec.budget:g} %",
                 spec.constraint,
                 spec.label_rule,
-                spread(interval([100 * one["clean"] for one in mine])),
-                spread(interval([lost(one) for one in mine])),
-                spread(interval([stage2_lost(one) for one in mine])) if mine[0]["stage2"] is not None else "",
+                mean_and_interval(interval([100 * one["clean"] for one in mine])),
+                mean_and_interval(interval([lost(one) for one in mine])),
+                mean_and_interval(interval([stage2_lost(one) for one in mine]))
+                if mine[0]["stage2"] is not None
+                else "",
             ]
         )
     header = ["Step", "Attack", "Data", "Images", "ε", "Constraint", "Labels", "Clean, %", "Drop", "Stage 2"]
@@ -55,12 +57,11 @@ def text(known: Mapping[str, Measured], seeds: Sequence[int]) -> str:
         "Each lesson's experiments with the lesson's own settings, over the same seeds; a class sees seed 0. Where the "
         "interval is wider than the drop, another seed may tell another story."
     )
-    return f"{words}\n\n{table(header, rows)}"
+    return f"{words}\n\n{markdown_table(header, rows)}"
 
 
-def spread(one: Interval | None) -> str:
+def mean_and_interval(one: Interval | None) -> str:
     """Mean ± half the width of the interval, to one decimal."""
     if one is None:
         return ""
-    reach = f" ± {one.high - one.mean:.1f}" if one.seeds > 1 else ""
-    return f"{one.mean:.1f}{reach}"
+    return plus_minus(one.mean, one.high - one.mean if one.seeds > 1 else None)

@@ -7,10 +7,10 @@ from core.catalog import choices
 from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim, Key, Measured, Measurements, lost, stage2_lost
-from core.evidence.classroom import spread
+from core.evidence.classroom import mean_and_interval
 from core.experiments.sweep import interval
 from core.spec.experiment import parse_spec
-from core.system.tables import table
+from core.system.tables import markdown_table
 
 COMMAND = "python -m core reproduce"
 
@@ -55,7 +55,7 @@ def _head(found: Measurements, example: Measured) -> str:
 
 def _verdicts(found: Measurements) -> str:
     rows = [[f"[{claim.words}](#{claim.name})", claim.source, f"**{claim.verdict(found)}**"] for claim in CLAIMS]
-    return _left(["Claim", "Whose", "Here"], rows)
+    return markdown_table(["Claim", "Whose", "Here"], rows, "lll")
 
 
 def _claim(claim: Claim, found: Measurements) -> str:
@@ -64,20 +64,15 @@ def _claim(claim: Claim, found: Measurements) -> str:
     for one, verdict in told:
         assert one.pooled is not None
         more, less, open_ = one.counts
-        rows.append([one.words, f"{spread(one.pooled)} {one.unit}", f"({more}, {less}, {open_})", verdict])
+        rows.append([one.words, f"{mean_and_interval(one.pooled)} {one.unit}", f"({more}, {less}, {open_})", verdict])
     why = claim.why.get(claim.verdict(found), "")
     text = f'<a id="{claim.name}"></a>\n### {claim.words}\n\n{claim.source}. Here: **{claim.verdict(found)}**.'
-    return f"{text} {why}".rstrip() + "\n\n" + _left(["Compared", "Mean", "Single", "Verdict"], rows)
-
-
-def _left(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{text} {why}".rstrip() + "\n\n" + markdown_table(["Compared", "Mean", "Single", "Verdict"], rows, "llll")
 
 
 def _of(found: Measurements, key: Key, of: Callable[[Measured], float]) -> str:
     values = found.values(key, of)
-    return spread(interval(list(values.values()))) if values else ""
+    return mean_and_interval(interval(list(values.values()))) if values else ""
 
 
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -116,7 +111,9 @@ def _filters(found: Measurements) -> str:
             back = statistics.mean(100 * (d["accuracy"] - one["poisoned"]) for one, d in told)
             rows.append([f"`{name}`", f"{share:.0f} %", f"{price:.1f} %", f"{back:+.1f}"])
         header = ["Defence", "Found", "Clean lost", "Given back"]
-        parts.append(f"**{words[0].upper()}{words[1:]}**, which cost {mean_lost:.1f} points:\n\n{table(header, rows)}")
+        parts.append(
+            f"**{words[0].upper()}{words[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, rows)}"
+        )
     return "\n\n".join(parts)
 
 
@@ -145,10 +142,10 @@ def _pair(found: Measurements, pair: tuple[str, str]) -> str:
                 ]
             )
     words = (
-        f"Clean accuracy {spread(clean)} %. Under each defence: the mean drop that is left, from the clean head "
-        "without any filter."
+        f"Clean accuracy {mean_and_interval(clean)} %. Under each defence: the mean drop that is left, from the clean "
+        "head without any filter."
     )
-    return f"{words}\n\n{table(header, rows)}"
+    return f"{words}\n\n{markdown_table(header, rows)}"
 
 
 def _left_by(found: Measurements, key: Key, name: str) -> str:

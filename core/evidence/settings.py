@@ -28,7 +28,7 @@ from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import paths
 from core.system.files import write_text
-from core.system.tables import spread, table
+from core.system.tables import markdown_table, mean_and_deviation
 
 DATA = ("fashion-mnist", "mnist")
 EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficientnet-lite0-imagenet")
@@ -160,16 +160,16 @@ def page(found: Sequence[Row], example: dict[str, Any]) -> str:
         f"over {len(found[0].drops)} seeds; each seed draws other images, the same for every extractor. *Stage 2* is "
         "the drop by the poisoned features themselves, before they become images.",
         "",
-        table(
+        markdown_table(
             ["Data", "Extractor", "Setting", "Clean", "Drop", "Stage 2"],
             [
                 [
                     f"`{row.data}`",
                     f"`{row.extractor}`",
                     choices.SETTINGS[row.setting][0],
-                    spread(row.clean),
-                    spread(row.drops),
-                    spread(row.stage2_drops),
+                    mean_and_deviation(row.clean),
+                    mean_and_deviation(row.drops),
+                    mean_and_deviation(row.stage2_drops),
                 ]
                 for row in found
             ],

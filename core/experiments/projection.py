@@ -98,9 +98,9 @@ def fit(z: Features, seed: int = 0) -> Map:
     """
     neighbors = min(NEIGHBORS, len(z) - 1)
     path = cache_path(z, seed)
-    xy = cache.read(path, len(z))
+    xy = cache.read_matrix(path, len(z))
     if xy is None:
-        xy = cache.read(paths.MAPS / path.name, len(z))
+        xy = cache.read_matrix(paths.MAPS / path.name, len(z))
     is_small = len(z) < SMALL
 
     def near(points: Features) -> Features:

@@ -135,11 +135,11 @@ def cached(
         The features, and whether they came from the cache.
     """
     path = paths.cache() / "features" / f"{name or digest(extractor, images)}-{device.type}.npy"
-    found = cache.read(path, len(images))
+    found = cache.read_matrix(path, len(images))
     if found is not None:
         return found, True
     shape = (len(images), extractor.info.width)
-    return cache.keep(path, lambda: batches(extractor, images, device, on_step), shape), False
+    return cache.write_in_parts(path, lambda: batches(extractor, images, device, on_step), shape), False
 
 
 def digest(extractor: Extractor, images: Images) -> str:

@@ -1,19 +1,15 @@
 """Certificates of stored runs, each computed once and kept on disk. Free of torch until it computes."""
 
-import hashlib
-import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from core.storage.defended import featured
+from core.storage.features import run_with_features
+from core.storage.kept_results import KeptResults
 from core.storage.runs import StoredRun
-from core.system import cache, paths
 from core.system.errors import SpecError
 
-VERSION = 2
-"""Raise it when the same certificate of the same run would be another one."""
 FEWEST, MOST = 2, 1000
+"""Partitions that are allowed."""
+_CERTIFICATES = KeptResults("certified", version=2)
 
 
 def check(partitions: int) -> int:
@@ -28,8 +24,9 @@ def check(partitions: int) -> int:
 
 
 def find(spec_hash: str, partitions: int) -> dict[str, Any] | None:
-    """What `certify` has found before; None where nobody has asked yet."""
-    added, flipped = _read(_path(spec_hash, partitions)), _read(_path(spec_hash))
+    """What `certify` has kept; None where nobody has asked yet."""
+    added = _CERTIFICATES.read(_added_key(spec_hash, partitions))
+    flipped = _CERTIFICATES.read(_flipped_key(spec_hash))
     return None if added is None or flipped is None else {"added": added, "flipped": flipped}
 
 
@@ -38,6 +35,7 @@ def certify(root: str, spec_hash: str, partitions: int) -> dict[str, Any]:
 
     Args:
         root: the folder of the store.
+        spec_hash: of the run.
         partitions: heads that vote, see `core.certificates.partitions`.
 
     Returns:
@@ -47,20 +45,23 @@ def certify(root: str, spec_hash: str, partitions: int) -> dict[str, Any]:
         SpecError: too few partitions, or too many.
         StoreError: there is no such run, or it is damaged.
     """
-    known = find(spec_hash, check(partitions))
-    if known is not None:
-        return known
+    kept = find(spec_hash, check(partitions))
+    if kept is not None:
+        return kept
     # Flipped labels know nothing of partitions: another number of these trains none of their heads again.
-    found = certified(featured(root, spec_hash), partitions, flipped=_read(_path(spec_hash)))
-    cache.write(_path(spec_hash, partitions), json.dumps(found["added"]).encode())
-    cache.write(_path(spec_hash), json.dumps(found["flipped"]).encode())
-    return found
+    flipped = _CERTIFICATES.read(_flipped_key(spec_hash))
+    both = certified(run_with_features(root, spec_hash), partitions, flipped=flipped)
+    _CERTIFICATES.write(_added_key(spec_hash, partitions), both["added"])
+    _CERTIFICATES.write(_flipped_key(spec_hash), both["flipped"])
+    return both
 
 
 def certified(run: StoredRun, partitions: int, flipped: dict[str, Any] | None = None) -> dict[str, Any]:
     """Both certificates of a run that has its features; accuracies are shares in [0, 1].
 
     Args:
+        run: see `core.storage.features.run_with_features`.
+        partitions: heads that vote.
         flipped: that against flipped labels, where it is known already.
 
     Returns:
@@ -81,31 +82,9 @@ def certified(run: StoredRun, partitions: int, flipped: dict[str, Any] | None = 
         }
 
 
-def lines(found: dict[str, Any], n_poison: int) -> list[str]:
-    """What is certain, as text."""
-    one, other = found["added"], found["flipped"]
-    told = [
-        f"{one['partitions']} heads on parts of the data, {100 * one['clean']:.1f}% right without poison and "
-        f"{100 * one['attacked']:.1f}% with these {n_poison} points",
-        *_steps("points added", one["certified"]),
-        f"{other['noise']['heads']} heads on labels drawn anew, {100 * other['clean']:.1f}% right",
-        *_steps("labels flipped", other["certified"]),
-    ]
-    return told + [f"{n:>6} labels flipped: a single head is {100 * share:.1f}% right" for n, share in other["plain"]]
+def _added_key(spec_hash: str, partitions: int) -> str:
+    return _CERTIFICATES.key(spec_hash, partitions)
 
 
-def _steps(words: str, shares: Sequence[float]) -> list[str]:
-    asked = [n for n in (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200) if n < len(shares)]
-    return [f"{n:>6} {words}: {100 * shares[n]:.1f}% certain" for n in asked]
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    content = cache.read_bytes(path)
-    found: dict[str, Any] | None = None if content is None else json.loads(content)
-    return found
-
-
-def _path(spec_hash: str, partitions: int | None = None) -> Path:
-    """Of the certificate against added points; without partitions, of the one against flipped labels."""
-    told = json.dumps([VERSION, spec_hash, partitions])
-    return paths.cache() / "certified" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+def _flipped_key(spec_hash: str) -> str:
+    return _CERTIFICATES.key(spec_hash, None)

@@ -44,7 +44,7 @@ class Cleaned:
         return sum(piece.size for piece in self.gone)
 
 
-def make(pieces: Iterable[Piece], limit: int, remove: Callable[[Piece], bool], *, now: float, young: float) -> Cleaned:
+def free(pieces: Iterable[Piece], limit: int, remove: Callable[[Piece], bool], *, now: float, young: float) -> Cleaned:
     """Remove pieces, the one that was used least recently first, until the rest takes at most `limit` bytes.
 
     Args:

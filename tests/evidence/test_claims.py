@@ -7,7 +7,7 @@ import pytest
 from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import grid
 from core.evidence.claims import CLAIMS, Comparison, Measurements, above, below, lost, paired
-from core.evidence.classroom import spread
+from core.evidence.classroom import mean_and_interval
 from core.evidence.page import page
 from core.experiments.sweep import Interval
 
@@ -145,5 +145,5 @@ def test_the_page_tells_every_claim_and_every_number() -> None:
 
 
 def test_an_interval_as_text() -> None:
-    assert spread(Interval(3.14, 2.0, 4.28, 3)) == "3.1 ± 1.1"
-    assert spread(Interval(3.14, 3.14, 3.14, 1)) == "3.1"
+    assert mean_and_interval(Interval(3.14, 2.0, 4.28, 3)) == "3.1 ± 1.1"
+    assert mean_and_interval(Interval(3.14, 3.14, 3.14, 1)) == "3.1"

@@ -13,7 +13,7 @@ from core.defences.chain import parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
 from core.serving import engine as engine_module
-from core.storage import certified, defended
+from core.storage import certified, defended, features
 from core.storage.runs import Store
 from tests.apps import opened, own_store, query, rerun, said
 from tests.storage.test_defended import separable
@@ -139,7 +139,7 @@ def test_trouble_is_told(engine: Errands) -> None:
 
 def test_a_run_without_features_says_how_long_they_take(engine: Errands, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.works = False
-    monkeypatch.setattr(defended, "has_features", lambda run: False)
+    monkeypatch.setattr(features, "has_features", lambda run: False)
     assert "ships without its features" in said(opened("defend.py", run=HASH))
 
 

@@ -18,8 +18,7 @@ from core.serving import engine as engine_module
 from core.serving.engine import JobStatus
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
-from core.storage import gallery, uploads
-from core.storage import runs as store_module
+from core.storage import gallery, marks, uploads
 from core.storage.runs import Store
 from core.system.errors import EngineError
 from core.system.paths import ROOT
@@ -798,7 +797,7 @@ def test_what_ships_needs_no_keeping(store: Store) -> None:
 def test_a_run_that_is_on_show_counts_as_used(store: Store) -> None:
     spec_hash = resolve(ExperimentSpec()).hash
     (store.root / "used" / spec_hash).unlink(missing_ok=True)
-    store_module._NOTED.clear()
+    marks._NOTED.clear()
     lab()
     assert (store.root / "used" / spec_hash).exists()
 

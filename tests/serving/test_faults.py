@@ -64,7 +64,9 @@ def test_a_full_disk_costs_what_is_new_and_nothing_that_is_there(
     assert [path for path in fresh.root.glob(".*") if path.is_dir()] == []
 
     array = np.ones((200, 200), np.float32)
-    np.testing.assert_array_equal(cache.keep(small_disk / "cache" / "a.npy", lambda: iter([array]), (200, 200)), array)
+    np.testing.assert_array_equal(
+        cache.write_in_parts(small_disk / "cache" / "a.npy", lambda: iter([array]), (200, 200)), array
+    )
     cache.write(small_disk / "cache" / "b.npy", array)
     assert not (small_disk / "cache" / "b.npy").exists()
     with pytest.raises(DataError, match="make room"), (ROOT / "docs" / "lab.png").open("rb") as file:

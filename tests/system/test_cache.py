@@ -2,6 +2,8 @@
 
 import os
 import time
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,24 @@ from core.system import cache
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     array = np.arange(6, dtype=np.float32).reshape(3, 2)
     cache.write(tmp_path / "deep" / "a.npy", array)
-    found = cache.read(tmp_path / "deep" / "a.npy", 3)
+    found = cache.read_matrix(tmp_path / "deep" / "a.npy", 3)
     assert found is not None
     np.testing.assert_array_equal(found, array)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.npy"]
+
+
+def test_files_of_homes_that_exist_are_read(tmp_path: Path) -> None:
+    """A file is NumPy's own, or the bytes, and then the mark and the CRC-32 of all before in hexadecimal digits."""
+    array, content = np.arange(6, dtype=np.float32).reshape(3, 2), BytesIO()
+    np.save(content, array)
+    for name, before in (("a.npy", content.getvalue()), ("a.json", b"{}")):
+        (tmp_path / name).write_bytes(before + b"\nCRC32 " + f"{zlib.crc32(before):08x}".encode())
+    np.testing.assert_array_equal(cache.read_matrix(tmp_path / "a.npy", 3), array)
+    assert cache.read_bytes(tmp_path / "a.json") == b"{}"
+    cache.write(tmp_path / "b.npy", array)
+    assert (tmp_path / "b.npy").read_bytes() == (tmp_path / "a.npy").read_bytes()
+    cache.write_in_parts(tmp_path / "c.npy", lambda: iter([array[:1], array[1:]]), (3, 2))
+    assert (tmp_path / "c.npy").read_bytes() == (tmp_path / "a.npy").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -24,14 +40,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 )
 def test_damaged_files_are_as_good_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(content)
-    assert cache.read(tmp_path / "a.npy", 3) is None
+    assert cache.read_matrix(tmp_path / "a.npy", 3) is None
 
 
 @pytest.mark.parametrize("array", [np.asarray(3, np.float32), np.zeros(3, np.float32), np.zeros((2, 2), np.float32)])
 def test_other_shapes_are_as_good_as_none(tmp_path: Path, array: np.ndarray) -> None:
     cache.write(tmp_path / "a.npy", array)
     assert cache.read_bytes(tmp_path / "a.npy") is not None
-    assert cache.read(tmp_path / "a.npy", 3) is None
+    assert cache.read_matrix(tmp_path / "a.npy", 3) is None
 
 
 def _flip(path: Path, place: int) -> None:
@@ -50,17 +66,17 @@ def test_a_flipped_bit_is_found_and_the_file_set_aside(
         monkeypatch.setattr(cache, "MAPPED", 0)
     path = tmp_path / "cache" / "features" / "a.npy"
     array = np.arange(30, dtype=np.float32).reshape(3, 10)
-    kept = cache.keep(path, lambda: iter([array[:2], array[2:]]), (3, 10))
+    kept = cache.write_in_parts(path, lambda: iter([array[:2], array[2:]]), (3, 10))
     assert isinstance(kept, np.memmap) == mapped
     np.testing.assert_array_equal(kept, array)
     del kept
     _flip(path, place)
-    assert cache.read(path, 3) is None
+    assert cache.read_matrix(path, 3) is None
     assert not path.exists()
     assert (tmp_path / "cache" / "damaged" / "a.npy").exists()
     assert "is not what was written" in caplog.text
     cache.write(path, array)
-    np.testing.assert_array_equal(cache.read(path, 3), array)
+    np.testing.assert_array_equal(cache.read_matrix(path, 3), array)
 
 
 def test_a_cut_file_is_found(tmp_path: Path) -> None:
@@ -74,9 +90,9 @@ def test_a_cut_file_is_found(tmp_path: Path) -> None:
 def test_a_file_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     array = np.ones((3, 2), np.float32)
     cache.write(tmp_path / "a.npy", array)
-    assert cache.read(tmp_path / "a.npy", 3) is not None
+    assert cache.read_matrix(tmp_path / "a.npy", 3) is not None
     monkeypatch.setattr(cache, "_trailer", lambda checksum: pytest.fail("checked twice"))
-    assert cache.read(tmp_path / "a.npy", 3) is not None
+    assert cache.read_matrix(tmp_path / "a.npy", 3) is not None
 
 
 def test_a_place_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -97,20 +113,20 @@ def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_what_was_used_least_recently_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = files(tmp_path, monkeypatch)
-    assert cache.read(paths[0], 2) is not None
+    assert cache.read_matrix(paths[0], 2) is not None
     limit = sum(piece.size for piece in cache.pieces()) - 1
     assert [piece.name for piece in cache.clean(limit, dry_run=True).gone] == ["maps/a.npy"]
     assert [path.exists() for path in paths] == [True, True, True]
     assert [piece.name for piece in cache.clean(limit).gone] == ["maps/a.npy"]
     assert [piece.name for piece in cache.clean(0).gone] == ["decoders/a.npy"], "the first was just used"
     assert [path.exists() for path in paths] == [True, False, False]
-    assert cache.read(paths[1], 2) is None
+    assert cache.read_matrix(paths[1], 2) is None
 
 
 def test_a_mapped_file_that_goes_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "MAPPED", 1)
     paths = files(tmp_path, monkeypatch)
-    found = cache.read(paths[0], 2)
+    found = cache.read_matrix(paths[0], 2)
     os.utime(paths[0], (0, 0))
     assert len(cache.clean(0).gone) == 3
     assert found is not None
@@ -121,7 +137,7 @@ def test_what_ships_is_read_without_a_trace(tmp_path: Path, monkeypatch: pytest.
     files(tmp_path, monkeypatch)
     cache.write(tmp_path / "shipped.npy", np.ones((2, 2), np.float32))
     os.utime(tmp_path / "shipped.npy", (5, 5))
-    assert cache.read(tmp_path / "shipped.npy", 2) is not None
+    assert cache.read_matrix(tmp_path / "shipped.npy", 2) is not None
     assert (tmp_path / "shipped.npy").stat().st_mtime == 5
 
 

@@ -30,7 +30,7 @@ def slowly(there: list[Piece], limit: int, stuck: set[str]) -> list[Piece]:
 
 @given(pieces, st.integers(0, 40), st.sets(st.text("abc", max_size=3), max_size=3))
 def test_the_least_recently_used_go_until_the_rest_fits(there: list[Piece], limit: int, stuck: set[str]) -> None:
-    cleaned = retention.make(there, limit, lambda piece: piece.name not in stuck, now=NOW, young=YOUNG)
+    cleaned = retention.free(there, limit, lambda piece: piece.name not in stuck, now=NOW, young=YOUNG)
     assert list(cleaned.gone) == slowly(there, limit, stuck)
     assert cleaned.size == sum(piece.size for piece in there) - cleaned.freed
     assert cleaned.limit == limit

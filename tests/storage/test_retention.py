@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,34 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from core.storage import runs as store_module
-from core.storage.runs import YOUNG_SECONDS, Store, StoredRun
-from core.system import retention
+from core.storage import marks
+from core.storage.retention import YOUNG_SECONDS
+from core.storage.runs import Store
 from core.system.errors import StoreError
 from core.system.paths import ROOT
-from tests.fakes import tiny_result, tiny_spec
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(store_module, "_NOTED", {})
-    return Store(tmp_path / "results", shipped=None)
-
-
-def put(store: Store, seed: int, hours: float) -> StoredRun:
-    """A run that was written so long ago, and not read since."""
-    run = store.put(tiny_result(tiny_spec(seed)))
-    then = time.time() - 3600 * hours
-    os.utime(run.folder / "manifest.json", (then, then))
-    return run
-
-
-def size(store: Store) -> int:
-    return sum(piece.size for piece in store.pieces())
-
-
-def seeds(store: Store) -> list[int]:
-    return sorted(row.seed for row in store.list())
+from tests.storage.stores import put, seeds, size
 
 
 def test_a_store_that_fits_is_left_alone(store: Store) -> None:
@@ -57,27 +34,6 @@ def test_the_oldest_go_first_and_whole(store: Store) -> None:
     assert seeds(store) == [2, 3]
     assert {path.name for path in store.root.iterdir()} >= {runs[2].hash, runs[3].hash}
     assert not [path for path in store.root.iterdir() if runs[0].hash in path.name or runs[1].hash in path.name]
-
-
-@pytest.mark.parametrize("read", ["get", "file", "use"])
-def test_a_run_that_was_read_is_as_good_as_new(store: Store, read: str) -> None:
-    old, other = put(store, 0, hours=9), put(store, 1, hours=1)
-    store_module._NOTED.clear()
-    created = store.written(old.hash)
-    if read == "get":
-        store.get(old.hash)
-    elif read == "file":
-        old.view()
-    else:
-        store.use(old.hash)
-    assert store.written(old.hash) == created
-    assert [piece.name for piece in store.clean(0).gone] == [other.hash]
-
-
-def test_a_list_is_no_use_of_what_it_lists(store: Store) -> None:
-    put(store, 0, hours=9)
-    assert seeds(store) == [0]
-    assert len(store.clean(0).gone) == 1
 
 
 def test_young_and_named_runs_stay_however_little_room_there_is(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -166,53 +122,6 @@ def test_runs_of_another_version_take_room_too(store: Store, monkeypatch: pytest
     assert not run.folder.exists()
 
 
-def test_a_run_is_measured_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured: list[Path] = []
-
-    def size_of(path: Path) -> int:
-        measured.append(path)
-        return 7
-
-    monkeypatch.setattr(retention, "size_of", size_of)
-    run = put(store, 0, hours=9)
-    for _ in range(3):
-        assert [piece.size for piece in Store(store.root, shipped=None).pieces()] == [7]
-    assert measured == [run.folder]
-    put(store, 0, hours=8)
-    store.pieces()
-    assert len(measured) == 2, "it was made again"
-
-
-def test_a_reader_of_what_is_deleted_meanwhile_is_told(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    run = put(store, 0, hours=9)
-    verified, store_module._NOTED[run.folder] = store_module._verified, time.monotonic()
-
-    def deleted_first(folder: Path, name: str) -> bytes:
-        store.clean(0)
-        return verified(folder, name)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "_verified", deleted_first)
-        with pytest.raises(StoreError, match="isn't stored any more"):
-            run.view()
-    with pytest.raises(StoreError, match="isn't stored"):
-        run.features()
-    assert run.images() == []
-    assert store.get(run.hash) is None
-    assert "damaged" not in caplog.text
-    assert not (store.root / "damaged").exists()
-    assert put(store, 0, hours=0).features()
-
-
-def test_a_run_that_is_read_after_the_choice_stays(store: Store) -> None:
-    run = put(store, 0, hours=9)
-    [piece] = store.pieces()
-    store_module._NOTED.clear()
-    run.view()
-    assert store._take_out(piece) is None
-    assert seeds(store) == [0]
-
-
 def test_what_cannot_be_deleted_stays_and_the_next_one_goes(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -245,39 +154,13 @@ def test_half_of_a_deletion_is_no_run_and_is_ended_later(
     assert not list(store.root.glob(f".{run.hash}.gone.*"))
 
 
-def test_an_index_that_fails_does_not_stand_in_the_way(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = put(store, 0, hours=9)
-
-    def full(path: Path) -> sqlite3.Connection:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(store_module, "_connect", full)
-    assert [piece.name for piece in store.clean(0).gone] == [run.hash]
-
-
-@pytest.mark.parametrize("act", ["pin", "unpin"])
-def test_a_disk_that_cannot_be_written_is_told(store: Store, act: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = put(store, 0, hours=9)
-    store.pin(run.hash)
-
-    def refused(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "touch", refused)
-    monkeypatch.setattr(Path, "unlink", refused)
-    with pytest.raises(StoreError, match=f"can't be {act}ned: No space left"):
-        getattr(store, act)(run.hash)
-    store_module._NOTED.clear()
-    assert run.view(), "a use that can't be noted is no error"
-
-
 SERVER = """
 import sys
 from pathlib import Path
-import core.storage.runs
+import core.storage.retention
 from core.storage.runs import Store
 from tests.fakes import tiny_result, tiny_spec
-core.storage.runs.YOUNG_SECONDS = 0.05
+core.storage.retention.YOUNG_SECONDS = 0.05
 store = Store(Path(sys.argv[1]), shipped=None)
 gone = 0
 for step in range(3000):
@@ -326,6 +209,6 @@ def test_two_servers_clean_one_store_while_others_read(store: Store, caplog: pyt
     assert not (store.root / "damaged").exists()
     assert "damaged" not in caplog.text
     time.sleep(0.1)
-    store_module._NOTED.clear()
+    marks._NOTED.clear()
     assert 99 in seeds(store)
     assert not list(store.root.glob(".*.gone.*"))

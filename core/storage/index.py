@@ -1,0 +1,177 @@
+"""An SQLite index of what a list shows of the runs: compared with their folders at every listing, built again where
+it is lost or damaged."""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from core.storage.folders import RunFolders
+from core.storage.integrity import PAUSES
+from core.storage.stored_run import StoredRun
+from core.system import retention
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What a list shows of a run; accuracies are fractions in [0, 1], `created` is in epoch seconds."""
+
+    hash: str
+    data: str
+    extractor: str
+    attack: str
+    budget: float
+    constraint: str
+    label_rule: str
+    seed: int
+    clean_accuracy: float
+    poisoned_accuracy: float
+    created: float
+    shipped: bool
+
+
+_COLUMNS = [f'"{field.name}"' for field in fields(RunRow)]
+
+
+class RunIndex:
+    """The index of a store, in `index.sqlite` beside its folders.
+
+    Args:
+        folders: the runs.
+    """
+
+    def __init__(self, folders: RunFolders) -> None:
+        self._folders = folders
+        self._path = folders.root / "index.sqlite"
+        self._foreign: set[tuple[str, float]] = set()
+        """Hash and time of folders that are of another version; they are read once."""
+
+    def rows(self, criteria: Mapping[str, str], limit: int | None = None) -> list[RunRow]:
+        """Runs, newest first.
+
+        Args:
+            criteria: values of columns that a row must have.
+            limit: most rows; None for all.
+        """
+        where = " AND ".join(f"{name} = ?" for name in criteria) or "1"
+        query = f"SELECT * FROM runs WHERE {where} ORDER BY created DESC, hash LIMIT ?"
+        values = (*criteria.values(), -1 if limit is None else limit)
+        try:
+            with self._opened() as connection:
+                self._reconcile(connection)
+                rows = connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:  # e.g. the disk is full: the folders are there all the same
+            log.warning("The index in %s can't be used (%s); reading every run", self._path.parent, error)
+            with closing(_connect(Path(":memory:"))) as connection:
+                self._reconcile(connection)
+                rows = connection.execute(query, values).fetchall()
+        return [RunRow(*(*row[:-1], bool(row[-1]))) for row in rows]
+
+    def sizes(self, created: Mapping[str, float]) -> dict[str, int]:
+        """Bytes of each run on disk; measured once, as a run's folder never changes but is replaced.
+
+        Args:
+            created: when each run was written, by its hash.
+        """
+        root = self._folders.root
+        sizes: dict[str, int] = {}
+        try:
+            with self._opened() as connection:
+                known = {row[0]: row[1:] for row in connection.execute("SELECT hash, created, bytes FROM sizes")}
+                for name, time_written in created.items():
+                    time_measured, size = known.get(name, (None, 0))
+                    if time_measured != time_written:
+                        size = retention.size_of(root / name)
+                        values = (name, time_written, size)
+                        connection.execute("INSERT OR REPLACE INTO sizes VALUES (?, ?, ?)", values)
+                    sizes[name] = size
+                for name in known.keys() - created.keys():
+                    connection.execute("DELETE FROM sizes WHERE hash = ?", (name,))
+        except (OSError, sqlite3.Error) as error:  # e.g. the disk is full: all the more reason to make room
+            log.warning("The index in %s can't be used (%s)", root, error)
+            return {name: retention.size_of(root / name) for name in created}
+        return sizes
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """A connection to a sound index, committed at the end; a damaged file is deleted and made anew."""
+        try:
+            connection = _connect(self._path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.warning("The index %s is damaged (%s); building it again", self._path, error)
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            connection = _connect(self._path)
+        with closing(connection), connection:
+            yield connection
+
+    def _reconcile(self, connection: sqlite3.Connection) -> None:
+        """Make the rows of the index those of the folders."""
+        listing = self._folders.listing()
+        known = {row[0]: row[1:] for row in connection.execute("SELECT hash, created, shipped FROM runs")}
+        for pause in PAUSES:
+            if known.keys() <= listing.keys():
+                break
+            time.sleep(pause)  # for a moment, a folder that another process replaces is not there
+            listing |= self._folders.listing()
+        for spec_hash in known.keys() - listing.keys():
+            connection.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
+        for spec_hash, (created, shipped) in listing.items():
+            if known.get(spec_hash) == (created, shipped) or (spec_hash, created) in self._foreign:
+                continue
+            run = self._folders.read(spec_hash)
+            if run is not None:
+                values = astuple(_row(run, created))
+                connection.execute(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(values))})", values)
+            else:
+                self._foreign.add((spec_hash, created))
+                connection.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
+
+
+def _row(run: StoredRun, created: float) -> RunRow:
+    spec = run.result["spec"]
+    return RunRow(
+        hash=run.hash,
+        data=spec["data"],
+        extractor=spec["extractor"],
+        attack=spec["attack"]["name"],
+        budget=spec["budget"],
+        constraint=spec["constraint"],
+        label_rule=spec["label_rule"],
+        seed=spec["seed"],
+        clean_accuracy=run.result["clean"]["accuracy"],
+        poisoned_accuracy=run.result["poisoned"]["accuracy"],
+        created=created,
+        shipped=run.shipped,
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open an index, making its tables where they are missing.
+
+    Raises:
+        sqlite3.OperationalError: the file can't be opened or written.
+        sqlite3.DatabaseError: it is damaged, or of another version.
+    """
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        # Machines that share the folder may not share memory, as a write-ahead log has to.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({', '.join(_COLUMNS)}, PRIMARY KEY (hash))")
+        connection.execute("CREATE TABLE IF NOT EXISTS sizes (hash, created, bytes, PRIMARY KEY (hash))")
+        columns = [f'"{row[1]}"' for row in connection.execute("PRAGMA table_info(runs)")]
+        if columns != _COLUMNS:
+            raise sqlite3.DatabaseError("it has the columns of another version")
+        if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("it fails SQLite's check")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

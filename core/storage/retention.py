@@ -1,0 +1,151 @@
+"""Which runs of a store stay for good and which go to make room."""
+
+import fcntl
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from core.storage.folders import RunFolders, is_hash
+from core.storage.index import RunIndex
+from core.storage.marks import Pins, UseMarks
+from core.system import retention
+from core.system.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+YOUNG_SECONDS = 300.0
+"""After a run was written or read it stays for so long, however little room there is: someone is looking at it."""
+
+
+class RunRetention:
+    """Pins runs, and deletes those that were used least recently.
+
+    Args:
+        folders: the runs.
+        index: knows their sizes.
+    """
+
+    def __init__(self, folders: RunFolders, index: RunIndex) -> None:
+        self._folders = folders
+        self._index = index
+        self._root = folders.root
+        self._pins = Pins(folders.root)
+        self._uses = UseMarks(folders.root)
+
+    def pin(self, spec_hash: str) -> None:
+        """Keep a run for good.
+
+        Raises:
+            StoreError: there is no such run, it ships, or the disk can't be written.
+        """
+        with self._locked():
+            if not self._folders.is_own(spec_hash):
+                ships = bool(self._folders.places(spec_hash))
+                reason = "ships with Poison Lab and is never deleted" if ships else "isn't stored"
+                raise StoreError(f"Run {spec_hash} {reason}; only runs of this store can be pinned.")
+            try:
+                self._pins.add(spec_hash)
+            except OSError as error:
+                raise StoreError(f"Run {spec_hash} can't be pinned: {error.strerror}.") from error
+
+    def unpin(self, spec_hash: str) -> None:
+        """Let a run go when room is needed; nothing happens where it was not pinned.
+
+        Raises:
+            StoreError: there is no such run, or the disk can't be written.
+        """
+        if not self.is_pinned(spec_hash) and not self._folders.places(spec_hash):
+            raise StoreError(f"Run {spec_hash} isn't stored, so there is nothing to unpin.")
+        with self._locked():
+            try:
+                self._pins.remove(spec_hash)
+            except OSError as error:
+                raise StoreError(f"Run {spec_hash} can't be unpinned: {error.strerror}.") from error
+
+    def is_pinned(self, spec_hash: str) -> bool:
+        """Whether a run is never deleted to make room."""
+        return is_hash(spec_hash) and spec_hash in self._pins
+
+    def pieces(self) -> list[retention.Piece]:
+        """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
+        own = {name: created for name, (created, shipped) in self._folders.listing().items() if not shipped}
+        sizes = self._index.sizes(own)
+        pieces = [
+            retention.Piece(name, sizes[name], max(created, self._uses.last(name)), self.is_pinned(name))
+            for name, created in own.items()
+        ]
+        damaged = self._root / "damaged"
+        for folder in damaged.iterdir() if damaged.is_dir() else ():
+            pinned = self.is_pinned(folder.name.partition("-")[0])
+            pieces.append(retention.Piece(f"damaged/{folder.name}", retention.size_of(folder), 0.0, pinned))
+        return pieces
+
+    def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.Cleaned:
+        """Delete what was damaged, then what was used least recently; see `core.storage.runs.Store.clean`."""
+        keep = set(keep)
+        renamed: list[Path] = []
+
+        def remove(piece: retention.Piece) -> bool:
+            if piece.name in keep:
+                return False
+            if dry_run:
+                return True
+            path = self.take_out(piece)
+            if path is not None:
+                renamed.append(path)
+            return path is not None
+
+        with self._locked():
+            cleaned = retention.free(self.pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
+        for path in renamed:
+            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                log.warning("%s can't be deleted; this is tried again later", path)
+        if cleaned.gone and not dry_run:
+            count, freed = len(cleaned.gone), retention.words(cleaned.freed)
+            log.info("Runs deleted to make room: %d, %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
+        if cleaned.size > limit:
+            log.warning(
+                "The runs in %s take %s, %s are allowed: what is left is pinned or in use",
+                *(self._root, retention.words(cleaned.size), retention.words(limit)),
+            )
+        return cleaned
+
+    def take_out(self, piece: retention.Piece) -> Path | None:
+        """Rename a folder, in one step, to a name that is no run's; None where it stays after all."""
+        folder = self._root / piece.name
+        if max(_last_write(folder), self._uses.last(piece.name)) > piece.used > 0:  # since it was listed
+            return None
+        path = self._root / f".{folder.name}.gone.{uuid.uuid4().hex[:8]}"
+        try:
+            folder.rename(path)
+        except OSError as error:
+            log.warning("Run %s can't be deleted: %s", folder.name, error)
+            return None
+        self._uses.remove(piece.name)
+        return path
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time decides what goes and what is pinned; where files can't be locked, on trust."""
+        try:
+            file = (self._root / ".lock").open("w")
+        except OSError:  # nothing can be written here, so nothing can be deleted either
+            yield
+            return
+        with file:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
+            yield
+
+
+def _last_write(folder: Path) -> float:
+    """When a run was written, in epoch seconds; 0 where it is not there."""
+    try:
+        return (folder / "manifest.json").stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,103 @@
+"""One finished run on disk, and reading it."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.storage.integrity import DamagedError, RunFolder, is_current, retried
+from core.storage.marks import UseMarks
+from core.system.arrays import Array
+from core.system.errors import StoreError
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One finished run on disk.
+
+    Attributes:
+        folder: where it lies; see `core.experiments.result` for the files.
+        shipped: it is read-only and may lack `features.npz`: it came with the project, or is a folder that a
+            person named (`load`).
+        result: the content of result.json, this object's own copy.
+    """
+
+    folder: Path
+    shipped: bool
+    result: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """The hash of the spec, which names the folder of a store."""
+        return str(self.result["spec_hash"])
+
+    @cached_property
+    def spec(self) -> ExperimentSpec:
+        """The experiment that was run."""
+        return parse_spec(self.result["spec"])
+
+    def view(self) -> dict[str, Array]:
+        """The arrays that the app draws: see `core.experiments.result.Result.view`.
+
+        Raises:
+            StoreError: the file is missing or damaged; so for `poison` and `features`.
+        """
+        return self._arrays("view.npz")
+
+    def poison(self) -> dict[str, Array]:
+        """`y` and `base_index` (m,), and `x` (m, C, H, W) float32 in [0, 1] where the attack makes images."""
+        return self._arrays("poison.npz")
+
+    def features(self) -> dict[str, Array]:
+        """What the heads were fitted on: `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z`, `test_y`."""
+        return self._arrays("features.npz")
+
+    def images(self) -> list[Path]:
+        """The poison as PNG files, in the order of its rows; empty where the attack makes no images."""
+        return sorted((self.folder / "poison").glob("*.png"))
+
+    def file(self, name: str) -> bytes:
+        """One file, by its path in the folder, as the manifest says that it must be.
+
+        Raises:
+            StoreError: the file is missing or damaged.
+        """
+        if not (self.folder / name).exists():
+            raise StoreError(f"{name} of run {self.hash} isn't stored; run the experiment again to have it.")
+        if not self.shipped:
+            UseMarks(self.folder.parent).note(self.folder.name)
+        folder = RunFolder(self.folder, self.shipped)
+        try:
+            return retried(partial(folder.read, name))
+        except DamagedError as error:
+            if not folder.exists:  # deleted meanwhile, whole, as the store does it
+                raise StoreError(f"Run {self.hash} isn't stored any more; run the experiment again.") from error
+            if not self.shipped:
+                folder.set_aside(str(error))
+            raise StoreError(f"Run {self.hash} is damaged ({error}); run the experiment again.") from error
+
+    def _arrays(self, name: str) -> dict[str, Array]:
+        with np.load(BytesIO(self.file(name)), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+
+
+def load(path: Path) -> StoredRun:
+    """A run in a folder of any name, as the command line writes it; nothing of it is ever moved.
+
+    Raises:
+        StoreError: it is not a run's folder, or it is damaged or of another version.
+    """
+    folder = RunFolder(path, shipped=True)
+    if not folder.exists:
+        raise StoreError(f"{path} is not a run's folder: it has no manifest.json.")
+    try:
+        result = folder.read_result()
+    except DamagedError as error:
+        raise StoreError(f"The run in {path} is damaged ({error}); run the experiment again.") from error
+    if not is_current(result):
+        raise StoreError(f"The run in {path} is of another version of Poison Lab; run the experiment again.")
+    return StoredRun(path, True, result)

@@ -1,0 +1,61 @@
+"""What the command line prints."""
+
+import time
+from typing import Any
+
+from core.presentation.tables import certificates_text, defences_table, store_table
+from core.system.retention import Piece
+
+
+def step(name: str, found: int, auc: float | None) -> dict[str, Any]:
+    return {"name": name, "removed": list(range(1500)), "found": found, "n_poison": 20, "clean_lost": 7, "auc": auc}
+
+
+def verdict(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "clean": {"accuracy": 0.9},
+        "poisoned": {"accuracy": 0.6},
+        "defended": {"accuracy": 0.85},
+        "random": 0.615,
+        "steps": steps,
+        "whole": step("", 12, None),
+    }
+
+
+def test_each_defence_is_a_row_and_a_chain_has_one_more() -> None:
+    alone, chain = verdict([step("loss", 9, 0.75)]), verdict([step("sphere", 5, 0.5), step("slab", 7, None)])
+    lines = [line.split() for line in defences_table([alone, chain]).splitlines()]
+    assert lines[0] == ["defence", "removed", "found", "clean", "lost", "ROC", "AUC", "accuracy", "random"]
+    assert lines[1] == ["loss", "1,500", "9", "of", "20", "7", "0.750", "85.0%", "61.5%"]
+    assert lines[2] == ["sphere", "1,500", "5", "of", "20", "7", "0.500"]
+    assert lines[3] == ["slab", "1,500", "7", "of", "20", "7"]
+    assert lines[4] == ["all", "1,500", "12", "of", "20", "7", "85.0%", "61.5%"]
+    assert " ".join(lines[5]) == "clean 90.0%, as a perfect filter would leave it; poisoned 60.0%"
+
+
+def test_certificates_are_told_as_far_as_they_reach() -> None:
+    certificates = {
+        "added": {"partitions": 50, "clean": 0.8, "attacked": 0.7, "certified": [0.8, 0.75, 0.7, 0.6, 0.5]},
+        "flipped": {"noise": {"heads": 100}, "clean": 0.65, "certified": [0.6, 0.4], "plain": [[1, 0.9], [10, 0.85]]},
+    }
+    assert certificates_text(certificates, 20).splitlines() == [
+        "50 heads on parts of the data, 80.0% right without poison and 70.0% with these 20 points",
+        "     0 points added: 80.0% certain",
+        "     1 points added: 75.0% certain",
+        "     2 points added: 70.0% certain",
+        "     3 points added: 60.0% certain",
+        "100 heads on labels drawn anew, 65.0% right",
+        "     0 labels flipped: 60.0% certain",
+        "     1 labels flipped: 40.0% certain",
+        "     1 labels flipped: a single head is 90.0% right",
+        "    10 labels flipped: a single head is 85.0% right",
+    ]
+
+
+def test_the_store_says_size_use_and_pin() -> None:
+    used = time.mktime((2026, 1, 2, 3, 4, 0, 0, 0, -1))
+    pieces = [Piece("a" * 16, 12_345_678, used, kept=True), Piece("damaged/" + "b" * 16, 500_000_000, 0.0)]
+    assert store_table(pieces).splitlines() == [
+        f"{'a' * 16}          12.3 MB  2026-01-02 03:04  pinned",
+        f"damaged/{'b' * 16}   500 MB  damaged",
+    ]
