@@ -22,7 +22,7 @@ def pretrain(
     arch: Annotated[str, typer.Option(help="resnet10-small or resnet18-small.")] = "resnet10-small",
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the images.")] = 24,
     batch: Annotated[int, typer.Option(min=2, max=65_536, help="Images per step.")] = 256,
-    seed: Annotated[int, option("seed")] = DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
