@@ -53,6 +53,8 @@ def run(
 def _values(asked: dict[str, Any]) -> dict[str, Any]:
     """What `parse_spec` takes: the fields that were given, parameters of the attack within the attack.
 
+    Fields that were not given are left out, so that `parse_spec` alone decides about defaults.
+
     Raises:
         SpecError: `--set` without a value.
     """
@@ -63,7 +65,9 @@ def _values(asked: dict[str, Any]) -> dict[str, Any]:
         if not sign:
             raise SpecError(f"--set takes NAME=VALUE; got {item!r}.")
         attack[name] = text
-    return {**values, "attack": {"name": values.get("attack", DEFAULTS.attack.name), **attack}}
+    if attack:
+        values["attack"] = {"name": values.get("attack", DEFAULTS.attack.name), **attack}
+    return values
 
 
 def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
