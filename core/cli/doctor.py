@@ -1,19 +1,32 @@
-"""What is installed, which device computes, and what is missing and how to get it."""
+"""`doctor`: what is installed, which device computes, and what is missing and how to get it."""
 
+import json
 import platform
-from typing import Any
+from typing import Annotated, Any
 
-from core.data import torchvision_sets
-from core.data.registry import DATA
-from core.extractors.registry import EXTRACTORS, present
+import typer
+
 from core.system import paths
 from core.system.versions import PACKAGES, versions
 
 
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """What is installed, which device is used, and what is missing."""
+    report = examine()
+    if as_json:
+        typer.echo(json.dumps(report, indent=1))
+    else:
+        typer.echo("\n".join(lines(report)))
+
+
 def examine() -> dict[str, Any]:
     """Look at this machine. Keys: python, packages, device, extractors, data, home, problems."""
-    found = versions()
-    packages = {name: found.get(name) for name in PACKAGES}
+    from core.data import torchvision_sets
+    from core.data.registry import DATA
+    from core.extractors.registry import EXTRACTORS, present
+
+    installed = versions()
+    packages = {name: installed.get(name) for name in PACKAGES}
     problems = [
         f"Package {name} is missing: pip install -r requirements.txt."
         for name, version in packages.items()
@@ -53,10 +66,10 @@ def examine() -> dict[str, Any]:
 
 def lines(report: dict[str, Any]) -> list[str]:
     """The report as lines to print."""
-    found = [f"{name} {version or 'MISSING'}" for name, version in report["packages"].items()]
+    packages = [f"{name} {version or 'MISSING'}" for name, version in report["packages"].items()]
     return [
         f"Python     {report['python']}",
-        f"Packages   {', '.join(found)}",
+        f"Packages   {', '.join(packages)}",
         f"Device     {report['device']}",
         f"Extractors {', '.join(name for name, there in report['extractors'].items() if there) or 'none'}",
         f"Data       {', '.join(name for name, there in report['data'].items() if there) or 'none'}",
@@ -66,7 +79,9 @@ def lines(report: dict[str, Any]) -> list[str]:
 
 
 def _readable(name: str) -> bool:
+    from core.data import torchvision_sets
     from core.data.readers import read
+    from core.data.registry import DATA
     from core.system.errors import DataError
 
     record = DATA[name]

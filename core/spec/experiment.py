@@ -43,25 +43,27 @@ class ExperimentSpec(Frozen):
     Attributes that are `None` are filled in by `core.catalog.choices.resolve` from the registries' records.
     """
 
-    data: str = "fashion-mnist"
+    data: str = Field("fashion-mnist", description="Data set, see `list`, or image-folder:PATH.")
     train_domain: str | None = Field(None, description="Domain of the training images, for data that has domains.")
     test_domain: str | None = Field(None, description="Domain of the test images, for data that has domains.")
-    extractor: str = "resnet10-small-fashion-mnist"
+    extractor: str = Field("resnet10-small-fashion-mnist", description="Extractor, see `list`, or LIBRARY:ARCH@FILE.")
     input_size: int | None = Field(None, ge=8, le=1024, description="Side in pixels at which the extractor sees.")
-    attack: SerializeAsAny[AttackSettings] = Field(default_factory=lambda: registry.ATTACKS[DEFAULT_ATTACK]())
+    attack: SerializeAsAny[AttackSettings] = Field(
+        default_factory=lambda: registry.ATTACKS[DEFAULT_ATTACK](), description="Attack, see `list`."
+    )
     budget: float = Field(0.03, gt=0, le=1, description="ε_d: poisoned points per clean training point.")
-    constraint: Constraint = "valid"
+    constraint: Constraint = Field("valid", description="What limits the poisoned points.")
     delta: float = Field(8 / 255, gt=0, le=1, description="δ of the perturbation constraint, in [0, 1] pixels.")
-    label_rule: LabelRule = "adversarial"
+    label_rule: LabelRule = Field("adversarial", description="Labels of the poisoned points.")
     # Left out wherever a spec is written as long as it is None: experiments from before there was such a choice keep
     # their hashes, by which results are stored and shipped.
     evade: str | None = Field(
         None, description="Defence that the poison is made to pass.", exclude_if=lambda value: value is None
     )
-    train_size: int = Field(2000, ge=20, le=10_000_000)
-    test_size: int = Field(1000, ge=10, le=10_000_000)
+    train_size: int = Field(2000, ge=20, le=10_000_000, description="Clean training images.")
+    test_size: int = Field(1000, ge=10, le=10_000_000, description="Test images.")
     ridge: float = Field(1e-3, gt=0, le=1e3, description="λ of the head's objective.")
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of everything random.")
     # Likewise left out where it is empty, as it is without plug-ins.
     plugins: tuple[tuple[str, str], ...] = Field(
         (),

@@ -1,5 +1,6 @@
 """Which device computes and holds the numbers, and what happens when its memory is not enough."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,11 @@ def choose(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise DeviceError("Device cuda was asked for, but torch sees no GPU here. Use --device auto or cpu.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def use_all_cores() -> None:
+    """Compute on every core of the machine, or on a share of them beside other processes that torchrun started here."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def describe(device: torch.device) -> str:

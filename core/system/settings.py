@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.system.errors import SettingError
 
@@ -72,6 +73,7 @@ MODEL_MEGABYTES = Setting(
 )
 SETTINGS = (WORKERS, PERSON_RUNS, ALL_RUNS, RUN_SECONDS, STORE_MEGABYTES, CACHE_MEGABYTES, MODEL_MEGABYTES)
 """All numbers, in the order of the README."""
+PLUGINS = "POISON_LAB_PLUGINS"
 LOG_FORMS = ("text", "json")
 
 
@@ -101,6 +103,11 @@ class Limits:
 def scheduler() -> str:
     """Address of the dask scheduler on whose workers runs execute, `POISON_LAB_SCHEDULER`; "" is this machine."""
     return os.environ.get("POISON_LAB_SCHEDULER", "").strip()
+
+
+def plugins() -> list[Path]:
+    """Files of attacks and defences from outside, `POISON_LAB_PLUGINS`, separated as the folders of PATH are."""
+    return [Path(text) for part in os.environ.get(PLUGINS, "").split(os.pathsep) if (text := part.strip())]
 
 
 def may_enter(email: str) -> bool:

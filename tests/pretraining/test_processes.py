@@ -61,7 +61,7 @@ from pathlib import Path
 import torch
 
 from core.__main__ import main
-from core.data.embedded import read
+from core.data.readers import read
 from core.pretraining import recipe
 
 folder, rank = Path(sys.argv[1]), os.environ["RANK"]

@@ -1,0 +1,99 @@
+"""`compare-extractors`, `compare-settings` and `reproduce`: what is measured over many runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.options import DEFAULTS, Device, option
+from core.cli.outputs import existing_folder
+from core.system import paths
+from core.system.errors import SpecError
+
+Seeds = Annotated[list[int] | None, option("seed", "May be repeated; three or more show the spread.")]
+TrainSize = Annotated[int, option("train_size")]
+TestSize = Annotated[int, option("test_size")]
+TRAIN_SIZE, TEST_SIZE = 1000, 2000
+"""Fewer training and more test images than a single run has: many runs, and small differences between them."""
+
+
+def compare_extractors(
+    extractor: Annotated[
+        list[str] | None, typer.Option(help="Only this extractor, or pixels; may be repeated.")
+    ] = None,
+    data: Annotated[list[str] | None, option("data", "Only this; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of extractors.json.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure how good the features of each extractor are: of those named, else of all whose weights are here."""
+    from core.evidence import quality
+    from core.extractors.registry import EXTRACTORS, present
+
+    path = existing_folder(out, quality.FILE.parent) / quality.FILE.name
+    from core.system import device as devices
+
+    devices.use_all_cores()
+    names = extractor or [quality.PIXELS, *(name for name, record in EXTRACTORS.items() if present(record))]
+    quality.measure_all(names, data or quality.EMBEDDED, devices.choose(device), path, typer.echo)
+    typer.echo(str(path))
+
+
+def compare_settings(
+    data: Annotated[list[str] | None, option("data", "May be repeated.")] = None,
+    extractor: Annotated[list[str] | None, option("extractor", "May be repeated.")] = None,
+    attack: Annotated[str, option("attack")] = DEFAULTS.attack.name,
+    budget: Annotated[float, option("budget")] = DEFAULTS.budget,
+    constraint: Annotated[str, option("constraint")] = DEFAULTS.constraint,
+    train_size: TrainSize = TRAIN_SIZE,
+    test_size: TestSize = TEST_SIZE,
+    seed: Seeds = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of settings.md, .html (the plot) and .json.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure fine-tuning against transfer, the same attack on each; takes up where it was broken off."""
+    from core.evidence import settings as compare
+
+    folder = existing_folder(out, compare.FOLDER)
+    shared = {
+        "attack": attack,
+        "budget": budget,
+        "constraint": constraint,
+        "train_size": train_size,
+        "test_size": test_size,
+    }
+    todo = compare.specs(data or compare.DATA, extractor or compare.EXTRACTORS, seed or compare.SEEDS, shared)
+    from core.system.device import use_all_cores
+
+    use_all_cores()
+    rows = compare.compare(todo, folder, device=device, tell=typer.echo)
+    for gap in compare.gaps(rows):
+        typer.echo(compare.verdict(gap))
+    typer.echo(str(folder / "settings.md"))
+
+
+def reproduce(
+    seed: Seeds = None,
+    budget: Annotated[list[float] | None, option("budget", "Only this; may be repeated.")] = None,
+    data: Annotated[list[str] | None, option("data", "Only this; may be repeated.")] = None,
+    train_size: TrainSize = TRAIN_SIZE,
+    test_size: TestSize = TEST_SIZE,
+    processes: Annotated[int, typer.Option(help="Experiments at a time, each on its share of the cores.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of results.md and results.json.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure every attack in every setting, with and without defences, and what the paper claims; takes hours, and
+    takes up where it was broken off."""
+    from core.evidence import grid
+    from core.evidence import reproduce as evidence
+
+    if processes < 1:
+        raise SpecError(f"--processes is {processes}; allowed: 1 or more.")
+    folder = existing_folder(out, paths.ROOT / "docs")
+    sizes = {"train_size": train_size, "test_size": test_size}
+    pairs = grid.pairs(data or ())
+    todo = grid.specs(pairs, budget or grid.BUDGETS, seed or grid.SEEDS, sizes)
+    from core.system.device import use_all_cores
+
+    use_all_cores()
+    evidence.reproduce(todo, folder, device=device, processes=processes, tell=typer.echo)
+    typer.echo(str(folder / "results.md"))

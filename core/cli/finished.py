@@ -1,0 +1,116 @@
+"""`report`, `defend` and `certify`: what is made of a finished run."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.certificates import PARTITIONS
+from core.cli.options import FinishedRun
+from core.cli.outputs import check_suffix
+from core.system import paths
+from core.system.errors import PoisonLabError, SpecError, StoreError
+from core.system.files import replacing
+
+if TYPE_CHECKING:
+    from core.storage.runs import StoredRun
+
+AsJson = Annotated[bool, typer.Option("--json", help="All results, as JSON.")]
+
+
+def report(
+    run: FinishedRun,
+    out: Annotated[Path | None, typer.Option(help="Report to write: one *.html file that needs no network.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Table of the poisoned points: *.csv or *.parquet.")] = None,
+) -> None:
+    """Write a finished run as one HTML file for people, and its points as a table."""
+    from core.presentation import export
+    from core.presentation import report as reports
+
+    if out is None and table is None:
+        raise SpecError("report writes --out FILE.html, --table FILE.csv (or .parquet), or both; neither was given.")
+    if out is not None:
+        check_suffix("--out", out, (".html",))
+    if table is not None:
+        check_suffix("--table", table, tuple(export.TABLE_SUFFIXES))
+    stored = _load(run)
+    # Everything is made before anything is written.
+    files: list[tuple[Path, bytes]] = []
+    if out is not None:
+        files.append((out, reports.report(stored).encode()))
+    if table is not None:
+        files.append((table, export.table_file(stored, table.suffix)))
+    for path, content in files:
+        try:
+            with replacing(path) as file:
+                file.write(content)
+        except OSError as error:
+            raise PoisonLabError(f"{path} can't be written: {error.strerror}.") from error
+        typer.echo(str(path))
+
+
+def defend(
+    run: FinishedRun,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Defence, see `list`, as NAME or NAME:SETTING=VALUE; several are chained."),
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Every defence by itself.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for the poison of a finished run as a defender would, and train the head on what is left."""
+    from core.defences.chain import parse_chain
+    from core.defences.registry import RECORDS
+    from core.presentation import tables
+    from core.storage import defended
+
+    if bool(with_) == each:
+        raise SpecError("defend takes --with DEFENCE, once or more, or --each.")
+    chains = [parse_chain([name]) for name in RECORDS] if each else [parse_chain(with_ or [])]
+    stored = _load(run)
+    from core.system.device import use_all_cores
+
+    use_all_cores()
+    results = [defended.judged(stored, chain) for chain in chains]
+    if as_json:
+        typer.echo(json.dumps(results if each else results[0], indent=1))
+    else:
+        typer.echo(tables.defences_table(results))
+
+
+def certify(
+    run: FinishedRun,
+    partitions: Annotated[int, typer.Option(help="Heads that vote, each on its own part of the data.")] = PARTITIONS,
+    as_json: AsJson = False,
+) -> None:
+    """Say what accuracy no poison can take: by votes of heads on parts of the data, and on labels drawn anew."""
+    from core.presentation import tables
+    from core.storage import certified
+
+    certified.check(partitions)
+    stored = _load(run)
+    from core.system.device import use_all_cores
+
+    use_all_cores()
+    result = certified.certified(stored, partitions)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        typer.echo(tables.certificates_text(result, stored.result["n_poison"]))
+
+
+def _load(run: str) -> "StoredRun":
+    """A finished run by its folder or, else, by its hash.
+
+    Raises:
+        StoreError: there is no such run, or it is damaged.
+    """
+    from core.storage.runs import Store, load
+
+    if Path(run).exists():
+        return load(Path(run))
+    stored = Store(paths.results()).get(run)
+    if stored is None:
+        raise StoreError(f"{run} is neither the folder of a run nor the hash of a stored one.")
+    return stored

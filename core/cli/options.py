@@ -1,0 +1,131 @@
+"""Options generated from the models: an experiment's field gives its option's name, type, default, bounds and help.
+
+`run` gets one option for each field of `ExperimentSpec`, so that a new field is an option by itself; other commands
+take those fields that they share, by name. No option checks a value: `parse_spec` does, with the same words on every
+way in.
+"""
+
+import inspect
+from collections.abc import Callable
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import annotated_types
+import typer
+from pydantic.fields import FieldInfo
+from typer.models import OptionInfo
+
+from core.spec.experiment import ExperimentSpec
+
+DEFAULTS = ExperimentSpec()
+FURTHER_NAMES = {"ridge": ("--lambda",)}
+"""Names of an option beside that of its field."""
+NO_OPTIONS = {"plugins"}
+"""Fields that nobody types: they follow from `--plugin`."""
+
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Quiet = Annotated[bool, typer.Option(help="No progress on standard error.")]
+FinishedRun = Annotated[str, typer.Argument(help="Folder of a finished run, or the hash of a stored one.")]
+
+
+def option(name: str, note: str = "") -> OptionInfo:
+    """The option of a field of `ExperimentSpec`, for an annotation: `Annotated[float, option("budget")]`.
+
+    Args:
+        name: of the field.
+        note: what the command adds to the field's description.
+    """
+    return _option(name, ExperimentSpec.model_fields[name], note)
+
+
+def options_of(model: type[ExperimentSpec]) -> list[inspect.Parameter]:
+    """One keyword-only parameter for each field of a model, in their order, for Typer to make options of."""
+    defaults = model()
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            # On a command line an attack is its name; `--set` gives its parameters.
+            default=defaults.attack.name if name == "attack" else getattr(defaults, name),
+            annotation=Annotated[_kind(field), _option(name, field)],
+        )
+        for name, field in model.model_fields.items()
+        if name not in NO_OPTIONS
+    ]
+
+
+def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let Typer see one option for each field of `ExperimentSpec` where a command's signature has `**fields`.
+
+    They stand before the command's own keyword-only parameters.
+    """
+    own = [
+        parameter
+        for parameter in inspect.signature(command, eval_str=True).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    before = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
+    after = [parameter for parameter in own if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    signature = inspect.Signature([*before, *options_of(ExperimentSpec), *after])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    return command
+
+
+def given(context: typer.Context) -> dict[str, Any]:
+    """The parameters that stand on the command line, with their values; defaults are not among them."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    }
+
+
+def flag(name: str) -> str:
+    """The option of a parameter, as a person writes it."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
+def help_text(field: FieldInfo) -> str:
+    """The description of a field with what it allows, as "Clean training images; at least 20."."""
+    description = field.description or ""
+    if choices := _choices(field):
+        return f"{description.rstrip('.')}: {choices}."
+    if bounds := _bounds(field):
+        return f"{description.rstrip('.')}; {bounds}."
+    return description
+
+
+def _option(name: str, field: FieldInfo, note: str = "") -> OptionInfo:
+    names = (flag(name), *FURTHER_NAMES[name]) if name in FURTHER_NAMES else ()
+    made: OptionInfo = typer.Option(*names, help=f"{help_text(field)} {note}".rstrip())
+    return made
+
+
+def _choices(field: FieldInfo) -> str:
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if get_origin(kind) is Literal:
+            *first, last = get_args(kind)
+            return f"{', '.join(first)} or {last}" if first else str(last)
+    return ""
+
+
+def _bounds(field: FieldInfo) -> str:
+    words = {annotated_types.Ge: "at least", annotated_types.Gt: "more than"}
+    words |= {annotated_types.Le: "at most", annotated_types.Lt: "less than"}
+    bounds = [
+        f"{words[type(bound)]} {_number(getattr(bound, type(bound).__name__.lower()))}"
+        for bound in field.metadata
+        if type(bound) in words
+    ]
+    return ", ".join(bounds)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+
+
+def _kind(field: FieldInfo) -> Any:
+    """The type that Typer parses: a number or a flag, and text for all else, which the model then checks."""
+    scalars = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind in (bool, int, float)]
+    kind = scalars[0] if scalars else str
+    return kind | None if NoneType in get_args(field.annotation) else kind

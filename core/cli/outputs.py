@@ -1,0 +1,60 @@
+"""Where commands write: an `--out` that can't be written is refused before anything is computed."""
+
+import os
+from pathlib import Path
+
+from core.system.errors import SpecError
+
+
+def check_run_folder(out: Path) -> None:
+    """Check that a run's folder can be written, and that nothing but an earlier run would be replaced.
+
+    Raises:
+        SpecError: it holds something else, or is not to be written to.
+    """
+    if out.exists() and not (out.is_dir() and _replaceable(out)):
+        raise SpecError(f"--out {out} exists and is not a run's folder: give a new or an empty folder.")
+    nearest = next(folder for folder in out.absolute().parents if folder.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise SpecError(f"--out {out} can't be written: {nearest} is not a folder that you may write to.")
+
+
+def check_suffix(option: str, path: Path, suffixes: tuple[str, ...]) -> None:
+    """Check the name of a file to write.
+
+    Args:
+        option: that names the file.
+        path: what it was given.
+        suffixes: allowed ones, each with its dot.
+
+    Raises:
+        SpecError: the file has another suffix.
+    """
+    if path.suffix not in suffixes:
+        raise SpecError(f"{option} {path} is not a {' or '.join(f'*{suffix}' for suffix in suffixes)} file.")
+
+
+def check_parent(out: Path) -> None:
+    """Check that the folder of a file to write is there and may be written to.
+
+    Raises:
+        SpecError: it isn't.
+    """
+    if not (out.absolute().parent.is_dir() and os.access(out.absolute().parent, os.W_OK)):
+        raise SpecError(f"--out {out} can't be written: its folder is not there, or not yours to write to.")
+
+
+def existing_folder(out: Path | None, usual: Path) -> Path:
+    """The folder of a measurement: `--out`, else the usual one.
+
+    Raises:
+        SpecError: there is no such folder.
+    """
+    folder = out or usual
+    if not folder.is_dir():
+        raise SpecError(f"--out {folder} is not a folder.")
+    return folder
+
+
+def _replaceable(folder: Path) -> bool:
+    return not any(folder.iterdir()) or (folder / "result.json").is_file()

@@ -1,0 +1,72 @@
+"""`--plugin FILE.py` on every command: attacks and defences from outside, loaded before other arguments."""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.system import settings
+
+
+def load(files: list[Path] | None) -> None:
+    """Load what `--plugin` names; processes that this one starts find it in their environment.
+
+    Raises:
+        PoisonLabError: a file is not a plug-in, or can't be read.
+    """
+    if not files:
+        return
+    _load(files)
+    named = dict.fromkeys([*settings.plugins(), *(file.absolute() for file in files)])
+    os.environ[settings.PLUGINS] = os.pathsep.join(map(str, named))
+
+
+def load_all(files: list[Path] | None) -> None:
+    """Load what the environment names, then what `--plugin` does; errors as of `load`."""
+    if in_environment := settings.plugins():
+        _load(in_environment)
+    load(files)
+
+
+def _load(files: list[Path]) -> None:
+    # Only here: few commands need the catalogue, and most people have no plug-ins.
+    from core.catalog.plugins import load_plugins  # type: ignore[import-not-found,unused-ignore]
+
+    load_plugins(files)
+
+
+def _option(callback: Callable[[list[Path] | None], None]) -> Any:
+    return typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="File with attacks or defences of your own; may be repeated.",
+        callback=callback,
+        is_eager=True,
+        expose_value=False,
+    )
+
+
+def start(plugin: Annotated[list[Path] | None, _option(load_all)] = None) -> None:
+    """What comes before every command."""
+
+
+def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes `--plugin`, too; the command itself does not see it."""
+    signature = inspect.signature(command, eval_str=True)
+    added = inspect.Parameter(
+        "plugin",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[list[Path] | None, _option(load)],
+    )
+
+    @functools.wraps(command)
+    def with_option(plugin: object = None, **values: Any) -> None:
+        command(**values)
+
+    with_option.__signature__ = signature.replace(parameters=[*signature.parameters.values(), added])  # type: ignore[attr-defined]
+    return with_option

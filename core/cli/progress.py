@@ -1,0 +1,24 @@
+"""The progress of a run on standard error."""
+
+import sys
+
+from core.spec.events import STAGES, Event
+
+
+class ProgressLine:
+    """An observer of a run: on a terminal one line that is written over, a line for each stage; else their titles."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        on_terminal = sys.stderr.isatty()
+        if event.stage != self._stage:
+            self._stage = event.stage
+            sys.stderr.write("\n" if on_terminal else STAGES[event.stage] + "\n")
+        if on_terminal:
+            values = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+            count = f" {event.done}/{event.total}" if event.total else ""
+            sys.stderr.write(f"\r\033[K{STAGES[event.stage]}{count}  {values}")
+        sys.stderr.flush()

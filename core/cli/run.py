@@ -1,0 +1,95 @@
+"""`run`: one experiment, from options or from a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.options import DEFAULTS, Device, Quiet, flag, given, with_experiment_options
+from core.cli.outputs import check_run_folder
+from core.cli.progress import ProgressLine
+from core.spec.defaults import CURRENT, KEY
+from core.spec.events import silent
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.errors import PoisonLabError, SpecError
+
+NOT_OF_THE_EXPERIMENT = {"out", "spec", "device", "quiet"}
+"""Options that go with `--spec`: they say nothing of the experiment itself."""
+SHORTCUTS = ("stage2", "target")
+"""Parameters of attacks that have an option of their own beside `--set`."""
+
+
+@with_experiment_options
+def run(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder to write; an existing run there is replaced.")],
+    spec: Annotated[
+        Path | None, typer.Option(help="The whole experiment from a JSON file: a spec, or a run's result.json.")
+    ] = None,
+    *,
+    stage2: Annotated[str | None, typer.Option(help="How poisoned features are found: gc or tgda.")] = None,
+    target: Annotated[str | None, typer.Option(help="Target parameters of gc: gradpc or search.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of an attack's parameter.")] = None,
+    defaults: Annotated[int, typer.Option(help="Version of the defaults that fill up what is not given.")] = CURRENT,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    **fields: Any,
+) -> None:
+    """Run one experiment and write its folder."""
+    asked = {name: value for name, value in given(context).items() if name not in NOT_OF_THE_EXPERIMENT}
+    if spec is not None:
+        from core.presentation import export
+
+        if asked:
+            options = ", ".join(map(flag, asked))
+            raise SpecError(f"--spec is the whole experiment: leave out {options}, or change the file.")
+        experiment = export.read_spec(spec)
+    else:
+        from core.catalog import choices
+
+        experiment = choices.resolve(parse_spec({**_values(asked), KEY: defaults}))
+    _execute(experiment, out, device, quiet)
+
+
+def _values(asked: dict[str, Any]) -> dict[str, Any]:
+    """What `parse_spec` takes: the fields that were given, parameters of the attack within the attack.
+
+    Fields that were not given are left out, so that `parse_spec` alone decides about defaults.
+
+    Raises:
+        SpecError: `--set` without a value.
+    """
+    values = {name: value for name, value in asked.items() if name in ExperimentSpec.model_fields}
+    attack: dict[str, Any] = {name: asked[name] for name in SHORTCUTS if name in asked}
+    for item in asked.get("set_", ()):
+        name, sign, text = item.partition("=")
+        if not sign:
+            raise SpecError(f"--set takes NAME=VALUE; got {item!r}.")
+        attack[name] = text
+    if attack:
+        values["attack"] = {"name": values.get("attack", DEFAULTS.attack.name), **attack}
+    return values
+
+
+def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
+    """Run a resolved spec and write its folder."""
+    check_run_folder(out)
+    # Not before the spec is known to be good: torch takes seconds to import.
+    from core.experiments.run import run as run_spec
+    from core.system.device import use_all_cores
+
+    use_all_cores()
+    result = run_spec(spec, silent if quiet else ProgressLine(), device=device)
+    try:
+        result.write(out)
+    except OSError as error:
+        raise PoisonLabError(f"The run can't be written to {out}: {error.strerror}.") from error
+    if not quiet:
+        sys.stderr.write("\n")
+    accuracies = {
+        name: f"{100 * score.accuracy:.1f}%"
+        for name in ("clean", "target", "stage2", "poisoned")
+        if (score := getattr(result, name)) is not None
+    }
+    typer.echo("  ".join(f"{name} {value}" for name, value in accuracies.items()) + f"  ->  {out}")

@@ -1,0 +1,52 @@
+"""`sweep`: accuracy against budget, as a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.options import DEFAULTS, Device, option
+from core.cli.outputs import check_parent, check_suffix
+from core.system import paths
+from core.system.files import write_text
+
+
+def sweep(
+    out: Annotated[Path, typer.Option(help="Table to write: *.csv.")],
+    spec: Annotated[
+        Path | None, typer.Option(help="What all have in common: a spec as JSON; else the default.")
+    ] = None,
+    attack: Annotated[list[str] | None, option("attack", "May be repeated.")] = None,
+    budget: Annotated[list[float] | None, option("budget", "May be repeated.")] = None,
+    seed: Annotated[list[int] | None, option("seed", "May be repeated; three or more show the spread.")] = None,
+    extractor: Annotated[list[str] | None, option("extractor", "May be repeated.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Accuracy against budget for several attacks, beside random label flips; what is stored is not run again."""
+    from core.catalog import choices
+    from core.experiments import sweep as sweeps
+    from core.experiments.result import drop
+    from core.presentation import export
+    from core.storage.runs import Store
+
+    check_suffix("--out", out, (".csv",))
+    check_parent(out)
+    base = choices.resolve(DEFAULTS if spec is None else export.read_spec(spec))
+    cells = sweeps.cells(
+        base, attack or [base.attack.name], budget or sweeps.BUDGETS, seed or [base.seed], extractor or ()
+    )
+    store, todo = Store(paths.results()), sweeps.hashes(cells)
+    missing = [experiment for spec_hash, experiment in todo.items() if store.get(spec_hash) is None]
+    typer.echo(f"{len(todo)} runs, {len(todo) - len(missing)} of them stored already")
+    if missing:
+        from core.experiments.run import run
+        from core.system.device import use_all_cores
+
+        use_all_cores()
+        for i, experiment in enumerate(missing, start=1):
+            result = store.put(run(experiment, device=device)).result
+            asked = f"{experiment.attack.name} {experiment.extractor} {experiment.budget:g} seed {experiment.seed}"
+            typer.echo(f"{i}/{len(missing)} {asked}: {drop(result):.1f}")
+    points = sweeps.collect(cells, lambda spec_hash: stored.result if (stored := store.get(spec_hash)) else None)
+    write_text(out, sweeps.as_csv(points))
+    typer.echo(str(out))

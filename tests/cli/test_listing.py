@@ -1,0 +1,41 @@
+"""`list`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.catalog import choices
+from core.cli.main import main
+from core.data.registry import DATA
+from core.system.paths import ROOT
+
+
+def test_list_loads_no_torch() -> None:
+    code = "import sys; from core.cli.main import main; main(['list']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_list_as_json_is_the_listing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == choices.listing()
+
+
+def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    found = choices.listing()
+    for kind in ("data", "extractors", "attacks", "constraints", "label_rules"):
+        assert all(f"\n  {name} " in printed for name in found[kind])
+
+
+def test_list_says_which_data_is_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "cifar-10-python.tar.gz").touch()
+    assert main(["list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["cifar10"].endswith("CIFAR-10: on this machine")
+    assert f"not on this machine; put cifar-100-python.tar.gz into {home / 'data'}" in lines["cifar100"]
+    assert lines["mnist"].endswith(DATA["mnist"].title)
