@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from core.attacks.algorithms.base import Draft, Plan, Scene
     from core.spec.events import Observer
 
-INTERFACE = 1
-"""Version of what plug-ins may rely on: raised when a record of before would no longer do."""
-
 Family = Literal["baseline", "pixels", "features", "feature-targeted"]
 """Which kind of attack it is; lists are in this order."""
 
@@ -114,12 +111,9 @@ class AttackRecord:
     excluded_label_rules: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
     rank: int = 100
-    interface: int = INTERFACE
 
     def __post_init__(self) -> None:
         name = default_name(self.settings)
-        if self.interface != INTERFACE:
-            raise RecordError(f"attack {name!r} is for interface {self.interface}, this is {INTERFACE}")
         if self.family not in get_args(Family):
             raise RecordError(f"family of attack {name!r} is {self.family!r}; allowed: {', '.join(get_args(Family))}")
         if not self.title:

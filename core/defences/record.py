@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from core.defences.algorithms.base import ScoreFunction, TrainingSet, Verdict
 
-INTERFACE = 1
-"""Version of what plug-ins may rely on: raised when a record of before would no longer do."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class DefenceRecord:
@@ -47,12 +44,9 @@ class DefenceRecord:
     judge: "Callable[[Any, TrainingSet], Verdict] | None" = None
     suspicion: "Callable[[Any, TrainingSet], Tensor] | None" = None
     score_function: "Callable[[Any, TrainingSet], ScoreFunction] | None" = None
-    interface: int = INTERFACE
 
     def __post_init__(self) -> None:
         name = default_name(self.settings)
-        if self.interface != INTERFACE:
-            raise RecordError(f"defence {name!r} is for interface {self.interface}, this is {INTERFACE}")
         for what in ("title", "words", "source"):
             if not getattr(self, what):
                 raise RecordError(f"defence {name!r} has no {what}")

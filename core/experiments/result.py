@@ -115,6 +115,7 @@ class Result:
     digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     walk: Sequence[Mapping[str, Any]] = ()
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The content of result.json: identical for the same spec on the same machine, `seconds` aside."""
@@ -138,6 +139,7 @@ class Result:
             "walk": [dict(step) for step in self.walk],
             "seconds": self.seconds,
             "versions": dict(self.versions),
+            **({"plugins": dict(self.plugins)} if self.plugins else {}),
         }
 
     def write(self, folder: Path, *, with_features: bool = True) -> None:

@@ -14,6 +14,7 @@ from core.attacks.algorithms.gradient_canceling import Canceling
 from core.attacks.algorithms.inversion import gaps
 from core.attacks.execution import execute
 from core.catalog.choices import resolve
+from core.catalog.descriptions import of_plugins
 from core.catalog.lookup import data_info, extractor_info
 from core.catalog.split import draw_for
 from core.data.split import Split
@@ -146,6 +147,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, place: torch.device, with_map
         digest=digest,
         versions=versions(),
         walk=[step.summary() for step in steps],
+        plugins=of_plugins(spec),
     )
 
 

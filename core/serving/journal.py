@@ -67,7 +67,7 @@ class Journal:
         found = {}
         for path in self._dead_entries():
             try:
-                spec = parse_spec(json.loads(path.read_text()))
+                spec = parse_spec(json.loads(path.read_text()), stored=True)
             except (OSError, ValueError, SpecError):  # just settled by another, or of another version
                 continue
             found[spec.hash] = spec

@@ -120,9 +120,15 @@ def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings
         return {}
     parameters = attack if isinstance(attack, Mapping) else {"name": attack}
     name = parameters.get("name", DEFAULT_ATTACK)
+    digests = dict(_pairs(values))
+    if stored and name in digests and registry.PLUGINS.get(name) != digests[name]:
+        return {"attack": UnknownAttack.model_validate(parameters)}
     if not isinstance(name, str) or name not in registry.ATTACKS:
-        if stored and name in dict(_pairs(values)):
-            return {"attack": UnknownAttack.model_validate(parameters)}
+        if name in digests:
+            raise SpecError(
+                f"The attack {name!r} comes from a plug-in that is not loaded here (SHA-256 {digests[name][:16]}…): "
+                "load it by --plugin FILE.py, or by POISON_LAB_PLUGINS."
+            )
         raise unknown("attack", str(name), registry.ATTACKS)
     settings = validated(registry.ATTACKS[name], {**parameters, "name": name}, "attack.{}")
     assert isinstance(settings, AttackSettings)

@@ -131,6 +131,6 @@ def retried(read: Callable[[], _Value]) -> _Value:
 def is_current(result: dict[str, Any]) -> bool:
     """Whether this version of Poison Lab would give the spec of a result.json the same hash."""
     try:
-        return bool(parse_spec(result["spec"]).hash == result["spec_hash"])
+        return bool(parse_spec(result["spec"], stored=True).hash == result["spec_hash"])
     except SpecError:
         return False

@@ -38,7 +38,7 @@ class StoredRun:
     @cached_property
     def spec(self) -> ExperimentSpec:
         """The experiment that was run."""
-        return parse_spec(self.result["spec"])
+        return parse_spec(self.result["spec"], stored=True)
 
     def view(self) -> dict[str, Array]:
         """The arrays that the app draws: see `core.experiments.result.Result.view`.
