@@ -27,7 +27,7 @@ def classes_card(runs: Sequence[Picked]) -> None:
     shown = st.segmented_control(
         "Shown per class",
         list(PER_CLASS),
-        format_func=PER_CLASS.get,
+        format_func=PER_CLASS.__getitem__,
         default="lost",
         required=True,
         key="compare-per-class",
@@ -74,7 +74,7 @@ def matrices_card(runs: Sequence[Picked]) -> None:
         st.segmented_control(
             "Test images counted",
             list(MATRICES),
-            format_func=MATRICES.get,
+            format_func=MATRICES.__getitem__,
             default="change",
             required=True,
             key="compare-matrices",

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.defences.spec import ABOUT, DEFENCE_SPECS, SHARE
+from core.defences.spec import ABOUT, DEFENCE_SPECS, SHARE, as_text
 from core.experiments import cost
 from core.storage import defended
 from core.storage.runs import StoredRun
@@ -75,7 +75,7 @@ def query(run: StoredRun, chain: Sequence[Any]) -> dict[str, str]:
 
 def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
     """Have a chain judged, once; what went wrong, if anything did."""
-    key, texts = defended.key(run.hash, chain), [defended.as_text(one) for one in chain]
+    key, texts = defended.key(run.hash, chain), [as_text(one) for one in chain]
     return _errands.ask(key, "core.storage.defended:judge", run.hash, texts)
 
 

@@ -28,7 +28,7 @@ def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], found: Mapping
     chosen = st.segmented_control(
         "Part of the result",
         views,
-        format_func=VIEW_WORDS.get,
+        format_func=VIEW_WORDS.__getitem__,
         default=step.focus if step.focus in views else "accuracy",
         required=True,
         key=f"view-{place}",

@@ -16,8 +16,9 @@ from core.extractors.registry import EXTRACTORS
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
 from core.system.errors import SpecError
 from pages import _own, _progress, _runs, _state
+from pages._controls import Choice, Number, Value, Whole
 from pages._progress import Progress
-from pages._state import Choice, Locks, Number, Value, Values
+from pages._state import Locks, Values
 
 SIDE_BY_SIDE = 25
 """Most letters of options that are shown side by side; more go into a drop-down."""
@@ -29,6 +30,7 @@ _DATA_HELP = (
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
+SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_WORDS}
 
 PARAMETER_WORDS: dict[str, tuple[str, str]] = {
     "stage2": (
@@ -141,21 +143,21 @@ def use_button(key: str, value: str, *, widget: str) -> None:
     icon = ":material/lock:" if is_locked else ":material/science:"
     off = is_locked or not value
     help_ = "A link keeps this control as it is." if is_locked else "Sets the sidebar to it and opens the lab."
-    button = {"key": widget, "disabled": off, "icon": icon, "help": help_}
-    if st.button("Use it in the lab", on_click=choose, args=(values,), **button):
+    if st.button("Use it in the lab", key=widget, disabled=off, icon=icon, help=help_, on_click=choose, args=(values,)):
         # The link goes along, which Streamlit else drops on the way.
         st.switch_page("lab.py", query_params=st.query_params.to_dict())
 
 
 def show_problems(box: DeltaGenerator) -> list[str]:
     """One box for everything that can't be followed, in the link or in the controls; what it says of the link."""
-    problems = [*st.session_state.problems, *filter(None, [st.session_state.refusal])]
+    of_link: list[str] = st.session_state.problems
+    problems = [*of_link, *filter(None, [st.session_state.refusal])]
     if problems:
         text = problems[0] if len(problems) == 1 else "\n".join(f"- {problem}" for problem in problems)
         box.error(text, title="These settings can't be used as they are", icon=":material/link_off:")
     else:
         box.empty()
-    return st.session_state.problems
+    return of_link
 
 
 def _begin(page: str) -> None:
@@ -185,17 +187,19 @@ def _read_link(page: str) -> None:
         return
     _own.follow(page, query)
     state.locks, locks_problems = _state.locks_from_query(query)
-    state.progress, progress_problems = Progress(), []
+    progress_problems: list[str] = []
+    state.progress = Progress()
     if any(key in query for key in _progress.KEYS):
         state.progress, progress_problems = _progress.from_query(query, _runs.lessons())
     own = _own.keys(page)
     asked = {key: text for key, text in query.items() if key not in (*_state.LOCKS, *_progress.KEYS, *own)}
     here = _progress.open_step(state.progress, _runs.lessons()) if state.progress.lesson else None
+    settings_problems: list[str] = []
     if here is not None and not asked:  # a link to a step that names no setting means the step's own
-        values, problems = _state.from_spec(here[1].spec), []
+        values = _state.from_spec(here[1].spec)
     else:
-        values, problems = _state.from_query(asked, own)
-    state.problems = [*problems, *locks_problems, *progress_problems]
+        values, settings_problems = _state.from_query(asked, own)
+    state.problems = [*settings_problems, *locks_problems, *progress_problems]
     state.pins = {key: values[key] for key in state.locks.all if key in values}
     for key, value in values.items():
         state[_widget(key)] = value
@@ -268,14 +272,14 @@ def setting_words(chosen: Values) -> str:
 
 def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
     """Draw the widget of one key, where it has a use, and note what it says in `chosen`."""
-    one = _state.control(key, chosen)
-    if one is None:
+    setting = _state.control(key, chosen)
+    if setting is None:
         return
     name, locks = _widget(key), st.session_state.locks
     if st.session_state.get(name) is None:  # not drawn before, or emptied by hand
-        st.session_state[name] = one.default
+        st.session_state[name] = setting.default
     # A locked control that another choice made impossible for a while comes back to what the link says.
-    fitted = one.near(st.session_state.pins.get(key, st.session_state[name]))
+    fitted = setting.near(st.session_state.pins.get(key, st.session_state[name]))
     if fitted != st.session_state[name]:  # impossible since an earlier choice changed
         st.session_state[name] = fitted
     if key in locks.hide:
@@ -284,32 +288,36 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
         return
     # The state goes along as the widget's own default, too: a browser that misses the message which sets it, as
     # when the run is interrupted, would answer with the smallest number or the first option.
-    is_choice = isinstance(one, Choice)
-    value = _choice(key, label, one, help, fitted) if is_choice else _number(key, label, one, help, fitted)
-    chosen[key] = one.default if value is None else one.near(value)
+    if isinstance(setting, Number):
+        value: Value | None = _number(key, label, setting, help, float(fitted))
+    else:
+        value = _choice(key, label, setting, help, fitted)
+    chosen[key] = setting.default if value is None else setting.near(value)
 
 
-def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value | None:
-    options = list(one.options)
-    words = {**one.options, **VALUE_WORDS}
-    if isinstance(one, _state.Brought):
+def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, now: Value) -> Value | None:
+    options: list[Value] = list(choice.options)
+    words: dict[Value, str] = dict(choice.options.items())
+    words.update(VALUE_WORDS.items())
+    if isinstance(choice, _state.Brought):
         own = uploads.all_images if key == "data" else uploads.all_weights
-        words |= {name: record.title for name, record in own(_runs.owner()).items()}
+        words.update((name, record.title) for name, record in own(_runs.owner()).items())
         if now not in words:  # a link names it
             words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
         options = [name for name in words if name not in VALUE_WORDS]
-    words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
+    if key in SHORT_WORDS:
+        words.update(SHORT_WORDS[key].items())
     shown = [words[value] for value in options]
     off = key in st.session_state.locks.lock
     if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
         return st.selectbox(
-            label, options, options.index(now), format_func=words.get, key=_widget(key), help=help, disabled=off
+            label, options, options.index(now), format_func=words.__getitem__, key=_widget(key), help=help, disabled=off
         )
     return st.segmented_control(
         label,
         options,
         default=now,
-        format_func=words.get,
+        format_func=words.__getitem__,
         key=_widget(key),
         help=help,
         required=True,
@@ -318,16 +326,16 @@ def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value |
     )
 
 
-def _number(key: str, label: str, one: Number, help: str, now: Value) -> Value | None:
+def _number(key: str, label: str, number: Number, help: str, now: float) -> float | None:
     name, off = _widget(key), key in st.session_state.locks.lock
+    low, high = number.low, number.high
     if key == "budget":
-        return st.slider(label, one.low, one.high, float(now), 0.5, format="%g %%", key=name, help=help, disabled=off)
-    if one.whole:
-        step = 1 if one.high <= _state.LEVELS or key == "seed" else 10 if one.default < 500 else 100
-        return st.number_input(label, int(one.low), int(one.high), int(now), step, key=name, help=help, disabled=off)
-    step = float(one.default) / 10
-    low, high = float(one.low), float(one.high)
-    return st.number_input(label, low, high, float(now), step, format="%g", key=name, help=help, disabled=off)
+        return st.slider(label, low, high, now, 0.5, format="%g %%", key=name, help=help, disabled=off)
+    if isinstance(number, Whole):
+        step = 1 if high <= _state.LEVELS or key == "seed" else 10 if number.default < 500 else 100
+        return st.number_input(label, number.low, number.high, int(now), step, key=name, help=help, disabled=off)
+    tenth = float(number.default) / 10
+    return st.number_input(label, float(low), float(high), now, tenth, format="%g", key=name, help=help, disabled=off)
 
 
 def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:

@@ -26,8 +26,8 @@ from core.spec.experiment import (
     parse_spec,
 )
 from core.system.errors import PoisonLabError, SpecError
+from pages._controls import Choice, Control, Number, Value, Whole, number_text, quoted, read
 
-Value = str | int | float
 Values = dict[str, Value]
 
 BUDGET_PERCENT = (0.5, 30.0)
@@ -78,75 +78,17 @@ _DEFAULT = ExperimentSpec()
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of several: `options` maps each value to the words for it."""
-
-    options: Mapping[Value, str]
-    default: Value
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values, for an error message."""
-        return ", ".join(map(number_text, self.options))
-
-    def parse(self, text: str) -> Value | None:
-        """The value that a link means, or None."""
-        return next((value for value in self.options if number_text(value) == text), None)
-
-    def near(self, value: Value) -> Value:
-        """The value itself where it may be chosen, else the default."""
-        return value if value in self.options else self.default
-
-    def text(self, value: Value) -> str:
-        """A value as it stands in a link."""
-        return number_text(value)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number from `low` to `high`, both included; `whole` where it has no fraction."""
-
-    low: float
-    high: float
-    default: Value
-    whole: bool
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values, for an error message."""
-        kind = "a whole number" if self.whole else "a number"
-        return f"{kind} from {number_text(self.low)} to {number_text(self.high)}"
-
-    def parse(self, text: str) -> Value | None:
-        """The value that a link means, or None."""
-        try:
-            value = int(text) if self.whole else float(text)
-        except ValueError:
-            return None
-        return value if self.low <= value <= self.high else None
-
-    def near(self, value: Value) -> Value:
-        """The nearest value that may be chosen."""
-        inside = min(max(float(value), self.low), self.high)
-        return round(inside) if self.whole else inside
-
-    def text(self, value: Value) -> str:
-        """A value as it stands in a link."""
-        return number_text(value)
-
-
-@dataclass(frozen=True)
-class Brought(Choice):
+class Brought(Choice[str]):
     """A choice that also takes an upload by its name, of which there is no list here: whoever has it may use it."""
 
-    def parse(self, text: str) -> Value | None:
+    def parse(self, text: str) -> str | None:
         """The value that a link means, or None."""
         value = super().parse(text)
         return text if value is None and self._is_here(text) else value
 
-    def near(self, value: Value) -> Value:
+    def near(self, value: Value) -> str:
         """The value itself where it may be chosen, else the default."""
-        return value if self._is_here(str(value)) else super().near(value)
+        return str(value) if self._is_here(str(value)) else super().near(value)
 
     def _is_here(self, name: str) -> bool:
         info = data_info if self.default in DATA else extractor_info
@@ -156,10 +98,11 @@ class Brought(Choice):
             return False
 
 
-Control = Choice | Number
+Setting = Choice[str] | Choice[int] | Number
+"""The controls of the sidebar."""
 
 
-def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
+def control(key: str, chosen: Mapping[str, Value]) -> Setting | None:
     """What may be chosen for a key, given the keys before it; None where it has no use."""
     data = data_info(str(chosen.get("data", _DEFAULT.data)))
     extractor = extractor_info(str(chosen.get("extractor", _DEFAULT.extractor)))
@@ -168,7 +111,7 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
         case "data":
             return Brought({name: _data_title(record) for name, record in DATA.items()}, _DEFAULT.data)
         case "from" | "to" if data.domains:
-            default = data.domains[0] if key == "from" else chosen["from"]
+            default = data.domains[0] if key == "from" else str(chosen["from"])
             return Choice({name: name for name in data.domains}, default)
         case "extractor":
             return Brought({name: record.title for name, record in EXTRACTORS.items()}, _DEFAULT.extractor)
@@ -180,21 +123,21 @@ def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
             titles = {name: DEFENCES[name].title for name in get_args(Evade)}
             return Choice({NO_DEFENCE: "None", **titles}, NO_DEFENCE)
         case "budget":
-            return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6), whole=False)
+            return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6))
         case "constraint":
             return Choice({name: CONSTRAINTS[name] for name in constraints_of(attack)}, _DEFAULT.constraint)
         case "delta" if chosen["constraint"] == "perturbation":
-            return Number(1, LEVELS, round(LEVELS * _DEFAULT.delta), whole=True)
+            return Whole(1, LEVELS, round(LEVELS * _DEFAULT.delta))
         case "labels":
             return Choice({name: LABEL_RULES[name] for name in label_rules_of(attack)}, _DEFAULT.label_rule)
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
-            default = _DEFAULT.train_size if key == "train" else _DEFAULT.test_size
-            return Number(2 * len(data.classes), most, min(default, most), whole=True)
+            usual = _DEFAULT.train_size if key == "train" else _DEFAULT.test_size
+            return Whole(2 * len(data.classes), most, min(usual, most))
         case "ridge":
-            return Number(_SMALLEST, 1e3, _DEFAULT.ridge, whole=False)
+            return Number(_SMALLEST, 1e3, _DEFAULT.ridge)
         case "seed":
-            return Number(0, 2**31 - 1, _DEFAULT.seed, whole=True)
+            return Whole(0, 2**31 - 1, _DEFAULT.seed)
         case _ if key in PARAMETERS:
             return _parameter(attack, key, chosen)
     return None
@@ -204,7 +147,7 @@ def _data_title(record: DataInfo) -> str:
     return record.title if torchvision_sets.present(record) else f"{record.title} (to be fetched)"
 
 
-def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:
+def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Choice[str] | Number | None:
     schemas = attack_parameters(attack)
     schema = schemas.get(key)
     given = {name: chosen.get(name, about["default"]) for name, about in schemas.items()}
@@ -212,10 +155,10 @@ def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | 
         return None
     if "enum" in schema:
         return Choice({name: name for name in schema["enum"]}, schema["default"])
-    low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
-    if low == schema.get("exclusiveMinimum"):
-        low = _SMALLEST
-    return Number(low, schema["maximum"], schema["default"], whole=schema["type"] == "integer")
+    low, excluded = schema.get("minimum", 0), schema.get("exclusiveMinimum")
+    if schema["type"] == "integer":
+        return Whole(low if excluded is None else excluded + 1, schema["maximum"], schema["default"])
+    return Number(low if excluded is None else excluded + _SMALLEST, schema["maximum"], schema["default"])
 
 
 def defaults() -> Values:
@@ -227,25 +170,10 @@ def fit(values: Mapping[str, Value]) -> Values:
     """Values that can be chosen together: what is impossible moves to the nearest or to its default."""
     fitted: Values = {}
     for key in KEYS:
-        one = control(key, fitted)
-        if one is not None:
-            fitted[key] = one.near(values[key]) if key in values else one.default
+        setting = control(key, fitted)
+        if setting is not None:
+            fitted[key] = setting.near(values[key]) if key in values else setting.default
     return fitted
-
-
-def read(key: str, one: Any, text: str | None) -> tuple[Any, list[str]]:
-    """The value that a link gives to a key, the default where it gives none or a bad one; what is wrong with it.
-
-    Args:
-        one: what may be chosen.
-    """
-    if text is None:
-        return one.default, []
-    value = one.parse(text)
-    if value is not None:
-        return value, []
-    instead = one.text(one.default) or "none"
-    return one.default, [f"`{key}` is `{quoted(text)}`; allowed: {one.allowed}. Taken instead: {instead}."]
 
 
 def no_use(key: str) -> str:
@@ -266,13 +194,13 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
     values: Values = {}
     problems: list[str] = []
     for key in KEYS:
-        one = control(key, values)
+        setting: Control[Value] | None = control(key, values)
         text = query.get(key)
-        if one is None:
+        if setting is None:
             if text is not None:
                 problems.append(no_use(key))
             continue
-        values[key], problem = read(key, one, text)
+        values[key], problem = read(key, setting, text)
         problems += problem
     unknown = [f"`{quoted(key)}`" for key in query if key not in (*KEYS, *own)]
     if unknown:
@@ -283,11 +211,11 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
 def to_query(values: Mapping[str, Value]) -> dict[str, str]:
     """The link to a state; defaults are left out."""
     fitted = fit(values)
-    controls = {key: control(key, fitted) for key in fitted}
+    settings = {key: control(key, fitted) for key in fitted}
     return {
         key: number_text(value)
         for key, value in fitted.items()
-        if (one := controls[key]) is not None and value != one.default
+        if (setting := settings[key]) is not None and value != setting.default
     }
 
 
@@ -306,15 +234,15 @@ class Locks:
 
 def locks_from_query(query: Mapping[str, str]) -> tuple[Locks, list[str]]:
     """Read which controls a link locks; one sentence on names that are no control."""
-    found: dict[str, tuple[str, ...]] = {}
+    locked: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
     for kind in LOCKS:
         names = [name.strip() for name in query.get(kind, "").split(",") if name.strip()]
         unknown = [f"`{quoted(name)}`" for name in names if name not in KEYS]
         if unknown:
             problems.append(f"`{kind}` names {', '.join(unknown)}, which is no control. Known: {', '.join(KEYS)}.")
-        found[kind] = tuple(key for key in KEYS if key in names)
-    return Locks(**found), problems
+        locked[kind] = tuple(key for key in KEYS if key in names)
+    return Locks(**locked), problems
 
 
 def locks_to_query(locks: Locks) -> dict[str, str]:
@@ -345,23 +273,12 @@ def from_spec(spec: ExperimentSpec) -> Values:
     Raises:
         SpecError: the sidebar can't express it, e.g. a budget beyond its slider.
     """
-    found: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
-    found = {key: value for key, value in found.items() if value is not None}
-    found |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
-    found |= spec.attack.model_dump()
-    found["attack"] = found.pop("name")
-    values = fit(found)
+    stated: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
+    stated = {key: value for key, value in stated.items() if value is not None}
+    stated |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
+    stated |= spec.attack.model_dump()
+    stated["attack"] = stated.pop("name")
+    values = fit(stated)
     if to_spec(values).hash != resolve(spec).hash:
         raise SpecError("These settings can't be chosen in the sidebar; use the command line.")
     return values
-
-
-def number_text(value: Value) -> str:
-    """A value as it stands in a link or in a sentence: no needless zeros."""
-    return format(value, ".10g") if isinstance(value, float) else str(value)
-
-
-def quoted(text: str) -> str:
-    """Untrusted text, short and free of Markdown's own signs."""
-    clean = text.replace("`", "'").replace("\n", " ")
-    return clean if len(clean) <= 40 else clean[:40] + "…"

@@ -65,7 +65,7 @@ def pickers(labels: dict[str, str], wanted: Sequence[str]) -> None:
             column.selectbox(
                 f"{SIGNS[place]} Run {NAMES[place]}" + ("" if place < LEAST else " (optional)"),
                 options,
-                format_func={**labels, NOTHING: "None"}.get,
+                format_func={**labels, NOTHING: "None"}.__getitem__,
                 key=widget(place),
                 help=PICK_HELP,
                 on_change=picked_runs,

@@ -87,7 +87,7 @@ def qualities() -> None:
     measure = st.segmented_control(
         "Measured by",
         list(MEASURES),
-        format_func=MEASURES.get,
+        format_func=MEASURES.__getitem__,
         default="linear_probe",
         required=True,
         key="measure",

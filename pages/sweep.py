@@ -12,8 +12,8 @@ from core.spec.experiment import ATTACK_SPECS, ExperimentSpec
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.paths import results
 from pages import _cards, _own, _running, _runs, _sweeps
+from pages._controls import Choice, Whole
 from pages._own import Several
-from pages._state import Choice, Number
 
 if TYPE_CHECKING:
     from core.serving.engine import Job, JobStatus
@@ -35,14 +35,15 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
     """The sweep that the controls ask for; None, and a sentence, where it makes no sense."""
     present_ones = [name for name, record in EXTRACTORS.items() if present(record)]
     kind = _own.ask("kind", Choice(KINDS, "budget"))
-    attacks = _own.ask("attacks", Several(list(ATTACK_SPECS), list(dict.fromkeys([base.attack.name, "tgda-feature"]))))
-    budgets = _own.ask("budgets", Several(PERCENTS, [1, 3, 10]) if kind == "budget" else None)
+    usual: list[str] = list(dict.fromkeys([base.attack.name, "tgda-feature"]))
+    attacks = _own.ask("attacks", Several[str](list(ATTACK_SPECS), usual))
+    budgets = _own.ask("budgets", Several[float](PERCENTS, [1, 3, 10]) if kind == "budget" else None)
     extractors = _own.ask("extractors", Several(present_ones, list(EXTRACTORS_FIRST)) if kind == "matrix" else None)
-    seeds = _own.ask("seeds", Number(1, MOST_SEEDS, 1, whole=True))
+    seeds = _own.ask("seeds", Whole(1, MOST_SEEDS, 1))
     st.segmented_control(
         "Kind",
         list(KINDS),
-        format_func=KINDS.get,
+        format_func=KINDS.__getitem__,
         default=kind,
         required=True,
         key=_own.widget("kind"),
@@ -52,7 +53,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
         "Attacks",
         list(ATTACK_SPECS),
         default=attacks,
-        format_func=ATTACK_TITLES.get,
+        format_func=ATTACK_TITLES.__getitem__,
         key=_own.widget("attacks"),
         help="Random label flips are always there: what every attack must beat.",
     )
@@ -73,7 +74,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
                 "Extractors",
                 present_ones,
                 default=extractors,
-                format_func=TITLES.get,
+                format_func=TITLES.__getitem__,
                 key=_own.widget("extractors"),
                 help="Those whose weights are on this machine.",
             )
@@ -217,7 +218,7 @@ def scrubber(places: list[sweep.Cell]) -> None:
             "Attack",
             attacks,
             attacks.index(attack),
-            format_func=TITLES.get,
+            format_func=TITLES.__getitem__,
             key=_own.widget("turn"),
             width=320,
             help="Whose budget is turned.",
@@ -247,7 +248,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
         "Budget",
         list(runs),
         percent,
-        format_func=words.get,
+        format_func=words.__getitem__,
         key=_own.widget("at"),
         help="Poisoned images per clean training image.",
     )

@@ -139,12 +139,16 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     }
     left, right = st.columns(2)
     target = left.selectbox(
-        "Opens", list(targets), format_func=targets.get, key="link-target", help="The page that the class sees first."
+        "Opens",
+        list(targets),
+        format_func=targets.__getitem__,
+        key="link-target",
+        help="The page that the class sees first.",
     )
     preset = right.selectbox(
         "Settings from",
         list(presets),
-        format_func=presets.get,
+        format_func=presets.__getitem__,
         key="link-preset",
         disabled=target != LAB,
         help="Which settings the link carries; a lesson brings its own.",
