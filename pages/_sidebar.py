@@ -4,72 +4,15 @@ The link is read and written here and not by the widgets' own `bind="query-param
 choices, and a link that can't be followed must say so, in one place, instead of falling back in silence.
 """
 
-from typing import get_args
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.catalog import choices, uploads
-from core.catalog.lookup import data_info, extractor_info
-from core.defences.spec import ABOUT as DEFENCES
-from core.extractors.registry import EXTRACTORS
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, Evade, ExperimentSpec, attack_parameters
+from core.spec.experiment import ExperimentSpec
 from core.system.errors import SpecError
-from pages import _own, _progress, _runs, _state
-from pages._controls import Choice, Number, Value, Whole
+from pages import _own, _progress, _runs, _sidebar_controls, _state
 from pages._progress import Progress
+from pages._sidebar_controls import widget_key
 from pages._state import Locks, Values
-
-SIDE_BY_SIDE = 25
-"""Most letters of options that are shown side by side; more go into a drop-down."""
-
-SIZES = ("train", "test", "ridge", "seed")
-_DATA_HELP = (
-    "The images that the head is trained on. What is to be fetched is not on this machine: its first run downloads it, "
-    "or says which files to put where."
-)
-CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
-LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
-SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_WORDS}
-
-PARAMETER_WORDS: dict[str, tuple[str, str]] = {
-    "stage2": (
-        "Stage 2 by",
-        "How poisoned features are found: by Gradient Canceling or by total gradient ascent.",
-    ),
-    "target": (
-        "Target parameters",
-        "Aim at one distance from the clean head, or search several.",
-    ),
-    "radius": ("Target radius", "How far the target head lies from the clean head."),
-    "steps": ("Steps of stage 2", "More steps find stronger poisoned features and take longer."),
-    "lr": ("Step size of stage 2", "How far features move in a step; a feature vector has length about 3."),
-    "bases": (
-        "Base images",
-        "Where the poison starts: at the images that already hurt most under their new label, or at random ones.",
-    ),
-    "match_steps": ("Matching steps", "How long pixels are changed until the image's features match."),
-    "restarts": (
-        "Starts of matching",
-        "From how many of the nearest real images each match is tried; the closest match is kept.",
-    ),
-    "beta": (
-        "Pull to the base image",
-        "Larger values keep images closer to where they started.",
-    ),
-    "finish_steps": (
-        "Finishing steps",
-        "Steps on the pixels by the head's gradient; 0 is the paper's attack.",
-    ),
-}
-VALUE_WORDS = {
-    "gc": "Gradient Canceling",
-    "tgda": "TGDA",
-    "gradpc": "One radius",
-    "search": "Search",
-    "influence": "Most harmful",
-    "sample": "Random",
-}
 
 
 def experiment(page: str) -> ExperimentSpec | None:
@@ -80,7 +23,7 @@ def experiment(page: str) -> ExperimentSpec | None:
     """
     _read_link(page)
     with st.sidebar:
-        chosen = _controls()
+        chosen = _sidebar_controls.draw()
     _write_link(chosen, page)
     st.session_state.refusal = ""
     try:
@@ -98,7 +41,7 @@ def keep(page: str) -> None:
     """
     _begin(page)
     for key, value in st.session_state.chosen.items():
-        st.session_state.setdefault(_widget(key), value)
+        st.session_state.setdefault(widget_key(key), value)
     st.session_state.page = page
 
 
@@ -112,7 +55,7 @@ def choose(values: Values, *, past_locks: bool = False) -> None:
     kept = {} if past_locks else {key: state.chosen[key] for key in state.locks.all if key in state.chosen}
     fitted = _state.fit({**values, **kept})
     for key, value in fitted.items():
-        state[_widget(key)] = value
+        state[widget_key(key)] = value
     if past_locks:
         state.pins = {key: fitted[key] for key in state.locks.all if key in fitted}
 
@@ -181,7 +124,7 @@ def _read_link(page: str) -> None:
         state.problems = []
         _own.follow(page, query)
         return
-    touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())
+    touched = any(state.get(widget_key(key)) != value for key, value in state.chosen.items())
     touched = touched or state.written != (state.locks, state.progress) or _own.touched()
     if query == state.link or touched:
         return
@@ -202,7 +145,7 @@ def _read_link(page: str) -> None:
     state.problems = [*settings_problems, *locks_problems, *progress_problems]
     state.pins = {key: values[key] for key in state.locks.all if key in values}
     for key, value in values.items():
-        state[_widget(key)] = value
+        state[widget_key(key)] = value
 
 
 def _write_link(chosen: Values, page: str) -> None:
@@ -213,166 +156,3 @@ def _write_link(chosen: Values, page: str) -> None:
     state.link, state.page, state.chosen = settings, page, chosen
     state.written = (state.locks, state.progress)
     _own.write()
-
-
-def _controls() -> Values:
-    """The widgets from top to bottom, each drawn with what the ones before it allow."""
-    chosen: Values = {}
-    st.subheader("Experiment")
-    if st.session_state.locks.all:
-        st.caption(":material/lock: This link keeps some settings as they are.")
-    _ask("data", "Data", chosen, help=_DATA_HELP)
-    if data_info(str(chosen["data"])).domains:
-        left, right = st.columns(2)
-        with left:
-            _ask("from", "Train on", chosen, help="Style of the training images, the poison's base included.")
-        with right:
-            _ask("to", "Test on", chosen, help="Another style than in training is a domain shift.")
-    _ask("extractor", "Extractor", chosen, help=_extractor_help())
-    _ask("px", "Input size", chosen, help="Side at which the extractor sees an image; larger is slower.")
-    st.caption(setting_words(chosen))
-    _ask("attack", "Attack", chosen, help=_attack_help())
-    parameters = [key for key in _state.PARAMETERS if _state.control(key, chosen)]
-    hidden = all(key in st.session_state.locks.hide for key in (*parameters, "evade"))
-    with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
-        for key in _state.PARAMETERS:
-            label, help_ = _parameter_words(chosen, key)
-            _ask(key, label, chosen, help=help_)
-        _ask("evade", "Passes the defence", chosen, help=_evade_help())
-    # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
-    budget = st.container()
-    _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
-    _ask("delta", "δ, in steps of 1/255", chosen, help="The most that a pixel may change.")
-    _ask("labels", "Labels of the poison", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
-    hidden = all(key in st.session_state.locks.hide for key in SIZES)
-    with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
-        _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
-        _ask(
-            "test",
-            "Test images",
-            chosen,
-            help="Accuracy is measured on them; the attack never sees them.",
-        )
-        _ask("ridge", "Ridge λ", chosen, help="Weight decay of the head: larger values hold it back.")
-        _ask("seed", "Seed", chosen, help="Draws the images; the same seed gives the same result.")
-    with budget:
-        _ask("budget", "Budget", chosen, help="Poisoned images added per clean training image, in percent.")
-        train = int(chosen["train"])
-        count = ExperimentSpec(budget=float(chosen["budget"]) / 100, train_size=train).n_poison
-        st.caption(f"**{count:,}** poisoned among {train + count:,} training images")
-    return {key: chosen[key] for key in _state.KEYS if key in chosen}
-
-
-def setting_words(chosen: Values) -> str:
-    """What the extractor has learnt from, beside what the head learns from."""
-    domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
-    title, meaning = choices.SETTINGS[choices.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
-    return f"Setting: **{title}**; {meaning}"
-
-
-def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
-    """Draw the widget of one key, where it has a use, and note what it says in `chosen`."""
-    setting = _state.control(key, chosen)
-    if setting is None:
-        return
-    name, locks = _widget(key), st.session_state.locks
-    if st.session_state.get(name) is None:  # not drawn before, or emptied by hand
-        st.session_state[name] = setting.default
-    # A locked control that another choice made impossible for a while comes back to what the link says.
-    fitted = setting.near(st.session_state.pins.get(key, st.session_state[name]))
-    if fitted != st.session_state[name]:  # impossible since an earlier choice changed
-        st.session_state[name] = fitted
-    if key in locks.hide:
-        chosen[key] = fitted
-        st.session_state[name] = fitted  # Streamlit forgets the state of a widget that is no longer drawn
-        return
-    # The state goes along as the widget's own default, too: a browser that misses the message which sets it, as
-    # when the run is interrupted, would answer with the smallest number or the first option.
-    if isinstance(setting, Number):
-        value: Value | None = _number(key, label, setting, help, float(fitted))
-    else:
-        value = _choice(key, label, setting, help, fitted)
-    chosen[key] = setting.default if value is None else setting.near(value)
-
-
-def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, now: Value) -> Value | None:
-    options: list[Value] = list(choice.options)
-    words: dict[Value, str] = dict(choice.options.items())
-    words.update(VALUE_WORDS.items())
-    if isinstance(choice, _state.Brought):
-        own = uploads.all_images if key == "data" else uploads.all_weights
-        words.update((name, record.title) for name, record in own(_runs.owner()).items())
-        if now not in words:  # a link names it
-            words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
-        options = [name for name in words if name not in VALUE_WORDS]
-    if key in SHORT_WORDS:
-        words.update(SHORT_WORDS[key].items())
-    shown = [words[value] for value in options]
-    off = key in st.session_state.locks.lock
-    if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
-        return st.selectbox(
-            label, options, options.index(now), format_func=words.__getitem__, key=_widget(key), help=help, disabled=off
-        )
-    return st.segmented_control(
-        label,
-        options,
-        default=now,
-        format_func=words.__getitem__,
-        key=_widget(key),
-        help=help,
-        required=True,
-        width="stretch",
-        disabled=off,
-    )
-
-
-def _number(key: str, label: str, number: Number, help: str, now: float) -> float | None:
-    name, off = _widget(key), key in st.session_state.locks.lock
-    low, high = number.low, number.high
-    if key == "budget":
-        return st.slider(label, low, high, now, 0.5, format="%g %%", key=name, help=help, disabled=off)
-    if isinstance(number, Whole):
-        step = 1 if high <= _state.LEVELS or key == "seed" else 10 if number.default < 500 else 100
-        return st.number_input(label, number.low, number.high, int(now), step, key=name, help=help, disabled=off)
-    tenth = float(number.default) / 10
-    return st.number_input(label, float(low), float(high), now, tenth, format="%g", key=name, help=help, disabled=off)
-
-
-def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:
-    """Label and help: an attack with one stage only does not speak of stage 2."""
-    own = attack_parameters(str(chosen["attack"]))
-    if key in ("steps", "lr") and "stage2" not in own:
-        return {"steps": "Steps", "lr": "Step size"}[key], own.get(key, {}).get("description", "")
-    return PARAMETER_WORDS.get(key, (key, own.get(key, {}).get("description", "")))
-
-
-@st.cache_data
-def _extractor_help() -> str:
-    lines = (
-        f"- **{record.title}**: {record.method}, {record.width} features; {record.paper}; {record.licence}"
-        for record in EXTRACTORS.values()
-    )
-    return "The frozen network that turns an image into features.\n\n" + "\n".join(lines)
-
-
-@st.cache_data
-def _attack_help() -> str:
-    attacks = choices.listing()["attacks"].values()
-    return "\n".join(f"- **{attack['title']}**: {attack['about']}" for attack in attacks)
-
-
-@st.cache_data
-def _evade_help() -> str:
-    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in get_args(Evade))
-    return (
-        "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
-        f"*Defend* shows what it is then worth.\n\n{lines}"
-    )
-
-
-def _bullets(words: dict[str, str], meanings: dict[str, str]) -> str:
-    return "\n".join(f"- **{words.get(name, name)}**: {meaning}" for name, meaning in meanings.items())
-
-
-def _widget(key: str) -> str:
-    return f"ask-{key}"

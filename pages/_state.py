@@ -7,7 +7,7 @@ all ask it, so that they can't disagree.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from core.catalog import uploads
 from core.catalog.choices import ATTACK_TITLES, constraints_of, label_rules_of, resolve, unread_parameters
@@ -257,7 +257,7 @@ def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
         SpecError: the combination makes no sense.
     """
     attack = {key: value for key, value in values.items() if key in PARAMETERS}
-    fields: dict[str, Any] = {SPEC_FIELDS[key]: value for key, value in values.items() if key in SPEC_FIELDS}
+    fields: dict[str, object] = {SPEC_FIELDS[key]: value for key, value in values.items() if key in SPEC_FIELDS}
     fields["attack"] = {"name": values["attack"], **attack}
     if fields.get("evade") == NO_DEFENCE:
         del fields["evade"]

@@ -10,7 +10,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import LessonError, PoisonLabError
-from pages import _progress, _running, _runs, _sidebar, _state
+from pages import _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
 from pages._state import Locks
 
@@ -189,7 +189,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
 
 def control_words(key: str) -> str:
     """A control as the sidebar calls it, with its key in a link."""
-    words = CONTROL_WORDS.get(key) or _sidebar.PARAMETER_WORDS[key][0]
+    words = CONTROL_WORDS.get(key) or _sidebar_controls.PARAMETER_WORDS[key][0]
     return f"{words} ({key})"
 
 
