@@ -30,7 +30,7 @@ test: lint ## Set up if needed, check the style and the types, run all tests
 lint: $(VENV)/.dev ## Check style, types and the container's recipe
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
-	@$(BIN)/python -m mypy core
+	@$(BIN)/python -m mypy
 	@$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.dev ## Format the code

@@ -98,7 +98,7 @@ def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
     order = st.selectbox(
         "Order of the images",
         orders,
-        format_func=ORDERS.get,
+        format_func=ORDERS.__getitem__,
         key="images-order",
         help="Which poisoned images come first.",
     )

@@ -78,7 +78,7 @@ def _certain(shares: Sequence[float], words: str) -> go.Scatter:
     )
 
 
-def _dots(rows: Sequence[tuple[str, int, float]], name: str, marker: Mapping[str, Any]) -> go.Scatter:
+def _dots(rows: Sequence[tuple[str, int, float]], name: str, marker: Mapping[str, object]) -> go.Scatter:
     return go.Scatter(
         x=[points for _, points, _ in rows],
         y=[100 * accuracy for *_, accuracy in rows],

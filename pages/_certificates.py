@@ -30,8 +30,11 @@ FLIPPED_WORDS = (
 
 def is_waiting(run: StoredRun) -> bool:
     """Whether a certificate was asked for that is not there yet."""
-    asked = st.session_state.get("certify-asked")
-    return bool(asked) and asked[0] == run.hash and certified.find(*asked) is None
+    asked: tuple[str, int] | None = st.session_state.get("certify-asked")
+    if asked is None:
+        return False
+    spec_hash, partitions = asked
+    return spec_hash == run.hash and certified.find(spec_hash, partitions) is None
 
 
 def card(run: StoredRun) -> None:

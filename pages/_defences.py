@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.defences.chain import as_text, parse_chain
+from core.defences.chain import Chain, as_text, parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.settings import SHARE
 from core.experiments import cost
@@ -19,7 +19,7 @@ SHARES = (1, 2, 3, 5, 10, 15, 20)
 """How much each may remove, in percent."""
 
 
-def chain_of(names: Sequence[str], share: int) -> tuple[Any, ...]:
+def chain_of(names: Sequence[str], share: int) -> Chain:
     """The defences with these names, each that removes a share with this one, in percent."""
     texts = [
         f"{name}:share={share / 100:g}" if "share" in DEFENCES[name].settings.model_fields else name for name in names
@@ -61,23 +61,23 @@ def about(names: Sequence[str]) -> None:
         st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].words} {DEFENCES[name].source}")
 
 
-def words(chain: Sequence[Any]) -> str:
+def words(chain: Chain) -> str:
     """A chain in one line."""
     told = [DEFENCES[one.name].title + (f" ({100 * one.share:g} %)" if hasattr(one, "share") else "") for one in chain]
     return ", then ".join(told) or "none"
 
 
-def share_of(chain: Sequence[Any]) -> int:
+def share_of(chain: Chain) -> int:
     """What each defence of a chain removes, in percent."""
     return round(100 * next((one.share for one in chain if hasattr(one, "share")), SHARE))
 
 
-def query(run: StoredRun, chain: Sequence[Any]) -> dict[str, str]:
+def query(run: StoredRun, chain: Chain) -> dict[str, str]:
     """The link to a chain on a run, on the page of defences."""
     return {"run": run.hash, "with": ",".join(one.name for one in chain), "share": str(share_of(chain))}
 
 
-def ask(run: StoredRun, chain: Sequence[Any]) -> str | None:
+def ask(run: StoredRun, chain: Chain) -> str | None:
     """Have a chain judged, once; what went wrong, if anything did."""
     key, texts = defended.key(run.hash, chain), [as_text(one) for one in chain]
     return _errands.ask(key, "core.storage.defended:judge", run.hash, texts)

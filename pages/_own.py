@@ -10,12 +10,15 @@ import binascii
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 import streamlit as st
 
 from pages import _state
+from pages._controls import Control, V, Value, number_text, read
+
+T = TypeVar("T")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "features": ("run", "map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
@@ -45,30 +48,30 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Several:
+class Several(Generic[V]):
     """Any number of several: `options` are their values."""
 
-    options: Sequence[_state.Value]
-    default: list[_state.Value]
+    options: Sequence[V]
+    default: list[V]
 
     @property
     def allowed(self) -> str:
         """The allowed values, for an error message."""
-        return f"some of {', '.join(map(_state.number_text, self.options))}"
+        return f"some of {', '.join(map(number_text, self.options))}"
 
-    def parse(self, text: str) -> list[_state.Value] | None:
+    def parse(self, text: str) -> list[V] | None:
         """The values that a link means, or None."""
-        known = {_state.number_text(value): value for value in self.options}
+        known = {number_text(value): value for value in self.options}
         names = text.split(",") if text else []
         return [known[name] for name in dict.fromkeys(names)] if set(names) <= known.keys() else None
 
-    def near(self, value: Sequence[_state.Value]) -> list[_state.Value]:
+    def near(self, value: Sequence[V]) -> list[V]:
         """Those that may be chosen."""
-        return [one for one in value if one in self.options]
+        return [option for option in value if option in self.options]
 
-    def text(self, value: Sequence[_state.Value]) -> str:
+    def text(self, value: Sequence[Value]) -> str:
         """As they stand in a link."""
-        return ",".join(map(_state.number_text, value))
+        return ",".join(map(number_text, value))
 
 
 @dataclass(frozen=True)
@@ -142,33 +145,42 @@ def widget(key: str, page: str | None = None) -> str:
     return f"{page or st.session_state.page}-{key}"
 
 
-def ask(key: str, one: Any, *, plain: Any = None) -> Any:
+@overload
+def ask(key: str, control: Control[T], *, plain: T | None = None) -> T: ...
+
+
+@overload
+def ask(key: str, control: Control[T] | None, *, plain: T | None = None) -> T | None: ...
+
+
+def ask(key: str, control: Control[T] | None, *, plain: T | None = None) -> T | None:
     """What is chosen for a key, before its widget is drawn: what the person says, else what the link says.
 
     Args:
-        one: what may be chosen, in the manner of `_state.Choice`; None where the key has no use.
-        plain: the value that a link leaves out; by default that of `one`.
+        key: one of the page's own keys.
+        control: what may be chosen; None where the key has no use.
+        plain: the value that a link leaves out; by default that of `control`.
     """
     state, name = st.session_state, widget(key)
     text = state.own.pop(key, None)
-    if one is None:
+    if control is None:
         if text is not None and key not in state.own_values:
             state.problems = [*state.problems, _state.no_use(key)]
         state.own_values.pop(key, None)
         state.pop(name, None)
         return None
     if name in state:
-        value = one.default if state[name] is None else one.near(state[name])
+        value = control.default if state[name] is None else control.near(state[name])
     else:
-        value, problem = _state.read(key, one, text)
+        value, problem = read(key, control, text)
         state.problems = [*state.problems, *problem]
     if state.own_values.get(key, value) != value:
         state.problems = []
     if name not in state or state[name] != value:
         state[name] = value
     state.own_values[key] = value
-    if value != (one.default if plain is None else plain):
-        state.own[key] = one.text(value)
+    if value != (control.default if plain is None else plain):
+        state.own[key] = control.text(value)
     return value
 
 

@@ -64,7 +64,7 @@ def run_box(label: str, run: StoredRun, *, widget: str, on_change: Callable[[], 
     st.selectbox(
         label,
         list(words),
-        format_func=words.get,
+        format_func=words.__getitem__,
         key=widget,
         on_change=on_change,
         help="Type to search: attack, budget, data, extractor, seed. The newest run comes first.",

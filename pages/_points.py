@@ -1,7 +1,7 @@
 """The map as an instrument: its figure, and the words and pictures of single points. No Streamlit here."""
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,13 +104,13 @@ def figure(
     return chart
 
 
-def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, dict[str, Any]]]:
+def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, dict[str, object]]]:
     """Name, rows and marker of each trace, the poison last, so that it lies on top."""
     rows, poison = np.arange(len(points.y)), points.is_poison
     if colour in ("loss", "influence"):
         values = (points.losses(head) if colour == "loss" else points.influence).astype(np.float32)
         edge = float(np.quantile(np.abs(values), 0.99)) or 1.0  # a single far value would leave the rest one colour
-        scale: dict[str, Any] = {
+        scale: dict[str, object] = {
             "colorscale": "Cividis" if colour == "loss" else "RdBu_r",
             "cmin": 0.0 if colour == "loss" else -edge,
             "cmax": edge,
@@ -141,11 +141,11 @@ def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, di
     return [*found, ("poison", rows[poison], {**_diamond(), "color": tints})]
 
 
-def _clean(points: Points, opacity: float) -> dict[str, Any]:
+def _clean(points: Points, opacity: float) -> dict[str, object]:
     return {"size": 5 if points.n_clean <= _CROWD else 3, "opacity": opacity}
 
 
-def _diamond() -> dict[str, Any]:
+def _diamond() -> dict[str, object]:
     return {"size": 9, "symbol": "diamond", "line": {"width": 1.5, "color": "#ffffff"}}
 
 
@@ -168,7 +168,7 @@ def words(points: Points, rows: Iterable[int], head: str) -> list[str]:
     return found
 
 
-def table(points: Points, images: Array, rows: Sequence[int], head: str) -> dict[str, list[Any]]:
+def table(points: Points, images: Array, rows: Sequence[int], head: str) -> Mapping[str, Sequence[str | float]]:
     """The columns of the image grid for some points."""
     predicted, losses, influence = points.predicted(head), points.losses(head), points.influence
     kinds = ["poison" if points.is_poison[row] else "clean" for row in rows]

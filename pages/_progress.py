@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.presentation.lessons import Lesson, Step
-from pages._state import quoted
+from pages._controls import quoted
 
 KEYS: tuple[str, ...] = ("lesson", "step", "answers", "done")
 _BETWEEN = "~"

@@ -7,29 +7,12 @@ choices, and a link that can't be followed must say so, in one place, instead of
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.attacks.registry import RECORDS as ATTACKS
-from core.catalog import choices, uploads
-from core.catalog.lookup import data_info, extractor_info
-from core.defences.registry import RECORDS as DEFENCES
-from core.extractors.registry import EXTRACTORS
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
-from core.spec.models import parameters
-from core.spec.registry import EVADABLE
+from core.spec.experiment import ExperimentSpec
 from core.system.errors import SpecError
-from pages import _own, _progress, _runs, _state
+from pages import _own, _progress, _runs, _sidebar_controls, _state
 from pages._progress import Progress
-from pages._state import Choice, Locks, Number, Value, Values
-
-SIDE_BY_SIDE = 25
-"""Most letters of options that are shown side by side; more go into a drop-down."""
-
-SIZES = ("train", "test", "ridge", "seed")
-_DATA_HELP = (
-    "The images that the head is trained on. What is to be fetched is not on this machine: its first run downloads it, "
-    "or says which files to put where."
-)
-CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
-LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
+from pages._sidebar_controls import widget_key
+from pages._state import Locks, Values
 
 
 def experiment(page: str) -> ExperimentSpec | None:
@@ -40,7 +23,7 @@ def experiment(page: str) -> ExperimentSpec | None:
     """
     _read_link(page)
     with st.sidebar:
-        chosen = _controls()
+        chosen = _sidebar_controls.draw()
     _write_link(chosen, page)
     st.session_state.refusal = ""
     try:
@@ -58,7 +41,7 @@ def keep(page: str) -> None:
     """
     _begin(page)
     for key, value in st.session_state.chosen.items():
-        st.session_state.setdefault(_widget(key), value)
+        st.session_state.setdefault(widget_key(key), value)
     st.session_state.page = page
 
 
@@ -72,7 +55,7 @@ def choose(values: Values, *, past_locks: bool = False) -> None:
     kept = {} if past_locks else {key: state.chosen[key] for key in state.locks.all if key in state.chosen}
     fitted = _state.fit({**values, **kept})
     for key, value in fitted.items():
-        state[_widget(key)] = value
+        state[widget_key(key)] = value
     if past_locks:
         state.pins = {key: fitted[key] for key in state.locks.all if key in fitted}
 
@@ -103,21 +86,21 @@ def use_button(key: str, value: str, *, widget: str) -> None:
     icon = ":material/lock:" if is_locked else ":material/science:"
     off = is_locked or not value
     help_ = "A link keeps this control as it is." if is_locked else "Sets the sidebar to it and opens the lab."
-    button = {"key": widget, "disabled": off, "icon": icon, "help": help_}
-    if st.button("Use it in the lab", on_click=choose, args=(values,), **button):
+    if st.button("Use it in the lab", key=widget, disabled=off, icon=icon, help=help_, on_click=choose, args=(values,)):
         # The link goes along, which Streamlit else drops on the way.
         st.switch_page("lab.py", query_params=st.query_params.to_dict())
 
 
 def show_problems(box: DeltaGenerator) -> list[str]:
     """One box for everything that can't be followed, in the link or in the controls; what it says of the link."""
-    problems = [*st.session_state.problems, *filter(None, [st.session_state.refusal])]
+    of_link: list[str] = st.session_state.problems
+    problems = [*of_link, *filter(None, [st.session_state.refusal])]
     if problems:
         text = problems[0] if len(problems) == 1 else "\n".join(f"- {problem}" for problem in problems)
         box.error(text, title="These settings can't be used as they are", icon=":material/link_off:")
     else:
         box.empty()
-    return st.session_state.problems
+    return of_link
 
 
 def _begin(page: str) -> None:
@@ -141,26 +124,28 @@ def _read_link(page: str) -> None:
         state.problems = []
         _own.follow(page, query)
         return
-    touched = any(state.get(_widget(key)) != value for key, value in state.chosen.items())
+    touched = any(state.get(widget_key(key)) != value for key, value in state.chosen.items())
     touched = touched or state.written != (state.locks, state.progress) or _own.touched()
     if query == state.link or touched:
         return
     _own.follow(page, query)
     state.locks, locks_problems = _state.locks_from_query(query)
-    state.progress, progress_problems = Progress(), []
+    progress_problems: list[str] = []
+    state.progress = Progress()
     if any(key in query for key in _progress.KEYS):
         state.progress, progress_problems = _progress.from_query(query, _runs.lessons())
     own = _own.keys(page)
     asked = {key: text for key, text in query.items() if key not in (*_state.LOCKS, *_progress.KEYS, *own)}
     here = _progress.open_step(state.progress, _runs.lessons()) if state.progress.lesson else None
+    settings_problems: list[str] = []
     if here is not None and not asked:  # a link to a step that names no setting means the step's own
-        values, problems = _state.from_spec(here[1].spec), []
+        values = _state.from_spec(here[1].spec)
     else:
-        values, problems = _state.from_query(asked, own)
-    state.problems = [*problems, *locks_problems, *progress_problems]
+        values, settings_problems = _state.from_query(asked, own)
+    state.problems = [*settings_problems, *locks_problems, *progress_problems]
     state.pins = {key: values[key] for key in state.locks.all if key in values}
     for key, value in values.items():
-        state[_widget(key)] = value
+        state[widget_key(key)] = value
 
 
 def _write_link(chosen: Values, page: str) -> None:
@@ -171,160 +156,3 @@ def _write_link(chosen: Values, page: str) -> None:
     state.link, state.page, state.chosen = settings, page, chosen
     state.written = (state.locks, state.progress)
     _own.write()
-
-
-def _controls() -> Values:
-    """The widgets from top to bottom, each drawn with what the ones before it allow."""
-    chosen: Values = {}
-    st.subheader("Experiment")
-    if st.session_state.locks.all:
-        st.caption(":material/lock: This link keeps some settings as they are.")
-    _ask("data", "Data", chosen, help=_DATA_HELP)
-    if data_info(str(chosen["data"])).domains:
-        left, right = st.columns(2)
-        with left:
-            _ask("from", "Train on", chosen, help="Style of the training images, the poison's base included.")
-        with right:
-            _ask("to", "Test on", chosen, help="Another style than in training is a domain shift.")
-    _ask("extractor", "Extractor", chosen, help=_extractor_help())
-    _ask("px", "Input size", chosen, help="Side at which the extractor sees an image; larger is slower.")
-    st.caption(setting_words(chosen))
-    _ask("attack", "Attack", chosen, help=_attack_help())
-    parameters = [key for key in _state.PARAMETERS if _state.control(key, chosen)]
-    hidden = all(key in st.session_state.locks.hide for key in (*parameters, "evade"))
-    with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
-        for key in _state.PARAMETERS:
-            label, help_ = _parameter_words(chosen, key)
-            _ask(key, label, chosen, help=help_)
-        _ask("evade", "Passes the defence", chosen, help=_evade_help())
-    # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
-    budget = st.container()
-    _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
-    _ask("delta", "δ, in steps of 1/255", chosen, help="The most that a pixel may change.")
-    _ask("labels", "Labels of the poison", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
-    hidden = all(key in st.session_state.locks.hide for key in SIZES)
-    with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
-        _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
-        _ask(
-            "test",
-            "Test images",
-            chosen,
-            help="Accuracy is measured on them; the attack never sees them.",
-        )
-        _ask("ridge", "Ridge λ", chosen, help="Weight decay of the head: larger values hold it back.")
-        _ask("seed", "Seed", chosen, help="Draws the images; the same seed gives the same result.")
-    with budget:
-        _ask("budget", "Budget", chosen, help="Poisoned images added per clean training image, in percent.")
-        train = int(chosen["train"])
-        count = ExperimentSpec(budget=float(chosen["budget"]) / 100, train_size=train).n_poison
-        st.caption(f"**{count:,}** poisoned among {train + count:,} training images")
-    return {key: chosen[key] for key in _state.KEYS if key in chosen}
-
-
-def setting_words(chosen: Values) -> str:
-    """What the extractor has learnt from, beside what the head learns from."""
-    domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
-    title, meaning = choices.SETTINGS[choices.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
-    return f"Setting: **{title}**; {meaning}"
-
-
-def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
-    """Draw the widget of one key, where it has a use, and note what it says in `chosen`."""
-    one = _state.control(key, chosen)
-    if one is None:
-        return
-    name, locks = _widget(key), st.session_state.locks
-    if st.session_state.get(name) is None:  # not drawn before, or emptied by hand
-        st.session_state[name] = one.default
-    # A locked control that another choice made impossible for a while comes back to what the link says.
-    fitted = one.near(st.session_state.pins.get(key, st.session_state[name]))
-    if fitted != st.session_state[name]:  # impossible since an earlier choice changed
-        st.session_state[name] = fitted
-    if key in locks.hide:
-        chosen[key] = fitted
-        st.session_state[name] = fitted  # Streamlit forgets the state of a widget that is no longer drawn
-        return
-    # The state goes along as the widget's own default, too: a browser that misses the message which sets it, as
-    # when the run is interrupted, would answer with the smallest number or the first option.
-    is_choice = isinstance(one, Choice)
-    value = _choice(key, label, one, help, fitted) if is_choice else _number(key, label, one, help, fitted)
-    chosen[key] = one.default if value is None else one.near(value)
-
-
-def _choice(key: str, label: str, one: Choice, help: str, now: Value) -> Value | None:
-    options = list(one.options)
-    words = dict(one.options)
-    if isinstance(one, _state.Brought):
-        own = uploads.all_images if key == "data" else uploads.all_weights
-        words |= {name: record.title for name, record in own(_runs.owner()).items()}
-        if now not in words:  # a link names it
-            words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
-        options = list(words)
-    words |= CONSTRAINT_WORDS if key == "constraint" else LABEL_WORDS if key == "labels" else {}
-    shown = [words[value] for value in options]
-    off = key in st.session_state.locks.lock
-    if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
-        return st.selectbox(
-            label, options, options.index(now), format_func=words.get, key=_widget(key), help=help, disabled=off
-        )
-    return st.segmented_control(
-        label,
-        options,
-        default=now,
-        format_func=words.get,
-        key=_widget(key),
-        help=help,
-        required=True,
-        width="stretch",
-        disabled=off,
-    )
-
-
-def _number(key: str, label: str, one: Number, help: str, now: Value) -> Value | None:
-    name, off = _widget(key), key in st.session_state.locks.lock
-    if key == "budget":
-        return st.slider(label, one.low, one.high, float(now), 0.5, format="%g %%", key=name, help=help, disabled=off)
-    if one.whole:
-        step = 1 if one.high <= _state.LEVELS or key == "seed" else 10 if one.default < 500 else 100
-        return st.number_input(label, int(one.low), int(one.high), int(now), step, key=name, help=help, disabled=off)
-    step = float(one.default) / 10
-    low, high = float(one.low), float(one.high)
-    return st.number_input(label, low, high, float(now), step, format="%g", key=name, help=help, disabled=off)
-
-
-def _parameter_words(chosen: Values, key: str) -> tuple[str, str]:
-    """Label and help."""
-    schema = parameters(ATTACKS[str(chosen["attack"])].settings).get(key, {})
-    return str(schema.get("title", key)), str(schema.get("description", ""))
-
-
-@st.cache_data
-def _extractor_help() -> str:
-    lines = (
-        f"- **{record.title}**: {record.method}, {record.width} features; {record.paper}; {record.licence}"
-        for record in EXTRACTORS.values()
-    )
-    return "The frozen network that turns an image into features.\n\n" + "\n".join(lines)
-
-
-@st.cache_data
-def _attack_help() -> str:
-    attacks = choices.listing()["attacks"].values()
-    return "\n".join(f"- **{attack['title']}**: {attack['about']}" for attack in attacks)
-
-
-@st.cache_data
-def _evade_help() -> str:
-    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in EVADABLE)
-    return (
-        "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
-        f"*Defend* shows what it is then worth.\n\n{lines}"
-    )
-
-
-def _bullets(words: dict[str, str], meanings: dict[str, str]) -> str:
-    return "\n".join(f"- **{words.get(name, name)}**: {meaning}" for name, meaning in meanings.items())
-
-
-def _widget(key: str) -> str:
-    return f"ask-{key}"

@@ -1,13 +1,12 @@
 """What can be chosen in the sidebar, and its form in the URL. No Streamlit here.
 
-A page's state is a dictionary of values by short keys (`KEYS`). Which values a key may take can depend on
+A page's state is a dictionary of values by short keys (`all_keys`). Which values a key may take can depend on
 the keys before it: `control` says so, and the sidebar's widgets, the reader of links and the writer of links
 all ask it, so that they can't disagree.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog import uploads
@@ -16,12 +15,13 @@ from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo
 from core.extractors.registry import EXTRACTORS
+from core.spec import defaults as spec_defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
-from core.spec.models import parameters
+from core.spec.models import AttackSettings, parameters
 from core.spec.registry import EVADABLE
 from core.system.errors import PoisonLabError, SpecError
+from pages._controls import Choice, Control, Number, Value, Whole, number_text, quoted, read
 
-Value = str | int | float
 Values = dict[str, Value]
 
 BUDGET_PERCENT = (0.5, 30.0)
@@ -29,13 +29,6 @@ LEVELS = 255
 """δ is chosen in steps of the 8-bit images that are exported."""
 _SMALLEST = 1e-6
 """In place of a bound that is itself excluded."""
-
-PARAMETERS: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        ("stage2", "target", "radius", "bases", *(key for one in ATTACKS.values() for key in parameters(one.settings)))
-    )
-)
-"""Every parameter of any attack; those that others depend on come first."""
 
 SPEC_FIELDS: dict[str, str] = {
     "data": "data",
@@ -56,91 +49,48 @@ SPEC_FIELDS: dict[str, str] = {
 }
 """The field of `ExperimentSpec` behind each key that is not a parameter of an attack."""
 
-KEYS: tuple[str, ...] = (
-    *("data", "from", "to", "extractor", "px", "attack"),
-    *PARAMETERS,
-    *("evade", "budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
-)
-
 LOCKS: tuple[str, ...] = ("lock", "hide")
 """Keys of a link that name controls: those that can't be changed, and those that are not even shown."""
 
 NO_DEFENCE = "none"
 """What a link says where the poison has no defence to pass."""
 
-_DEFAULT = ExperimentSpec()
+VERSION = spec_defaults.KEY
+"""The key of a link that names the version of the defaults which fill it up; see `core.spec.defaults`."""
+
+
+def parameter_keys() -> tuple[str, ...]:
+    """Every parameter of any attack; those that others depend on come first."""
+    own = (key for record in ATTACKS.values() for key in parameters(record.settings))
+    return tuple(dict.fromkeys(("stage2", "target", "radius", "bases", *own)))
+
+
+def all_keys() -> tuple[str, ...]:
+    """The key of everything that can be chosen, in the order in which choices depend on each other."""
+    return (
+        *("data", "from", "to", "extractor", "px", "attack"),
+        *parameter_keys(),
+        *("evade", "budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
+    )
+
+
+def default_attack(name: str, version: int) -> AttackSettings:
+    """An attack with the defaults of a version."""
+    return parse_spec({"attack": name, VERSION: version}).attack
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of several: `options` maps each value to the words for it."""
-
-    options: Mapping[Value, str]
-    default: Value
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values, for an error message."""
-        return ", ".join(map(number_text, self.options))
-
-    def parse(self, text: str) -> Value | None:
-        """The value that a link means, or None."""
-        return next((value for value in self.options if number_text(value) == text), None)
-
-    def near(self, value: Value) -> Value:
-        """The value itself where it may be chosen, else the default."""
-        return value if value in self.options else self.default
-
-    def text(self, value: Value) -> str:
-        """A value as it stands in a link."""
-        return number_text(value)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number from `low` to `high`, both included; `whole` where it has no fraction."""
-
-    low: float
-    high: float
-    default: Value
-    whole: bool
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values, for an error message."""
-        kind = "a whole number" if self.whole else "a number"
-        return f"{kind} from {number_text(self.low)} to {number_text(self.high)}"
-
-    def parse(self, text: str) -> Value | None:
-        """The value that a link means, or None."""
-        try:
-            value = int(text) if self.whole else float(text)
-        except ValueError:
-            return None
-        return value if self.low <= value <= self.high else None
-
-    def near(self, value: Value) -> Value:
-        """The nearest value that may be chosen."""
-        inside = min(max(float(value), self.low), self.high)
-        return round(inside) if self.whole else inside
-
-    def text(self, value: Value) -> str:
-        """A value as it stands in a link."""
-        return number_text(value)
-
-
-@dataclass(frozen=True)
-class Brought(Choice):
+class Brought(Choice[str]):
     """A choice that also takes an upload by its name, of which there is no list here: whoever has it may use it."""
 
-    def parse(self, text: str) -> Value | None:
+    def parse(self, text: str) -> str | None:
         """The value that a link means, or None."""
         value = super().parse(text)
         return text if value is None and self._is_here(text) else value
 
-    def near(self, value: Value) -> Value:
+    def near(self, value: Value) -> str:
         """The value itself where it may be chosen, else the default."""
-        return value if self._is_here(str(value)) else super().near(value)
+        return str(value) if self._is_here(str(value)) else super().near(value)
 
     def _is_here(self, name: str) -> bool:
         info = data_info if self.default in DATA else extractor_info
@@ -150,47 +100,56 @@ class Brought(Choice):
             return False
 
 
-Control = Choice | Number
+Setting = Choice[str] | Choice[int] | Number
+"""The controls of the sidebar."""
 
 
-def control(key: str, chosen: Mapping[str, Value]) -> Control | None:
-    """What may be chosen for a key, given the keys before it; None where it has no use."""
-    data = data_info(str(chosen.get("data", _DEFAULT.data)))
-    extractor = extractor_info(str(chosen.get("extractor", _DEFAULT.extractor)))
-    attack = str(chosen.get("attack", _DEFAULT.attack.name))
+def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -> Setting | None:
+    """What may be chosen for a key, given the keys before it; None where it has no use.
+
+    Args:
+        key: of `all_keys`.
+        chosen: values of the keys before it.
+        version: of the defaults; None: of today's.
+    """
+    version = version or spec_defaults.CURRENT
+    default = parse_spec({VERSION: version})
+    data = data_info(str(chosen.get("data", default.data)))
+    extractor = extractor_info(str(chosen.get("extractor", default.extractor)))
+    attack = str(chosen.get("attack", default.attack.name))
     match key:
         case "data":
-            return Brought({name: _data_title(record) for name, record in DATA.items()}, _DEFAULT.data)
+            return Brought({name: _data_title(record) for name, record in DATA.items()}, default.data)
         case "from" | "to" if data.domains:
-            default = data.domains[0] if key == "from" else chosen["from"]
-            return Choice({name: name for name in data.domains}, default)
+            usual = data.domains[0] if key == "from" else str(chosen["from"])
+            return Choice({name: name for name in data.domains}, usual)
         case "extractor":
-            return Brought({name: record.title for name, record in EXTRACTORS.items()}, _DEFAULT.extractor)
+            return Brought({name: record.title for name, record in EXTRACTORS.items()}, default.extractor)
         case "px" if len(extractor.input_sizes) > 1:
             return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
         case "attack":
-            return Choice({name: record.title for name, record in ATTACKS.items()}, _DEFAULT.attack.name)
+            return Choice({name: record.title for name, record in ATTACKS.items()}, default.attack.name)
         case "evade":
             titles = {name: defence_title(name) for name in EVADABLE}
             return Choice({NO_DEFENCE: "None", **titles}, NO_DEFENCE)
         case "budget":
-            return Number(*BUDGET_PERCENT, round(100 * _DEFAULT.budget, 6), whole=False)
+            return Number(*BUDGET_PERCENT, round(100 * default.budget, 6))
         case "constraint":
-            return Choice({name: CONSTRAINTS[name] for name in ATTACKS[attack].constraints}, _DEFAULT.constraint)
+            return Choice({name: CONSTRAINTS[name] for name in ATTACKS[attack].constraints}, default.constraint)
         case "delta" if chosen["constraint"] == "perturbation":
-            return Number(1, LEVELS, round(LEVELS * _DEFAULT.delta), whole=True)
+            return Whole(1, LEVELS, round(LEVELS * default.delta))
         case "labels":
-            return Choice({name: LABEL_RULES[name] for name in ATTACKS[attack].label_rules}, _DEFAULT.label_rule)
+            return Choice({name: LABEL_RULES[name] for name in ATTACKS[attack].label_rules}, default.label_rule)
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
-            default = _DEFAULT.train_size if key == "train" else _DEFAULT.test_size
-            return Number(2 * len(data.classes), most, min(default, most), whole=True)
+            size = default.train_size if key == "train" else default.test_size
+            return Whole(2 * len(data.classes), most, min(size, most))
         case "ridge":
-            return Number(_SMALLEST, 1e3, _DEFAULT.ridge, whole=False)
+            return Number(_SMALLEST, 1e3, default.ridge)
         case "seed":
-            return Number(0, 2**31 - 1, _DEFAULT.seed, whole=True)
-        case _ if key in PARAMETERS:
-            return _parameter(attack, key, chosen)
+            return Whole(0, 2**31 - 1, default.seed)
+        case _ if key in parameter_keys():
+            return _parameter(default_attack(attack, version), key, chosen)
     return None
 
 
@@ -198,22 +157,29 @@ def _data_title(record: DataInfo) -> str:
     return record.title if torchvision_sets.present(record) else f"{record.title} (to be fetched)"
 
 
-def _parameter(attack: str, key: str, chosen: Mapping[str, Value]) -> Control | None:
-    settings = ATTACKS[attack].settings
-    schema = parameters(settings).get(key)
-    if schema is None:
+def _parameter(usual: AttackSettings, key: str, chosen: Mapping[str, Value]) -> Choice[str] | Number | None:
+    """The control of a parameter of an attack.
+
+    Args:
+        usual: the attack with its defaults.
+        key: the parameter, of whichever attack.
+        chosen: values of the keys before it.
+    """
+    schemas = parameters(type(usual))
+    if key not in schemas:
         return None
     # Every value was fitted to its control before, so that nothing has to be validated again.
-    given = settings.model_construct(**{name: chosen[name] for name in parameters(settings) if name in chosen})
+    given = usual.model_copy(update={name: chosen[name] for name in schemas if name in chosen})
     if key in given.unread(str(chosen.get("labels", ""))):
         return None
+    schema, default = schemas[key], getattr(usual, key)
     if "enum" in schema:
         words = schema.get("choices", {})
-        return Choice({name: words.get(name, name) for name in schema["enum"]}, schema["default"])
-    low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
-    if low == schema.get("exclusiveMinimum"):
-        low = _SMALLEST
-    return Number(low, schema["maximum"], schema["default"], whole=schema["type"] == "integer")
+        return Choice({name: words.get(name, name) for name in schema["enum"]}, default)
+    nearest = 1 if schema["type"] == "integer" else _SMALLEST
+    low = schema["minimum"] if "minimum" in schema else schema["exclusiveMinimum"] + nearest
+    high = schema["maximum"] if "maximum" in schema else schema["exclusiveMaximum"] - nearest
+    return Whole(low, high, default) if schema["type"] == "integer" else Number(low, high, default)
 
 
 def defaults() -> Values:
@@ -224,26 +190,11 @@ def defaults() -> Values:
 def fit(values: Mapping[str, Value]) -> Values:
     """Values that can be chosen together: what is impossible moves to the nearest or to its default."""
     fitted: Values = {}
-    for key in KEYS:
-        one = control(key, fitted)
-        if one is not None:
-            fitted[key] = one.near(values[key]) if key in values else one.default
+    for key in all_keys():
+        setting = control(key, fitted)
+        if setting is not None:
+            fitted[key] = setting.near(values[key]) if key in values else setting.default
     return fitted
-
-
-def read(key: str, one: Any, text: str | None) -> tuple[Any, list[str]]:
-    """The value that a link gives to a key, the default where it gives none or a bad one; what is wrong with it.
-
-    Args:
-        one: what may be chosen.
-    """
-    if text is None:
-        return one.default, []
-    value = one.parse(text)
-    if value is not None:
-        return value, []
-    instead = one.text(one.default) or "none"
-    return one.default, [f"`{key}` is `{quoted(text)}`; allowed: {one.allowed}. Taken instead: {instead}."]
 
 
 def no_use(key: str) -> str:
@@ -262,31 +213,47 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
         sentence about each thing in the link that is not followed.
     """
     values: Values = {}
-    problems: list[str] = []
-    for key in KEYS:
-        one = control(key, values)
+    version, problems = _version(query)
+    for key in all_keys():
+        setting: Control[Value] | None = control(key, values, version)
         text = query.get(key)
-        if one is None:
+        if setting is None:
             if text is not None:
                 problems.append(no_use(key))
             continue
-        values[key], problem = read(key, one, text)
+        values[key], problem = read(key, setting, text)
         problems += problem
-    unknown = [f"`{quoted(key)}`" for key in query if key not in (*KEYS, *own)]
+    unknown = [f"`{quoted(key)}`" for key in query if key not in (*all_keys(), VERSION, *own)]
     if unknown:
-        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join((*KEYS, *own))}.")
+        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join((*all_keys(), VERSION, *own))}.")
     return values, problems
 
 
+def _version(query: Mapping[str, str]) -> tuple[int, list[str]]:
+    """The version of the defaults that fill up a link; what is wrong with it, where something is.
+
+    A link without settings means today's; one with settings and without a version is from before there were versions.
+    """
+    if not any(key in query for key in (*all_keys(), VERSION)):
+        return spec_defaults.CURRENT, []
+    try:
+        return spec_defaults.version_of(query), []
+    except SpecError as error:
+        return spec_defaults.FIRST, [f"{quoted(str(error))} Taken instead: {spec_defaults.FIRST}."]
+
+
 def to_query(values: Mapping[str, Value]) -> dict[str, str]:
-    """The link to a state; defaults are left out."""
+    """The link to a state; defaults are left out, and their version is named where it is not the first."""
     fitted = fit(values)
-    controls = {key: control(key, fitted) for key in fitted}
-    return {
+    settings = {key: control(key, fitted) for key in fitted}
+    query = {
         key: number_text(value)
         for key, value in fitted.items()
-        if (one := controls[key]) is not None and value != one.default
+        if (setting := settings[key]) is not None and value != setting.default
     }
+    if query and spec_defaults.CURRENT != spec_defaults.FIRST:
+        query[VERSION] = str(spec_defaults.CURRENT)
+    return query
 
 
 @dataclass(frozen=True)
@@ -299,20 +266,22 @@ class Locks:
     @property
     def all(self) -> tuple[str, ...]:
         """Every control that can't be changed."""
-        return tuple(key for key in KEYS if key in (*self.lock, *self.hide))
+        return tuple(key for key in all_keys() if key in (*self.lock, *self.hide))
 
 
 def locks_from_query(query: Mapping[str, str]) -> tuple[Locks, list[str]]:
     """Read which controls a link locks; one sentence on names that are no control."""
-    found: dict[str, tuple[str, ...]] = {}
+    locked: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
     for kind in LOCKS:
         names = [name.strip() for name in query.get(kind, "").split(",") if name.strip()]
-        unknown = [f"`{quoted(name)}`" for name in names if name not in KEYS]
+        unknown = [f"`{quoted(name)}`" for name in names if name not in all_keys()]
         if unknown:
-            problems.append(f"`{kind}` names {', '.join(unknown)}, which is no control. Known: {', '.join(KEYS)}.")
-        found[kind] = tuple(key for key in KEYS if key in names)
-    return Locks(**found), problems
+            problems.append(
+                f"`{kind}` names {', '.join(unknown)}, which is no control. Known: {', '.join(all_keys())}."
+            )
+        locked[kind] = tuple(key for key in all_keys() if key in names)
+    return Locks(**locked), problems
 
 
 def locks_to_query(locks: Locks) -> dict[str, str]:
@@ -326,15 +295,15 @@ def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
     Raises:
         SpecError: the combination makes no sense.
     """
-    attack = {key: value for key, value in values.items() if key in PARAMETERS}
-    fields: dict[str, Any] = {SPEC_FIELDS[key]: value for key, value in values.items() if key in SPEC_FIELDS}
+    attack = {key: value for key, value in values.items() if key in parameter_keys()}
+    fields: dict[str, object] = {SPEC_FIELDS[key]: value for key, value in values.items() if key in SPEC_FIELDS}
     fields["attack"] = {"name": values["attack"], **attack}
     if fields.get("evade") == NO_DEFENCE:
         del fields["evade"]
     fields["budget"] = round(float(values["budget"]) / 100, 8)
     if "delta" in values:
         fields["delta"] = int(values["delta"]) / LEVELS
-    return resolve(parse_spec(fields))
+    return resolve(parse_spec({**fields, VERSION: spec_defaults.CURRENT}))
 
 
 def from_spec(spec: ExperimentSpec) -> Values:
@@ -343,23 +312,12 @@ def from_spec(spec: ExperimentSpec) -> Values:
     Raises:
         SpecError: the sidebar can't express it, e.g. a budget beyond its slider.
     """
-    found: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
-    found = {key: value for key, value in found.items() if value is not None}
-    found |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
-    found |= spec.attack.model_dump()
-    found["attack"] = found.pop("name")
-    values = fit(found)
+    stated: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
+    stated = {key: value for key, value in stated.items() if value is not None}
+    stated |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
+    stated |= spec.attack.model_dump()
+    stated["attack"] = stated.pop("name")
+    values = fit(stated)
     if to_spec(values).hash != resolve(spec).hash:
         raise SpecError("These settings can't be chosen in the sidebar; use the command line.")
     return values
-
-
-def number_text(value: Value) -> str:
-    """A value as it stands in a link or in a sentence: no needless zeros."""
-    return format(value, ".10g") if isinstance(value, float) else str(value)
-
-
-def quoted(text: str) -> str:
-    """Untrusted text, short and free of Markdown's own signs."""
-    clean = text.replace("`", "'").replace("\n", " ")
-    return clean if len(clean) <= 40 else clean[:40] + "…"

@@ -62,7 +62,7 @@ def bring_weights() -> None:
     library = st.segmented_control(
         "Built by",
         list(LIBRARIES),
-        format_func=LIBRARIES.get,
+        format_func=LIBRARIES.__getitem__,
         default="own",
         required=True,
         key="library",

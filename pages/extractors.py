@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 import streamlit as st
 
@@ -23,7 +22,7 @@ INTRODUCTION = (
 )
 
 
-def line(record: ExtractorInfo) -> dict[str, Any]:
+def line(record: ExtractorInfo) -> dict[str, str | int | None]:
     """One extractor in the table."""
     speed, is_measured = cost.images_per_second(record.name)
     arxiv = re.search(r"arXiv (\d{4}\.\d{4,5})", record.paper)
@@ -87,7 +86,7 @@ def qualities() -> None:
     measure = st.segmented_control(
         "Measured by",
         list(MEASURES),
-        format_func=MEASURES.get,
+        format_func=MEASURES.__getitem__,
         default="linear_probe",
         required=True,
         key="measure",

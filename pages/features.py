@@ -1,7 +1,6 @@
 """The features of a run: a map to lasso, the images behind its points, and one point beside its neighbours."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -12,8 +11,8 @@ from core.system.arrays import Array
 from core.system.errors import PoisonLabError
 from core.system.paths import results
 from pages import _own, _points, _runs, _words
+from pages._controls import Choice, Whole
 from pages._own import Rows, Switch
-from pages._state import Choice, Number
 
 PER_PAGE = 50
 TABLE_HEIGHT = 480
@@ -42,7 +41,7 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
         st.segmented_control(
             "Map",
             list(_points.SPACES),
-            format_func=_points.SPACES.get,
+            format_func=_points.SPACES.__getitem__,
             default=space,
             required=True,
             key=_own.widget("map"),
@@ -52,7 +51,7 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
         st.pills(
             "Colour",
             list(_points.COLOURS),
-            format_func=_points.COLOURS.get,
+            format_func=_points.COLOURS.__getitem__,
             default=colour,
             required=True,
             key=_own.widget("colour"),
@@ -62,7 +61,7 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
         st.segmented_control(
             "Head",
             list(_points.HEADS),
-            format_func=_points.HEADS.get,
+            format_func=_points.HEADS.__getitem__,
             default=head,
             required=True,
             key=_own.widget("head"),
@@ -95,7 +94,7 @@ def lassoed() -> None:
     set_rows(rows)
 
 
-def drawn_lasso(rows: list[int], asked: tuple[Any, ...]) -> list[int]:
+def drawn_lasso(rows: list[int], asked: tuple[object, ...]) -> list[int]:
     """The lasso that comes with the figure: that of a link, or of the figure before.
 
     What a person lassoes the browser shows at once. With the figure it comes only when that changes for another reason:
@@ -105,6 +104,8 @@ def drawn_lasso(rows: list[int], asked: tuple[Any, ...]) -> list[int]:
         asked: what else the figure depends on.
     """
     state = st.session_state
+    before: tuple[object, ...] | None
+    drawn: list[int]
     before, drawn = state.get("features-drawn", (None, []))
     if not (rows and rows == state.get("features-by-hand") and before == asked):
         drawn = rows
@@ -135,15 +136,15 @@ def unpin() -> None:
 def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -> str:
     """The map and its controls; returns the head that judges."""
     space, colour, head, arrows, (a, b) = controls(points)
-    axes = None
+    axes: tuple[str, str] | None = None
     if space == "plane":
         positions = points.plane(a, b, head)
         axes = (f"{points.classes[a]} ← boundary → {points.classes[b]}", "First principal component")
     else:
         positions = points.positions("xy" if space == "umap" else space)
         if space == "pca":
-            shares = points.view["pca_share"]
-            axes = tuple(f"Principal component {i + 1} ({100 * share:.0f} %)" for i, share in enumerate(shares))
+            first, second = points.view["pca_share"]
+            axes = (f"Principal component 1 ({100 * first:.0f} %)", f"Principal component 2 ({100 * second:.0f} %)")
     drawn = drawn_lasso(rows, (run.hash, space, colour, head, arrows, a, b, tuple(pins)))
     st.plotly_chart(
         _points.figure(
@@ -186,7 +187,7 @@ def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[
             help="Forget the lasso.",
         )
     pages = -(-len(rows) // PER_PAGE)
-    page = _own.ask("page", Number(1, pages, 1, whole=True) if pages > 1 else None) or 1
+    page = _own.ask("page", Whole(1, pages, 1) if pages > 1 else None) or 1
     if pages > 1:
         st.pagination(pages, default=page, key=_own.widget("page"), max_visible_pages=5)
     shown = rows[(page - 1) * PER_PAGE : page * PER_PAGE]

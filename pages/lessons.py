@@ -1,72 +1,21 @@
 """Lessons: read, predict, run, compare; a step is complete once it has been done."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from core.experiments import cost
-from core.presentation.facts import Fact
-from core.presentation.lessons import Answered, Applied, Condition, Lesson, Question, Ran, Step
+from core.presentation.lessons import Answered, Applied, Condition, Lesson, Ran, Step
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
-from core.storage.runs import StoredRun
 from core.system.errors import LessonError, StoreError
-from pages import _cards, _defences, _progress, _running, _runs, _sidebar
-from pages._words import plain
+from pages import _progress, _running, _runs, _sidebar
+from pages._lesson_defence import chosen_chain, defence_box
+from pages._lesson_list import lesson_list
+from pages._lesson_question import ask, verdict
+from pages._lesson_result import result_panel
 
-INTRODUCTION = (
-    "Each step asks for your prediction first, then shows what really happens: an experiment that runs here, in "
-    "seconds. Your progress stands in the address of this page: a reload or a copied link keeps it."
-)
 DEPTH_WORDS = {"overview": "Overview", "detail": "Detail", "formula": "Formula"}
-VIEW_WORDS = {
-    "accuracy": "Accuracy",
-    "defence": "Defence",
-    "images": "Images",
-    "map": "Map",
-    "reach": "Reach",
-    "curve": "Step by step",
-}
-MANY = 4  # more answers than this stand side by side
-CARDS_IN_A_ROW = 2
-NUMBERS_IN_A_ROW = 3
-
-
-def lesson_card(lesson: Lesson, is_next: bool) -> None:
-    """One lesson in the list; the next one to do stands out."""
-    progress = st.session_state.progress
-    done, total = progress.done.get(lesson.id, 0), len(lesson.steps)
-    with st.container(border=True, height="stretch"):
-        st.markdown(f"##### {lesson.title}")
-        st.markdown(lesson.about)
-        with st.container(height="stretch", vertical_alignment="bottom"):
-            state = "All steps done" if done == total else f"{done} of {total} steps done"
-            st.progress(done / total, text=f"{state} · {lesson.minutes} min")
-            st.button(
-                "Start" if done == 0 else "Look again" if done == total else "Go on",
-                key=f"open-{lesson.id}",
-                type="primary" if is_next else "secondary",
-                icon=":material/check:" if done == total else ":material/play_arrow:",
-                help="Opens the lesson and sets the controls in the sidebar as its step wants them.",
-                on_click=_sidebar.open_step,
-                args=(lesson.id, 0 if done == total else done),
-                width="stretch",
-            )
-
-
-def lesson_list(lessons: tuple[Lesson, ...]) -> None:
-    """All lessons, in order, with how far the person is."""
-    st.title("Lessons")
-    st.markdown(INTRODUCTION)
-    done = st.session_state.progress.done
-    coming = next((one for one in lessons if done.get(one.id, 0) < len(one.steps)), None)
-    for start in range(0, len(lessons), CARDS_IN_A_ROW):
-        row = lessons[start : start + CARDS_IN_A_ROW]
-        for column, lesson in zip(st.columns(CARDS_IN_A_ROW), row, strict=False):
-            with column:
-                lesson_card(lesson, is_next=lesson is coming)
 
 
 def close() -> None:
@@ -79,13 +28,6 @@ def restart() -> None:
     progress = st.session_state.progress.restarted()
     st.session_state.progress = progress
     _sidebar.open_step(progress.lesson, 0)
-
-
-def predict(question: Question, key: str) -> None:
-    """Note the prediction that stands in a widget."""
-    value = st.session_state[key]
-    answer = f"{value:g}" if question.guess is not None else str(value)
-    st.session_state.progress = st.session_state.progress.answered(answer)
 
 
 def head(lesson: Lesson, number: int) -> None:
@@ -104,59 +46,6 @@ def head(lesson: Lesson, number: int) -> None:
     depths = dict.fromkeys(step.depth for step in lesson.steps)
     path = " → ".join(f"**{DEPTH_WORDS[name]}**" if name == depth else DEPTH_WORDS[name] for name in depths)
     st.progress((number + 1) / len(lesson.steps), text=f"Step {number + 1} of {len(lesson.steps)} · {path}")
-
-
-def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
-    """The question, before the result may be seen."""
-    if question.guess is not None:
-        guess = question.guess
-        value = st.number_input(
-            question.ask,
-            guess.low,
-            guess.high,
-            value=None,
-            step=guess.step,
-            key=key,
-            placeholder=f"{guess.low:g} to {guess.high:g} {guess.unit}",
-            help="Your guess; it need not be exact.",
-        )
-    else:
-        answers = question.answers(spec)
-        value = st.radio(
-            question.ask,
-            range(len(answers)),
-            format_func=lambda place: plain(answers[place]),
-            index=None,
-            key=key,
-            horizontal=len(answers) > MANY,
-            help="Choose what you expect; nothing depends on being right.",
-        )
-    st.button(
-        "That's my prediction",
-        key="predict",
-        type="primary",
-        icon=":material/psychology:",
-        disabled=value is None,
-        help="The result can be seen afterwards.",
-        on_click=predict,
-        args=(question, key),
-    )
-
-
-def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec: ExperimentSpec) -> None:
-    """The prediction beside what the run has found."""
-    given = f"{answer} {question.guess.unit}" if question.guess else plain(question.answers(spec)[int(answer)])
-    st.markdown(f"**{question.ask}**")
-    st.markdown(f":material/psychology: You predicted: **{given}**")
-    if facts is None:
-        return
-    if question.is_right(answer, facts, spec):
-        st.success(question.told(facts), title="As you predicted", icon=":material/check_circle:")
-    else:
-        right = plain(question.right(facts))
-        unit = f" {question.guess.unit}" if question.guess else ""
-        st.info(question.told(facts), title=f"It came out differently: {right}{unit}", icon=":material/lightbulb:")
-    st.markdown(question.why)
 
 
 def task_words(one: Condition) -> str:
@@ -221,159 +110,6 @@ def navigation(lesson: Lesson, number: int) -> None:
             help="Opens once everything in the list above is done.",
             on_click=close if is_last else partial(_sidebar.open_step, lesson.id, number + 1),
         )
-
-
-def chosen_chain(step: Step, place: str) -> tuple[Any, ...]:
-    """The defences of a step: its own, or those that the person has chosen, which begin with its own."""
-    if not step.chooses:
-        return step.chain
-    state = st.session_state
-    names = state.setdefault(f"with-{place}", [one.name for one in step.chain])
-    return _defences.chain_of(names, state.setdefault(f"share-{place}", _defences.share_of(step.chain)))
-
-
-def defence_box(
-    step: Step, run: StoredRun | None, chain: tuple[Any, ...], *, is_known: bool, obstacle: str, place: str
-) -> None:
-    """Which defences go over the run, and the button that has a worker apply them.
-
-    Args:
-        is_known: whether what comes out is there already.
-        obstacle: why they can't be applied yet; "" where they can.
-    """
-    if step.chooses:
-        _defences.pills(widget=f"with-{place}")
-        _defences.slider(widget=f"share-{place}")
-    else:
-        st.markdown(f"**The defence**: {_defences.words(chain)}")
-    _defences.about([one.name for one in chain])
-    is_waiting = run is not None and not is_known and is_asked(run, chain)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Apply it",
-            key="apply",
-            type="primary",
-            icon=":material/shield:",
-            disabled=bool(obstacle) or is_known or is_waiting,
-            help="Lets the defence go over the training set, and trains the head on what is left.",
-            on_click=apply,
-            args=(run, chain),
-        )
-        if obstacle:
-            st.markdown(obstacle, width="stretch")
-        elif is_known:
-            st.markdown("Already applied: what it does is shown.", width="stretch")
-    if is_waiting and run is not None:
-        st.fragment(applying, run_every=_defences.WAIT_SECONDS)(run, chain)
-
-
-def apply(run: StoredRun, chain: tuple[Any, ...]) -> None:
-    """Note that the person has asked for these defences; for callbacks."""
-    st.session_state.applying = defended.key(run.hash, chain)
-
-
-def is_asked(run: StoredRun, chain: tuple[Any, ...]) -> bool:
-    """Whether the person has asked for these defences last."""
-    return bool(st.session_state.get("applying") == defended.key(run.hash, chain))
-
-
-def applying(run: StoredRun, chain: tuple[Any, ...]) -> None:
-    """What is waited for; drawn again and again until a worker has applied the defences."""
-    if defended.find(run.hash, chain) is not None:
-        st.rerun()
-    problem = _defences.ask(run, chain)
-    if problem:
-        _defences.trouble(problem, widget="apply-again")
-    else:
-        st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
-
-
-def defence_card(run: StoredRun, chain: tuple[Any, ...], found: Mapping[str, Any] | None) -> None:
-    """What the defences have come to."""
-    if found is None:
-        first = "Being applied" if is_asked(run, chain) else "Press “Apply it”"
-        st.info(f"{first}: what the defence does is shown here.", icon=":material/shield:")
-        return
-    _defences.verdict(found)
-    st.page_link(
-        "defend.py",
-        label="Which images it finds, and which it misses",
-        icon=":material/shield:",
-        query_params=_defences.query(run, chain),
-        help="Opens this run with this defence on the page Defend.",
-    )
-
-
-def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], found: Mapping[str, Any] | None, place: str) -> None:
-    """One part of the result; the person chooses which."""
-    there = {"reach": bool(run.result["threshold"]), "defence": bool(step.defend)}
-    views = [name for name in VIEW_WORDS if there.get(name, True)]
-    chosen = st.segmented_control(
-        "Part of the result",
-        views,
-        format_func=VIEW_WORDS.get,
-        default=step.focus if step.focus in views else "accuracy",
-        required=True,
-        key=f"view-{place}",
-        help="Which part of the result to look at.",
-        on_change=open_view,
-        args=(place,),
-    )
-    with st.container(border=True):
-        match chosen:
-            case "defence":
-                defence_card(run, chain, found)
-            case "images":
-                _cards.images_card(run, _runs.view(run.hash))
-            case "map":
-                _cards.map_card(run, _runs.view(run.hash))
-            case "reach":
-                _cards.reach_card(run)
-            case "curve":
-                _cards.curve_card(run)
-            case _:
-                _cards.accuracy_card(run)
-
-
-def open_view(place: str) -> None:
-    """Note which part of the result was opened in a step."""
-    st.session_state.opened.add((place, st.session_state[f"view-{place}"]))
-
-
-def result_panel(
-    step: Step,
-    run: StoredRun | None,
-    beside: StoredRun | None,
-    chain: tuple[Any, ...],
-    found: Mapping[str, Any] | None,
-    *,
-    hidden: bool,
-    obstacle: str,
-    place: str,
-) -> None:
-    """The result, or why there is none to be seen."""
-    if hidden:
-        with st.container(border=True):
-            st.markdown("**The result is hidden until you predict**")
-            with st.container(horizontal=True):
-                for label in ("Clean", "Poisoned", "Drop"):
-                    st.metric(label, "?", help="Shown once you have predicted.", border=True, width="stretch")
-            st.caption(f"The experiment: {_runs.words(step.spec)}")
-            if step.beside_spec is not None:
-                st.caption(f"Beside it: {_runs.words(step.beside_spec)}")
-            if step.defend:
-                st.caption(f"The defence: {_defences.words(chain)}")
-        return
-    if run is None or (step.beside_spec is not None and beside is None):
-        first = f"{obstacle}, then press “Run it”" if obstacle else "Press “Run it”"
-        st.info(f"{first}: the result is shown here.", icon=":material/science:")
-        return
-    st.caption(f"The run: {_runs.words(run.spec)}")
-    _cards.numbers(run.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
-    if beside is not None:
-        st.caption(f"Beside it: {_runs.words(beside.spec)}")
-        _cards.numbers(beside.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
-    view_card(run, step, chain, found, place)
 
 
 def obstacle_words(step: Step, spec: ExperimentSpec | None, is_hidden: bool) -> str:

@@ -96,7 +96,9 @@ def used(place: "st.delta_generator.DeltaGenerator", title: str, part: Disk, wha
 def memory(found: Snapshot) -> None:
     """What the processes take."""
     st.subheader("Memory")
-    rows = [("Server", found.memory, None, None)] if found.memory is not None else []
+    rows: list[tuple[str, int, int | None, int | None]] = []
+    if found.memory is not None:
+        rows.append(("Server", found.memory, None, None))
     workers = () if found.census is None else found.census.workers
     rows += [(f"Worker {i}", one.memory, one.gpu_used, one.gpu_total) for i, one in enumerate(workers, start=1)]
     lines = ["| Process | Memory | Its GPU's memory |", "| --- | ---: | ---: |"]

@@ -12,8 +12,8 @@ from core.spec.experiment import ExperimentSpec
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.paths import results
 from pages import _cards, _own, _running, _runs, _sweeps
+from pages._controls import Choice, Whole
 from pages._own import Several
-from pages._state import Choice, Number
 
 if TYPE_CHECKING:
     from core.serving.engine import Job, JobStatus
@@ -24,11 +24,14 @@ MOST_SEEDS = 10
 KINDS = {"budget": "Accuracy against budget", "matrix": "Attacks against extractors"}
 PERCENTS = (0.5, 1, 2, 3, 5, 10, 20, 30)
 EXTRACTORS_FIRST = ("resnet10-small-fashion-mnist", "resnet10-small-mnist")
-TITLES = {
-    "flips": "Random label flips",
-    **{name: record.title for name, record in ATTACKS.items()},
-    **{name: one.title for name, one in EXTRACTORS.items()},
-}
+
+
+def titles() -> dict[str, str]:
+    """What a person calls attacks, the baseline and extractors."""
+    records = {name: record.title for name, record in ATTACKS.items()}
+    return {"flips": "Random label flips", **records, **{name: record.title for name, record in EXTRACTORS.items()}}
+
+
 INTRODUCTION = (
     "Many experiments that differ in little. Data, constraint, labels, defence to pass and sizes are those of the "
     "sidebar; what is computed already is shown at once, the rest as it comes, and nothing is computed twice."
@@ -39,14 +42,15 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
     """The sweep that the controls ask for; None, and a sentence, where it makes no sense."""
     present_ones = [name for name, record in EXTRACTORS.items() if present(record)]
     kind = _own.ask("kind", Choice(KINDS, "budget"))
-    attacks = _own.ask("attacks", Several(list(ATTACKS), list(dict.fromkeys([base.attack.name, "tgda-feature"]))))
-    budgets = _own.ask("budgets", Several(PERCENTS, [1, 3, 10]) if kind == "budget" else None)
+    usual: list[str] = list(dict.fromkeys([base.attack.name, "tgda-feature"]))
+    attacks = _own.ask("attacks", Several[str](list(ATTACKS), usual))
+    budgets = _own.ask("budgets", Several[float](PERCENTS, [1, 3, 10]) if kind == "budget" else None)
     extractors = _own.ask("extractors", Several(present_ones, list(EXTRACTORS_FIRST)) if kind == "matrix" else None)
-    seeds = _own.ask("seeds", Number(1, MOST_SEEDS, 1, whole=True))
+    seeds = _own.ask("seeds", Whole(1, MOST_SEEDS, 1))
     st.segmented_control(
         "Kind",
         list(KINDS),
-        format_func=KINDS.get,
+        format_func=KINDS.__getitem__,
         default=kind,
         required=True,
         key=_own.widget("kind"),
@@ -77,7 +81,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
                 "Extractors",
                 present_ones,
                 default=extractors,
-                format_func=TITLES.get,
+                format_func=titles().__getitem__,
                 key=_own.widget("extractors"),
                 help="Those whose weights are on this machine.",
             )
@@ -190,7 +194,7 @@ def chart(places: list[sweep.Cell]) -> None:
         return
     is_matrix = st.session_state[_own.widget("kind")] == "matrix"
     st.plotly_chart(
-        _sweeps.matrix(found, TITLES) if is_matrix else _sweeps.lines(found, TITLES),
+        _sweeps.matrix(found, titles()) if is_matrix else _sweeps.lines(found, titles()),
         key="sweep-chart",
         config={"displayModeBar": False},
         alt="Points lost by attack and extractor" if is_matrix else "Test accuracy against budget by attack",
@@ -215,13 +219,13 @@ def scrubber(places: list[sweep.Cell]) -> None:
         st.caption("Needs one attack at two budgets or more.")
         return
     first = next(cell for cell in places if cell.attack != "flips")  # whatever of the sweep is there by now
-    attack = _own.ask("turn", Choice({name: TITLES[name] for name in attacks}, attacks[0]), plain=first.attack)
+    attack = _own.ask("turn", Choice({name: titles()[name] for name in attacks}, attacks[0]), plain=first.attack)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Attack",
             attacks,
             attacks.index(attack),
-            format_func=TITLES.get,
+            format_func=titles().__getitem__,
             key=_own.widget("turn"),
             width=320,
             help="Whose budget is turned.",
@@ -251,7 +255,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
         "Budget",
         list(runs),
         percent,
-        format_func=words.get,
+        format_func=words.__getitem__,
         key=_own.widget("at"),
         help="Poisoned images per clean training image.",
     )

@@ -10,7 +10,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import LessonError, PoisonLabError
-from pages import _progress, _running, _runs, _sidebar, _state
+from pages import _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
 from pages._state import Locks
 
@@ -139,12 +139,16 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     }
     left, right = st.columns(2)
     target = left.selectbox(
-        "Opens", list(targets), format_func=targets.get, key="link-target", help="The page that the class sees first."
+        "Opens",
+        list(targets),
+        format_func=targets.__getitem__,
+        key="link-target",
+        help="The page that the class sees first.",
     )
     preset = right.selectbox(
         "Settings from",
         list(presets),
-        format_func=presets.get,
+        format_func=presets.__getitem__,
         key="link-preset",
         disabled=target != LAB,
         help="Which settings the link carries; a lesson brings its own.",
@@ -152,14 +156,14 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     left, right = st.columns(2)  # a second row, so that on a phone the order stays
     lock = left.multiselect(
         "Locked controls",
-        _state.KEYS,
+        _state.all_keys(),
         format_func=control_words,
         key="link-lock",
         help="Shown in the sidebar, but not to be changed.",
     )
     hide = right.multiselect(
         "Hidden controls",
-        _state.KEYS,
+        _state.all_keys(),
         format_func=control_words,
         key="link-hide",
         help="Not shown in the sidebar; they stay as the link says.",
@@ -185,7 +189,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
 
 def control_words(key: str) -> str:
     """A control as the sidebar calls it, with its key in a link."""
-    words = CONTROL_WORDS.get(key) or _sidebar.PARAMETER_WORDS[key][0]
+    words = CONTROL_WORDS.get(key) or _sidebar_controls.parameter_words(key)[0]
     return f"{words} ({key})"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from core.spec.events import STAGES
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
-from core.spec.models import AttackSettings, default_name
+from core.spec.models import AttackSettings, default_name, parameters
 from core.system.errors import RecordError
 
 if TYPE_CHECKING:
@@ -135,9 +135,14 @@ class AttackRecord:
     def _try(self) -> None:
         """Ask the record everything once with the default settings, so that a fault shows now and not on a page."""
         settings, load = self.settings(), Workload(100, 10, 1e6, 1e7, 1e4, 1e4)
-        for name, parameter in self.settings.model_fields.items():
-            if name != "name" and not parameter.description:
+        for name, schema in parameters(self.settings).items():
+            if not schema.get("description"):
                 raise RecordError(f"parameter {name!r} of attack {self.name!r} has no description")
+            if "enum" not in schema and not _is_bounded(schema):
+                raise RecordError(
+                    f"parameter {name!r} of attack {self.name!r} is neither a number with a lower and an upper bound nor "
+                    "one of several names"
+                )
         for stage in self.stages:
             if not isinstance(stage.explain(settings), Explanation):
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no explanation")
@@ -170,3 +175,10 @@ class AttackRecord:
     def stages_of(self, settings: AttackSettings) -> tuple[Stage, ...]:
         """The stages that run with some settings."""
         return tuple(stage for stage in self.stages if stage.used(settings))
+
+
+def _is_bounded(schema: Mapping[str, Any]) -> bool:
+    """Whether a JSON schema is that of a number with bounds on both sides, as a control needs them."""
+    is_number = schema.get("type") in ("integer", "number")
+    low, high = ({"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"})
+    return is_number and bool(low & schema.keys()) and bool(high & schema.keys())

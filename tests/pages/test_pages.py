@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
+from core.catalog import uploads as catalog_uploads
 from core.catalog.choices import listing, resolve
 from core.data.registry import DATA
 from core.experiments import sweep
@@ -22,7 +23,7 @@ from core.storage import gallery, marks, uploads
 from core.storage.runs import Store
 from core.system.errors import EngineError
 from core.system.paths import ROOT
-from pages import _points, _runs, _sidebar, _state, _words
+from pages import _points, _runs, _sidebar_controls, _state, _words
 from tests.apps import query, rerun
 from tests.drawn import drawn_result
 from tests.pictures import pets, zipped
@@ -336,7 +337,7 @@ def test_state_round_trip(values: dict[str, Any]) -> None:
 
 
 def test_every_parameter_of_an_attack_has_words() -> None:
-    assert set(_state.PARAMETERS) <= _sidebar.PARAMETER_WORDS.keys()
+    assert set(_state.PARAMETERS) <= _sidebar_controls.PARAMETER_WORDS.keys()
 
 
 def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) -> None:
@@ -598,7 +599,7 @@ def test_bring_page_lists_what_is_kept() -> None:
     assert "**pets**: 2 classes, 16 + 8 images" in said(app)
     app = rerun(app.button(key=f"remove-{kept.name}").click())
     assert "Nothing yet" in said(app)
-    assert uploads.all_images() == {}
+    assert catalog_uploads.all_images() == {}
 
 
 def test_brought_text_is_no_markdown() -> None:

@@ -1,0 +1,92 @@
+"""The defences of a step: chosen or given, applied by a worker, and what they came to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.presentation.lessons import Step
+from core.storage import defended
+from core.storage.runs import StoredRun
+from pages import _defences
+
+
+def chosen_chain(step: Step, place: str) -> tuple[Any, ...]:
+    """The defences of a step: its own, or those that the person has chosen, which begin with its own."""
+    if not step.chooses:
+        return step.chain
+    state = st.session_state
+    names = state.setdefault(f"with-{place}", [one.name for one in step.chain])
+    return _defences.chain_of(names, state.setdefault(f"share-{place}", _defences.share_of(step.chain)))
+
+
+def defence_box(
+    step: Step, run: StoredRun | None, chain: tuple[Any, ...], *, is_known: bool, obstacle: str, place: str
+) -> None:
+    """Which defences go over the run, and the button that has a worker apply them.
+
+    Args:
+        is_known: whether what comes out is there already.
+        obstacle: why they can't be applied yet; "" where they can.
+    """
+    if step.chooses:
+        _defences.pills(widget=f"with-{place}")
+        _defences.slider(widget=f"share-{place}")
+    else:
+        st.markdown(f"**The defence**: {_defences.words(chain)}")
+    _defences.about([one.name for one in chain])
+    is_waiting = run is not None and not is_known and is_asked(run, chain)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Apply it",
+            key="apply",
+            type="primary",
+            icon=":material/shield:",
+            disabled=bool(obstacle) or is_known or is_waiting,
+            help="Lets the defence go over the training set, and trains the head on what is left.",
+            on_click=apply,
+            args=(run, chain),
+        )
+        if obstacle:
+            st.markdown(obstacle, width="stretch")
+        elif is_known:
+            st.markdown("Already applied: what it does is shown.", width="stretch")
+    if is_waiting and run is not None:
+        st.fragment(applying, run_every=_defences.WAIT_SECONDS)(run, chain)
+
+
+def apply(run: StoredRun, chain: tuple[Any, ...]) -> None:
+    """Note that the person has asked for these defences; for callbacks."""
+    st.session_state.applying = defended.key(run.hash, chain)
+
+
+def is_asked(run: StoredRun, chain: tuple[Any, ...]) -> bool:
+    """Whether the person has asked for these defences last."""
+    return bool(st.session_state.get("applying") == defended.key(run.hash, chain))
+
+
+def applying(run: StoredRun, chain: tuple[Any, ...]) -> None:
+    """What is waited for; drawn again and again until a worker has applied the defences."""
+    if defended.find(run.hash, chain) is not None:
+        st.rerun()
+    problem = _defences.ask(run, chain)
+    if problem:
+        _defences.trouble(problem, widget="apply-again")
+    else:
+        st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
+
+
+def defence_card(run: StoredRun, chain: tuple[Any, ...], found: Mapping[str, Any] | None) -> None:
+    """What the defences have come to."""
+    if found is None:
+        first = "Being applied" if is_asked(run, chain) else "Press “Apply it”"
+        st.info(f"{first}: what the defence does is shown here.", icon=":material/shield:")
+        return
+    _defences.verdict(found)
+    st.page_link(
+        "defend.py",
+        label="Which images it finds, and which it misses",
+        icon=":material/shield:",
+        query_params=_defences.query(run, chain),
+        help="Opens this run with this defence on the page Defend.",
+    )

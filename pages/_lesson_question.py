@@ -1,0 +1,70 @@
+"""A step's question: asked before the result may be seen, and the prediction beside what came out."""
+
+import streamlit as st
+
+from core.presentation.facts import Fact
+from core.presentation.lessons import Question
+from core.spec.experiment import ExperimentSpec
+from pages._words import plain
+
+MANY = 4  # more answers than this stand side by side
+
+
+def predict(question: Question, key: str) -> None:
+    """Note the prediction that stands in a widget."""
+    value = st.session_state[key]
+    answer = f"{value:g}" if question.guess is not None else str(value)
+    st.session_state.progress = st.session_state.progress.answered(answer)
+
+
+def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
+    """The question, before the result may be seen."""
+    if question.guess is not None:
+        guess = question.guess
+        value = st.number_input(
+            question.ask,
+            guess.low,
+            guess.high,
+            value=None,
+            step=guess.step,
+            key=key,
+            placeholder=f"{guess.low:g} to {guess.high:g} {guess.unit}",
+            help="Your guess; it need not be exact.",
+        )
+    else:
+        answers = question.answers(spec)
+        value = st.radio(
+            question.ask,
+            range(len(answers)),
+            format_func=lambda place: plain(answers[place]),
+            index=None,
+            key=key,
+            horizontal=len(answers) > MANY,
+            help="Choose what you expect; nothing depends on being right.",
+        )
+    st.button(
+        "That's my prediction",
+        key="predict",
+        type="primary",
+        icon=":material/psychology:",
+        disabled=value is None,
+        help="The result can be seen afterwards.",
+        on_click=predict,
+        args=(question, key),
+    )
+
+
+def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec: ExperimentSpec) -> None:
+    """The prediction beside what the run has found."""
+    given = f"{answer} {question.guess.unit}" if question.guess else plain(question.answers(spec)[int(answer)])
+    st.markdown(f"**{question.ask}**")
+    st.markdown(f":material/psychology: You predicted: **{given}**")
+    if facts is None:
+        return
+    if question.is_right(answer, facts, spec):
+        st.success(question.told(facts), title="As you predicted", icon=":material/check_circle:")
+    else:
+        right = plain(question.right(facts))
+        unit = f" {question.guess.unit}" if question.guess else ""
+        st.info(question.told(facts), title=f"It came out differently: {right}{unit}", icon=":material/lightbulb:")
+    st.markdown(question.why)

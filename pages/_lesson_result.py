@@ -1,0 +1,93 @@
+"""The result of a step, part by part, or why it can't be seen yet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.presentation.lessons import Step
+from core.storage.runs import StoredRun
+from pages import _cards, _defences, _runs
+from pages._lesson_defence import defence_card
+
+VIEW_WORDS = {
+    "accuracy": "Accuracy",
+    "defence": "Defence",
+    "images": "Images",
+    "map": "Map",
+    "reach": "Reach",
+    "curve": "Step by step",
+}
+NUMBERS_IN_A_ROW = 3
+
+
+def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], found: Mapping[str, Any] | None, place: str) -> None:
+    """One part of the result; the person chooses which."""
+    there = {"reach": bool(run.result["threshold"]), "defence": bool(step.defend)}
+    views = [name for name in VIEW_WORDS if there.get(name, True)]
+    chosen = st.segmented_control(
+        "Part of the result",
+        views,
+        format_func=VIEW_WORDS.__getitem__,
+        default=step.focus if step.focus in views else "accuracy",
+        required=True,
+        key=f"view-{place}",
+        help="Which part of the result to look at.",
+        on_change=open_view,
+        args=(place,),
+    )
+    with st.container(border=True):
+        match chosen:
+            case "defence":
+                defence_card(run, chain, found)
+            case "images":
+                _cards.images_card(run, _runs.view(run.hash))
+            case "map":
+                _cards.map_card(run, _runs.view(run.hash))
+            case "reach":
+                _cards.reach_card(run)
+            case "curve":
+                _cards.curve_card(run)
+            case _:
+                _cards.accuracy_card(run)
+
+
+def open_view(place: str) -> None:
+    """Note which part of the result was opened in a step."""
+    st.session_state.opened.add((place, st.session_state[f"view-{place}"]))
+
+
+def result_panel(
+    step: Step,
+    run: StoredRun | None,
+    beside: StoredRun | None,
+    chain: tuple[Any, ...],
+    found: Mapping[str, Any] | None,
+    *,
+    hidden: bool,
+    obstacle: str,
+    place: str,
+) -> None:
+    """The result, or why there is none to be seen."""
+    if hidden:
+        with st.container(border=True):
+            st.markdown("**The result is hidden until you predict**")
+            with st.container(horizontal=True):
+                for label in ("Clean", "Poisoned", "Drop"):
+                    st.metric(label, "?", help="Shown once you have predicted.", border=True, width="stretch")
+            st.caption(f"The experiment: {_runs.words(step.spec)}")
+            if step.beside_spec is not None:
+                st.caption(f"Beside it: {_runs.words(step.beside_spec)}")
+            if step.defend:
+                st.caption(f"The defence: {_defences.words(chain)}")
+        return
+    if run is None or (step.beside_spec is not None and beside is None):
+        first = f"{obstacle}, then press “Run it”" if obstacle else "Press “Run it”"
+        st.info(f"{first}: the result is shown here.", icon=":material/science:")
+        return
+    st.caption(f"The run: {_runs.words(run.spec)}")
+    _cards.numbers(run.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
+    if beside is not None:
+        st.caption(f"Beside it: {_runs.words(beside.spec)}")
+        _cards.numbers(beside.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
+    view_card(run, step, chain, found, place)

@@ -1,0 +1,196 @@
+"""The widgets of the sidebar: what each is called, says and allows, given those before it."""
+
+import streamlit as st
+
+from core.attacks.registry import RECORDS as ATTACKS
+from core.catalog import choices, uploads
+from core.catalog.lookup import data_info, extractor_info
+from core.defences.registry import RECORDS as DEFENCES
+from core.extractors.registry import EXTRACTORS
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.models import parameters
+from core.spec.registry import EVADABLE
+from pages import _runs, _state
+from pages._controls import Choice, Number, Value, Whole
+from pages._state import Values
+
+SIDE_BY_SIDE = 25
+"""Most letters of options that are shown side by side; more go into a drop-down."""
+
+SIZES = ("train", "test", "ridge", "seed")
+_DATA_HELP = (
+    "The images that the head is trained on. What is to be fetched is not on this machine: its first run downloads it, "
+    "or says which files to put where."
+)
+CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
+LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
+SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_WORDS}
+
+
+def draw() -> Values:
+    """Draw the widgets from top to bottom, each drawn with what the ones before it allow."""
+    chosen: Values = {}
+    st.subheader("Experiment")
+    if st.session_state.locks.all:
+        st.caption(":material/lock: This link keeps some settings as they are.")
+    _ask("data", "Data", chosen, help=_DATA_HELP)
+    if data_info(str(chosen["data"])).domains:
+        left, right = st.columns(2)
+        with left:
+            _ask("from", "Train on", chosen, help="Style of the training images, the poison's base included.")
+        with right:
+            _ask("to", "Test on", chosen, help="Another style than in training is a domain shift.")
+    _ask("extractor", "Extractor", chosen, help=_extractor_help())
+    _ask("px", "Input size", chosen, help="Side at which the extractor sees an image; larger is slower.")
+    st.caption(setting_words(chosen))
+    _ask("attack", "Attack", chosen, help=_attack_help())
+    shown = [key for key in _state.parameter_keys() if _state.control(key, chosen)]
+    hidden = all(key in st.session_state.locks.hide for key in (*shown, "evade"))
+    with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
+        for key in _state.parameter_keys():
+            label, help_ = parameter_words(key, str(chosen["attack"]))
+            _ask(key, label, chosen, help=help_)
+        _ask("evade", "Passes the defence", chosen, help=_evade_help())
+    # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
+    budget = st.container()
+    _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
+    _ask("delta", "δ, in steps of 1/255", chosen, help="The most that a pixel may change.")
+    _ask("labels", "Labels of the poison", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
+    hidden = all(key in st.session_state.locks.hide for key in SIZES)
+    with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
+        _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
+        _ask(
+            "test",
+            "Test images",
+            chosen,
+            help="Accuracy is measured on them; the attack never sees them.",
+        )
+        _ask("ridge", "Ridge λ", chosen, help="Weight decay of the head: larger values hold it back.")
+        _ask("seed", "Seed", chosen, help="Draws the images; the same seed gives the same result.")
+    with budget:
+        _ask("budget", "Budget", chosen, help="Poisoned images added per clean training image, in percent.")
+        train = int(chosen["train"])
+        count = ExperimentSpec(budget=float(chosen["budget"]) / 100, train_size=train).n_poison
+        st.caption(f"**{count:,}** poisoned among {train + count:,} training images")
+    return {key: chosen[key] for key in _state.all_keys() if key in chosen}
+
+
+def setting_words(chosen: Values) -> str:
+    """What the extractor has learnt from, beside what the head learns from."""
+    domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
+    title, meaning = choices.SETTINGS[choices.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
+    return f"Setting: **{title}**; {meaning}"
+
+
+def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
+    """Draw the widget of one key, where it has a use, and note what it says in `chosen`."""
+    setting = _state.control(key, chosen)
+    if setting is None:
+        return
+    name, locks = widget_key(key), st.session_state.locks
+    if st.session_state.get(name) is None:  # not drawn before, or emptied by hand
+        st.session_state[name] = setting.default
+    # A locked control that another choice made impossible for a while comes back to what the link says.
+    fitted = setting.near(st.session_state.pins.get(key, st.session_state[name]))
+    if fitted != st.session_state[name]:  # impossible since an earlier choice changed
+        st.session_state[name] = fitted
+    if key in locks.hide:
+        chosen[key] = fitted
+        st.session_state[name] = fitted  # Streamlit forgets the state of a widget that is no longer drawn
+        return
+    # The state goes along as the widget's own default, too: a browser that misses the message which sets it, as
+    # when the run is interrupted, would answer with the smallest number or the first option.
+    if isinstance(setting, Number):
+        value: Value | None = _number(key, label, setting, help, float(fitted))
+    else:
+        value = _choice(key, label, setting, help, fitted)
+    chosen[key] = setting.default if value is None else setting.near(value)
+
+
+def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, now: Value) -> Value | None:
+    options: list[Value] = list(choice.options)
+    words: dict[Value, str] = dict(choice.options.items())
+    if isinstance(choice, _state.Brought):
+        own = uploads.all_images if key == "data" else uploads.all_weights
+        words.update((name, record.title) for name, record in own(_runs.owner()).items())
+        if now not in words:  # a link names it
+            words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
+        options = list(words)
+    if key in SHORT_WORDS:
+        words.update(SHORT_WORDS[key].items())
+    shown = [words[value] for value in options]
+    off = key in st.session_state.locks.lock
+    if sum(map(len, shown)) > SIDE_BY_SIDE or key in ("from", "to"):
+        return st.selectbox(
+            label,
+            options,
+            options.index(now),
+            format_func=words.__getitem__,
+            key=widget_key(key),
+            help=help,
+            disabled=off,
+        )
+    return st.segmented_control(
+        label,
+        options,
+        default=now,
+        format_func=words.__getitem__,
+        key=widget_key(key),
+        help=help,
+        required=True,
+        width="stretch",
+        disabled=off,
+    )
+
+
+def _number(key: str, label: str, number: Number, help: str, now: float) -> float | None:
+    name, off = widget_key(key), key in st.session_state.locks.lock
+    low, high = number.low, number.high
+    if key == "budget":
+        return st.slider(label, low, high, now, 0.5, format="%g %%", key=name, help=help, disabled=off)
+    if isinstance(number, Whole):
+        step = 1 if high <= _state.LEVELS or key == "seed" else 10 if number.default < 500 else 100
+        return st.number_input(label, number.low, number.high, int(now), step, key=name, help=help, disabled=off)
+    tenth = float(number.default) / 10
+    return st.number_input(label, float(low), float(high), now, tenth, format="%g", key=name, help=help, disabled=off)
+
+
+def parameter_words(key: str, attack: str = "") -> tuple[str, str]:
+    """What the sidebar calls a parameter, and its help; of the first attack that has it where none is named."""
+    names = [attack] if attack else list(ATTACKS)
+    schemas = (parameters(ATTACKS[name].settings) for name in names)
+    schema = next((schema[key] for schema in schemas if key in schema), {})
+    return str(schema.get("title", key)), str(schema.get("description", ""))
+
+
+@st.cache_data
+def _extractor_help() -> str:
+    lines = (
+        f"- **{record.title}**: {record.method}, {record.width} features; {record.paper}; {record.licence}"
+        for record in EXTRACTORS.values()
+    )
+    return "The frozen network that turns an image into features.\n\n" + "\n".join(lines)
+
+
+@st.cache_data
+def _attack_help() -> str:
+    attacks = choices.listing()["attacks"].values()
+    return "\n".join(f"- **{attack['title']}**: {attack['about']}" for attack in attacks)
+
+
+@st.cache_data
+def _evade_help() -> str:
+    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in EVADABLE)
+    return (
+        "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
+        f"*Defend* shows what it is then worth.\n\n{lines}"
+    )
+
+
+def _bullets(words: dict[str, str], meanings: dict[str, str]) -> str:
+    return "\n".join(f"- **{words.get(name, name)}**: {meaning}" for name, meaning in meanings.items())
+
+
+def widget_key(key: str) -> str:
+    """The key of the widget of a setting, and of its value in the session."""
+    return f"ask-{key}"
