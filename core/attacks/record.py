@@ -140,8 +140,8 @@ class AttackRecord:
                 raise RecordError(f"parameter {name!r} of attack {self.name!r} has no description")
             if "enum" not in schema and not _is_bounded(schema):
                 raise RecordError(
-                    f"parameter {name!r} of attack {self.name!r} is neither a number with a lower and an upper bound nor "
-                    "one of several names"
+                    f"parameter {name!r} of attack {self.name!r} is neither a number with a lower and an upper bound, "
+                    "nor one of several names"
                 )
         for stage in self.stages:
             if not isinstance(stage.explain(settings), Explanation):

@@ -337,7 +337,11 @@ def test_state_round_trip(values: dict[str, Any]) -> None:
 
 
 def test_every_parameter_of_an_attack_has_words() -> None:
-    assert set(_state.PARAMETERS) <= _sidebar_controls.PARAMETER_WORDS.keys()
+    for key in _state.parameter_keys():
+        label, help_ = _sidebar_controls.parameter_words(key)
+        assert label
+        assert label != key
+        assert help_.endswith((".", "3")), key
 
 
 def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) -> None:
