@@ -1,10 +1,9 @@
 """Which software computes here: Poison Lab, Python, and the libraries that decide about results."""
 
 import platform
-import tomllib
 from importlib import metadata
 
-from core.system import paths
+from core import __version__
 
 PACKAGES = (
     "torch",
@@ -21,8 +20,7 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
-    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
-    installed = {"Poison Lab": str(project["version"]), "Python": platform.python_version()}
+    installed = {"Poison Lab": __version__, "Python": platform.python_version()}
     for name in PACKAGES:
         try:
             installed[name] = metadata.version(name)
