@@ -3,7 +3,8 @@
 import platform
 from importlib import metadata
 
-from core import __version__
+__version__ = "0.1.0"
+"""Of Poison Lab; the package is built with it (see pyproject.toml)."""
 
 PACKAGES = (
     "torch",
