@@ -3,11 +3,13 @@
 FROM python:3.11-slim AS packages
 # Another index for torch, such as one of wheels for the CPU alone, which are much smaller. Empty: pip's own.
 ARG TORCH_INDEX=
-COPY requirements.txt /tmp/requirements.txt
+COPY requirements.txt constraints.txt /tmp/
+# The other index gives torch and torchvision alone: what they need comes from pip's own, as pinned.
 RUN python -m venv /opt/venv \
     && grep -E '^(torch|torchvision)==' /tmp/requirements.txt > /tmp/torch.txt \
-    && /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement /tmp/torch.txt \
-    && /opt/venv/bin/pip install --no-cache-dir --requirement /tmp/requirements.txt
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
+        --requirement /tmp/torch.txt \
+    && /opt/venv/bin/pip install --no-cache-dir --constraint /tmp/constraints.txt --requirement /tmp/requirements.txt
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 lab \
@@ -29,4 +31,4 @@ EXPOSE 8501
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/ready', timeout=8)"]
-CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address", "0.0.0.0", "--server.port", "8501"]
+CMD ["python", "-m", "core", "app", "--address", "0.0.0.0", "--port", "8501"]

@@ -6,26 +6,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A person sees how far a download of gigabytes is; a log does not need to.
 QUIET := $(if $(CI),--quiet)
-PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retries 10 --timeout 60
-# True where nothing listens on the port.
-PORT_IS_FREE := import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); \
-	s.bind(("127.0.0.1", $(PORT)))
+PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retries 10 --timeout 60 \
+	--constraint constraints.txt
+
+UV := $(VENV)-constraints/bin/uv pip compile --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app test lint format audit bench gallery screenshots pictures container clean
+.PHONY: help app test test-fast test-slow lint format constraints audit bench gallery screenshots pictures container clean
 
 help: ## Say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 	@echo "Settings: PORT=$(PORT) (of make app), PYTHON=$(PYTHON) (3.11 or newer, for a new $(VENV))"
 
 app: $(VENV)/.run ## Set up if needed, and open the lab at a printed address
-	@$(BIN)/python -c '$(PORT_IS_FREE)' 2>/dev/null \
-		|| { echo "Port $(PORT) is taken or not allowed: choose another, as in 'make app PORT=8600'."; exit 2; }
-	@echo "Poison Lab: http://localhost:$(PORT) (Ctrl-C ends it)"
-	@$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+	@$(BIN)/python -m core app --port $(PORT)
 
-test: lint ## Set up if needed, check the style and the types, run all tests
-	@$(BIN)/python -m pytest
+test: lint ## Set up if needed, check the style and the types, run all tests but those of test-slow
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-fast: $(VENV)/.dev ## Run the tests that need neither a browser nor patience, for while one works
+	@$(BIN)/python -m pytest -m "not slow and not browser"
+
+test-slow: $(VENV)/.dev ## Run the tests that are long by nature; CI_FULL_INSTALL=1 installs all packages anew, too
+	@$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev ## Check style, types and the container's recipe
 	@$(BIN)/python -m ruff check .
@@ -37,9 +40,20 @@ format: $(VENV)/.dev ## Format the code
 	@$(BIN)/python -m ruff check --fix-only --quiet .
 	@$(BIN)/python -m ruff format --quiet .
 
-audit: requirements.txt ## Look the pinned packages up among known vulnerabilities; needs the internet
+# What is named in the lists of requirements keeps its version; change it there first, e.g. torch and torchvision.
+constraints: ## Renew constraints.txt, the versions of all packages for Python 3.11 to 3.14; needs the internet
+	@$(PYTHON) -m venv $(VENV)-constraints && $(VENV)-constraints/bin/python -m pip install --quiet uv==0.13.9
+	@$(UV) --upgrade --universal --python-version 3.11 --annotation-style line \
+		--custom-compile-command "make constraints" --output-file constraints.txt requirements-dev.txt
+	@for version in 3.11 3.12 3.13 3.14; do for machine in x86_64 aarch64; do \
+		$(UV) --only-binary :all: --python-version $$version --python-platform $$machine-manylinux_2_28 \
+			--constraint constraints.txt requirements-dev.txt >/dev/null || exit 1; \
+		echo "Python $$version on $$machine: there is a wheel of everything"; \
+	done; done
+
+audit: constraints.txt ## Look all packages up among known vulnerabilities; needs the internet
 	@$(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip install --quiet pip-audit==2.10.1
-	@$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.txt
+	@$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 bench: $(VENV)/.run ## Time the default experiment and write benchmarks/README.md
 	@$(BIN)/python -m benchmarks.timing
@@ -62,16 +76,16 @@ container: ## Build the image poison-lab by docker or podman; TORCH_INDEX=URL ta
 	echo "$$*"; exec "$$@"
 
 clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps hold the set-up: a changed list of requirements installs again.
-$(VENV)/.run: requirements.txt | $(BIN)/pip
+# The stamps hold the set-up: a changed list of requirements or constraints installs again.
+$(VENV)/.run: requirements.txt constraints.txt | $(BIN)/pip
 	@echo "Installing the run-time into $(VENV); the first time takes minutes."
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements-login.txt requirements.txt | $(BIN)/pip
+$(VENV)/.dev: requirements-dev.txt requirements-login.txt requirements.txt constraints.txt | $(BIN)/pip
 	@echo "Installing the run-time and the test tools into $(VENV); the first time takes minutes."
 	@$(PIP) -r requirements-dev.txt
 	@touch $(VENV)/.run $@

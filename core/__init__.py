@@ -21,13 +21,13 @@ from core.attacks.registry import register_shipped as _register_attacks
 from core.defences.registry import register_shipped as _register_defences
 from core.spec.events import Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.versions import __version__
 
 if TYPE_CHECKING:
     from core.experiments.result import Result
     from core.storage.runs import StoredRun
 
-__all__ = ["ExperimentSpec", "load_run", "parse_spec", "run"]
-__version__ = "0.1.0"
+__all__ = ["ExperimentSpec", "__version__", "load_run", "parse_spec", "run"]
 
 # Whatever parses a spec knows the attacks and defences that ship: their records are data, nothing is computed here.
 _register_defences()

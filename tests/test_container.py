@@ -56,7 +56,7 @@ def test_it_runs_as_a_person_without_rights_who_can_write_to_the_volume(recipe: 
 
 def test_it_checks_itself_where_it_listens(recipe: list[Instruction]) -> None:
     command = json.loads(of(recipe, "CMD")[-1])
-    port = command[command.index("--server.port") + 1]
+    port = command[command.index("--port") + 1]
     assert of(recipe, "EXPOSE") == [port]
     [check] = of(recipe, "HEALTHCHECK")
     assert f"http://127.0.0.1:{port}/ready" in check
@@ -70,13 +70,14 @@ def test_torch_comes_from_where_it_is_asked_for_and_as_it_is_pinned(recipe: list
     found = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if re.match(pattern, line)]
     assert [line.partition("==")[0] for line in found] == ["torch", "torchvision"]
     assert install.count("pip install") == install.count("--no-cache-dir") == 2
+    assert "--constraint /tmp/constraints.txt" in install.rpartition("pip install")[2], "the rest comes as pinned"
 
 
 def test_the_image_holds_what_runs_and_no_more() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     let_in = {line[1:] for line in lines if line.startswith("!")}
     assert "*" in lines
-    assert let_in >= {"app.py", "core", "pages", "assets", ".streamlit", "requirements.txt"}
+    assert let_in >= {"app.py", "core", "pages", "assets", ".streamlit", "requirements.txt", "constraints.txt"}
     assert not let_in & {".venv", ".git", ".poison_lab", "runs", "tests"}
     assert [name for name in let_in if not (ROOT / name).exists()] == []
 

@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -100,9 +99,8 @@ def problems() -> list[str]:
 
 
 @pytest.fixture
-def tab(problems: list[str]) -> Iterator[Tab]:
-    with ThreadPoolExecutor(1) as threads:
-        yield Tab(HERE, threads, problems.append)
+def tab(problems: list[str]) -> Tab:
+    return Tab(HERE, problems.append)
 
 
 def begin(run: str, *fragments: str, page: str = "page") -> ForwardMsg:
@@ -209,11 +207,10 @@ def test_errors_on_the_page_are_told(tab: Tab, problems: list[str]) -> None:
 
 def test_a_server_that_is_gone_is_an_error(problems: list[str]) -> None:
     async def visit() -> None:
-        with ThreadPoolExecutor(1) as threads:
-            tab = Tab("http://127.0.0.1:9", threads, problems.append)  # nobody listens there
-            with pytest.raises(TabError):
-                await tab.open("lab")
-            await tab.quit()
+        tab = Tab("http://127.0.0.1:9", problems.append)  # nobody listens there
+        with pytest.raises(TabError):
+            await tab.open("lab")
+        await tab.quit()
 
     asyncio_run(visit())
     assert len(problems) == 1

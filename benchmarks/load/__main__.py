@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ ARRIVAL_SECONDS = 30.0
 """Within which the class comes in, or a fifth of the time."""
 WARM_SECONDS = 60.0
 """Of memory, or a fifth of the time."""
-HTTP_THREADS = 64
 TIMES = ("page", "rerun", "poll", "queue", "run")
 
 
@@ -92,9 +90,9 @@ async def lesson(address: str, students: int, seconds: float, seed: int, pace: f
     def problem(text: str) -> None:
         found.problems[text] += 1
 
-    async def come(number: int, threads: ThreadPoolExecutor) -> None:
+    async def come(number: int) -> None:
         await asyncio.sleep(arrival * number / students)
-        tab = Tab(address, threads, problem, lambda took: did("poll", took))
+        tab = Tab(address, problem, lambda took: did("poll", took))
         one = student.Student(tab, 1000 * seed + number, began + seconds, did, problem, pace)
         await one.attend()
         found.actions.update(one.actions)
@@ -103,8 +101,7 @@ async def lesson(address: str, students: int, seconds: float, seed: int, pace: f
         asyncio.create_task(measure.watch(server, found.memory)),
         asyncio.create_task(measure.lateness(found.late)),
     ]
-    with ThreadPoolExecutor(min(HTTP_THREADS, 6 * students)) as threads:
-        await asyncio.gather(*(come(number, threads) for number in range(students)))
+    await asyncio.gather(*(come(number) for number in range(students)))
     for task in watching:
         task.cancel()
     after = measure.processor_seconds(server)

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from benchmarks.load.protocol import Node, Tab, TabError
+from benchmarks.load.protocol import Tab, TabError
+from benchmarks.load.widgets import Node
 
 THINK_SECONDS = 6.0
 """Median of the time between what the page has answered and the next click."""

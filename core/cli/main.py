@@ -10,10 +10,11 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from core.cli import cluster, doctor, evidence, finished, gallery, listing, plugins, pretrain, run, store, sweep
+from core.cli import app, cluster, doctor, evidence, finished, gallery, listing, plugins, pretrain, run, store, sweep
 from core.system.errors import Cancelled, PoisonLabError
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "app": app.app,
     "run": run.run,
     "sweep": sweep.sweep,
     "report": finished.report,
@@ -35,16 +36,16 @@ PASSING_ON = ("scheduler", "worker")
 
 
 def _assemble() -> typer.Typer:
-    app = typer.Typer(
+    group = typer.Typer(
         help="Poison Lab: indiscriminate data poisoning of pre-trained feature extractors.",
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    app.callback()(plugins.start)
+    group.callback()(plugins.start)
     for name, command in COMMANDS.items():
         settings = {"allow_extra_args": True, "ignore_unknown_options": True} if name in PASSING_ON else None
-        app.command(name, context_settings=settings)(plugins.with_plugins(command))
-    return app
+        group.command(name, context_settings=settings)(plugins.with_plugins(command))
+    return group
 
 
 cli = _assemble()

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 ROOT = Path(__file__).resolve().parents[2]
+"""The project: a checkout, or the folder that holds an installed copy (see pyproject.toml)."""
+APP = ROOT / "app.py"
+STREAMLIT_CONFIG = ROOT / ".streamlit" / "config.toml"
 ASSETS = ROOT / "assets"
 GALLERY = ASSETS / "gallery"
 """Finished runs that ship with the project, one folder each, read-only."""
@@ -18,9 +23,20 @@ LESSONS = ASSETS / "lessons"
 """Lessons, one YAML file each, in the order of their names."""
 
 
+def is_installed() -> bool:
+    """Whether this is an installed copy, whose folder the next installation replaces, rather than a checkout."""
+    return not (ROOT / "pyproject.toml").exists()
+
+
 def home() -> Path:
-    """The folder of caches, weights, data and results: `POISON_LAB_HOME`, or `.poison_lab` in the project."""
-    return Path(os.environ.get("POISON_LAB_HOME") or ROOT / ".poison_lab")
+    """The folder of caches, weights, data and results.
+
+    `POISON_LAB_HOME`; else `.poison_lab` in a checkout, and the user's data folder for an installed copy.
+    """
+    given = os.environ.get("POISON_LAB_HOME")
+    if given:
+        return Path(given)
+    return user_data_path("poison-lab", appauthor=False) if is_installed() else ROOT / ".poison_lab"
 
 
 def cache() -> Path:

@@ -1,10 +1,10 @@
 """Which software computes here: Poison Lab, Python, and the libraries that decide about results."""
 
 import platform
-import tomllib
 from importlib import metadata
 
-from core.system import paths
+__version__ = "0.1.0"
+"""Of Poison Lab; the package is built with it (see pyproject.toml)."""
 
 PACKAGES = (
     "torch",
@@ -21,8 +21,7 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
-    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
-    installed = {"Poison Lab": str(project["version"]), "Python": platform.python_version()}
+    installed = {"Poison Lab": __version__, "Python": platform.python_version()}
     for name in PACKAGES:
         try:
             installed[name] = metadata.version(name)

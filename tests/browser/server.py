@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,26 +52,38 @@ def browser() -> Iterator[Browser]:
 def server(home: Path, port: int = 0) -> Iterator[str]:
     """The app on a free port, or a given one, with results in `home`; gives its address, once it answers."""
     port = port or free_port()
-    address = f"http://127.0.0.1:{port}"
-    log = (home / "server.log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-        cwd=ROOT,
-        env=paths.environment(home),
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        _wait(f"{address}/_stcore/health", process)
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with running(command, ROOT, paths.environment(home), port, home / "server.log") as address:
         yield address
-    finally:
-        process.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def running(command: Sequence[str], cwd: Path, env: Mapping[str, str], port: int, log: Path) -> Iterator[str]:
+    """A command that serves the app on a port of this machine.
+
+    Args:
+        command: that starts it.
+        cwd: the folder that it runs in.
+        env: its environment.
+        port: that it listens on.
+        log: the file for what it prints.
+
+    Yields:
+        Its address, once it answers.
+    """
+    address = f"http://127.0.0.1:{port}"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
+            _wait(f"{address}/_stcore/health", process, log)
+            yield address
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def settled(page: Page) -> None:
@@ -91,13 +103,13 @@ def status_of(url: str) -> int:
         return 0
 
 
-def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if status_of(url) == 200:
             return
         if process.poll() is not None:
-            raise RuntimeError("the server ended while starting; see server.log in its home")
+            raise RuntimeError(f"the server ended while starting: {log.read_text()[-2000:]}")
         time.sleep(0.1)
     raise RuntimeError(f"the server does not answer within {START_SECONDS} s")
 

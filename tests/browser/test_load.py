@@ -42,15 +42,14 @@ def test_students_say_and_hear_what_a_browser_does(page: Page, address: str) -> 
     states: dict[str, bytes] = {}
 
     async def visit() -> None:
-        with ThreadPoolExecutor(6) as threads:
-            tab = Tab(address, threads, pytest.fail, kinds=kinds)
-            await tab.open(LINK)
-            slider = tab.widget("ask-budget")
-            assert slider is not None
-            await tab.set(slider, [5.5])
-            assert "budget=5.5" in tab.query
-            states.update({name: state.SerializeToString() for name, state in tab.states.items()})
-            await tab.quit()
+        tab = Tab(address, pytest.fail, kinds=kinds)
+        await tab.open(LINK)
+        slider = tab.widget("ask-budget")
+        assert slider is not None
+        await tab.set(slider, [5.5])
+        assert "budget=5.5" in tab.query
+        states.update({name: state.SerializeToString() for name, state in tab.states.items()})
+        await tab.quit()
 
     with ThreadPoolExecutor(1) as thread:  # Playwright has a loop in this one
         thread.submit(asyncio.run, visit()).result()

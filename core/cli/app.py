@@ -1,0 +1,69 @@
+"""`poison-lab app`: the web server of the lab, from a checkout or from an installed copy."""
+
+import os
+import socket
+import sys
+import tomllib
+from typing import Annotated, NoReturn
+
+import typer
+
+from core.system import paths
+from core.system.errors import PoisonLabError
+
+
+def app(
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, envvar="STREAMLIT_SERVER_PORT", help="Port to listen on.")
+    ] = 8501,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STREAMLIT_SERVER_ADDRESS",
+            help="Address to listen on: without one, this machine alone can reach the lab; 0.0.0.0 opens it to all.",
+        ),
+    ] = None,
+) -> None:
+    """Open the lab: serve it at a printed address until Ctrl-C."""
+    address = address or configured_address()
+    check_free(address, port)
+    typer.echo(f"Poison Lab: http://{'localhost' if address == '127.0.0.1' else address}:{port} (Ctrl-C ends it)")
+    serve(address, port)
+
+
+def configured_address() -> str:
+    """The address that the shipped configuration listens on."""
+    return str(tomllib.loads(paths.STREAMLIT_CONFIG.read_text())["server"]["address"])
+
+
+def check_free(address: str, port: int) -> None:
+    """Check that a server can listen there: Streamlit would quietly take the next free port.
+
+    Raises:
+        PoisonLabError: something else listens there, or listening is not allowed, or this machine has no such address.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise PoisonLabError(f"--address {address} is no address of this machine: {error.strerror}.") from error
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(place)
+        except OSError as error:
+            raise PoisonLabError(
+                f"Can't listen on port {port} of {address}: {(error.strerror or str(error)).lower()}. Choose another "
+                "port, as in 'poison-lab app --port 8600' or 'make app PORT=8600'."
+            ) from error
+
+
+def serve(address: str, port: int) -> NoReturn:
+    """Become the server, so that signals reach it itself.
+
+    Theme, upload limit and all other options apply wherever this is called: Streamlit reads `.streamlit/config.toml`
+    beside the script, after those of the user and of the working directory.
+    """
+    script = os.fspath(paths.APP)
+    options = ["--server.address", address, "--server.port", str(port)]
+    # -P: a module in the working directory must not stand in for one that the lab imports.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "streamlit", "run", script, *options])
