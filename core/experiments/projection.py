@@ -5,10 +5,9 @@ them; only new points are placed, and what placing alone moves is measured and r
 """
 
 import hashlib
-import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 import umap
-from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances
 
+from core.experiments.kernels import keep_compiled_kernels
 from core.system import cache, paths
 
 Features = NDArray[np.float32]
@@ -29,21 +28,6 @@ SMALL = 4096
 """Points below which all distances are computed; umap takes an approximate search for more."""
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
-
-
-def _keep_kernels() -> None:
-    """Let numba keep the kernels that it compiles for umap, which else takes every process half a minute.
-
-    They lie where numba keeps those of packages that ask for it: among the package's own byte code, or in the user's
-    cache folder. Where neither can be written they are compiled anew.
-    """
-    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("umap", "pynndescent")]
-    for kernel in {kernel for module in modules for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}:
-        with suppress(RuntimeError):
-            kernel.enable_caching()
-
-
-_keep_kernels()
 
 
 @dataclass(frozen=True)
@@ -96,6 +80,7 @@ def fit(z: Features, seed: int = 0) -> Map:
     The same features give the same map. Only positions are cached; the neighbour graph that placing needs is
     made anew, which takes a moment, and no pickle is ever read.
     """
+    keep_compiled_kernels()
     neighbors = min(NEIGHBORS, len(z) - 1)
     path = cache_path(z, seed)
     xy = cache.read_matrix(path, len(z))

@@ -120,10 +120,12 @@ def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings
         return {}
     parameters = attack if isinstance(attack, Mapping) else {"name": attack}
     name = parameters.get("name", DEFAULT_ATTACK)
+    if not isinstance(name, str):
+        raise unknown("attack", str(name), registry.ATTACKS)
     digests = dict(_pairs(values))
     if stored and name in digests and registry.PLUGINS.get(name) != digests[name]:
         return {"attack": UnknownAttack.model_validate(parameters)}
-    if not isinstance(name, str) or name not in registry.ATTACKS:
+    if name not in registry.ATTACKS:
         if name in digests:
             raise SpecError(
                 f"The attack {name!r} comes from a plug-in that is not loaded here (SHA-256 {digests[name][:16]}…): "

@@ -1,0 +1,290 @@
+"""The phases of a run, in order; each takes what the ones before have made and returns what it made itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.attacks.algorithms.base import Attacked, Scene
+from core.attacks.algorithms.gradient_canceling import Canceling
+from core.attacks.algorithms.inversion import gaps
+from core.attacks.execution import execute
+from core.catalog.lookup import data_info, extractor_info
+from core.catalog.split import draw_for
+from core.data.split import Split
+from core.experiments import trajectory
+from core.experiments.plotting import Heads
+from core.experiments.plotting import view as plot_data
+from core.experiments.result import Poison, to_uint8
+from core.experiments.watch import RunWatch
+from core.extractors import features, pool
+from core.extractors.build import Extractor
+from core.heads.evaluation import Evaluator
+from core.heads.reachability import reachability
+from core.heads.scores import Reachability, Score
+from core.spec.events import Event
+from core.spec.experiment import ExperimentSpec
+from core.system.arrays import Array
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Images, names of the classes, and the extractor on its device."""
+
+    split: Split
+    classes: tuple[str, ...]
+    extractor: Extractor
+    device: torch.device
+
+
+def load(spec: ExperimentSpec, device: torch.device, watch: RunWatch) -> Loaded:
+    """Draw the images and build the extractor.
+
+    Args:
+        spec: a resolved spec.
+        device: on which everything is computed.
+        watch: told of progress, as in all phases.
+    """
+    with watch.stage("load"):
+        split = draw_for(spec)
+        extractor = pool.extractor(extractor_info(spec.extractor), spec.input_size or 0, device)
+        return Loaded(split, data_info(spec.data).classes, extractor, device)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Scaled features on the device.
+
+    Attributes:
+        pipeline: the whole f, from images in [0, 1] to scaled features.
+        train_z, test_z: (n, d) and (t, d) float32.
+        train_y, test_y: (n,) and (t,) int64.
+        digest: names the extractor and the training images by content.
+    """
+
+    pipeline: features.Pipeline
+    train_z: Tensor
+    train_y: Tensor
+    test_z: Tensor
+    test_y: Tensor
+    digest: str
+
+
+def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
+    """Extract the features, or read them from the cache, and fit their scale on the training images."""
+    split, device = loaded.split, loaded.device
+    total = len(split.train_x) + len(split.test_x)
+
+    def cached(images: Array, before: int, digest: str | None = None) -> tuple[Array, bool]:
+        report = lambda done, _: watch(Event("extract", before + done, total))  # noqa: E731
+        return features.cached(loaded.extractor, images, device, report, digest)
+
+    with watch.stage("extract"):
+        digest = features.digest(loaded.extractor, split.train_x)
+        train, train_was_cached = cached(split.train_x, 0, digest)
+        test, test_was_cached = cached(split.test_x, len(split.train_x))
+        train_raw = torch.from_numpy(train).to(device)
+        pipeline = features.Pipeline(loaded.extractor, features.Scale.fit(train_raw)).to(device)
+        extracted = Extracted(
+            pipeline=pipeline,
+            train_z=pipeline.scale(train_raw).float(),
+            train_y=torch.from_numpy(split.train_y).to(device),
+            test_z=pipeline.scale(torch.from_numpy(test).to(device)).float(),
+            test_y=torch.from_numpy(split.test_y).to(device),
+            digest=digest,
+        )
+    if train_was_cached and test_was_cached:
+        watch.rename("extract", "extract_cached")
+    return extracted
+
+
+@dataclass(frozen=True)
+class Clean:
+    """The judge, the head (c, d + 1) of the clean training set, and its score."""
+
+    evaluator: Evaluator
+    head: Tensor
+    score: Score
+
+
+def train_clean(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, watch: RunWatch) -> Clean:
+    """Train and score the clean head."""
+    evaluator = Evaluator(
+        extracted.train_z, extracted.train_y, extracted.test_z, extracted.test_y, len(loaded.classes), spec.ridge
+    )
+    with watch.stage("clean"):
+        head = evaluator.retrain()
+        return Clean(evaluator, head, evaluator.score(head))
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What the attacker knew, and the poison with the rules enforced."""
+
+    scene: Scene
+    attacked: Attacked
+
+
+def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Clean, watch: RunWatch) -> Attack:
+    """Let the attack make its poison; it sees no test data."""
+    scene = Scene(
+        images=torch.from_numpy(loaded.split.train_x).to(loaded.device).float() / 255.0,
+        z=extracted.train_z,
+        y=extracted.train_y,
+        n_classes=len(loaded.classes),
+        ridge=spec.ridge,
+        clean_head=clean.head,
+        pipeline=extracted.pipeline,
+        digest=extracted.digest,
+    )
+    attacked = execute(spec, scene, watch)
+    watch.end_stage()
+    return Attack(scene, attacked)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The heads with the poison in the training set, and their scores beside the clean head's.
+
+    Attributes:
+        poison_z: (m, d) features of the poison as the defender gets it.
+        gap: (m,) inversion gap, where features were inverted.
+        head: (c, d + 1) retrained with the poison.
+        target: score of the target parameters; None where the attack has none.
+        stage2: of the head retrained with stage 2's features; None where the attack has no stage 2.
+        threshold: what the budget can reach of the target.
+    """
+
+    poison_z: Tensor
+    gap: Tensor | None
+    head: Tensor
+    poisoned: Score
+    target: Score | None
+    stage2: Score | None
+    threshold: Reachability | None
+
+
+def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: Attack, watch: RunWatch) -> Evaluated:
+    """Retrain the head on the poisoned set, and on stage 2's features, and score each once on the test set."""
+    attacked, evaluator = attack.attacked, clean.evaluator
+    with watch.stage("evaluate"):
+        poison_z, gap = _exported_features(extracted.pipeline, attacked, is_free=spec.constraint == "none")
+        head = evaluator.retrain(poison_z, attacked.y, clean.head)
+        poisoned = evaluator.score(head, clean.head)
+        stage2 = None
+        if attacked.zeta is not None and attacked.x is None:
+            stage2 = poisoned
+        elif attacked.zeta is not None:
+            retrained = evaluator.retrain(attacked.zeta.float(), attacked.y, clean.head)
+            stage2 = evaluator.score(retrained, clean.head)
+        target = None if attacked.target is None else evaluator.score(attacked.target, clean.head)
+        threshold = _reachability(spec, attack, poison_z)
+        return Evaluated(poison_z, gap, head, poisoned, target, stage2, threshold)
+
+
+def _exported_features(
+    pipeline: features.Pipeline, attacked: Attacked, *, is_free: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Features of the poison as the defender gets it, and each image's inversion gap where there is one."""
+    if attacked.x is None:
+        assert attacked.zeta is not None
+        return attacked.zeta.float(), None
+    # Extracted from the 8-bit images: what an attack believed of its own images counts for nothing. Only where nothing
+    # is checked are pixels any numbers, which 8 bits can't hold.
+    pixels, device = attacked.x.cpu().numpy(), attacked.y.device
+    exported = pixels if is_free else to_uint8(pixels)
+    z = torch.from_numpy(features.extract(pipeline, exported, device)).to(device)
+    return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
+
+
+def _reachability(spec: ExperimentSpec, attack: Attack, poison_z: Tensor) -> Reachability | None:
+    """What the budget can reach of the attack's target, where it has one."""
+    scene, attacked = attack.scene, attack.attacked
+    if attacked.target is None:
+        return None
+    residual, _ = Canceling.prepare(scene.problem, attacked.target, attacked.y).residual(poison_z.double())
+    # An image may have any features: only attacks that end with features are bound to their clean range.
+    bound = attacked.x is None and spec.constraint != "none"
+    box = scene.box if bound else None
+    return reachability(scene.problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
+
+
+def poison_of(attacked: Attacked, poison_z: Tensor) -> Poison:
+    """The poison as plain arrays, as the defender receives it; `poison_z` (m, d) are its features."""
+    return Poison(
+        x=_float32(attacked.x),
+        z=poison_z.cpu().numpy(),
+        y=attacked.y.cpu().numpy(),
+        base_index=attacked.base.cpu().numpy(),
+        zeta=_float32(attacked.zeta),
+    )
+
+
+def fitted_on(loaded: Loaded, extracted: Extracted, poison: Poison) -> dict[str, Array]:
+    """What the heads were fitted on: the content of features.npz."""
+    return {
+        "train_z": extracted.train_z.cpu().numpy(),
+        "train_y": loaded.split.train_y,
+        "poison_z": poison.z,
+        "poison_y": poison.y,
+        "test_z": extracted.test_z.cpu().numpy(),
+        "test_y": loaded.split.test_y,
+    }
+
+
+def _float32(tensor: Tensor | None) -> Array | None:
+    return None if tensor is None else tensor.detach().cpu().numpy().astype(np.float32)
+
+
+def judge_trajectory(
+    clean: Clean, attack: Attack, evaluated: Evaluated, poison: Poison, watch: RunWatch
+) -> list[trajectory.Step]:
+    """The steps by which the run came about, each judged like its end; none where no trajectory was wanted."""
+    trail, evaluator, attacked = watch.trail, clean.evaluator, attack.attacked
+    if trail is None:
+        return []
+    trail.settle(attacked.target)
+    with watch.stage("walk"):
+        ends = {"clean": trajectory.end("clean", clean.score, trail)}
+        if evaluated.target is not None:
+            ends["target"] = trajectory.end("target", evaluated.target, trail)
+        if evaluated.stage2 is not None:
+            ends["stage2"] = trajectory.end("stage2", evaluated.stage2, trail, poison.zeta)
+        if poison.x is not None:
+            ends["poison"] = trajectory.end("poison", evaluated.poisoned, trail, poison.z, poison.x)
+        total = len(trail) + len(ends)
+        steps: list[trajectory.Step] = []
+        for step in trajectory.judged(
+            trail,
+            ends,
+            lambda z, start: evaluator.retrain(z, attacked.y, clean.head if start is None else start),
+            lambda theta: evaluator.score(theta).accuracy,
+        ):
+            steps.append(step)
+            watch(Event("walk", len(steps), total))
+        return steps
+
+
+def draw(
+    spec: ExperimentSpec,
+    loaded: Loaded,
+    extracted: Extracted,
+    clean: Clean,
+    evaluated: Evaluated,
+    poison: Poison,
+    steps: list[trajectory.Step],
+    watch: RunWatch,
+) -> dict[str, Array]:
+    """What the app draws of the run."""
+    with watch.stage("map"):
+        heads = Heads(
+            clean=clean.head,
+            poisoned=evaluated.head,
+            z=extracted.train_z,
+            y=extracted.train_y,
+            test_z=extracted.test_z,
+            test_y=extracted.test_y,
+            ridge=spec.ridge,
+        )
+        return plot_data(loaded.split.train_x, heads, poison, evaluated.gap, steps)
