@@ -39,7 +39,7 @@ from core.storage.runs import Store
 from core.system import cache, logs, retention
 from core.system.errors import Cancelled, EngineError, PoisonLabError
 from core.system.paths import results
-from core.system.settings import WORKERS, Limits, log_form, scheduler
+from core.system.settings import Limits, log_form, scheduler, workers
 
 log = logging.getLogger(__name__)
 
@@ -718,7 +718,7 @@ def get_engine() -> Engine:
             log.warning("The cluster is gone; starting another")
             before._lose()
             before.close()
-        _engine = Engine(scheduler=scheduler(), n_workers=WORKERS.read(), limits=Limits.read(), log_form=log_form())
+        _engine = Engine(scheduler=scheduler(), n_workers=workers(), limits=Limits.read(), log_form=log_form())
         if before is not None:
             _engine._remember(before)
         return _engine
