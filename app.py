@@ -140,9 +140,9 @@ async def metrics(request: Request) -> PlainTextResponse:
 def measured() -> str:
     """The metrics of this server; starts no engine."""
     from core.serving.engine import current
-    from core.serving.metrics import as_text, snapshot
+    from core.serving.metrics import as_text, measure
 
-    return as_text(snapshot(current()))
+    return as_text(measure(current()))
 
 
 class PersonCookie:
