@@ -17,7 +17,8 @@ from typing import Any
 from benchmarks import report
 from core.catalog.choices import resolve
 from core.experiments import sweep
-from core.serving.engine import Engine, Job
+from core.serving.engine import Engine
+from core.serving.job import Job
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import Store
 from core.system.tables import markdown_table
@@ -45,7 +46,7 @@ def measure(workers: int, cores: int, places: list[sweep.Cell]) -> dict[str, Any
             jobs = [engine.submit(spec) for spec in sweep.hashes(places).values()]
             finish(jobs)
             seconds = time.perf_counter() - began
-            shares = [sum(job._worker == one for job in jobs) for one in {job._worker for job in jobs}]
+            shares = [sum(job.worker == worker for job in jobs) for worker in {job.worker for job in jobs}]
             return {"seconds": seconds, "shares": sorted(shares)}
         finally:
             engine.close()

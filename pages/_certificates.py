@@ -9,7 +9,7 @@ from core.catalog.differences import value_words
 from core.certificates import PARTITIONS
 from core.storage import certified, features
 from core.storage.runs import StoredRun
-from pages import _certificate_figures, _defences, _errands, _runs
+from pages import _certificate_figures, _defences, _runs, _tasks
 
 CHOICES = (25, 50, 100, 200)
 INTRODUCTION = (
@@ -69,9 +69,9 @@ def card(run: StoredRun) -> None:
             st.session_state["certify-waiting"] = True
             st.rerun()  # the button has drawn this part alone, once
         key = f"certify-{run.hash}-{partitions}"
-        problem = _errands.ask(key, "core.storage.certified:certify", run.hash, partitions)
+        problem = _tasks.run(key, "core.storage.certified:certify", run.hash, partitions)
         if problem:
-            _errands.trouble(problem, title="This can't be certified", widget="certify-again")
+            _tasks.show_problem(problem, title="This can't be certified", widget="certify-again")
         else:
             words = "A worker trains the heads that vote."
             st.info(words if features.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")

@@ -11,7 +11,7 @@ from core.defences.settings import SHARE
 from core.experiments import cost
 from core.storage import defended, features
 from core.storage.runs import StoredRun
-from pages import _defend_figures, _errands, _runs
+from pages import _defend_figures, _runs, _tasks
 
 QUIET = {"displayModeBar": False}
 WAIT_SECONDS = 0.7
@@ -80,12 +80,12 @@ def query(run: StoredRun, chain: Chain) -> dict[str, str]:
 def ask(run: StoredRun, chain: Chain) -> str | None:
     """Have a chain judged, once; what went wrong, if anything did."""
     key, texts = defended.key(run.hash, chain), [as_text(one) for one in chain]
-    return _errands.ask(key, "core.storage.defended:judge", run.hash, texts)
+    return _tasks.run(key, "core.storage.defended:judge", run.hash, texts)
 
 
 def trouble(problem: str, *, widget: str) -> None:
     """What went wrong, and a way on."""
-    _errands.trouble(problem, title="The defences can't be judged", widget=widget)
+    _tasks.show_problem(problem, title="The defences can't be judged", widget=widget)
 
 
 def wait_words(run: StoredRun) -> str:

@@ -14,7 +14,9 @@ from core.system.errors import PoisonLabError
 from pages import _runs
 
 if TYPE_CHECKING:
-    from core.serving.engine import Engine, Job, JobStatus
+    from core.serving.engine import Engine
+    from core.serving.job import Job
+    from core.serving.status import JobStatus
 
 REFRESH_SECONDS = 1.0
 

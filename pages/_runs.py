@@ -16,6 +16,7 @@ from core.presentation import facts as outcome
 from core.presentation import figures
 from core.presentation.facts import Fact
 from core.presentation.lessons import Lesson, load
+from core.serving.middleware import PERSON_COOKIE
 from core.spec.experiment import ExperimentSpec
 from core.storage.gallery import entries
 from core.storage.runs import RunRow, Store, StoredRun
@@ -24,7 +25,6 @@ from core.system.errors import StoreError
 from core.system.paths import GALLERY, results
 from pages._words import plain
 
-PERSON_COOKIE = "poison_lab_person"
 CACHED_RUNS = 64
 LOCAL = "local"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -4,8 +4,10 @@ import sqlite3
 import time
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from core.serving.metrics import Disk, Snapshot, snapshot
+from core.serving.metrics import DiskUsage, ServerMetrics, measure
+from core.serving.status import EngineStatus
 from core.system.errors import PoisonLabError
 from core.system.retention import words
 from pages import _runs
@@ -18,65 +20,66 @@ INTRODUCTION = (
 
 
 @st.cache_data(ttl=2.0, show_spinner=False)
-def measured() -> Snapshot:
+def measured() -> ServerMetrics:
     """The server now; shared, so that many viewers cost no more than one."""
     from core.serving.engine import current
 
-    return snapshot(current())
+    return measure(current())
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def numbers() -> None:
     """Everything that changes."""
     try:
-        found = measured()
+        server = measured()
     except (PoisonLabError, OSError, sqlite3.Error) as error:
         st.error(str(error), title="The server can't be measured", icon=":material/error:")
         return
-    if found.census is None or not found.census.alive:
+    if server.engine is None or not server.engine.alive:
         st.warning("No engine is there at the moment: runs can't start.", icon=":material/power_off:")
-    if found.census is not None:
-        queue(found)
-        outcomes(found)
-    disk(found)
-    memory(found)
-    st.caption(f"At {time.strftime('%H:%M:%S', time.localtime(found.time))}, every {REFRESH_SECONDS:.0f} seconds.")
+    if server.engine is not None:
+        queue(server.engine)
+        outcomes(server.engine, server.time)
+    disk(server)
+    memory(server)
+    st.caption(f"At {time.strftime('%H:%M:%S', time.localtime(server.time))}, every {REFRESH_SECONDS:.0f} seconds.")
 
 
-def queue(found: Snapshot) -> None:
+def queue(engine: EngineStatus) -> None:
     """What is in flight."""
-    census = found.census
-    assert census is not None
     st.subheader("Queue")
     row = st.columns(4)
-    row[0].metric("Running", f"{census.running:,}", border=True)
-    row[1].metric("Waiting", f"{census.queued:,}", border=True)
-    wait = _runs.seconds_words(census.wait) if census.wait else "none"
+    row[0].metric("Running", f"{engine.running:,}", border=True)
+    row[1].metric("Waiting", f"{engine.queued:,}", border=True)
+    wait = _runs.seconds_words(engine.wait) if engine.wait else "none"
     row[2].metric("Expected wait", wait, border=True, help="Of a run that is asked for now.")
     row[3].metric(
-        "Workers", f"{len(census.workers)} of {census.slots}", border=True, help="Those that answer; each runs one."
+        "Workers", f"{len(engine.workers)} of {engine.slots}", border=True, help="Those that answer; each runs one."
     )
-    if census.alive and not census.slots:
+    if engine.alive and not engine.slots:
         st.warning("No worker is there yet: runs wait until one comes.", icon=":material/hourglass_empty:")
 
 
-def outcomes(found: Snapshot) -> None:
-    """How runs have ended."""
-    census = found.census
-    assert census is not None
-    st.subheader(f"Runs since the engine was started, {_runs.seconds_words(found.time - census.since)} ago")
+def outcomes(engine: EngineStatus, now: float) -> None:
+    """How runs have ended.
+
+    Args:
+        engine: its status.
+        now: epoch seconds at which that was taken.
+    """
+    st.subheader(f"Runs since the engine was started, {_runs.seconds_words(now - engine.since)} ago")
     titles = {"done": "Done", "failed": "Failed", "cancelled": "Cancelled", "refused": "Refused"}
-    for column, (name, count) in zip(st.columns(4), census.outcomes.items(), strict=True):
+    for column, (name, count) in zip(st.columns(4), engine.outcomes.items(), strict=True):
         column.metric(titles[name], f"{count:,}", border=True)
 
 
-def disk(found: Snapshot) -> None:
+def disk(server: ServerMetrics) -> None:
     """What lies on the disk, against its limits."""
     st.subheader("Disk")
     left, right = st.columns(2)
-    store, kept = found.store, f", {found.store.pinned:,} of them kept for good"
-    used(left, "Results", store, counted(store.count, "run") + (kept if store.pinned else ""))
-    used(right, "Cache", found.cache, counted(found.cache.count, "file") + ": features, maps and decoders")
+    store, pinned = server.store, f", {server.store.pinned:,} of them kept for good"
+    used(left, "Results", store, counted(store.count, "run") + (pinned if store.pinned else ""))
+    used(right, "Cache", server.cache, counted(server.cache.count, "file") + ": features, maps and decoders")
 
 
 def counted(count: int, what: str) -> str:
@@ -84,8 +87,15 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def used(place: "st.delta_generator.DeltaGenerator", title: str, part: Disk, what: str) -> None:
-    """One part of it."""
+def used(place: DeltaGenerator, title: str, part: DiskUsage, what: str) -> None:
+    """One part of the disk.
+
+    Args:
+        place: where it is drawn.
+        title: its name.
+        part: what it takes.
+        what: the same in words.
+    """
     with place.container(border=True):
         share = part.size / part.limit
         st.progress(min(1.0, share), text=f"**{title}**: {words(part.size)} of {words(part.limit)}")
@@ -93,18 +103,20 @@ def used(place: "st.delta_generator.DeltaGenerator", title: str, part: Disk, wha
         st.caption(f"{what}.{over}")
 
 
-def memory(found: Snapshot) -> None:
+def memory(server: ServerMetrics) -> None:
     """What the processes take."""
     st.subheader("Memory")
     rows: list[tuple[str, int, int | None, int | None]] = []
-    if found.memory is not None:
-        rows.append(("Server", found.memory, None, None))
-    workers = () if found.census is None else found.census.workers
-    rows += [(f"Worker {i}", one.memory, one.gpu_used, one.gpu_total) for i, one in enumerate(workers, start=1)]
+    if server.memory is not None:
+        rows.append(("Server", server.memory, None, None))
+    workers = () if server.engine is None else server.engine.workers
+    rows += [
+        (f"Worker {i}", worker.memory, worker.gpu_used, worker.gpu_total) for i, worker in enumerate(workers, start=1)
+    ]
     lines = ["| Process | Memory | Its GPU's memory |", "| --- | ---: | ---: |"]
-    for name, taken, gpu, total in rows:
-        beside = "—" if gpu is None or total is None else f"{words(gpu)} of {words(total)}"
-        lines.append(f"| {name} | {words(taken)} | {beside} |")
+    for name, taken, gpu_used, gpu_total in rows:
+        gpu = "—" if gpu_used is None or gpu_total is None else f"{words(gpu_used)} of {words(gpu_total)}"
+        lines.append(f"| {name} | {words(taken)} | {gpu} |")
     st.markdown("\n".join(lines))
 
 

@@ -16,7 +16,8 @@ from pages._controls import Choice, Whole
 from pages._own import Several
 
 if TYPE_CHECKING:
-    from core.serving.engine import Job, JobStatus
+    from core.serving.job import Job
+    from core.serving.status import JobStatus
 
 PLAY_SECONDS = 1.5
 SHOWN = 6

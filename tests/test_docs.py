@@ -8,7 +8,8 @@ from core.catalog import choices
 from core.cli.main import cli
 from core.serving import cluster
 from core.system import paths
-from core.system.settings import SETTINGS, Setting
+from core.system.settings import Settings, variable
+from tests.system.test_settings import NUMBERS
 
 README = (paths.ROOT / "README.md").read_text()
 DOCUMENTS = ("README.md", "docs/method.md", "docs/cluster.md", "benchmarks/README.md", "assets/LICENSES.md")
@@ -21,12 +22,14 @@ def test_readme_names_everything_that_can_be_chosen(kind: str) -> None:
 
 def test_readme_names_every_setting_of_the_environment() -> None:
     sources = "".join(path.read_text() for path in (paths.ROOT / "core").rglob("*.py"))
-    assert [name for name in sorted(set(re.findall(r"POISON_LAB_[A-Z_]+", sources))) if f"`{name}`" not in README] == []
+    names = {*re.findall(r"POISON_LAB_[A-Z_]+", sources), *map(variable, Settings.model_fields)}
+    assert [name for name in sorted(names) if f"`{name}`" not in README] == []
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_readme_explains_every_setting(setting: Setting) -> None:
-    assert f"| `{setting.name}` | {setting.meaning} (default {setting.default:,}) |" in README
+@pytest.mark.parametrize("name", NUMBERS)
+def test_readme_explains_every_number(name: str) -> None:
+    setting = Settings.model_fields[name]
+    assert f"| `{variable(name)}` | {setting.description} (default {setting.default:,}) |" in README
 
 
 def test_the_page_on_clusters_names_every_setting_that_others_schedulers_need() -> None:

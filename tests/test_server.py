@@ -1,19 +1,95 @@
-"""The server around the pages: how it sends."""
+"""The server around the pages: what it answers beside them, and how it starts and ends."""
 
-import os
-import socket
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.responses import PlainTextResponse
 
 import app
+from core.serving import engine as engine_module
+from core.serving import nodelay
+from core.system.errors import EngineError
+from tests.serving.test_metrics import parsed
 
 
-def test_small_answers_are_sent_at_once() -> None:
-    with socket.socket() as listener, socket.socket() as browser:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        before = set(os.listdir("/dev/fd"))
-        app.send_at_once()
-        assert set(os.listdir("/dev/fd")) == before, "something is held open"
-        browser.connect(listener.getsockname())
-        connection, _ = listener.accept()
-        with connection:
-            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    return tmp_path
+
+
+def answered() -> PlainTextResponse:
+    """What the route says, asked in a thread of its own: a browser of other tests keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, app.metrics(None)).result()  # type: ignore[arg-type]
+
+
+def test_the_server_answers_in_the_format_or_says_what_is_wrong(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_engine", None)
+    answer = answered()
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert parsed(bytes(answer.body).decode())["poison_lab_up"] == 0
+    monkeypatch.setenv("POISON_LAB_STORE_MEGABYTES", "much")
+    answer = answered()
+    assert answer.status_code == 503
+    assert bytes(answer.body).startswith(b"POISON_LAB_STORE_MEGABYTES is 'much'; allowed")
+
+
+class FakeEngine:
+    """An engine whose cluster is there, or not."""
+
+    def __init__(self, *, alive: bool) -> None:
+        self.alive = alive
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["started", "failed at first"])
+@pytest.mark.parametrize(
+    ("engine", "status"),
+    [(FakeEngine(alive=True), 200), (FakeEngine(alive=False), 503), (None, 503)],
+    ids=["there", "ended", "none"],
+)
+def test_ready_tells_whether_runs_can_start(
+    engine: FakeEngine | None, status: int, failed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_engine", engine)
+
+    async def started() -> None:
+        if failed:
+            raise EngineError("No scheduler answers.")
+
+    async def asked() -> int:
+        starting = asyncio.create_task(started())
+        await asyncio.wait([starting])
+        monkeypatch.setattr(app.app, "_state", {"engine": starting}, raising=False)
+        answer = await app.ready(None)  # type: ignore[arg-type]
+        if failed and engine is None:
+            assert b"No scheduler answers." in bytes(answer.body)
+        return answer.status_code
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asyncio.run, asked()).result() == status
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["started", "failed at first"])
+def test_the_end_of_the_server_ends_the_engine_that_is_there(failed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[FakeEngine] = []
+    engine = FakeEngine(alive=True)
+    monkeypatch.setattr(FakeEngine, "close", lambda self: closed.append(self), raising=False)
+    monkeypatch.setattr(nodelay, "send_at_once", lambda: None)
+
+    def start() -> None:
+        if failed:
+            raise EngineError("No scheduler answers.")
+
+    monkeypatch.setattr(app, "start", start)
+
+    async def lived() -> None:
+        async with app.lifespan(app.app):
+            monkeypatch.setattr(engine_module, "_engine", engine)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, lived()).result()
+    assert closed == [engine]

@@ -85,7 +85,7 @@ def parts(server: psutil.Process) -> dict[str, list[psutil.Process]]:
             command = process.cmdline()
         except psutil.Error:
             continue
-        found["scheduler" if "core.serving.engine" in command else "workers"].append(process)
+        found["scheduler" if "core.serving.host" in command else "workers"].append(process)
     return found
 
 

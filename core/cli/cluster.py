@@ -21,6 +21,6 @@ def worker(
 ) -> None:
     """Be workers of a cluster; further options are those of `dask worker`, such as --name and --local-directory."""
     from core.serving import cluster
-    from core.system.settings import WORKERS
+    from core.system import settings
 
-    cluster.become_workers(address, workers or WORKERS.read(), context.args)
+    cluster.become_workers(address, workers or settings.workers(), context.args)

@@ -12,7 +12,7 @@ from core.extractors.build import Extractor, build
 from core.extractors.registry import ExtractorInfo
 from core.extractors.weights import file_of
 from core.system.retention import MEGABYTE
-from core.system.settings import MODEL_MEGABYTES
+from core.system.settings import model_megabytes
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def extractor(info: ExtractorInfo, input_size: int, device: torch.device) -> Ext
         WeightsError: the weights are missing or do not fit the architecture.
         SettingError: `POISON_LAB_MODEL_MEGABYTES` can't be read.
     """
-    limit = MODEL_MEGABYTES.read() * MEGABYTE
+    limit = model_megabytes() * MEGABYTE
     with _lock:
         key = _Key(info, _identity(file_of(info)), input_size, device)
         found, version = _held.pop(key, (None, None))

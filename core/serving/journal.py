@@ -64,14 +64,14 @@ class Journal:
 
     def interrupted(self) -> dict[str, ExperimentSpec]:
         """The runs that were in flight when their server ended, by hash."""
-        found = {}
+        specs = {}
         for path in self._dead_entries():
             try:
                 spec = parse_spec(json.loads(path.read_text()), stored=True)
             except (OSError, ValueError, SpecError):  # just settled by another, or of another version
                 continue
-            found[spec.hash] = spec
-        return found
+            specs[spec.hash] = spec
+        return specs
 
     def close(self) -> None:
         """Let go: what is still noted counts as interrupted from now on."""

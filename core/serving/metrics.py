@@ -2,20 +2,22 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from core.serving.status import EngineStatus, WorkerStatus
 from core.storage.runs import Store
 from core.system import cache, paths, retention
 from core.system.settings import Limits
 
-if TYPE_CHECKING:
-    from core.serving.engine import Census, Engine
+if TYPE_CHECKING:  # dask takes a second that the page should not wait for
+    from core.serving.engine import Engine
 
 
 @dataclass(frozen=True)
-class Disk:
+class DiskUsage:
     """What a part of the home takes, in bytes, and what it may take.
 
     Attributes:
@@ -30,24 +32,24 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ServerMetrics:
     """A server at one moment.
 
     Attributes:
         time: in epoch seconds.
-        census: the engine; None while there is none.
+        engine: its status; None while there is none.
         store, cache: finished runs, what ships aside, and what can be made again.
         memory: bytes of the server's own process; None where the system does not say.
     """
 
     time: float
-    census: "Census | None"
-    store: Disk
-    cache: Disk
+    engine: EngineStatus | None
+    store: DiskUsage
+    cache: DiskUsage
     memory: int | None
 
 
-def snapshot(engine: "Engine | None") -> Snapshot:
+def measure(engine: "Engine | None") -> ServerMetrics:
     """Look at everything; takes milliseconds, or seconds where the scheduler does not answer.
 
     Raises:
@@ -56,59 +58,98 @@ def snapshot(engine: "Engine | None") -> Snapshot:
     """
     limits = Limits.read()
     store = engine.store if engine is not None else Store(paths.results())
-    return Snapshot(
+    return ServerMetrics(
         time=time.time(),
-        census=None if engine is None else engine.census(),
-        store=_disk(store.pieces(), limits.store_megabytes),
-        cache=_disk(cache.pieces(), limits.cache_megabytes),
+        engine=None if engine is None else engine.status(),
+        store=_disk_usage(store.pieces(), limits.store_megabytes),
+        cache=_disk_usage(cache.pieces(), limits.cache_megabytes),
         memory=_own_memory(),
     )
 
 
-def as_text(found: Snapshot) -> str:
-    """A snapshot in the text format of Prometheus, version 0.0.4."""
-    lines: list[str] = []
-
-    def tell(name: str, kind: str, help_: str, values: dict[str, float | None]) -> None:
-        there = {labels: value for labels, value in values.items() if value is not None}
-        if there:
-            lines.append(f"# HELP poison_lab_{name} {help_}")
-            lines.append(f"# TYPE poison_lab_{name} {kind}")
-            lines.extend(f"poison_lab_{name}{labels} {value:.15g}" for labels, value in there.items())
-
-    census = found.census
-    tell("up", "gauge", "Whether runs can start.", {"": float(census is not None and census.alive)})
-    if census is not None:
-        tell("start_time_seconds", "gauge", "When the engine was started.", {"": census.since})
-        in_flight = {_label("state", "queued"): census.queued, _label("state", "running"): census.running}
-        tell("runs", "gauge", "Runs in flight.", {**in_flight})
-        outcomes = {_label("outcome", name): count for name, count in census.outcomes.items()}
-        tell("runs_total", "counter", "Runs since the engine was started, by how they ended.", {**outcomes})
-        tell("slots", "gauge", "Runs that execute at a time.", {"": census.slots})
-        tell("expected_wait_seconds", "gauge", "What a run asked for now is expected to wait.", {"": census.wait})
-        tell("workers", "gauge", "Worker processes that answer.", {"": len(census.workers)})
-    for name, disk, what in (("store", found.store, "Finished runs"), ("cache", found.cache, "Cached files")):
-        tell(f"{name}_bytes", "gauge", f"{what} on the disk, in bytes.", {"": disk.size})
-        tell(f"{name}_limit_bytes", "gauge", f"{what}: bytes that are allowed.", {"": disk.limit})
-        tell(f"{name}_items", "gauge", f"{what} on the disk.", {"": disk.count})
-    tell("store_pinned_items", "gauge", "Finished runs that are never deleted.", {"": found.store.pinned})
-    workers = list(enumerate(() if census is None else census.workers))
-    memory = {_label("process", f"worker-{i}"): worker.memory for i, worker in workers}
-    tell("memory_bytes", "gauge", "Memory of the processes.", {_label("process", "server"): found.memory, **memory})
-    for part, help_ in (("used", "taken, by whomever"), ("total", "there")):
-        values = {_label("process", f"worker-{i}"): getattr(worker, f"gpu_{part}") for i, worker in workers}
-        tell(f"gpu_memory_{part}_bytes", "gauge", f"Memory of the worker's GPU that is {help_}.", values)
-    return "\n".join(lines) + "\n"
+def as_text(server: ServerMetrics) -> str:
+    """The metrics of a server in the text format of Prometheus, version 0.0.4."""
+    text = _PrometheusText()
+    engine = server.engine
+    text.add("up", "gauge", "Whether runs can start.", float(engine is not None and engine.alive))
+    if engine is not None:
+        _add_engine(text, engine)
+    for name, disk, what in (("store", server.store, "Finished runs"), ("cache", server.cache, "Cached files")):
+        text.add(f"{name}_bytes", "gauge", f"{what} on the disk, in bytes.", disk.size)
+        text.add(f"{name}_limit_bytes", "gauge", f"{what}: bytes that are allowed.", disk.limit)
+        text.add(f"{name}_items", "gauge", f"{what} on the disk.", disk.count)
+    text.add("store_pinned_items", "gauge", "Finished runs that are never deleted.", server.store.pinned)
+    _add_memory(text, server.memory, () if engine is None else engine.workers)
+    return text.content()
 
 
-def _label(name: str, value: str) -> str:
-    """A label of ours: its value needs no escape."""
-    return f'{{{name}="{value}"}}'
+class _PrometheusText:
+    """Metrics that are written one after the other; those without a value are left out."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def add(self, name: str, kind: Literal["gauge", "counter"], description: str, value: float) -> None:
+        """A metric that is one number."""
+        self._write(name, kind, description, {"": value})
+
+    def add_labelled(
+        self,
+        name: str,
+        kind: Literal["gauge", "counter"],
+        description: str,
+        label: str,
+        values: Mapping[str, float | None],
+    ) -> None:
+        """A metric that is several numbers.
+
+        Args:
+            name: without the prefix that all have.
+            kind: whether it may fall.
+            description: a sentence.
+            label: tells its numbers apart.
+            values: by the value of the label, which needs no escape.
+        """
+        known = {f'{{{label}="{key}"}}': value for key, value in values.items() if value is not None}
+        if known:
+            self._write(name, kind, description, known)
+
+    def content(self) -> str:
+        """All of it."""
+        return "\n".join(self._lines) + "\n"
+
+    def _write(self, name: str, kind: str, description: str, values: Mapping[str, float]) -> None:
+        self._lines.append(f"# HELP poison_lab_{name} {description}")
+        self._lines.append(f"# TYPE poison_lab_{name} {kind}")
+        self._lines.extend(f"poison_lab_{name}{labels} {value:.15g}" for labels, value in values.items())
 
 
-def _disk(pieces: list[retention.Piece], megabytes: int) -> Disk:
+def _add_engine(text: _PrometheusText, engine: EngineStatus) -> None:
+    text.add("start_time_seconds", "gauge", "When the engine was started.", engine.since)
+    in_flight = {"queued": engine.queued, "running": engine.running}
+    text.add_labelled("runs", "gauge", "Runs in flight.", "state", in_flight)
+    outcomes = "Runs since the engine was started, by how they ended."
+    text.add_labelled("runs_total", "counter", outcomes, "outcome", engine.outcomes)
+    text.add("slots", "gauge", "Runs that execute at a time.", engine.slots)
+    text.add("expected_wait_seconds", "gauge", "What a run asked for now is expected to wait.", engine.wait)
+    text.add("workers", "gauge", "Worker processes that answer.", len(engine.workers))
+
+
+def _add_memory(text: _PrometheusText, server: int | None, workers: tuple[WorkerStatus, ...]) -> None:
+    by_name = {f"worker-{i}": worker for i, worker in enumerate(workers)}
+    memory = {"server": server, **{name: worker.memory for name, worker in by_name.items()}}
+    text.add_labelled("memory_bytes", "gauge", "Memory of the processes.", "process", memory)
+    used = {name: worker.gpu_used for name, worker in by_name.items()}
+    description = "Memory of the worker's GPU that is taken, by whomever."
+    text.add_labelled("gpu_memory_used_bytes", "gauge", description, "process", used)
+    total = {name: worker.gpu_total for name, worker in by_name.items()}
+    description = "Memory of the worker's GPU that is there."
+    text.add_labelled("gpu_memory_total_bytes", "gauge", description, "process", total)
+
+
+def _disk_usage(pieces: list[retention.Piece], megabytes: int) -> DiskUsage:
     pinned = sum(piece.kept for piece in pieces)
-    return Disk(sum(piece.size for piece in pieces), megabytes * retention.MEGABYTE, len(pieces), pinned)
+    return DiskUsage(sum(piece.size for piece in pieces), megabytes * retention.MEGABYTE, len(pieces), pinned)
 
 
 def _own_memory() -> int | None:

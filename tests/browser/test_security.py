@@ -2,10 +2,12 @@
 
 import urllib.error
 import urllib.request
+from http.cookies import SimpleCookie
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.serving.middleware import PERSON_COOKIE
 from tests.browser.server import settled
 from tests.links import LINKS
 
@@ -21,7 +23,9 @@ def test_every_answer_has_the_headers(address: str, path: str) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
-    assert "HttpOnly; SameSite=Lax" in str(answer.headers.get_all("Set-Cookie"))
+    [cookie] = [text for text in answer.headers.get_all("Set-Cookie") if text.startswith(PERSON_COOKIE)]
+    person = SimpleCookie(cookie)[PERSON_COOKIE]
+    assert (person["httponly"], person["samesite"].lower(), person["path"]) == (True, "lax", "/")
 
 
 def test_an_upload_without_the_token_is_refused(address: str) -> None:

@@ -21,8 +21,8 @@ from tests.storage.test_defended import separable
 HASH = separable().spec.hash
 
 
-class Errands:
-    """An engine that does errands at once, or never."""
+class Tasks:
+    """An engine that does tasks at once, or never."""
 
     error: str | None = None
 
@@ -33,8 +33,8 @@ class Errands:
     def job(self, spec_hash: str) -> None:
         return None
 
-    def ask(self, key: str, work: str, root: str, spec_hash: str, what: Any) -> "Errands":
-        module, _, name = work.partition(":")
+    def run_task(self, key: str, function: str, root: str, spec_hash: str, what: Any) -> "Tasks":
+        module, _, name = function.partition(":")
         self.asked.append(",".join(what) if isinstance(what, list) else f"{name} {what}")
         if self.works:
             getattr(importlib.import_module(module), name)(root, spec_hash, what)
@@ -42,19 +42,19 @@ class Errands:
 
 
 @pytest.fixture
-def engine() -> Errands:
-    return Errands()
+def engine() -> Tasks:
+    return Tasks()
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Errands) -> Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Tasks) -> Store:
     store = own_store(tmp_path, monkeypatch)
     monkeypatch.setattr(engine_module, "get_engine", lambda: engine)
     store.put(separable())
     return store
 
 
-def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Errands) -> None:
+def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> None:
     app = opened("defend.py", run=HASH, **{"with": "loss", "share": "10"})
     assert engine.asked == ["loss:share=0.1"]
     assert "A worker goes over the training set" in said(app)
@@ -121,7 +121,7 @@ def test_images_of_each_group_are_shown() -> None:
         assert len(app.get("image")) == count
 
 
-def test_every_defence_is_judged_by_itself(engine: Errands) -> None:
+def test_every_defence_is_judged_by_itself(engine: Tasks) -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": "loss"}))
     rerun(app.button(key="defend-all").click())
     rerun(app)
@@ -132,12 +132,12 @@ def test_every_defence_is_judged_by_itself(engine: Errands) -> None:
     assert len(engine.asked) == len(set(engine.asked)) == len(DEFENCES)
 
 
-def test_trouble_is_told(engine: Errands) -> None:
+def test_trouble_is_told(engine: Tasks) -> None:
     engine.works, engine.error = False, "The worker process died or was lost; ask again."
     assert "died or was lost" in said(opened("defend.py", run=HASH))
 
 
-def test_a_run_without_features_says_how_long_they_take(engine: Errands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_features_says_how_long_they_take(engine: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.works = False
     monkeypatch.setattr(features, "has_features", lambda run: False)
     assert "ships without its features" in said(opened("defend.py", run=HASH))
@@ -151,14 +151,14 @@ def certifying(partitions: int = 25) -> AppTest:
     return rerun(app)
 
 
-def test_nothing_is_certified_before_someone_asks(engine: Errands) -> None:
+def test_nothing_is_certified_before_someone_asks(engine: Tasks) -> None:
     app = rerun(opened("defend.py", run=HASH))
     assert "What no attack can take" in [one.value for one in app.subheader]
     assert engine.asked == ["sphere"]
     assert "is certain for the vote" not in said(app)
 
 
-def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Errands) -> None:
+def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -> None:
     app = certifying()
     assert engine.asked == ["sphere", "certify 25"]
     found = certified.find(HASH, 25)
@@ -170,7 +170,7 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Errands)
     assert len(app.get("plotly_chart")) == 4
 
 
-def test_another_number_of_heads_is_another_certificate(engine: Errands) -> None:
+def test_another_number_of_heads_is_another_certificate(engine: Tasks) -> None:
     app = certifying(25)
     rerun(app.button_group(key="certify-partitions").set_value(50))
     assert "is certain for the vote" not in said(app)
@@ -178,7 +178,7 @@ def test_another_number_of_heads_is_another_certificate(engine: Errands) -> None
     assert engine.asked[-1] == "certify 50"
 
 
-def test_what_can_not_be_certified_is_said(engine: Errands) -> None:
+def test_what_can_not_be_certified_is_said(engine: Tasks) -> None:
     engine.works, engine.error = False, "The worker died."
     app = certifying()
     assert any("The worker died." in error.value for error in app.error)
@@ -211,7 +211,7 @@ def test_attacks_on_other_data_are_not_beside_it(store: Store) -> None:
     assert runs[here][1] == shown.result["n_poison"]
 
 
-def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Errands) -> None:
+def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Tasks) -> None:
     engine.works = False
     result = separable()
     result = replace(result, spec=result.spec.model_copy(update={"evade": "slab"}), notes={"evaded": 0.75})

@@ -26,7 +26,7 @@ FIRST = LESSONS["head"].steps[0]
 
 
 class IdleEngine:
-    """Notes what is submitted and never runs it; does errands at once."""
+    """Notes what is submitted and never runs it; does tasks at once."""
 
     error: str | None = None
 
@@ -43,8 +43,8 @@ class IdleEngine:
         self.asked.append(spec.hash)
         return type("Job", (), {"id": spec.hash})
 
-    def ask(self, key: str, work: str, root: str, spec_hash: str, texts: list[str]) -> "IdleEngine":
-        assert work == "core.storage.defended:judge"
+    def run_task(self, key: str, function: str, root: str, spec_hash: str, texts: list[str]) -> "IdleEngine":
+        assert function == "core.storage.defended:judge"
         if self.error is None:
             defended.judge(root, spec_hash, texts)
         return self

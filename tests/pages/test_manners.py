@@ -33,7 +33,7 @@ class IdleEngine:
     def job(self, spec_hash: str) -> None:
         return None
 
-    def ask(self, key: str, work: str, *arguments: object) -> "IdleEngine":
+    def run_task(self, key: str, function: str, *arguments: object) -> "IdleEngine":
         return self
 
     error = None

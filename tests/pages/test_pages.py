@@ -16,7 +16,7 @@ from core.experiments.result import Result
 from core.extractors.registry import EXTRACTORS
 from core.presentation import export
 from core.serving import engine as engine_module
-from core.serving.engine import JobStatus
+from core.serving.status import JobStatus
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
 from core.storage import gallery, marks, uploads

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from core.serving import engine as engine_module
-from core.serving.engine import Census
+from core.serving.status import EngineStatus
 from core.storage.runs import Store
 from tests.apps import drawn, opened, own_store, said
 from tests.serving.test_metrics import FakeEngine
@@ -51,8 +51,8 @@ def test_queue_outcomes_and_workers_are_told(store: Store, monkeypatch: pytest.M
 
 def test_a_cluster_without_workers_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Deserted(FakeEngine):
-        def census(self) -> Census:
-            return replace(super().census(), slots=0, workers=())
+        def status(self) -> EngineStatus:
+            return replace(super().status(), slots=0, workers=())
 
     monkeypatch.setattr(engine_module, "_engine", Deserted(store))
     assert [warning.value for warning in opened("status.py").warning] == [

@@ -88,24 +88,24 @@ def test_runs_wait_for_workers_that_come_late_and_outlive_one_that_is_killed(the
     jobs = [engine.submit(tiny_spec(seed)) for seed in range(6)]
 
     def busy() -> dict[str, int]:
-        return {job._worker: job.spec.seed for job in jobs if job.status().state == "running"}
+        return {job.worker: job.spec.seed for job in jobs if job.status().state == "running"}
 
     alone = jobs[0].status()
-    assert (alone.state, alone.seconds_left, engine.census().slots) == ("queued", None, 0)
+    assert (alone.state, alone.seconds_left, engine.status().slots) == ("queued", None, 0)
     assert progress_words(alone) == "Waiting: no worker is there yet"
     first, _ = there.worker("--name", "first"), there.worker("--name", "second")
     until(lambda: len(busy()) == 2)
-    until(lambda: engine.census().slots == 2)
+    until(lambda: engine.status().slots == 2)
     waiting = next(status for job in jobs if (status := job.status()).state == "queued")
     assert waiting.seconds_left is not None
     assert "place 1" in progress_words(waiting)
     there.worker()
     until(lambda: len(busy()) == 3)
-    until(lambda: engine.census().slots == 3)
-    workers = engine._client.scheduler_info(n_workers=-1)["workers"]
+    until(lambda: engine.status().slots == 3)
+    workers = engine.connection.client.scheduler_info(n_workers=-1)["workers"]
     lost = next(seed for address, seed in busy().items() if workers[address]["name"] == "first")
     there.kill(first)
-    until(lambda: engine.census().slots == 2)
+    until(lambda: engine.status().slots == 2)
     (there.home / "go").touch()
     assert [job.wait(PATIENCE).state for job in jobs] == ["done"] * 6
     assert {run.hash for run in engine.store.list()} == {job.id for job in jobs}
@@ -120,30 +120,30 @@ def test_a_run_that_does_not_listen_is_stopped_by_force_and_its_worker_replaced(
     there: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there.worker("--workers", "2")
-    monkeypatch.setattr(engine, "_execute", "tests.fakes:deaf")
+    monkeypatch.setattr(engine, "execute", "tests.fakes:deaf")
     job, other = engine.submit(tiny_spec(30)), engine.submit(tiny_spec(31))
     until(lambda: {job.status().stage, other.status().stage} == {"load"})
-    monkeypatch.setattr(engine, "_execute", "tests.fakes:quick")
+    monkeypatch.setattr(engine, "execute", "tests.fakes:quick")
     waiting = engine.submit(tiny_spec(32))
     job.cancel()
     assert waiting.wait(PATIENCE).state == "done"
     assert marks(there.home, "ran-32") != marks(there.home, "ran-30")
     assert other.status().state == "running"
-    until(lambda: engine.census().slots == 2)
+    until(lambda: engine.status().slots == 2)
 
 
 def test_scheduler_and_workers_have_our_settings(there: Cluster, engine: Engine) -> None:
     there.worker("--workers", "2", "--name", "ours")
-    until(lambda: engine.census().slots == 2)
+    until(lambda: engine.status().slots == 2)
 
     def told() -> dict[str, object]:
         return {name: dask.config.get(name) for name in cluster.SETTINGS}
 
-    assert engine._client.run_on_scheduler(told) == cluster.SETTINGS
-    assert list(engine._client.run(told).values()) == [cluster.SETTINGS] * 2
-    threads = engine._client.run(os.getenv, "OMP_NUM_THREADS").values()
+    assert engine.connection.client.run_on_scheduler(told) == cluster.SETTINGS
+    assert list(engine.connection.client.run(told).values()) == [cluster.SETTINGS] * 2
+    threads = engine.connection.client.run(os.getenv, "OMP_NUM_THREADS").values()
     assert set(threads) == {cluster.threads(2)["OMP_NUM_THREADS"]}
-    workers = engine._client.scheduler_info(n_workers=-1)["workers"].values()
+    workers = engine.connection.client.scheduler_info(n_workers=-1)["workers"].values()
     assert {(worker["nthreads"], worker["name"]) for worker in workers} == {(1, "ours-0"), (1, "ours-1")}
     memory = sum(worker["memory_limit"] for worker in workers)
     assert memory == pytest.approx(MEMORY_LIMIT, rel=0.01), "all of the machine's, in equal parts"

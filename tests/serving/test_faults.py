@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.experiments import cost
-from core.serving import engine as engine_module
+from core.serving import connection
 from core.serving.engine import Engine
 from core.serving.journal import Journal
 from core.storage import uploads
@@ -21,7 +21,8 @@ from core.system import cache
 from core.system.errors import DataError, EngineError, StoreError
 from core.system.paths import ROOT
 from tests.fakes import marks, tiny_result, tiny_spec
-from tests.serving.test_engine import PATIENCE, running, until
+from tests.patience import PATIENCE, until
+from tests.serving.live import running
 
 MEGABYTE = 1 << 20
 
@@ -135,7 +136,7 @@ def _cluster(port: int) -> "subprocess.Popen[str]":
 def test_a_scheduler_that_goes_fails_its_runs_and_serves_again_when_it_is_back(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_START_SECONDS", 5.0)  # it is also how long a client looks for it
+    monkeypatch.setattr(connection, "START_SECONDS", 5.0)  # it is also how long a client looks for it
     cluster = _cluster(0)
     assert cluster.stdout is not None
     address = cluster.stdout.readline().strip()

@@ -13,7 +13,7 @@ from tests.fakes import tiny_spec
 SERVER = """
 import sys, time
 from pathlib import Path
-from core.journal import Journal
+from core.serving.journal import Journal
 from tests.fakes import tiny_spec
 journal = Journal(Path(sys.argv[1]))
 journal.begin(tiny_spec(1))

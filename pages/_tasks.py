@@ -7,24 +7,28 @@ from core.system.paths import results
 from pages import _running
 
 
-def ask(key: str, work: str, *args: object) -> str | None:
-    """Have a worker do something about a stored run, once; what went wrong, if anything did.
+def run(key: str, function: str, *arguments: object) -> str | None:
+    """Have a worker do something about a stored run, once.
 
     Args:
         key: the same for the same work.
-        work: "module:function" of something that takes the store's folder and these arguments.
+        function: "module:function" of something that takes the store's folder and these arguments.
+        arguments: plain data.
+
+    Returns:
+        What went wrong, for a person to read; None while nothing did.
     """
-    errands = st.session_state.setdefault("errands", {})
-    if key not in errands:
+    tasks = st.session_state.setdefault("tasks", {})
+    if key not in tasks:
         try:
-            errands[key] = _running.engine().ask(key, work, str(results()), *args)
+            tasks[key] = _running.engine().run_task(key, function, str(results()), *arguments)
         except PoisonLabError as error:
             return str(error)
-    problem: str | None = errands[key].error
+    problem: str | None = tasks[key].error
     return problem
 
 
-def trouble(problem: str, *, title: str, widget: str) -> None:
+def show_problem(problem: str, *, title: str, widget: str) -> None:
     """What went wrong, and a way on."""
     st.error(problem, title=title, icon=":material/error:")
     st.button("Try again", key=widget, icon=":material/refresh:", on_click=forget)
@@ -32,4 +36,4 @@ def trouble(problem: str, *, title: str, widget: str) -> None:
 
 def forget() -> None:
     """Ask for everything anew, of which the engine does again what has failed; for callbacks."""
-    st.session_state["errands"] = {}
+    st.session_state["tasks"] = {}

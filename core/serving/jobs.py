@@ -1,0 +1,105 @@
+"""The jobs of an engine: those in flight, in the order of their turns, and the latest that are over."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+from core.serving.job import Job, Position
+
+REMEMBERED = 200
+"""Finished jobs that the engine still knows."""
+
+
+class Jobs:
+    """All jobs that an engine knows, and the lock that guards them and their states.
+
+    Methods that need the lock say so; the others take it themselves.
+
+    Args:
+        slots: how many runs execute at a time at this moment.
+        cancel: does what `Job.cancel` promises.
+    """
+
+    def __init__(self, slots: Callable[[], int], cancel: Callable[[Job, str | None], bool]) -> None:
+        self.lock = threading.RLock()
+        self._slots = slots
+        self._cancel = cancel
+        self._numbers = itertools.count()
+        self._by_run: dict[str, Job] = {}
+        self._latest: dict[str, Job] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_run)
+
+    def next_number(self) -> int:
+        """The number of the next job: they count up."""
+        return next(self._numbers)
+
+    def add(self, job: Job) -> None:
+        """Know a job from now on, as the latest of its spec."""
+        with self.lock:
+            self._by_run[job.run_id] = self._latest[job.id] = job
+
+    def of_run(self, run_id: str) -> Job | None:
+        """The job with this `run_id`."""
+        with self.lock:
+            return self._by_run.get(run_id)
+
+    def latest(self, spec_hash: str) -> Job | None:
+        """The latest job of a spec."""
+        with self.lock:
+            return self._latest.get(spec_hash)
+
+    def newest_first(self) -> list[Job]:
+        """The latest job of each spec."""
+        with self.lock:
+            return sorted(self._latest.values(), key=lambda job: job.number, reverse=True)
+
+    def all(self) -> list[Job]:
+        """Every job, also those that a later one of the same spec has replaced."""
+        with self.lock:
+            return list(self._by_run.values())
+
+    def in_flight(self) -> list[Job]:
+        """Those that are not over; the caller holds the lock."""
+        return [job for job in self._by_run.values() if not job.over]
+
+    def queue(self) -> list[Job]:
+        """Those that wait, in the order in which the scheduler takes them up; the caller holds the lock."""
+        waiting = (job for job in self._by_run.values() if job.state == "queued")
+        return sorted(waiting, key=lambda job: (-job.priority, job.number))
+
+    def position(self, job: Job) -> Position:
+        """Where a job that is queued stands; the caller holds the lock."""
+        queue, slots, now = self.queue(), self._slots(), time.monotonic()
+        index = queue.index(job)
+        if not slots:
+            return Position(index + 1, None)
+        ahead = queue[:index] + [other for other in self._by_run.values() if other.state == "running"]
+        return Position(index + 1, sum(other.seconds_left(now) for other in ahead) / slots)
+
+    def expected_wait(self) -> float:
+        """Seconds that a job asked for now would wait; the caller holds the lock."""
+        in_flight, slots, now = self.in_flight(), self._slots(), time.monotonic()
+        if len(in_flight) < slots:
+            return 0.0
+        return sum(job.seconds_left(now) for job in in_flight) / max(1, slots)
+
+    def cancel(self, job: Job, person: str | None) -> bool:
+        """See `Job.cancel`."""
+        return self._cancel(job, person)
+
+    def forget_old(self) -> None:
+        """Let go of those that are over and off their workers, but for the latest; the caller holds the lock."""
+        over = [job for job in self._by_run.values() if job.over and job.off_worker.is_set()]
+        for old in over[:-REMEMBERED]:
+            del self._by_run[old.run_id]
+            if self._latest.get(old.id) is old:
+                del self._latest[old.id]
+
+    def adopt(self, before: "Jobs") -> None:
+        """Know the jobs of an engine before this one, too; of the same spec, this one's is the latest."""
+        with self.lock:
+            self._by_run = {**before._by_run, **self._by_run}
+            self._latest = {**before._latest, **self._latest}

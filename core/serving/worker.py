@@ -1,0 +1,203 @@
+"""What executes in a worker process: runs, tasks, and the warm-up before them.
+
+Progress goes back as messages on one topic; results never travel: the worker writes them into the store.
+"""
+
+import gc
+import importlib
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from distributed import get_worker
+
+from core.serving.messages import EventData, Execution, Message
+from core.spec.events import Event
+from core.spec.experiment import ExperimentSpec
+from core.storage.runs import Store
+from core.system import cache, logs, retention
+from core.system.errors import Cancelled
+from core.system.settings import Limits
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_METRIC = "poison_lab"
+"""Under which a worker's heartbeat reports the memory of its GPU."""
+_MESSAGE_SECONDS = 0.1
+
+_runs_to_stop: set[str] = set()
+"""Runs that were cancelled. A set look-up at each step costs nothing, a message would."""
+
+
+class Reporter:
+    """The observer of a run: passes events on, not too often, and ends a run that is cancelled.
+
+    The last event of a stage is always passed on.
+
+    Args:
+        send: takes an event as plain data.
+        cancelled: whether the run should stop.
+    """
+
+    def __init__(self, send: Callable[[EventData], None], cancelled: Callable[[], bool]) -> None:
+        self._send = send
+        self._cancelled = cancelled
+        self._pending: Event | None = None
+        self._stage = ""
+        self._sent_at = -float("inf")
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event.
+
+        Raises:
+            Cancelled: the run should stop.
+        """
+        if self._cancelled():
+            raise Cancelled("The run was cancelled.")
+        if event.stage != self._stage:
+            self.flush()
+        now = time.monotonic()
+        ends = 0 < event.total <= event.done
+        if event.stage != self._stage or ends or now - self._sent_at >= _MESSAGE_SECONDS:
+            self._pass_on(event)
+            self._stage, self._sent_at = event.stage, now
+        else:
+            self._pending = event
+
+    def flush(self) -> None:
+        """Pass on the event that was held back, if any."""
+        if self._pending is not None:
+            self._pass_on(self._pending)
+
+    def _pass_on(self, event: Event) -> None:
+        self._pending = None
+        # NumPy's numbers can't travel in a message.
+        values = {name: float(value) for name, value in event.values.items()}
+        self._send({"stage": event.stage, "done": int(event.done), "total": int(event.total), "values": values})
+
+
+def run(spec_json: str, run_id: str, execution: Execution) -> None:
+    """Run an experiment and store its result.
+
+    Args:
+        spec_json: the experiment, with all defaults filled in.
+        run_id: of the job, for messages about it.
+        execution: how, and where the result goes.
+    """
+    worker = get_worker()
+    prepare(worker, execution.log_form)
+
+    def send(message: Message) -> None:
+        worker.log_event(execution.topic, message)
+
+    send({"run": run_id, "kind": "start", "worker": worker.address})
+    try:
+        reporter = Reporter(
+            lambda event: send({"run": run_id, "kind": "event", "event": event}), lambda: run_id in _runs_to_stop
+        )
+        spec = ExperimentSpec.model_validate_json(spec_json)
+        result = load(execution.execute)(spec, reporter, device=execution.device)
+        reporter.flush()
+        store = Store(Path(execution.root), shipped=None)
+        store.put(result)
+        make_room(store, spec.hash, execution.limits)
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # else they hold the run's tensors
+        raise
+    finally:
+        _runs_to_stop.discard(run_id)
+        send({"run": run_id, "kind": "end"})
+        release_gpu_memory()
+
+
+def stop_run(run_id: str) -> None:
+    """Let a run that is executed here end at its next step."""
+    _runs_to_stop.add(run_id)
+
+
+def run_task(function: str, arguments: tuple[Any, ...], log_form: str) -> None:
+    """Do something small; what it returns is for nobody.
+
+    Args:
+        function: "module:function", which leaves its result where all see it.
+        arguments: plain data.
+        log_form: how the worker logs, see `core.system.logs`.
+    """
+    prepare(get_worker(), log_form)
+    load(function)(*arguments)
+
+
+def warm_up(execute: str, log_form: str) -> None:
+    """Import what runs need; the module of `execute` may have a function `warm_up` that does more."""
+    prepare(get_worker(), log_form)
+    load(execute)
+    more = getattr(sys.modules[execute.partition(":")[0]], "warm_up", None)
+    if more is not None:
+        more()
+
+
+def prepare(worker: Any, log_form: str) -> None:
+    """Let a worker log as the server does, and report the memory of its GPU with each heartbeat.
+
+    Args:
+        worker: `distributed.Worker`, which ships no types.
+        log_form: see `core.system.logs`.
+    """
+    logs.setup(log_form)
+    worker.metrics[HEARTBEAT_METRIC] = gpu_memory
+
+
+def load(function: str) -> Callable[..., Any]:
+    """Import "module:function"; torch, where that brings it, gets its number of threads."""
+    module, _, name = function.partition(":")
+    loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    torch, threads = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS", "")
+    if torch is not None and threads.isdigit():
+        torch.set_num_threads(int(threads))
+    return loaded
+
+
+def gpu_memory(worker: Any) -> dict[str, int]:
+    """Bytes of the GPU that this process uses, by the fields of `WorkerStatus`.
+
+    Nothing where it has used none, as asking would take memory there.
+
+    Args:
+        worker: whose heartbeat asks.
+    """
+    torch = sys.modules.get("torch")
+    try:
+        if torch is None or not torch.cuda.is_initialized():
+            return {}
+        free, total = torch.cuda.mem_get_info()
+    except (AttributeError, RuntimeError):  # just being imported, or the GPU is in trouble
+        return {}
+    return {"gpu_used": total - free, "gpu_total": total}
+
+
+def release_gpu_memory() -> None:
+    """Leave to others what a run no longer needs of its GPU: torch would keep all that was ever taken."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def make_room(store: Store, written: str, limits: Limits) -> None:
+    """Hold store and cache to their limits; what goes wrong here is no fault of the run, which is stored.
+
+    Args:
+        store: where the result was written.
+        written: its hash; it stays.
+        limits: what both may take.
+    """
+    try:
+        store.clean(limits.store_megabytes * retention.MEGABYTE, keep=[written])
+        cache.clean(limits.cache_megabytes * retention.MEGABYTE)
+    except Exception:
+        log.exception("No room could be made in %s", store.root)
