@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 
 from core.experiments.result import SCORES, drop
-from core.presentation import export, figures
+from core.presentation import export, wording
 from core.presentation.report import report
 from core.spec.events import STAGES
 from core.storage.runs import StoredRun
+from core.system.arrays import Array
 from core.system.paths import results
 from pages import _runs
 from pages._words import plain
@@ -46,7 +47,7 @@ def numbers(result: dict[str, Any], *, with_dashes: bool = True, in_a_row: int =
 
 
 @st.fragment
-def images_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
+def images_card(run: StoredRun, view: dict[str, Array]) -> None:
     """Base images, what became of them, and the difference."""
     st.subheader("Images")
     root, makes_images = str(results()), "poison_x" in view
@@ -58,10 +59,10 @@ def images_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
             icon=":material/scatter_plot:",
         )
     else:
-        st.caption(figures.difference_words(factor))
-    if words := figures.decoder_words(run.result.get("notes", {})):
+        st.caption(wording.difference_words(factor))
+    if words := wording.decoder_words(run.result.get("notes", {})):
         st.caption(words)
-    if words := figures.evasion_words(run.result):
+    if words := wording.evasion_words(run.result):
         st.caption(words)
     rows = sorted_rows(view)
     page = 1
@@ -91,7 +92,7 @@ def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: 
             st.image(image, width=IMAGE_WIDTH, caption=None if captions is None else plain(captions[i]), alt=alt)
 
 
-def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
+def sorted_rows(view: dict[str, Array]) -> list[int]:
     """The poisons in the order that the person chose."""
     rows = list(range(len(view["poison_y"])))
     orders = [key for key in ORDERS if key == "row" or key in view]
@@ -107,7 +108,7 @@ def sorted_rows(view: dict[str, figures.Array]) -> list[int]:
     return sorted(rows, key=lambda row: float(view[order][row]), reverse=order == "shift")
 
 
-def image_words(view: dict[str, figures.Array], classes: list[str], row: int) -> str:
+def image_words(view: dict[str, Array], classes: list[str], row: int) -> str:
     """Labels, gap and shift of one poison."""
     old, new = (plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
     label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
@@ -116,7 +117,7 @@ def image_words(view: dict[str, figures.Array], classes: list[str], row: int) ->
 
 
 @st.fragment
-def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
+def map_card(run: StoredRun, view: dict[str, Array]) -> None:
     """Where clean and poisoned features lie."""
     st.subheader("Map of features")
     show_stage2 = False
@@ -132,7 +133,7 @@ def map_card(run: StoredRun, view: dict[str, figures.Array]) -> None:
         config={"displaylogo": False, "scrollZoom": True},
         alt="Map of the clean training features by class, with the poisoned points and where they came from",
     )
-    st.caption(figures.map_words(view))
+    st.caption(wording.map_words(view))
 
 
 def accuracy_card(run: StoredRun) -> None:
@@ -160,7 +161,7 @@ def accuracy_card(run: StoredRun) -> None:
 def reach_card(run: StoredRun) -> None:
     """What the budget can reach of the run's target."""
     threshold = run.result["threshold"]
-    st.markdown(figures.reach_words(threshold))
+    st.markdown(wording.reach_words(threshold))
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "reach"),
         key="reach",

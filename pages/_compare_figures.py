@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of, shafts
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of, shafts
+from core.system.arrays import Array
 
 NAMES = "ABCD"
 """What runs are called, in the order in which they were picked."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
+from core.system.arrays import Array
 
 BARS_HEIGHT = 230
 MAP_HEIGHT = 460

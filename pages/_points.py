@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from core.experiments.points import Points
 from core.presentation import figures
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of
+from core.system.arrays import Array
 
 SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
 COLOURS = {

@@ -7,8 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array, row_of
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of
 from core.presentation.story import ClassChange, class_centres, spread
+from core.system.arrays import Array
 
 CROWD_WIDTH = 80
 """Squares in a row of the crowd."""

@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.presentation.explanations import TITLES, Loss, Shown
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, Array
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
+from core.system.arrays import Array
 
 AXIS_HEIGHT = 330
 MAP_HEIGHT = 430

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.defences.registry import RECORDS as DEFENCES
-from core.presentation import figures
+from core.presentation import figures, wording
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
@@ -70,7 +70,7 @@ def controls(run: StoredRun) -> tuple[Any, ...]:
         share = _defences.slider(widget="defend-share")
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
     write(names, share)
-    if words := figures.evasion_words(run.result):
+    if words := wording.evasion_words(run.result):
         st.caption(words)
     _defences.about(names)
     return _defences.chain_of(names, share)

@@ -18,7 +18,7 @@ from core.catalog.descriptions import describe
 from core.catalog.lookup import data_info, extractor_info
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import LUCK, SCORES, chance, drop, paired_error
-from core.presentation import export, figures
+from core.presentation import export, figures, wording
 from core.spec.events import STAGES
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.storage.runs import StoredRun
@@ -71,11 +71,11 @@ def report(run: StoredRun) -> str:
         images_words=images_words(view),
         has_images="poison_x" in view,
         has_shift=bool(view["shift"].any()),
-        decoder_words=figures.decoder_words(result["notes"]),
-        evasion_words=figures.evasion_words(result),
+        decoder_words=wording.decoder_words(result["notes"]),
+        evasion_words=wording.evasion_words(result),
         n_poison=len(view["poison_y"]),
         map=_plot("map", _map(view, result["classes"]), "Map of the clean training features with the poison"),
-        map_words=figures.map_words(view),
+        map_words=wording.map_words(view),
         has_stage2="poison_x" in view and "stage2_xy" in view,
         accuracy=_plot("accuracy", _accuracy(result), "Test accuracy of each head"),
         per_class=_plot(
@@ -216,7 +216,7 @@ def images_words(view: Mapping[str, Array]) -> str:
             "This attack makes feature vectors, not images: it is the bound that attacks on images are measured "
             "against. Here are the base images that it started from."
         )
-    return figures.difference_words(figures.amplification(view["base_x"], view["poison_x"]))
+    return wording.difference_words(figures.amplification(view["base_x"], view["poison_x"]))
 
 
 def reach(threshold: Mapping[str, Any] | None) -> dict[str, str] | None:
@@ -224,7 +224,7 @@ def reach(threshold: Mapping[str, Any] | None) -> dict[str, str] | None:
     if threshold is None:
         return None
     plot = _plot("reach", figures.reach_figure(threshold, height=340), "Gradient left at the target, by budget")
-    return {"words": figures.reach_words(threshold).replace("**", ""), "plot": plot}
+    return {"words": wording.reach_words(threshold).replace("**", ""), "plot": plot}
 
 
 def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from core.catalog.choices import resolve
 from core.heads.scores import Reachability
-from core.presentation import figures
+from core.presentation import figures, wording
 from core.spec.experiment import parse_spec
 from tests.drawn import drawn_result
 
@@ -55,7 +55,7 @@ def test_words_on_reach_follow_the_tighter_bound(
     tau_ridge: float | None, certificate: float | None, words: str
 ) -> None:
     reach = Reachability(0.03, 0.1, tau_ridge, certificate, 0.5, [(0.01, 1.0), (0.1, 0.0)])
-    assert words in figures.reach_words(asdict(reach))
+    assert words in wording.reach_words(asdict(reach))
     lines = figures.reach_figure(asdict(reach)).layout.shapes
     assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
 
@@ -75,4 +75,4 @@ def test_map_holds_clean_points_bases_and_poison() -> None:
     ("factor", "words"), [(0, "no pixel is changed"), (1, "difference, around"), (9, "amplified 9×")]
 )
 def test_words_on_differences_say_how_strong_they_are_drawn(factor: int, words: str) -> None:
-    assert words in figures.difference_words(factor)
+    assert words in wording.difference_words(factor)

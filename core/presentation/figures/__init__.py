@@ -1,0 +1,28 @@
+"""Figures and images of a finished run, drawn from stored arrays: one idea a file. Nothing is computed here."""
+
+from core.presentation.figures.accuracy import accuracy_figure, per_class_figure
+from core.presentation.figures.curve import curve_figure
+from core.presentation.figures.images import STRIP_PIXELS, amplification, row_of, strip
+from core.presentation.figures.map import arrows, map_figure, shafts
+from core.presentation.figures.palette import CLEAN, NEUTRAL, PALETTE, POISONED
+from core.presentation.figures.quality import quality_figure
+from core.presentation.figures.reach import reach_figure
+
+__all__ = [
+    "CLEAN",
+    "NEUTRAL",
+    "PALETTE",
+    "POISONED",
+    "STRIP_PIXELS",
+    "accuracy_figure",
+    "amplification",
+    "arrows",
+    "curve_figure",
+    "map_figure",
+    "per_class_figure",
+    "quality_figure",
+    "reach_figure",
+    "row_of",
+    "shafts",
+    "strip",
+]

@@ -1,0 +1,55 @@
+"""Test accuracies of a run: of each head, and what each class loses."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from core.presentation.figures.palette import CLEAN, NEUTRAL, POISONED
+
+
+def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
+    """One bar for each accuracy that the run has, in percent; fractions come in."""
+    known = {name: 100 * value for name, value in scores.items() if value is not None}
+    colors = [CLEAN if name == "Clean" else POISONED if name == "Poisoned" else NEUTRAL for name in known]
+    figure = go.Figure(
+        go.Bar(
+            x=list(known),
+            y=list(known.values()),
+            marker={"color": colors},
+            text=[f"{value:.1f}" for value in known.values()],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x}: %{y:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0}, showlegend=False, bargap=0.35)
+    figure.update_xaxes(tickangle=0, tickfont={"size": 10 if len(known) > 3 else 12})
+    figure.update_yaxes(range=[0, 108], tickvals=[0, 25, 50, 75, 100], title="Test accuracy, %")
+    return figure
+
+
+def per_class_figure(clean: Sequence[float], poisoned: Sequence[float], classes: Sequence[str]) -> go.Figure:
+    """Loss of accuracy of each class in points, the hardest hit on top."""
+    drops = [100 * (before - after) for before, after in zip(clean, poisoned, strict=True)]
+    order = sorted(range(len(drops)), key=drops.__getitem__)
+    figure = go.Figure(
+        go.Bar(
+            x=[drops[i] for i in order],
+            y=[classes[i] for i in order],
+            orientation="h",
+            marker={"color": [POISONED if drops[i] > 0 else CLEAN for i in order]},
+            text=[f"{drops[i]:.1f}" for i in order],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[[100 * clean[i], 100 * poisoned[i]] for i in order],
+            hovertemplate="%{y}: %{customdata[0]:.1f} % → %{customdata[1]:.1f} %<extra></extra>",
+        )
+    )
+    low, high = min(0.0, *drops), max(1.0, *drops)
+    room = 0.28 * (high - low)
+    figure.update_layout(
+        height=60 + 24 * len(classes), margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False, bargap=0.25
+    )
+    figure.update_xaxes(range=[low - (room if low < 0 else 0), high + room], title="Points lost")
+    figure.update_yaxes(automargin=True, title=None, type="category", ticksuffix=" ")
+    return figure

@@ -1,0 +1,92 @@
+"""What a run reported of itself, step by step."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.presentation.figures.palette import NEUTRAL, PALETTE
+
+STAGE_WORDS = {"target": "target", "stage2": "stage 2", "decoder": "decoder", "invert": "inversion", "pixels": "pixels"}
+"""Stages that have curves, short enough to stand beside each other on a phone."""
+FEW_STEPS = 8
+"""Fewer values than this are drawn with their points: three of them are no curve."""
+
+
+def curve_figure(curve: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """What a run said of itself at each step: a panel for each quantity, stages from left to right in all of them."""
+    names = list(dict.fromkeys(key for point in curve for key in point if key not in ("stage", "done")))
+    names.sort(key=lambda name: "accuracy" not in name)
+    x, spans = _stage_spans(curve)
+    told = [f"{STAGE_WORDS.get(point['stage'], point['stage'])}, step {point['done']:,}" for point in curve]
+    figure = make_subplots(
+        max(1, len(names)),
+        1,
+        shared_xaxes=True,
+        vertical_spacing=0.24 / max(1, len(names)),
+        subplot_titles=[_quantity(name) for name in names],
+    )
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13})
+    for row, name in enumerate(names, start=1):
+        scale = 100 if "accuracy" in name else 1
+        # Points without this value stay in as gaps: a line from one stage to another would be made up.
+        values = [None if point.get(name) is None else scale * point[name] for point in curve]
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=values,
+                name=_quantity(name),
+                mode="lines+markers" if sum(value is not None for value in values) < FEW_STEPS else "lines",
+                connectgaps=False,
+                line={"width": 2, "color": PALETTE[(row - 1) % len(PALETTE)]},
+                customdata=told,
+                hovertemplate="%{customdata}: %{y:.4g}<extra></extra>",
+            ),
+            row=row,
+            col=1,
+        )
+    for start, _, _ in spans[1:]:
+        figure.add_vline(x=start, line={"width": 1, "dash": "dot", "color": NEUTRAL})
+    figure.update_layout(
+        height=40 + 120 * max(1, len(names)),
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        hovermode="x",
+        showlegend=False,
+    )
+    figure.update_xaxes(
+        title=None,
+        showgrid=False,
+        range=[0, spans[-1][1]] if spans else None,
+        tickvals=[(start + end) / 2 for start, end, _ in spans],
+        ticktext=[STAGE_WORDS.get(stage, stage) for _, _, stage in spans],
+        tickangle=0,
+    )
+    figure.update_yaxes(automargin=True, nticks=5)
+    return figure
+
+
+def _quantity(name: str) -> str:
+    """What a panel of the curves shows."""
+    words = name.replace("_", " ").capitalize()
+    return f"{words}, %" if "accuracy" in name else words
+
+
+def _stage_spans(curve: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[tuple[float, float, str]]]:
+    """A place from left to right for each step, and start, end and name of each stage in a row.
+
+    A stage of one step is as wide as its name needs; else the names of short stages would lie on each other.
+    """
+    stages = [str(point["stage"]) for point in curve]
+    groups = [(stage, len(list(steps))) for stage, steps in itertools.groupby(stages)]
+    least = len(stages) * min(0.18, 1 / max(1, len(groups)))
+    x: list[float] = []
+    spans: list[tuple[float, float, str]] = []
+    start = 0.0
+    for stage, steps in groups:
+        width = max(float(steps), least)
+        x += [start + width * (i + 0.5) / steps for i in range(steps)]
+        spans.append((start, start + width, stage))
+        start += width
+    return x, spans

@@ -1,0 +1,56 @@
+"""Images of a run as PNG: base, poison and their amplified difference side by side."""
+
+from collections.abc import Iterable
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from core.system.arrays import Array
+
+STRIP_PIXELS = 80
+"""Least height of an image in a strip; small images grow by whole factors."""
+GAP = 4
+MOST_AMPLIFIED = 64
+
+
+def amplification(base: Array, poison: Array) -> int:
+    """The whole factor that brings the largest difference of the run to full contrast; 0 where there is none.
+
+    Args:
+        base, poison: (m, C, H, W) uint8.
+    """
+    largest = int(np.abs(poison.astype(np.int16) - base).max(initial=0))
+    return min(MOST_AMPLIFIED, max(1, 127 // largest)) if largest else 0
+
+
+def strip(base: Array, poison: Array | None, factor: int) -> bytes:
+    """One PNG: base, poison and their difference (grey is no change) side by side; base alone without poison.
+
+    Args:
+        base, poison: (C, H, W) uint8.
+    """
+    images = [base]
+    if poison is not None:
+        difference = 128 + factor * (poison.astype(np.int16) - base)
+        images += [poison, np.clip(difference, 0, 255).astype(np.uint8)]
+    return row_of(images, STRIP_PIXELS)
+
+
+def row_of(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
+    """One PNG of images (C, H, W) uint8 side by side.
+
+    Args:
+        least: height in pixels that each has at least: small ones grow by whole factors.
+        gap: pixels between them.
+    """
+    tiles: list[Array] = []
+    for image in images:
+        scale = max(1, -(-least // image.shape[1]))
+        pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+        opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+        tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
+        tiles += [tile, np.zeros((tile.shape[0], gap, 4), np.uint8)]
+    buffer = BytesIO()
+    Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,42 @@
+"""How good the features of each extractor are."""
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+from core.presentation.figures.palette import PALETTE
+
+
+def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str], pixels: str) -> go.Figure:
+    """Accuracy on each data set by extractor; raw pixels are what there is to beat.
+
+    Args:
+        scores: fractions by extractor, then by data set.
+        names: words for both.
+        pixels: the key of raw pixels.
+    """
+    figure = go.Figure()
+    data = list(dict.fromkeys(name for row in scores.values() for name in row))
+    for i, name in enumerate(data):
+        values = {key: 100 * row[name] for key, row in scores.items() if name in row}
+        figure.add_bar(
+            y=[names[key] for key in values],
+            x=list(values.values()),
+            orientation="h",
+            text=[f"{value:.1f}" for value in values.values()],
+            textangle=0,
+            textposition="outside",
+            cliponaxis=False,
+            name=names[name],
+            marker={"color": PALETTE[i], "opacity": [0.45 if key == pixels else 1.0 for key in values]},
+            hovertemplate="%{x:.1f} %<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(
+        height=90 + 75 * len(scores),
+        barmode="group",
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "title": None, "traceorder": "normal"},
+    )
+    figure.update_xaxes(title="Test accuracy, %", range=[0, 108], tickvals=[0, 25, 50, 75, 100])
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure

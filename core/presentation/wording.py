@@ -1,0 +1,64 @@
+"""Sentences that explain the figures of a finished run, for pages and reports alike."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.catalog.choices import defence_title
+from core.experiments.result import least_budget
+from core.system.arrays import Array
+
+
+def difference_words(factor: int) -> str:
+    """How to read a strip of a run whose differences are amplified by `factor`; 0 is a run that changes no pixel."""
+    if factor == 0:
+        return "Base | poisoned | difference: no pixel is changed, only the labels are wrong."
+    amplified = f", amplified {factor}×" if factor > 1 else ""
+    return f"Base | poisoned | difference{amplified}, around grey."
+
+
+def map_words(view: Mapping[str, Array]) -> str:
+    """How to read the map, and what must not be read into it."""
+    floor = float(view["noise_floor"])
+    shifts = sorted(float(value) for value in view["shift"])
+    moved = (
+        f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
+        if shifts[-1] > 0
+        else "In feature space no poison moved at all: here every line on the map is noise."
+    )
+    return (
+        "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
+        "The map was fitted once, on clean features; only poison is placed into it afterwards. "
+        f"Noise floor: {floor:.2f} map units. Of points that did not change at all, one in twenty still lands "
+        f"farther off than that, so shorter lines mean nothing. {moved}"
+    )
+
+
+def decoder_words(notes: Mapping[str, float]) -> str:
+    """How well the run's decoder does on real images that it was not trained on; "" where there is none."""
+    if "decoder_gap" not in notes:
+        return ""
+    return (
+        f"On real images that the decoder was not trained on, its pixels are off by {notes['decoder_pixel_error']:.2f} "
+        f"(root mean square, of 1) and its features by {100 * notes['decoder_gap']:.0f}%."
+    )
+
+
+def evasion_words(result: Mapping[str, Any]) -> str:
+    """How much of the poison passes the defence that the attacker expects; "" where they expect none."""
+    if "evade" not in result["spec"]:
+        return ""
+    return (
+        f"The attacker expects the defence {defence_title(result['spec']['evade'])}: "
+        f"{100 * result['notes']['evaded']:.0f} % of the poison passes it as they have fitted it, to clean data alone."
+    )
+
+
+def reach_words(threshold: Mapping[str, Any]) -> str:
+    """In one sentence: was the target within reach of the budget?"""
+    least, budget = least_budget(threshold), 100 * threshold["budget"]
+    if least is None:
+        return "**No budget is enough**: the ridge alone keeps every defender away from this target."
+    needs = f"this target needs at least {100 * least:.3g} % poison, and the budget is {budget:.3g} %."
+    if 100 * least > budget:
+        return f"**Out of reach**: {needs}"
+    return f"**Not ruled out**: {needs} More can be needed than this bound says."
