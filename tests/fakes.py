@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from core.catalog.choices import resolve
+from core.experiments.plot_data import PlotData
 from core.experiments.result import Poison, Result, to_uint8
+from core.experiments.summary import CurvePoint
 from core.heads.scores import Score
 from core.spec.events import Event, Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.arrays import Array
 from core.system.errors import DataError
 from core.system.paths import home
 
@@ -40,7 +43,7 @@ def tiny_result(spec: ExperimentSpec, seconds: float = 0.1, device: str = "cpu")
         stage2=None,
         inversion_gap=None,
         seconds={"clean": seconds, "map": seconds},
-        curve=[{"stage": "clean", "done": 1, "train_accuracy": 0.9}],
+        curve=[CurvePoint("clean", 1, {"train_accuracy": 0.9})],
         features={
             "train_z": rng.normal(size=(n, d)).astype(np.float32),
             "train_y": rng.integers(0, 2, n),
@@ -50,7 +53,25 @@ def tiny_result(spec: ExperimentSpec, seconds: float = 0.1, device: str = "cpu")
             "test_y": rng.integers(0, 2, t),
         },
         poison=Poison(x=x, z=z, y=y, base_index=base),
-        view={"poison_x": to_uint8(x), "poison_y": y},
+        plot=tiny_plot(n, x, y, base),
+    )
+
+
+def tiny_plot(n: int, x: Array, y: Array, base: Array) -> PlotData:
+    """Of a run with n clean points, from the images, labels and base rows of its poison."""
+    train_xy, train_y = np.zeros((n, 2), np.float32), np.zeros(n, np.int64)
+    return PlotData(
+        train_xy=train_xy,
+        train_y=train_y,
+        base_xy=train_xy[base],
+        poison_xy=train_xy[base],
+        noise_floor=0.25,
+        shift=np.zeros(len(y), np.float32),
+        base_x=to_uint8(x),
+        poison_y=y,
+        base_y=train_y[base],
+        base_index=base,
+        poison_x=to_uint8(x),
     )
 
 

@@ -12,7 +12,6 @@ Kullback-Leibler divergence, which certifies less), and the largest likewise: fo
 certain while its least probability exceeds the largest of every other answer.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,29 +21,13 @@ from scipy.stats import beta
 from torch import Tensor
 
 from core.attacks.algorithms.implicit import DAMPING, damage
+from core.certificates.certificate import Noise
 from core.certificates.partitions import TOLERANCE, Certified, counted
 from core.heads import logistic as head
 from core.heads.batched import fit_many
 
 CONFIDENCE = 0.999
 """That all of one image's probabilities lie within their bounds."""
-
-
-@dataclass(frozen=True)
-class Noise:
-    """How labels are drawn, and how the heads are trained that vote.
-
-    Attributes:
-        q: probability of another label than the given one, in (0, (c - 1) / c).
-        heads: how many are trained, each with labels of its own.
-        ridge: λ of these heads, larger than a single head's: what they lose by it they gain in agreeing.
-        seed: of the draws.
-    """
-
-    q: float = 0.6
-    heads: int = 500
-    ridge: float = 0.03
-    seed: int = 0
 
 
 def noisy(y: Tensor, n_classes: int, noise: Noise) -> Tensor:

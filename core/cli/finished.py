@@ -74,7 +74,8 @@ def defend(
     use_all_cores()
     results = [defended.judged(stored, chain) for chain in chains]
     if as_json:
-        typer.echo(json.dumps(results if each else results[0], indent=1))
+        plain = [verdict.to_json() for verdict in results]
+        typer.echo(json.dumps(plain if each else plain[0], indent=1))
     else:
         typer.echo(tables.defences_table(results))
 
@@ -95,9 +96,9 @@ def certify(
     use_all_cores()
     result = certified.certified(stored, partitions)
     if as_json:
-        typer.echo(json.dumps(result, indent=1))
+        typer.echo(json.dumps(result.to_json(), indent=1))
     else:
-        typer.echo(tables.certificates_text(result, stored.result["n_poison"]))
+        typer.echo(tables.certificates_text(result, stored.summary.n_poison))
 
 
 def _load(run: str) -> "StoredRun":

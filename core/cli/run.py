@@ -76,20 +76,17 @@ def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
     """Run a resolved spec and write its folder."""
     check_run_folder(out)
     # Not before the spec is known to be good: torch takes seconds to import.
+    from core.experiments import run_folder
     from core.experiments.run import run as run_spec
     from core.system.device import use_all_cores
 
     use_all_cores()
     result = run_spec(spec, silent if quiet else ProgressLine(), device=device)
     try:
-        result.write(out)
+        run_folder.write(result, out)
     except OSError as error:
         raise PoisonLabError(f"The run can't be written to {out}: {error.strerror}.") from error
     if not quiet:
         sys.stderr.write("\n")
-    accuracies = {
-        name: f"{100 * score.accuracy:.1f}%"
-        for name in ("clean", "target", "stage2", "poisoned")
-        if (score := getattr(result, name)) is not None
-    }
-    typer.echo("  ".join(f"{name} {value}" for name, value in accuracies.items()) + f"  ->  {out}")
+    accuracies = result.summary().accuracies()
+    typer.echo("  ".join(f"{name} {100 * share:.1f}%" for name, share in accuracies.items()) + f"  ->  {out}")

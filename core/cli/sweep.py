@@ -25,7 +25,6 @@ def sweep(
     """Accuracy against budget for several attacks, beside random label flips; what is stored is not run again."""
     from core.catalog import choices
     from core.experiments import sweep as sweeps
-    from core.experiments.result import drop
     from core.presentation import export
     from core.storage.runs import Store
 
@@ -44,9 +43,9 @@ def sweep(
 
         use_all_cores()
         for i, experiment in enumerate(missing, start=1):
-            result = store.put(run(experiment, device=device)).result
+            summary = store.put(run(experiment, device=device)).summary
             asked = f"{experiment.attack.name} {experiment.extractor} {experiment.budget:g} seed {experiment.seed}"
-            typer.echo(f"{i}/{len(missing)} {asked}: {drop(result):.1f}")
-    points = sweeps.collect(cells, lambda spec_hash: stored.result if (stored := store.get(spec_hash)) else None)
+            typer.echo(f"{i}/{len(missing)} {asked}: {summary.drop():.1f}")
+    points = sweeps.collect(cells, lambda spec_hash: stored.summary if (stored := store.get(spec_hash)) else None)
     write_text(out, sweeps.as_csv(points))
     typer.echo(str(out))

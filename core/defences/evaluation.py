@@ -1,9 +1,8 @@
 """What a chain of defences is worth on one poisoned training set, judged by someone who knows the poison."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 from core.defences.algorithms.base import TrainingSet, Verdict
 from core.defences.execution import judge
 from core.defences.settings import DefenceSettings
+from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.heads.evaluation import Evaluator
 from core.heads.scores import Score
 from core.system import device as devices
@@ -20,82 +20,6 @@ from core.system.arrays import Array
 
 RANDOM_DRAWS = 5
 """Random filters that the baseline is the mean of."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one defence of a chain, or the whole of it, has removed.
-
-    Attributes:
-        name: of the defence; "" of the whole chain.
-        removed: rows of the training set, clean points first, then poison.
-        n_poison, n_clean: of what it was given.
-        found: poison among the removed.
-        auc: area under the ROC curve of its suspicion; None for a chain, and where it was given no poison.
-    """
-
-    name: str
-    removed: list[int]
-    n_poison: int
-    n_clean: int
-    found: int
-    auc: float | None
-
-    @property
-    def precision(self) -> float:
-        """Of what was removed, the share that is poison; 0 where nothing was."""
-        return self.found / len(self.removed) if self.removed else 0.0
-
-    @property
-    def recall(self) -> float:
-        """Of the poison, the share that was removed; 0 where there was none."""
-        return self.found / self.n_poison if self.n_poison else 0.0
-
-    @property
-    def clean_lost(self) -> int:
-        """Clean points that were removed."""
-        return len(self.removed) - self.found
-
-
-@dataclass(frozen=True)
-class Defended:
-    """A chain of defences on one run.
-
-    Attributes:
-        clean: the head of the clean points, which is what a perfect filter would give.
-        poisoned: the head of the whole training set.
-        defended: the head of what the chain keeps.
-        random: mean accuracy of heads without as many points, drawn at random.
-        steps: each defence in turn.
-        whole: all of them together.
-    """
-
-    clean: Score
-    poisoned: Score
-    defended: Score
-    random: float
-    steps: list[Found]
-    whole: Found
-
-    @property
-    def regained(self) -> float:
-        """Points of test accuracy that the chain gives back; negative where it costs more than it saves."""
-        return 100 * (self.defended.accuracy - self.poisoned.accuracy)
-
-    def summary(self) -> dict[str, Any]:
-        """Plain data."""
-        steps = [_told(one) for one in self.steps]
-        scores = {name: asdict(getattr(self, name)) for name in ("clean", "poisoned", "defended")}
-        return {**scores, "random": self.random, "regained": self.regained, "steps": steps, "whole": _told(self.whole)}
-
-
-def _told(found: Found) -> dict[str, Any]:
-    return {
-        **asdict(found),
-        "precision": found.precision,
-        "recall": found.recall,
-        "clean_lost": found.clean_lost,
-    }
 
 
 Tell = Callable[[int, int], None]
@@ -111,7 +35,7 @@ def defend(
     device: torch.device | None = None,
     seed: int = 0,
     tell: Tell = lambda done, total: None,
-) -> Defended:
+) -> DefenceVerdict:
     """Let one chain of defences go over a run; see `Poisoned.defended`."""
     return Poisoned.of(features, n_classes, ridge, device).defended(chain, seed=seed, tell=tell)
 
@@ -167,7 +91,7 @@ class Poisoned:
         seed: int = 0,
         randoms: int = RANDOM_DRAWS,
         tell: Tell = lambda done, total: None,
-    ) -> Defended:
+    ) -> DefenceVerdict:
         """Let defences go over the training set, one after another, and train the head on what is left.
 
         Args:
@@ -178,12 +102,12 @@ class Poisoned:
         data, is_poison, score = self.data, self.is_poison, self.evaluate.score
         draw = torch.Generator().manual_seed(seed)
         everything = torch.arange(len(data.y), device=data.y.device)
-        kept, steps = everything, []
+        kept, steps = everything, list[DefenceStep]()
         for done, spec in enumerate(chain):
             tell(done, len(chain))
             left = TrainingSet(data.z[kept], data.y[kept], data.n_classes, data.ridge)
             verdict = _shuffled(left, spec, draw)
-            steps.append(_found(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
+            steps.append(_step(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
             kept = kept[verdict.keep]
         tell(len(chain), len(chain))
         gone = torch.ones_like(is_poison)
@@ -195,13 +119,13 @@ class Poisoned:
             rows = torch.randperm(len(data.y), generator=draw)[: len(kept)].to(data.y.device)
             accuracies.append(score(data.fit(rows, self.poisoned_head)).accuracy)
         clean, poisoned = self.unfiltered
-        return Defended(
+        return DefenceVerdict(
             clean=clean,
             poisoned=poisoned,
             defended=score(theta, self.clean_head),
             random=float(np.mean(accuracies)) if accuracies else poisoned.accuracy,
-            steps=steps,
-            whole=_found("", everything, gone, is_poison, None),
+            steps=tuple(steps),
+            whole=_step("", everything, gone, is_poison, None),
         )
 
 
@@ -214,16 +138,17 @@ def _shuffled(data: TrainingSet, defence: DefenceSettings, draw: torch.Generator
     return Verdict(keep, suspicion)
 
 
-def _found(name: str, rows: Tensor, gone: Tensor, is_poison: Tensor, suspicion: Tensor | None) -> Found:
+def _step(name: str, rows: Tensor, gone: Tensor, is_poison: Tensor, suspicion: Tensor | None) -> DefenceStep:
+    """What one defence has removed of the rows that it was given; `gone` and `is_poison` are bool, one for each row."""
     n_poison = int(is_poison.sum())
     auc = None
     if suspicion is not None and 0 < n_poison < len(rows):
         auc = float(roc_auc_score(is_poison.cpu().numpy(), suspicion.cpu().numpy()))
-    return Found(
+    return DefenceStep(
         name=name,
-        removed=rows[gone].tolist(),
+        removed=tuple(rows[gone].tolist()),
         n_poison=n_poison,
         n_clean=len(rows) - n_poison,
-        found=int((gone & is_poison).sum()),
+        poison_removed=int((gone & is_poison).sum()),
         auc=auc,
     )

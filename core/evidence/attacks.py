@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.experiments.summary import SCORES
 from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec
 
@@ -19,25 +20,22 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
     judge = Poisoned.of(result.features, len(result.classes), spec.ridge, devices.choose(device))
     defences = {}
     for name, record in RECORDS.items():
-        found = judge.defended([record.settings()], randoms=0)
+        verdict = judge.defended([record.settings()], randoms=0)
         defences[name] = {
-            "accuracy": found.defended.accuracy,
-            "found": found.whole.found,
-            "clean_lost": found.whole.clean_lost,
+            "accuracy": verdict.defended.accuracy,
+            "found": verdict.whole.poison_removed,
+            "clean_lost": verdict.whole.clean_lost,
         }
-    scores = {name: None if score is None else score.accuracy for name, score in _scores(result).items()}
+    summary = result.summary()
+    scores = {name: None if (score := summary.score(name)) is None else score.accuracy for name in SCORES}
     seconds = sum(took for stage, took in result.seconds.items() if stage in ATTACK_STAGES)
     return {
         "spec": spec.model_dump(mode="json"),
-        "device": result.device,
-        "n_poison": len(result.poison.y),
-        "n_test": len(result.features["test_y"]),
+        "device": summary.device,
+        "n_poison": summary.n_poison,
+        "n_test": summary.n_test,
         **scores,
         "gap": result.inversion_gap,
         "seconds": round(seconds, 2),
         "defences": defences,
     }
-
-
-def _scores(result: Any) -> dict[str, Any]:
-    return {name: getattr(result, name) for name in ("clean", "target", "stage2", "poisoned")}

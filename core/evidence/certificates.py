@@ -23,8 +23,8 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> Measured:
     return {
         "spec": spec.model_dump(mode="json"),
         "plain": result.clean.accuracy,
-        "added": [added(result.features, n_classes, spec.ridge, k, place) for k in PARTITIONS],
-        "flipped": flipped(result.features, n_classes, spec.ridge, place),
+        "added": [added(result.features, n_classes, spec.ridge, k, place).to_json() for k in PARTITIONS],
+        "flipped": flipped(result.features, n_classes, spec.ridge, place).to_json(),
     }
 
 

@@ -21,7 +21,6 @@ from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA as REGISTERED
 from core.evidence.measure import measure
-from core.experiments.result import drop
 from core.experiments.sweep import interval
 from core.extractors.registry import EXTRACTORS as REGISTRY
 from core.spec.events import silent
@@ -92,28 +91,33 @@ def measured(spec: ExperimentSpec, device: str) -> dict[str, Any]:
     """Run one experiment; the part of its summary that is compared."""
     from core.experiments.run import run
 
-    summary = run(spec, silent, device=device, with_map=False).summary()
+    summary = run(spec, silent, device=device, with_map=False).summary().to_json()
     return {key: summary[key] for key in ("spec", "device", "clean", "target", "stage2", "poisoned", "seconds")}
 
 
 def rows(runs: Iterable[dict[str, Any]]) -> list[Row]:
     """One row for each data set and extractor, fine-tuning first."""
     groups: dict[tuple[str, str], Row] = {}
-    for one in runs:
-        spec = parse_spec(one["spec"])
+    for run in runs:
+        spec = parse_spec(run["spec"])
         key = (spec.data, spec.extractor)
         row = groups.setdefault(key, Row(*key, choices.setting(*key, spec.train_domain, spec.test_domain)))
-        row.clean.append(100 * one["clean"]["accuracy"])
-        row.drops.append(drop(one))
+        row.clean.append(100 * run["clean"]["accuracy"])
+        row.drops.append(_drop(run))
         row.seeds.append(spec.seed)
-        if one["stage2"]:
-            row.stage2_drops.append(drop(one, "stage2"))
+        if run["stage2"]:
+            row.stage2_drops.append(_drop(run, "stage2"))
     order = {name: place for place, name in enumerate([*REGISTERED, *choices.SETTINGS, *REGISTRY])}
     last = len(order)
     return sorted(
         groups.values(),
         key=lambda row: [order.get(name, last) for name in (row.data, row.setting, row.extractor)],
     )
+
+
+def _drop(run: dict[str, Any], name: str = "poisoned") -> float:
+    """Points of test accuracy that one of a run's heads lies below the clean one."""
+    return float(100 * (run["clean"]["accuracy"] - run[name]["accuracy"]))
 
 
 @dataclass(frozen=True)

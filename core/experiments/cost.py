@@ -15,8 +15,9 @@ from typing import Any
 from core.attacks.record import Workload
 from core.attacks.registry import record_of
 from core.catalog.lookup import data_info, extractor_info
+from core.experiments.summary import RunSummary
 from core.spec.events import MOMENTS, STAGES
-from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.experiment import ExperimentSpec
 from core.system.errors import SpecError
 from core.system.files import write_text
 from core.system.paths import home
@@ -87,26 +88,23 @@ def total(spec: ExperimentSpec, device: str = "auto") -> float:
     return sum(estimate(spec, device).values())
 
 
-def record(summary: Mapping[str, Any]) -> None:
+def record(summary: RunSummary) -> None:
     """Learn from a finished run.
 
     Seconds under a name that is no stage's, such as `extract_cached`, tell nothing of this machine.
     Nothing is raised: a cost that can't be learnt is logged.
-
-    Args:
-        summary: `Result.summary()`, i.e. the content of result.json.
     """
+    spec = summary.spec
     try:
-        spec = parse_spec(summary["spec"], stored=True)
         units = _units(spec)
-    except (KeyError, SpecError) as error:
+    except SpecError as error:
         log.warning("The cost of a run can't be learnt: %s", error)
         return
-    kind = _kind(str(summary["device"]))
+    kind = _kind(summary.device)
     with _lock:
         rates = _load()
         rates["device"] = kind
-        for stage, seconds in summary["seconds"].items():
+        for stage, seconds in summary.seconds.items():
             if units.get(stage, 0) > 0 and seconds > 0:
                 key, rate = _key(spec, stage, kind), seconds / units[stage]
                 known = rates["rates"].get(key, rate)

@@ -14,8 +14,8 @@ from core.catalog.lookup import data_info, extractor_info
 from core.catalog.split import draw_for
 from core.data.split import Split
 from core.experiments import trajectory
-from core.experiments.plotting import Heads
-from core.experiments.plotting import view as plot_data
+from core.experiments.plot_data import PlotData
+from core.experiments.plotting import Heads, plot_data
 from core.experiments.result import Poison, to_uint8
 from core.experiments.watch import RunWatch
 from core.extractors import features, pool
@@ -275,7 +275,7 @@ def draw(
     poison: Poison,
     steps: list[trajectory.Step],
     watch: RunWatch,
-) -> dict[str, Array]:
+) -> PlotData:
     """What the app draws of the run."""
     with watch.stage("map"):
         heads = Heads(

@@ -12,9 +12,11 @@ import numpy as np
 from core.system.arrays import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlotData:
     """Arrays of n clean training points and m poisoned samples of a run; shared, not to be changed.
+
+    The fields stand in the order in which view.npz holds them: the same run is the same bytes.
 
     Attributes:
         train_xy: (n, 2) positions on the map, which was fitted on clean features.
@@ -38,16 +40,16 @@ class PlotData:
     """
 
     train_xy: Array
+    train_y: Array
     base_xy: Array
     poison_xy: Array
-    train_y: Array
-    base_y: Array
-    poison_y: Array
-    base_index: Array
-    base_x: Array
-    shift: Array
     noise_floor: float
     preserved: float | None = None
+    shift: Array
+    base_x: Array
+    poison_y: Array
+    base_y: Array
+    base_index: Array
     stage2_xy: Array | None = None
     poison_x: Array | None = None
     gap: Array | None = None

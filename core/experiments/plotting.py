@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from core.experiments import projection
+from core.experiments.plot_data import PlotData
 from core.experiments.projection import Features
 from core.experiments.result import Poison, to_uint8
 from core.experiments.trajectory import Step
@@ -47,60 +48,66 @@ class Heads:
     ridge: float
 
 
-def view(
-    train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[Step] = ()
-) -> dict[str, Array]:
-    """The arrays that `core.experiments.result.Result.view` describes.
+def plot_data(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[Step] = ()) -> PlotData:
+    """Fit the map, and compute all that is drawn of a run.
 
     Args:
         train_x: (n, C, H, W) uint8, the clean training images.
-        gap: (m,) inversion gap of each poison, where there is one.
-        steps: the walk.
+        heads: without and with the poison, and what they are judged on.
+        poison: the poisoned samples.
+        gap: (m,) inversion gap of each poisoned sample, where there is one.
+        steps: the trajectory.
     """
     train_z = heads.z.cpu().numpy()
     fitted = projection.fit(train_z)
     m, base = len(poison.y), poison.base_index
-    # What stage 2 wanted is a second set of points only where images had to be made of it.
-    apart = poison.zeta is not None and poison.x is not None
-    wanted = poison.zeta if apart or poison.x is not None else poison.z
-    placed = fitted.place(np.concatenate([poison.z, poison.zeta] if apart else [poison.z]))
-    found: dict[str, Array] = {
-        "train_xy": fitted.xy,
-        "train_y": heads.y.cpu().numpy(),
-        "base_xy": fitted.xy[base],
-        "poison_xy": placed[:m],
-        "noise_floor": np.asarray(fitted.noise_floor, np.float32),
-        "preserved": np.asarray(preserved(train_z, fitted.xy), np.float32),
-        "shift": np.linalg.norm(poison.z - train_z[base], axis=1).astype(np.float32),
-        "base_x": train_x[base],
-        "poison_y": poison.y,
-        "base_y": heads.y.cpu().numpy()[base],
-        "base_index": base,
-    }
-    if wanted is not None:
-        found["stage2_xy"] = placed[-m:]
-    if poison.x is not None:
-        found["poison_x"] = to_uint8(poison.x)
-    if gap is not None:
-        found["gap"] = gap.cpu().numpy().astype(np.float32)
+    # Stage 2's features are a second set of points only where images had to be made of them.
+    is_inverted = poison.zeta is not None and poison.x is not None
+    placed = fitted.place(np.concatenate([poison.z, poison.zeta] if is_inverted else [poison.z]))
+    stage2 = poison.zeta if poison.x is not None else poison.z
     flat = PCA(2, random_state=0).fit(train_z)
-    found |= _principal(flat, train_z, poison.z, wanted) | _judged(heads, poison)
-    return found | _walk(steps, flat)
+    return PlotData(
+        train_xy=fitted.xy,
+        train_y=heads.y.cpu().numpy(),
+        base_xy=fitted.xy[base],
+        poison_xy=placed[:m],
+        noise_floor=fitted.noise_floor,
+        preserved=preserved(train_z, fitted.xy),
+        shift=np.linalg.norm(poison.z - train_z[base], axis=1).astype(np.float32),
+        base_x=train_x[base],
+        poison_y=poison.y,
+        base_y=heads.y.cpu().numpy()[base],
+        base_index=base,
+        stage2_xy=None if stage2 is None else placed[-m:],
+        poison_x=None if poison.x is None else to_uint8(poison.x),
+        gap=None if gap is None else gap.cpu().numpy().astype(np.float32),
+        train_pca=_flattened(flat, train_z),
+        poison_pca=_flattened(flat, poison.z),
+        stage2_pca=None if stage2 is None else _flattened(flat, stage2),
+        pca_share=flat.explained_variance_ratio_.astype(np.float32),
+        **_judged(heads, poison),
+        **_trajectory(steps, flat),
+    )
 
 
-def _walk(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
+def _flattened(fitted: PCA, z: Array) -> Array:
+    """(k, 2) positions of features (k, d) on two principal components: a map that is linear."""
+    return np.asarray(fitted.transform(z), np.float32)
+
+
+def _trajectory(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
     """Where the poison was at each step that has any, and its images.
 
     On principal components alone: a point that is placed on a UMAP anew at each step jumps.
     """
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     z = [step.z for step in steps if step.z is not None]
     pictures = [step.pictures for step in steps if step.pictures is not None]
     if z:
-        found["walk_pca"] = flat.transform(np.concatenate(z)).astype(np.float32).reshape(len(z), -1, 2)
+        arrays["walk_pca"] = _flattened(flat, np.concatenate(z)).reshape(len(z), -1, 2)
     if pictures:
-        found["walk_x"] = np.stack(pictures)
-    return found
+        arrays["walk_x"] = np.stack(pictures)
+    return arrays
 
 
 def preserved(z: Features, xy: Features) -> float:
@@ -148,13 +155,6 @@ def _judged(heads: Heads, poison: Poison) -> dict[str, Array]:
         "near": near.cpu().numpy().astype(np.int32),
         "near_distance": _half(distance),
     }
-
-
-def _principal(fitted: PCA, train_z: Array, poison_z: Array, wanted: Array | None) -> dict[str, Array]:
-    """Positions on the first two principal components of the clean features: a map that is linear."""
-    parts = {"train_pca": train_z, "poison_pca": poison_z, "stage2_pca": wanted}
-    placed = {name: fitted.transform(part).astype(np.float32) for name, part in parts.items() if part is not None}
-    return {**placed, "pca_share": fitted.explained_variance_ratio_.astype(np.float32)}
 
 
 def _half(values: Tensor) -> Array:

@@ -4,44 +4,43 @@ All of it is read off the arrays that the run has stored (`core.experiments.plot
 extracted or trained here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.catalog.split import draw_for
+from core.experiments.plot_data import PlotData
 from core.spec.experiment import ExperimentSpec
+from core.system.arrays import Array
 
-Array = NDArray[Any]
-
-HEADS = {"clean": "logits_clean", "poisoned": "logits"}
+HEADS = ("clean", "poisoned")
 """The heads that judge the points: without and with the poison in the training set."""
 
 
 @dataclass(frozen=True)
 class Points:
-    """The n clean training points and m poisons of a run.
+    """The n clean training points and m poisoned samples of a run.
 
     Attributes:
-        view: the run's arrays, see `core.experiments.result.Result.view`.
+        plot: the run's arrays; all but the positions on the map need `PlotData.has_points`.
         classes: their names.
     """
 
-    view: Mapping[str, Array]
+    plot: PlotData
     classes: Sequence[str]
 
     @property
     def n_clean(self) -> int:
         """n."""
-        return len(self.view["train_y"])
+        return self.plot.n_clean
 
     @cached_property
     def y(self) -> Array:
         """(n + m,) labels, as the defender is told them."""
-        return np.concatenate([self.view["train_y"], self.view["poison_y"]])
+        return np.concatenate([self.plot.train_y, self.plot.poison_y])
 
     @property
     def is_poison(self) -> Array:
@@ -51,59 +50,71 @@ class Points:
     @property
     def influence(self) -> Array:
         """(n + m,) what each point adds to the mean test loss, in thousandths."""
-        return 1e3 * self.view["influence"]
+        return 1e3 * _kept(self.plot.influence)
 
-    def positions(self, space: str) -> Array:
+    def positions(self, space: Literal["xy", "pca"]) -> Array:
         """(n + m, 2) on the map: "xy" as UMAP drew it, "pca" on principal components."""
-        return np.concatenate([self.view[f"train_{space}"], self.view[f"poison_{space}"]])
+        if space == "xy":
+            return np.concatenate([self.plot.train_xy, self.plot.poison_xy])
+        return np.concatenate([_kept(self.plot.train_pca), _kept(self.plot.poison_pca)])
 
     def plane(self, a: int, b: int, head: str) -> Array:
         """(n + m, 2): by how much a head prefers class b to class a, and the first principal component.
 
         The head decides between the two classes at 0 of the first coordinate: a difference of logits is linear in the
         features, so this is a plane of feature space.
+
+        Args:
+            a: a class.
+            b: another class.
+            head: one of `HEADS`.
         """
         logits = self.logits(head)
         return np.column_stack([logits[:, b] - logits[:, a], self.positions("pca")[:, 0]]).astype(np.float32)
 
     def logits(self, head: str) -> Array:
         """(n + m, c) float32 by a head of `HEADS`."""
-        found: Array = self.view[HEADS[head]].astype(np.float32)
-        return found
+        return self._stored_logits(head).astype(np.float32)
 
     def predicted(self, head: str) -> Array:
         """(n + m,) the class that a head of `HEADS` chooses."""
-        found: Array = self.view[HEADS[head]].argmax(1)
-        return found
+        return np.asarray(self._stored_logits(head).argmax(1))
 
     def losses(self, head: str) -> Array:
         """(n + m,) cross-entropy of each point's label under a head of `HEADS`."""
         logits = self.logits(head).astype(np.float64)
         top = logits.max(1)
-        chosen = logits[np.arange(len(logits)), self.y]
-        found: Array = np.log(np.exp(logits - top[:, None]).sum(1)) + top - chosen
-        return found
+        of_label = logits[np.arange(len(logits)), self.y]
+        return np.asarray(np.log(np.exp(logits - top[:, None]).sum(1)) + top - of_label)
 
     def neighbours(self, row: int) -> list[tuple[int, float]]:
-        """The points nearest to one in feature space, nearest first, with their distances."""
-        return [
-            (int(near), float(distance))
-            for near, distance in zip(self.view["near"][row], self.view["near_distance"][row], strict=True)
-        ]
+        """The points nearest to the given one in feature space, nearest first, with their distances."""
+        near, distances = _kept(self.plot.near)[row], _kept(self.plot.near_distance)[row]
+        return [(int(point), float(distance)) for point, distance in zip(near, distances, strict=True)]
+
+    def _stored_logits(self, head: str) -> Array:
+        return _kept({"clean": self.plot.logits_clean, "poisoned": self.plot.logits}[head])
 
 
-def has_points(view: Mapping[str, Array]) -> bool:
-    """Whether a run's arrays are of a version that keeps what `Points` reads."""
-    return "near" in view
-
-
-def images(spec: ExperimentSpec, view: Mapping[str, Array]) -> Array:
+def images(spec: ExperimentSpec, plot: PlotData) -> Array:
     """Images (n + m, C, H, W) uint8 of the points of a run; the base image where a poison is features only.
 
     Args:
         spec: a resolved spec.
+        plot: of its run.
 
     Raises:
         DataError: the data set's files can't be read.
     """
-    return np.concatenate([draw_for(spec).train_x, view.get("poison_x", view["base_x"])])
+    return np.concatenate([draw_for(spec).train_x, plot.base_x if plot.poison_x is None else plot.poison_x])
+
+
+def _kept(array: Array | None) -> Array:
+    """An array that is there.
+
+    Raises:
+        ValueError: the run was stored by a version that did not judge every point.
+    """
+    if array is None:
+        raise ValueError("the run was stored without its points; see `PlotData.has_points`")
+    return array

@@ -24,7 +24,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         spec: what to run; `resolve`d here.
         on_event: told of progress and of curves.
         device: "auto", "cpu" or "cuda".
-        with_map: whether to fit the map; without it the result's `view` is empty.
+        with_map: whether to fit the map; without it the result's `plot` is None.
 
     Raises:
         PoisonLabError: bad spec, missing data or weights, no such device, too little memory, a head that does not
@@ -43,7 +43,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
     evaluated = phases.evaluate(spec, extracted, clean, attack, watch)
     poison = phases.poison_of(attack.attacked, evaluated.poison_z)
     steps = phases.judge_trajectory(clean, attack, evaluated, poison, watch)
-    view = phases.draw(spec, loaded, extracted, clean, evaluated, poison, steps, watch) if with_map else {}
+    plot = phases.draw(spec, loaded, extracted, clean, evaluated, poison, steps, watch) if with_map else None
     return Result(
         spec=spec,
         device=devices.describe(device),
@@ -57,7 +57,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
         curve=watch.curve,
         features=phases.fitted_on(loaded, extracted, poison),
         poison=poison,
-        view=view,
+        plot=plot,
         notes={
             "train_accuracy_clean": head.accuracy(clean.head, extracted.train_z, extracted.train_y),
             **attack.attacked.notes,
@@ -65,7 +65,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
         threshold=evaluated.threshold,
         digest=extracted.digest,
         versions=versions(),
-        walk=[step.summary() for step in steps],
+        trajectory=[step.summary() for step in steps],
         plugins=of_plugins(spec),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from scipy.special import bdtr
 
+from core.catalog.descriptions import AttackDescription, describe
 from core.heads.scores import Reachability, Score
 from core.spec.experiment import ExperimentSpec, parse_spec
 
@@ -165,6 +166,11 @@ class RunSummary:
             "versions": dict(self.versions),
         }
         return {**content, "plugins": dict(self.plugins)} if self.plugins else content
+
+    @property
+    def description(self) -> AttackDescription:
+        """What is known of the run's attack, also where the plug-in that it comes from is not here."""
+        return describe(self.spec, self.plugins)
 
     def score(self, name: str) -> Score | None:
         """The score of one of `SCORES`; None where the attack has no such head."""

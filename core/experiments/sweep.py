@@ -7,7 +7,7 @@ nature, shares runs with everything else, and shows what is there while the rest
 import csv
 import io
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 
 from core.attacks.registry import record_of
 from core.catalog.choices import resolve
+from core.experiments.summary import RunSummary
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
 
@@ -126,18 +127,19 @@ def hashes(places: Iterable[Cell]) -> dict[str, ExperimentSpec]:
     return {spec.hash: spec for cell in places for spec in cell.specs}
 
 
-def collect(places: Iterable[Cell], result_of: Callable[[str], Mapping[str, Any] | None]) -> list[Found]:
+def collect(places: Iterable[Cell], summary_of: Callable[[str], RunSummary | None]) -> list[Found]:
     """What is known of each cell.
 
     Args:
-        result_of: the content of result.json of a finished run by its hash, or None.
+        places: the cells of a sweep.
+        summary_of: the summary of a finished run by its hash, or None.
     """
-    found = []
+    results = []
     for cell in places:
-        results = [result for spec in cell.specs if (result := result_of(spec.hash)) is not None]
-        clean, poisoned = ([float(one[key]["accuracy"]) for one in results] for key in ("clean", "poisoned"))
-        found.append(Found(cell, clean, poisoned))
-    return found
+        summaries = [summary for spec in cell.specs if (summary := summary_of(spec.hash)) is not None]
+        clean = [summary.clean.accuracy for summary in summaries]
+        results.append(Found(cell, clean, [summary.poisoned.accuracy for summary in summaries]))
+    return results
 
 
 def table(found: Iterable[Found]) -> list[dict[str, Any]]:

@@ -7,13 +7,13 @@ comes out.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.experiments.result import to_uint8
+from core.experiments.summary import TrajectoryStep
 from core.heads.scores import Score
 from core.spec.events import MOMENTS, Event, Moment
 from core.system.arrays import Array
@@ -138,9 +138,9 @@ class Step:
     z: Array | None = None
     pictures: Array | None = None
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> TrajectoryStep:
         """What result.json holds of it."""
-        return {"stage": self.stage, "done": self.done, "accuracy": self.accuracy}
+        return TrajectoryStep(self.stage, self.done, self.accuracy)
 
 
 def judged(

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from core.experiments import trajectory
+from core.experiments.summary import CurvePoint
 from core.spec.events import Event, Observer
 
 
@@ -24,7 +24,7 @@ class RunWatch:
     on_event: Observer
     trail: trajectory.Trail | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    curve: list[dict[str, Any]] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
     _inside: str = ""
     _since: float = 0.0
 
@@ -35,7 +35,7 @@ class RunWatch:
         if self.trail is not None:
             self.trail(event)
         if event.values:
-            self.curve.append({"stage": event.stage, "done": event.done, **event.values})
+            self.curve.append(CurvePoint(event.stage, event.done, dict(event.values)))
         self.on_event(event)
 
     @contextmanager

@@ -1,23 +1,24 @@
 """Finished runs beside each other: what they share, and what can be laid over what. Free of torch."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from core.experiments.plot_data import PlotData
+from core.heads.scores import Score
 from core.system.arrays import Array
 
 
-def same_map(views: Sequence[Mapping[str, Array]]) -> list[list[int]]:
+def same_map(plots: Sequence[PlotData | None]) -> list[list[int]]:
     """Which runs stand on the same clean features, and so on one fitted map.
 
     Args:
-        views: see `core.experiments.result.Result.view`; one without `train_xy` (n, 2) has no map and is in no group.
+        plots: of each run; None of one without a map, which is in no group.
 
     Returns:
-        Positions in `views`, grouped; only within a group can places on the maps be compared.
+        Positions in `plots`, grouped; only within a group can places on the maps be compared.
     """
-    keys = [(view["train_xy"].shape, view["train_xy"].tobytes()) if "train_xy" in view else None for view in views]
+    keys = [None if plot is None else (plot.train_xy.shape, plot.train_xy.tobytes()) for plot in plots]
     return grouped(keys)
 
 
@@ -30,34 +31,33 @@ def grouped(keys: Sequence[Hashable]) -> list[list[int]]:
     return list(groups.values())
 
 
-def shared_bases(views: Sequence[Mapping[str, Array]]) -> list[tuple[int | None, ...]]:
+def shared_bases(plots: Sequence[PlotData | None]) -> list[tuple[int | None, ...]]:
     """Base images that two or more runs start from, the same pixels under the same true class.
 
     Args:
-        views: `base_x` (m, C, H, W) uint8 and `base_y` (m,) of each run; m may differ.
+        plots: of each run; None of one that was made without a map.
 
     Returns:
         For each such image the row of its poison in each run, None where the run does not use it; what most runs
         share comes first, then in the order of the first run.
     """
     rows: dict[tuple[bytes, int], list[int | None]] = {}
-    for i, view in enumerate(views):
-        if "base_x" not in view:
+    for i, plot in enumerate(plots):
+        if plot is None:
             continue
-        for row, (pixels, label) in enumerate(zip(view["base_x"], view["base_y"], strict=True)):
-            found = rows.setdefault((pixels.tobytes(), int(label)), [None] * len(views))
-            if found[i] is None:  # a base image that a run uses twice counts once
-                found[i] = row
-    several = [tuple(found) for found in rows.values() if len(found) - found.count(None) > 1]
-    return sorted(several, key=lambda found: found.count(None))
+        for row, (pixels, label) in enumerate(zip(plot.base_x, plot.base_y, strict=True)):
+            users = rows.setdefault((pixels.tobytes(), int(label)), [None] * len(plots))
+            if users[i] is None:  # a base image that a run uses twice counts once
+                users[i] = row
+    several = [tuple(users) for users in rows.values() if len(users) - users.count(None) > 1]
+    return sorted(several, key=lambda users: users.count(None))
 
 
-def confusion(score: Mapping[str, Any] | None, n_classes: int) -> Array | None:
-    """The (c, c) counts of a stored score, rows true, columns predicted; None where the run has not stored them."""
-    cells = None if score is None else score.get("confusion")
-    if cells is None:
+def confusion(score: Score | None, n_classes: int) -> Array | None:
+    """The (c, c) counts of a score, rows true, columns predicted; None where the run has not stored them."""
+    if score is None or score.confusion is None:
         return None
-    counts = np.asarray(cells, dtype=np.int64)
+    counts = np.asarray(score.confusion, dtype=np.int64)
     return counts if counts.shape == (n_classes, n_classes) else None
 
 

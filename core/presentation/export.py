@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.catalog.choices import resolve
+from core.experiments.plot_data import PlotData
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
@@ -20,7 +21,6 @@ from core.system.files import spreadsheet_text
 from core.system.versions import versions
 
 TABLE_SUFFIXES = (".csv", ".parquet")
-MAP_NEEDS = ("train_xy", "base_xy", "poison_xy")
 PAPER = """@inproceedings{lu2024indiscriminate,
   title         = {Indiscriminate Data Poisoning Attacks on Pre-trained Feature Extractors},
   author        = {Lu, Yiwei and Yang, Matthew Y. R. and Kamath, Gautam and Yu, Yaoliang},
@@ -58,36 +58,36 @@ def table(run: StoredRun) -> pd.DataFrame:
     Raises:
         StoreError: the run's arrays are missing or damaged.
     """
-    view, classes = drawn(run), np.array(run.result["classes"])
-    m = len(view["poison_y"])
+    plot, classes = drawn(run), np.array(run.summary.classes)
+    m = plot.n_poison
     nothing = np.full(m, np.nan, np.float32)
     columns: dict[str, Any] = {
         "row": np.arange(m),
-        "label": view["poison_y"],
-        "class": classes[view["poison_y"]],
-        "base_index": view["base_index"],
-        "base_label": view["base_y"],
-        "base_class": classes[view["base_y"]],
-        "shift": view["shift"],
-        "gap": view.get("gap", nothing),
-        "pixel_change": _pixel_change(view["base_x"], view["poison_x"]) if "poison_x" in view else nothing,
+        "label": plot.poison_y,
+        "class": classes[plot.poison_y],
+        "base_index": plot.base_index,
+        "base_label": plot.base_y,
+        "base_class": classes[plot.base_y],
+        "shift": plot.shift,
+        "gap": nothing if plot.gap is None else plot.gap,
+        "pixel_change": nothing if plot.poison_x is None else _pixel_change(plot.base_x, plot.poison_x),
     }
-    for name in ("base", "poison", "stage2"):
-        xy = view.get(f"{name}_xy", np.column_stack([nothing, nothing]))
+    stage2_xy = np.column_stack([nothing, nothing]) if plot.stage2_xy is None else plot.stage2_xy
+    for name, xy in (("base", plot.base_xy), ("poison", plot.poison_xy), ("stage2", stage2_xy)):
         columns |= {f"map_{name}_x": xy[:, 0], f"map_{name}_y": xy[:, 1]}
     return pd.DataFrame(columns)
 
 
-def drawn(run: StoredRun) -> dict[str, Array]:
-    """The arrays of a run's pictures: `StoredRun.view`, complete.
+def drawn(run: StoredRun) -> PlotData:
+    """The arrays of a run's figures.
 
     Raises:
         StoreError: they are missing or damaged, or the run was made without a map.
     """
-    view = run.view()
-    if any(name not in view for name in MAP_NEEDS):
+    plot = run.plot()
+    if plot is None:
         raise StoreError(f"Run {run.hash} was made without a map; run the experiment again to have it.")
-    return view
+    return plot
 
 
 def _pixel_change(base: Array, poison: Array) -> Array:

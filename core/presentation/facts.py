@@ -1,12 +1,13 @@
 """What can be asked of a run, and of defences on it: named facts from stored numbers, never from a constant."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from core.experiments.result import drop, least_budget, paired_error, standard_error
+from core.defences.verdict import DefenceVerdict
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import RunSummary
+from core.heads.scores import Reachability
 
 Fact = float | tuple[str, ...] | None
 """A number, the texts of which each one is true, or None where the run has no such fact."""
@@ -59,10 +60,10 @@ ERRORS_APART = 2.0
 
 
 def facts(
-    summary: Mapping[str, Any],
-    view: Mapping[str, Any],
-    beside: Mapping[str, Any] | None = None,
-    defended: Mapping[str, Any] | None = None,
+    summary: RunSummary,
+    plot: PlotData | None,
+    beside: RunSummary | None = None,
+    verdict: DefenceVerdict | None = None,
 ) -> dict[str, Fact]:
     """Every fact of a run; None for those that it does not have.
 
@@ -70,59 +71,32 @@ def facts(
     rule of thumb: the error takes the two runs for independent, though they may see the same test images.
 
     Args:
-        summary: the content of result.json.
-        view: the arrays of view.npz.
-        beside: the content of result.json of another run, to compare with.
-        defended: what defences on this run have come to, see `core.storage.defended.find`.
+        summary: of the run.
+        plot: its arrays; None where it was made without a map.
+        beside: of another run, to compare with.
+        verdict: on defences that were applied to the run.
     """
-    clean, poisoned = (100 * float(summary[key]["accuracy"]) for key in ("clean", "poisoned"))
-    found: dict[str, Fact] = dict.fromkeys(FACTS)
-    found |= {
-        "clean": clean,
-        "poisoned": poisoned,
-        "drop": drop(summary),
-        "noise": paired_error(summary),
-        "gap": summary["inversion_gap"],
-        "n_poison": float(summary["n_poison"]),
-        "n_test": float(summary["n_test"]),
-        "budget": 100 * float(summary["spec"]["budget"]),
+    known: dict[str, Fact] = dict.fromkeys(FACTS)
+    known |= {
+        "clean": 100 * summary.clean.accuracy,
+        "poisoned": 100 * summary.poisoned.accuracy,
+        "drop": summary.drop(),
+        "noise": summary.paired_error(),
+        "gap": summary.inversion_gap,
+        "n_poison": float(summary.n_poison),
+        "n_test": float(summary.n_test),
+        "budget": 100 * summary.spec.budget,
     }
-    found |= _by_class(summary)
-    if summary["stage2"] is not None:
-        found["stage2_drop"] = stage2_drop = drop(summary, "stage2")
-        if stage2_drop > 0:
-            found["survives"] = 100 * drop(summary) / stage2_drop
-    if summary["threshold"] is not None:
-        found |= _reach(summary["threshold"])
-    if "shift" in view:
-        lines = np.linalg.norm(np.asarray(view["poison_xy"]) - np.asarray(view["base_xy"]), axis=1)
-        floor = float(view["noise_floor"])
-        found |= {
-            "noise_floor": floor,
-            "shift": float(np.max(view["shift"])),
-            "moved": 100 * float(np.mean(lines > floor)),
-        }
+    known |= _by_class(summary) | _of_stage2(summary)
+    if summary.threshold is not None:
+        known |= _reach(summary.threshold)
+    if plot is not None:
+        known |= _of_map(plot)
     if beside is not None:
-        other_clean, other_drop = 100 * float(beside["clean"]["accuracy"]), drop(beside)
-        difference = drop(summary) - other_drop
-        of_drops = math.hypot(paired_error(summary), paired_error(beside))
-        of_clean = math.hypot(standard_error(summary, "clean"), standard_error(beside, "clean"))
-        found |= {
-            "against": other_drop,
-            "against_clean": other_clean,
-            "difference": difference,
-            "compared": _compared(difference, of_drops),
-            "compared_clean": _compared(clean - other_clean, of_clean),
-        }
-    if defended is not None:
-        found |= {
-            "found": 100 * float(defended["whole"]["recall"]),
-            "clean_lost": float(defended["whole"]["clean_lost"]),
-            "defended": 100 * float(defended["defended"]["accuracy"]),
-            "regained": float(defended["regained"]),
-            "random": 100 * float(defended["random"]),
-        }
-    return found
+        known |= _beside(summary, beside)
+    if verdict is not None:
+        known |= _of_defences(verdict)
+    return known
 
 
 def text(name: str, fact: Fact) -> str:
@@ -143,18 +117,55 @@ def _compared(difference: float, error: float) -> tuple[str, ...]:
     return ("more",) if difference > 0 else ("less",)
 
 
-def _by_class(summary: Mapping[str, Any]) -> dict[str, Fact]:
-    drops = [
-        100 * (before - after)
-        for before, after in zip(summary["clean"]["per_class"], summary["poisoned"]["per_class"], strict=True)
-    ]
+def _by_class(summary: RunSummary) -> dict[str, Fact]:
+    per_class = zip(summary.clean.per_class, summary.poisoned.per_class, strict=True)
+    drops = [100 * (before - after) for before, after in per_class]
     worst = max(drops)
-    names = (name for name, drop in zip(summary["classes"], drops, strict=True) if math.isclose(drop, worst))
+    names = (name for name, drop in zip(summary.classes, drops, strict=True) if math.isclose(drop, worst))
     return {"worst_drop": worst, "worst_class": tuple(names)}
 
 
-def _reach(threshold: Mapping[str, Any]) -> dict[str, Fact]:
-    least = least_budget(threshold)
+def _of_stage2(summary: RunSummary) -> dict[str, Fact]:
+    if summary.stage2 is None:
+        return {}
+    drop = summary.drop("stage2")
+    return {"stage2_drop": drop, "survives": 100 * summary.drop() / drop if drop > 0 else None}
+
+
+def _reach(threshold: Reachability) -> dict[str, Fact]:
+    least = threshold.least_budget
     if least is None:
         return {"tau": None, "reach": ("out of reach",)}
-    return {"tau": 100 * least, "reach": ("out of reach" if least > threshold["budget"] else "not ruled out",)}
+    return {"tau": 100 * least, "reach": ("out of reach" if least > threshold.budget else "not ruled out",)}
+
+
+def _of_map(plot: PlotData) -> dict[str, Fact]:
+    lines = np.linalg.norm(plot.poison_xy - plot.base_xy, axis=1)
+    return {
+        "noise_floor": plot.noise_floor,
+        "shift": float(np.max(plot.shift)),
+        "moved": 100 * float(np.mean(lines > plot.noise_floor)),
+    }
+
+
+def _beside(summary: RunSummary, other: RunSummary) -> dict[str, Fact]:
+    difference = summary.drop() - other.drop()
+    of_drops = math.hypot(summary.paired_error(), other.paired_error())
+    of_clean = math.hypot(summary.standard_error("clean"), other.standard_error("clean"))
+    return {
+        "against": other.drop(),
+        "against_clean": 100 * other.clean.accuracy,
+        "difference": difference,
+        "compared": _compared(difference, of_drops),
+        "compared_clean": _compared(100 * (summary.clean.accuracy - other.clean.accuracy), of_clean),
+    }
+
+
+def _of_defences(verdict: DefenceVerdict) -> dict[str, Fact]:
+    return {
+        "found": 100 * verdict.whole.recall,
+        "clean_lost": float(verdict.whole.clean_lost),
+        "defended": 100 * verdict.defended.accuracy,
+        "regained": verdict.regained,
+        "random": 100 * verdict.random,
+    }

@@ -1,13 +1,12 @@
 """One finished run in numbers for people who do not work with models. Free of torch; nothing is trained here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.experiments.result import LUCK, chance, paired_error
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import SIGNIFICANCE, RunSummary
 from core.system.arrays import Array
 
 NEIGHBOURS = 5
@@ -73,39 +72,41 @@ class Story:
         return self.hardest_hit[0] if self.hardest_hit else None
 
 
-def tell(result: Mapping[str, Any], view: Mapping[str, Array]) -> Story:
-    """The numbers of a stored run.
+def tell(summary: RunSummary, plot: PlotData | None) -> Story:
+    """The numbers of a finished run.
 
     Args:
-        result: the content of result.json.
-        view: see `core.experiments.result.Result.view`; may be empty.
+        summary: of the run.
+        plot: its arrays; None where it was made without a map.
     """
-    clean, poisoned, stage2 = result["clean"], result["poisoned"], result.get("stage2")
-    n_test = int(result["n_test"])
-    before, after = (round(n_test * (1.0 - float(score["accuracy"]))) for score in (clean, poisoned))
+    clean, poisoned, n_test = summary.clean, summary.poisoned, summary.n_test
+    before, after = (round(n_test * (1.0 - score.accuracy)) for score in (clean, poisoned))
     per_hundred = 100.0 * (after - before) / n_test
     changes = [
         ClassChange(name, 100.0 * old, 100.0 * new)
-        for name, old, new in zip(result["classes"], clean["per_class"], poisoned["per_class"], strict=True)
+        for name, old, new in zip(summary.classes, clean.per_class, poisoned.per_class, strict=True)
     ]
     changes.sort(key=lambda change: change.after - change.before)
-    makes_images = "poison_x" in view
     return Story(
-        n_train=int(result["n_train"]),
-        n_poison=int(result["n_poison"]),
+        n_train=summary.n_train,
+        n_poison=summary.n_poison,
         n_test=n_test,
         wrong_before=before,
         wrong_after=after,
         one_in=None if before == after else round(n_test / abs(after - before)),
         per_hundred=per_hundred,
-        margin=paired_error(result),
-        is_sure=chance(result) < LUCK,
+        margin=summary.paired_error(),
+        is_sure=summary.p_value() < SIGNIFICANCE,
         hardest_hit=[change for change in changes if change.after < change.before],
-        ideal_per_hundred=None if stage2 is None else 100.0 * (clean["accuracy"] - stage2["accuracy"]),
-        makes_images=makes_images,
-        pixels_changed=makes_images and not np.array_equal(view["poison_x"], view["base_x"]),
-        relabelled=int(np.sum(view["poison_y"] != view["base_y"])) if "base_y" in view else None,
+        ideal_per_hundred=None if summary.stage2 is None else summary.drop("stage2"),
+        makes_images=plot is not None and plot.makes_images,
+        pixels_changed=plot is not None and _changes_pixels(plot),
+        relabelled=None if plot is None else int(np.sum(plot.poison_y != plot.base_y)),
     )
+
+
+def _changes_pixels(plot: PlotData) -> bool:
+    return plot.poison_x is not None and not np.array_equal(plot.poison_x, plot.base_x)
 
 
 def class_centres(train_xy: Array, train_y: Array, n_classes: int) -> Array:
@@ -143,22 +144,22 @@ def spread(centres: Array, train_xy: Array) -> Array:
     return places
 
 
-def landed_elsewhere(view: Mapping[str, Array]) -> int:
-    """How many poisons lie on the map among clean images of another class than their label says.
-
-    Args:
-        view: `train_xy` (n, 2), `train_y` (n,), `poison_xy` (m, 2) and `poison_y` (m,).
-    """
-    k = min(NEIGHBOURS, len(view["train_y"]))
-    _, near = cKDTree(view["train_xy"]).query(view["poison_xy"], k=k)
-    around = view["train_y"][near.reshape(len(view["poison_y"]), k)]
-    same = (around == view["poison_y"][:, None]).sum(axis=1)
+def landed_elsewhere(plot: PlotData) -> int:
+    """How many poisoned samples lie on the map among clean images of another class than their label says."""
+    k = min(NEIGHBOURS, plot.n_clean)
+    _, near = cKDTree(plot.train_xy).query(plot.poison_xy, k=k)
+    around = plot.train_y[near.reshape(plot.n_poison, k)]
+    same = (around == plot.poison_y[:, None]).sum(axis=1)
     return int(np.sum(2 * same < k))
 
 
-def one_of_each(view: Mapping[str, Array], most: int) -> list[int]:
-    """Rows of base images, of as many different classes as there are, at most `most` in all."""
-    labels = np.asarray(view["base_y"])
+def one_of_each(labels: Array, most: int) -> list[int]:
+    """Rows of as many different classes as there are, at most `most` in all.
+
+    Args:
+        labels: (m,) the class of each row.
+        most: rows.
+    """
     _, first = np.unique(labels, return_index=True)
     rows = sorted(first.tolist()) + [row for row in range(len(labels)) if row not in set(first.tolist())]
     return rows[:most]

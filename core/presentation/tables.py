@@ -1,9 +1,10 @@
 """What the command line prints of defences, of certificates and of the store."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from core.certificates.certificate import Certificates
+from core.defences.verdict import DefenceVerdict
 from core.system import retention
 from core.system.tables import text_table
 
@@ -11,50 +12,50 @@ CURVE_POINTS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200)
 """Numbers of added points, or of flipped labels, at which a certificate is printed."""
 
 
-def defences_table(verdicts: Sequence[Mapping[str, Any]]) -> str:
+def defences_table(verdicts: Sequence[DefenceVerdict]) -> str:
     """Verdicts on chains of defences as a table; of a chain each defence, and all of it.
 
     Args:
-        verdicts: see `core.storage.defended.judged`, all of one run.
+        verdicts: all of one run.
     """
     header = ["defence", "removed", "found", "clean lost", "ROC AUC", "accuracy", "random"]
     table = text_table([row for verdict in verdicts for row in _defence_rows(verdict)], header=header)
-    clean, poisoned = (100 * verdicts[0][name]["accuracy"] for name in ("clean", "poisoned"))
+    clean, poisoned = (100 * score.accuracy for score in (verdicts[0].clean, verdicts[0].poisoned))
     return f"{table}\nclean {clean:.1f}%, as a perfect filter would leave it; poisoned {poisoned:.1f}%"
 
 
-def _defence_rows(verdict: Mapping[str, Any]) -> list[list[str]]:
+def _defence_rows(verdict: DefenceVerdict) -> list[list[str]]:
     """A row for each defence of a chain; accuracies are those of the whole chain, and stand in its last row."""
-    steps = verdict["steps"] if len(verdict["steps"]) == 1 else [*verdict["steps"], verdict["whole"]]
-    accuracies = [f"{100 * share:.1f}%" for share in (verdict["defended"]["accuracy"], verdict["random"])]
+    steps = verdict.steps if len(verdict.steps) == 1 else (*verdict.steps, verdict.whole)
+    accuracies = [f"{100 * share:.1f}%" for share in (verdict.defended.accuracy, verdict.random)]
     return [
         [
-            step["name"] or "all",
-            f"{len(step['removed']):,}",
-            f"{step['found']} of {step['n_poison']}",
-            f"{step['clean_lost']:,}",
-            "" if step["auc"] is None else f"{step['auc']:.3f}",
+            step.name or "all",
+            f"{len(step.removed):,}",
+            f"{step.poison_removed} of {step.n_poison}",
+            f"{step.clean_lost:,}",
+            "" if step.auc is None else f"{step.auc:.3f}",
             *(accuracies if step is steps[-1] else ["", ""]),
         ]
         for step in steps
     ]
 
 
-def certificates_text(certificates: Mapping[str, Any], n_poison: int) -> str:
+def certificates_text(certificates: Certificates, n_poison: int) -> str:
     """Both certificates of a run: accuracies that hold whatever is added or flipped.
 
     Args:
-        certificates: see `core.storage.certified.certified`.
+        certificates: of the run.
         n_poison: poisoned points of the run.
     """
-    added, flipped = certificates["added"], certificates["flipped"]
+    added, flipped = certificates.added, certificates.flipped
     lines = [
-        f"{added['partitions']} heads on parts of the data, {100 * added['clean']:.1f}% right without poison and "
-        f"{100 * added['attacked']:.1f}% with these {n_poison} points",
-        *_curve_lines("points added", added["certified"]),
-        f"{flipped['noise']['heads']} heads on labels drawn anew, {100 * flipped['clean']:.1f}% right",
-        *_curve_lines("labels flipped", flipped["certified"]),
-        *(f"{n:>6} labels flipped: a single head is {100 * share:.1f}% right" for n, share in flipped["plain"]),
+        f"{added.partitions} heads on parts of the data, {100 * added.clean:.1f}% right without poison and "
+        f"{100 * added.attacked:.1f}% with these {n_poison} points",
+        *_curve_lines("points added", added.certified),
+        f"{flipped.noise.heads} heads on labels drawn anew, {100 * flipped.clean:.1f}% right",
+        *_curve_lines("labels flipped", flipped.certified),
+        *(f"{n:>6} labels flipped: a single head is {100 * share:.1f}% right" for n, share in flipped.plain),
     ]
     return "\n".join(lines)
 

@@ -1,11 +1,11 @@
 """Sentences that explain the figures of a finished run, for pages and reports alike."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from core.catalog.choices import defence_title
-from core.experiments.result import least_budget
-from core.system.arrays import Array
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import RunSummary
+from core.heads.scores import Reachability
 
 
 def difference_words(factor: int) -> str:
@@ -16,10 +16,9 @@ def difference_words(factor: int) -> str:
     return f"Base | poisoned | difference{amplified}, around grey."
 
 
-def map_words(view: Mapping[str, Array]) -> str:
+def map_words(plot: PlotData) -> str:
     """How to read the map, and what must not be read into it."""
-    floor = float(view["noise_floor"])
-    shifts = sorted(float(value) for value in view["shift"])
+    shifts = sorted(float(value) for value in plot.shift)
     moved = (
         f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
         if shifts[-1] > 0
@@ -28,8 +27,8 @@ def map_words(view: Mapping[str, Array]) -> str:
     return (
         "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
         "The map was fitted once, on clean features; only poison is placed into it afterwards. "
-        f"Noise floor: {floor:.2f} map units. Of points that did not change at all, one in twenty still lands "
-        f"farther off than that, so shorter lines mean nothing. {moved}"
+        f"Noise floor: {plot.noise_floor:.2f} map units. Of points that did not change at all, one in twenty still "
+        f"lands farther off than that, so shorter lines mean nothing. {moved}"
     )
 
 
@@ -43,19 +42,19 @@ def decoder_words(notes: Mapping[str, float]) -> str:
     )
 
 
-def evasion_words(result: Mapping[str, Any]) -> str:
+def evasion_words(summary: RunSummary) -> str:
     """How much of the poison passes the defence that the attacker expects; "" where they expect none."""
-    if "evade" not in result["spec"]:
+    if summary.spec.evade is None:
         return ""
     return (
-        f"The attacker expects the defence {defence_title(result['spec']['evade'])}: "
-        f"{100 * result['notes']['evaded']:.0f} % of the poison passes it as they have fitted it, to clean data alone."
+        f"The attacker expects the defence {defence_title(summary.spec.evade)}: "
+        f"{100 * summary.notes['evaded']:.0f} % of the poison passes it as they have fitted it, to clean data alone."
     )
 
 
-def reach_words(threshold: Mapping[str, Any]) -> str:
+def reach_words(threshold: Reachability) -> str:
     """In one sentence: was the target within reach of the budget?"""
-    least, budget = least_budget(threshold), 100 * threshold["budget"]
+    least, budget = threshold.least_budget, 100 * threshold.budget
     if least is None:
         return "**No budget is enough**: the ridge alone keeps every defender away from this target."
     needs = f"this target needs at least {100 * least:.3g} % poison, and the budget is {budget:.3g} %."

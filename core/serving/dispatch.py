@@ -144,7 +144,7 @@ class Dispatcher:
             if stored is None:
                 where = self._store.root
                 return Outcome("failed", f"The result isn't in {where}; workers and server must share POISON_LAB_HOME.")
-            cost.record(stored.result)
+            cost.record(stored.summary)
             return Outcome("done")
         if future.status != "error":
             return Outcome("failed", LOST)

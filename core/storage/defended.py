@@ -1,9 +1,9 @@
 """Chains of defences on stored runs, each judged once and kept on disk. Free of torch until it judges."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from core.defences.chain import Chain, as_text, parse_chain
+from core.defences.verdict import DefenceVerdict
 from core.spec.registry import PLUGINS
 from core.storage.features import run_with_features
 from core.storage.kept_results import KeptResults
@@ -18,12 +18,13 @@ def key(spec_hash: str, chain: Chain) -> str:
     return _VERDICTS.key(spec_hash, [as_text(defence) + PLUGINS.get(defence.name, "") for defence in chain])
 
 
-def find(spec_hash: str, chain: Chain) -> dict[str, Any] | None:
-    """The verdict that is kept: `core.defences.evaluation.Defended.summary`; None where nobody has asked yet."""
-    return _VERDICTS.read(key(spec_hash, chain))
+def find(spec_hash: str, chain: Chain) -> DefenceVerdict | None:
+    """The verdict that is kept; None where nobody has asked yet."""
+    kept = _VERDICTS.read(key(spec_hash, chain))
+    return None if kept is None else DefenceVerdict.from_json(kept)
 
 
-def judge(root: str, spec_hash: str, texts: Sequence[str]) -> dict[str, Any]:
+def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
     """Judge a chain on a stored run, unless that was done before, and keep the verdict.
 
     A run that ships without its features is computed once more, to the same result, and stored with them.
@@ -42,11 +43,11 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> dict[str, Any]:
     if kept is not None:
         return kept
     verdict = judged(run_with_features(root, spec_hash), chain)
-    _VERDICTS.write(key(spec_hash, chain), verdict)
+    _VERDICTS.write(key(spec_hash, chain), verdict.to_json())
     return verdict
 
 
-def judged(run: StoredRun, chain: Chain) -> dict[str, Any]:
+def judged(run: StoredRun, chain: Chain) -> DefenceVerdict:
     """Judge a chain on a run that has its features; nothing is kept.
 
     Raises:
@@ -55,6 +56,6 @@ def judged(run: StoredRun, chain: Chain) -> dict[str, Any]:
     from core.defences.evaluation import defend
     from core.system import device as devices
 
-    n_classes, place = len(run.result["classes"]), devices.choose("auto")
+    n_classes, place = len(run.summary.classes), devices.choose("auto")
     with devices.no_memory_told():
-        return defend(run.features(), chain, n_classes, run.spec.ridge, device=place).summary()
+        return defend(run.features(), chain, n_classes, run.spec.ridge, device=place)

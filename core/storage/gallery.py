@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from core.catalog.choices import resolve
+from core.experiments import run_folder
 from core.experiments.result import Result
+from core.experiments.summary import SCORES, RunSummary
+from core.heads.scores import Score
 from core.spec.events import Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import cache, paths
@@ -131,29 +134,31 @@ def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: boo
     _drop_maps(runs, maps)
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+def changes(before: RunSummary, after: RunSummary) -> str:
     """What differs between two summaries of one experiment; "same" where nothing does.
 
     Seconds, device and versions are no results, and neither is how a decoder was trained: it may come from the cache.
     """
-    before, after = _results(before), _results(after)
-    keys = [key for key in after if before.get(key) != after[key]]
-    if not keys:
-        return "same"
-    told = []
-    for key in keys:
-        old, new = before.get(key), after[key]
-        if isinstance(old, dict) and isinstance(new, dict) and old.get("accuracy") != new.get("accuracy"):
-            told.append(f"{key} {100 * old['accuracy']:.1f} → {100 * new['accuracy']:.1f} %")
-        else:
-            told.append(key)
-    return f"changed: {', '.join(told)}"
+    old_content, new_content = _results(before), _results(after)
+    changed = []
+    for key, content in new_content.items():
+        if old_content.get(key) == content:
+            continue
+        old, new = (summary.score(key) if key in SCORES else None for summary in (before, after))
+        changed.append(_score_change(key, old, new))
+    return f"changed: {', '.join(changed)}" if changed else "same"
 
 
-def _results(summary: dict[str, Any]) -> dict[str, Any]:
-    plain = json.loads(json.dumps(summary))
-    curve = [point for point in plain.get("curve", []) if point["stage"] != "decoder"]
-    return {key: value for key, value in plain.items() if key not in _NO_RESULTS} | {"curve": curve}
+def _score_change(key: str, old: Score | None, new: Score | None) -> str:
+    if old is None or new is None or old.accuracy == new.accuracy:
+        return key
+    return f"{key} {100 * old.accuracy:.1f} → {100 * new.accuracy:.1f} %"
+
+
+def _results(summary: RunSummary) -> dict[str, Any]:
+    content = json.loads(json.dumps(summary.to_json()))
+    curve = [point for point in content["curve"] if point["stage"] != "decoder"]
+    return {key: value for key, value in content.items() if key not in _NO_RESULTS} | {"curve": curve}
 
 
 _NO_RESULTS = ("seconds", "device", "versions")
@@ -163,8 +168,9 @@ def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
     from core.attacks.algorithms import decoders
     from core.experiments import projection
 
-    result.write(folder, with_features=False)
-    cache.write(maps / projection.cache_path(result.features["train_z"]).name, result.view["train_xy"])
+    run_folder.write(result, folder, with_features=False)
+    assert result.plot is not None
+    cache.write(maps / projection.cache_path(result.features["train_z"]).name, result.plot.train_xy)
     made = paths.cache() / "decoders" / decoders.file_name(result.digest)
     if result.spec.attack.name == "ft-decoder" and made.exists():
         trained.mkdir(exist_ok=True)
@@ -187,9 +193,8 @@ def _drop_maps(runs: Path, maps: Path) -> None:
             path.unlink()
 
 
-def _summary(folder: Path) -> dict[str, Any] | None:
+def _summary(folder: Path) -> RunSummary | None:
     try:
-        summary: dict[str, Any] = json.loads((folder / "result.json").read_text())
+        return RunSummary.from_json(json.loads((folder / "result.json").read_text()))
     except FileNotFoundError:
         return None
-    return summary

@@ -13,6 +13,7 @@ from core.storage.folders import RunFolders
 from core.storage.integrity import PAUSES
 from core.storage.stored_run import StoredRun
 from core.system import retention
+from core.system.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -126,28 +127,37 @@ class RunIndex:
         for spec_hash, (created, shipped) in listing.items():
             if known.get(spec_hash) == (created, shipped) or (spec_hash, created) in self._foreign:
                 continue
-            run = self._folders.read(spec_hash)
-            if run is not None:
-                values = astuple(_row(run, created))
+            row = self._read(spec_hash, created)
+            if row is not None:
+                values = astuple(row)
                 connection.execute(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(values))})", values)
             else:
                 self._foreign.add((spec_hash, created))
                 connection.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
 
+    def _read(self, spec_hash: str, created: float) -> RunRow | None:
+        """The row of a run; None where its folder can't be read, or not by this version."""
+        run = self._folders.read(spec_hash)
+        try:
+            return None if run is None else _row(run, created)
+        except StoreError as error:
+            log.warning("A run is left out of lists: %s", error)
+            return None
+
 
 def _row(run: StoredRun, created: float) -> RunRow:
-    spec = run.result["spec"]
+    spec, summary = run.spec, run.summary
     return RunRow(
         hash=run.hash,
-        data=spec["data"],
-        extractor=spec["extractor"],
-        attack=spec["attack"]["name"],
-        budget=spec["budget"],
-        constraint=spec["constraint"],
-        label_rule=spec["label_rule"],
-        seed=spec["seed"],
-        clean_accuracy=run.result["clean"]["accuracy"],
-        poisoned_accuracy=run.result["poisoned"]["accuracy"],
+        data=spec.data,
+        extractor=spec.extractor,
+        attack=spec.attack.name,
+        budget=spec.budget,
+        constraint=spec.constraint,
+        label_rule=spec.label_rule,
+        seed=spec.seed,
+        clean_accuracy=summary.clean.accuracy,
+        poisoned_accuracy=summary.poisoned.accuracy,
         created=created,
         shipped=run.shipped,
     )

@@ -28,7 +28,7 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder that holds one run, see `core.experiments.result` for its files.
+    """A folder that holds one run, see `core.experiments.run_folder` for its files.
 
     Attributes:
         path: where it lies.

@@ -1,6 +1,7 @@
 """Finished runs on disk, by the hash of their spec: what the rest of the program knows of the store.
 
-One folder a run, written by `Result.write`, and an SQLite index of what a list shows. The folders are the truth.
+One folder a run (see `core.experiments.run_folder`), and an SQLite index of what a list shows. The folders are the
+truth.
 """
 
 import builtins
@@ -53,7 +54,7 @@ class Store:
             raise StoreError(
                 f"The result can't be written to {self.root} ({error}); free space or set POISON_LAB_HOME."
             ) from error
-        return StoredRun(folder, False, json.loads(json.dumps(result.summary())))
+        return StoredRun(folder, False, json.loads(json.dumps(result.summary().to_json())))
 
     def get(self, spec_hash: str) -> StoredRun | None:
         """The run of a spec; None where there is none, or where it was damaged and has been set aside.

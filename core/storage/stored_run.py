@@ -1,5 +1,6 @@
 """One finished run on disk, and reading it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from io import BytesIO
@@ -8,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from core.spec.experiment import ExperimentSpec, parse_spec
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import RunSummary
+from core.spec.experiment import ExperimentSpec
 from core.storage.integrity import DamagedError, RunFolder, is_current, retried
 from core.storage.marks import UseMarks
 from core.system.arrays import Array
-from core.system.errors import StoreError
+from core.system.errors import SpecError, StoreError
 
 
 @dataclass(frozen=True)
@@ -20,33 +23,48 @@ class StoredRun:
     """One finished run on disk.
 
     Attributes:
-        folder: where it lies; see `core.experiments.result` for the files.
+        folder: where it lies; see `core.experiments.run_folder` for the files.
         shipped: it is read-only and may lack `features.npz`: it came with the project, or is a folder that a
             person named (`load`).
-        result: the content of result.json, this object's own copy.
+        content: of result.json, as it was read; `summary` is its typed form.
     """
 
     folder: Path
     shipped: bool
-    result: dict[str, Any]
+    content: Mapping[str, Any]
 
     @property
     def hash(self) -> str:
         """The hash of the spec, which names the folder of a store."""
-        return str(self.result["spec_hash"])
+        return str(self.content["spec_hash"])
 
     @cached_property
-    def spec(self) -> ExperimentSpec:
-        """The experiment that was run."""
-        return parse_spec(self.result["spec"], stored=True)
+    def summary(self) -> RunSummary:
+        """The numbers of the run.
 
-    def view(self) -> dict[str, Array]:
-        """The arrays that the app draws: see `core.experiments.result.Result.view`.
+        Raises:
+            StoreError: result.json does not hold what this version reads of a run.
+        """
+        try:
+            return RunSummary.from_json(self.content)
+        except KeyError as error:
+            reason = f"result.json has no {error.args[0]!r}"
+        except (TypeError, ValueError, AttributeError, SpecError) as error:
+            reason = f"result.json: {error}"
+        raise StoreError(f"Run {self.hash} can't be read ({reason.rstrip('.')}); run the experiment again.")
+
+    @property
+    def spec(self) -> ExperimentSpec:
+        """The experiment that was run; errors as for `summary`."""
+        return self.summary.spec
+
+    def plot(self) -> PlotData | None:
+        """What the app draws of the run; None where it was made without a map.
 
         Raises:
             StoreError: the file is missing or damaged; so for `poison` and `features`.
         """
-        return self._arrays("view.npz")
+        return PlotData.from_arrays(self._arrays("view.npz"))
 
     def poison(self) -> dict[str, Array]:
         """`y` and `base_index` (m,), and `x` (m, C, H, W) float32 in [0, 1] where the attack makes images."""

@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+from core.experiments import run_folder
 from core.experiments.result import Result
 
 _ATTEMPTS = 6
@@ -21,11 +22,11 @@ def write(result: Result, folder: Path) -> None:
     """
     for _ in range(_ATTEMPTS - 1):
         try:
-            return result.write(folder)
+            return run_folder.write(result, folder)
         except OSError as error:
             if error.errno not in _RACE:
                 raise
-    return result.write(folder)
+    return run_folder.write(result, folder)
 
 
 def remove_leftovers(root: Path) -> None:

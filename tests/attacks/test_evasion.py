@@ -236,7 +236,7 @@ def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: str) -
             **{"poison_z": made.zeta.float(), "poison_y": made.y},
         }
         arrays = {key: np.asarray(value) for key, value in features.items()}
-        return defend(arrays, [parse_defence(name)], 10, scene.ridge).whole.found
+        return defend(arrays, [parse_defence(name)], 10, scene.ridge).whole.poison_removed
 
     assert found(name) <= SHARE * 30
     assert found(None) > found(name)

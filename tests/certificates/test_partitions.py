@@ -123,13 +123,13 @@ def test_the_summary_of_a_run(clean: tuple[Tensor, ...]) -> None:
         "test_y": test_y.numpy(),
     }
     found = added(features, 10, 1e-2, 15, torch.device("cpu"))
-    assert found["certified"][0] == found["clean"]
-    assert found["certified"] == sorted(found["certified"], reverse=True)
-    assert found["certified"][-1] == 0.0 < found["certified"][-2]
-    assert found["certified"][3] <= found["attacked"]
-    assert len(found["certified"]) <= 15 // 2 + 2
+    assert found.certified[0] == found.clean
+    assert found.certified == tuple(sorted(found.certified, reverse=True))
+    assert found.certified[-1] == 0.0 < found.certified[-2]
+    assert found.certified[3] <= found.attacked
+    assert len(found.certified) <= 15 // 2 + 2
 
 
 def test_a_curve_of_nothing_certain() -> None:
     nothing = partitions.Certified(torch.tensor([0, 1]), torch.tensor([-1, -1]))
-    assert curve(nothing, torch.tensor([0, 1])) == [0.0]
+    assert curve(nothing, torch.tensor([0, 1])) == (0.0,)

@@ -167,7 +167,7 @@ def test_a_full_disk_is_one_line(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.experiments.result.write_npz", full)
+    monkeypatch.setattr("core.experiments.run_folder.write_npz", full)
     assert main(["run", "--out", str(tmp_path / "run"), "--quiet", *SMALL]) == 2
     assert capsys.readouterr().err.endswith("/run: No space left on device.\n")
     assert not (tmp_path / "run").exists()

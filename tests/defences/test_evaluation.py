@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from core.defences.chain import parse_defence
-from core.defences.evaluation import Defended, defend
+from core.defences.evaluation import defend
+from core.defences.verdict import DefenceVerdict
 from tests import tiny
 
 FLIPPED = 25
@@ -22,14 +23,14 @@ def features() -> dict[str, np.ndarray]:
     }
 
 
-def judged(features: dict[str, np.ndarray], *texts: str) -> Defended:
+def judged(features: dict[str, np.ndarray], *texts: str) -> DefenceVerdict:
     return defend(features, [parse_defence(text) for text in texts], 10, tiny.RIDGE)
 
 
 def test_no_defence_changes_nothing(features: dict[str, np.ndarray]) -> None:
     found = judged(features)
     assert found.defended == found.poisoned
-    assert (found.whole.removed, found.regained, found.random) == ([], 0.0, found.poisoned.accuracy)
+    assert (found.whole.removed, found.regained, found.random) == ((), 0.0, found.poisoned.accuracy)
     assert found.whole.precision == found.whole.recall == 0.0
 
 
@@ -48,10 +49,10 @@ def test_a_chain_removes_what_its_links_remove(features: dict[str, np.ndarray]) 
     first, second = found.steps
     assert not set(first.removed) & set(second.removed)
     assert sorted(first.removed + second.removed) == sorted(found.whole.removed)
-    assert second.n_poison == FLIPPED - first.found
+    assert second.n_poison == FLIPPED - first.poison_removed
     assert second.n_clean == 175 - first.clean_lost
     poison = [row for row in found.whole.removed if row >= 175]
-    assert found.whole.found == len(poison)
+    assert found.whole.poison_removed == len(poison)
     assert found.whole.precision == len(poison) / len(found.whole.removed)
     assert found.whole.recall == len(poison) / FLIPPED
     assert found.whole.clean_lost == len(found.whole.removed) - len(poison)
@@ -66,4 +67,4 @@ def test_a_good_defence_beats_the_random_filter(features: dict[str, np.ndarray])
 
 
 def test_the_same_again(features: dict[str, np.ndarray]) -> None:
-    assert judged(features, "sever", "cleanlab").summary() == judged(features, "sever", "cleanlab").summary()
+    assert judged(features, "sever", "cleanlab") == judged(features, "sever", "cleanlab")

@@ -42,7 +42,7 @@ def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
     from core.storage.runs import Store
 
     stored = Store(tmp_path / "store").put(run(spec, device="cpu", with_map=False))
-    assert found["poisoned"] == stored.result["poisoned"]["accuracy"]
+    assert found["poisoned"] == stored.summary.poisoned.accuracy
     for name, told in found["defences"].items():
         expected = judged(stored, parse_chain([name]))
         assert told["accuracy"] == expected["defended"]["accuracy"]

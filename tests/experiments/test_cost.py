@@ -1,14 +1,17 @@
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.experiments import cost
+from core.experiments.summary import RunSummary
 from core.extractors.registry import EXTRACTORS
 from core.spec.events import STAGES
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
+from tests.fakes import tiny_result, tiny_spec
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +20,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def summary(spec: ExperimentSpec, seconds: dict[str, float], device: str = "cpu", **notes: float) -> dict:
-    return {
-        "spec": spec.model_dump(mode="json"),
-        "device": device,
-        "seconds": seconds,
-        "notes": notes,
-    }
+def summary(spec: ExperimentSpec, seconds: dict[str, float], device: str = "cpu") -> RunSummary:
+    return replace(tiny_result(tiny_spec(), device=device).summary(), spec=spec, seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +133,7 @@ def test_senseless_rates_are_left_out(house: Path, rate: str) -> None:
 
 def test_what_can_not_be_learnt_or_written_is_logged(house: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        cost.record({"spec": {"data": 3}, "seconds": {}})
+        cost.record(summary(ExperimentSpec(extractor="nope"), {}))
         (house / "rates.json").mkdir()
         cost.record(summary(ExperimentSpec(), {"extract": 1.0}))
     assert "can't be learnt" in caplog.text

@@ -7,8 +7,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from core.experiments.plotting import NEAR, Heads, influence, neighbours, preserved
-from core.experiments.plotting import view as draw_view
+from core.experiments.plotting import NEAR, Heads, influence, neighbours, plot_data, preserved
 from core.experiments.result import Poison
 from core.heads import logistic as head
 from tests import tiny
@@ -74,7 +73,7 @@ def test_influence_is_what_leaving_a_point_out_changes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["images", "features", "flips"])
-def test_view_has_every_array_in_its_shape(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_array_has_its_shape(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     found, poison_z, poison_y = heads()
     train_x = np.zeros((200, 1, 8, 8), np.uint8)
@@ -83,19 +82,21 @@ def test_view_has_every_array_in_its_shape(kind: str, tmp_path: Path, monkeypatc
     z = zeta if kind == "features" else poison_z.numpy()
     assert z is not None
     poison = Poison(x, z, poison_y.numpy(), np.arange(6), zeta)
-    view = draw_view(train_x, found, poison, None)
-    assert ("poison_x" in view) == (kind != "features")
-    assert ("stage2_xy" in view) == ("stage2_pca" in view) == (kind != "flips")
+    plot = plot_data(train_x, found, poison, None)
+    assert plot.makes_images == (kind != "features")
+    assert (plot.stage2_xy is not None) == (plot.stage2_pca is not None) == (kind != "flips")
+    arrays = plot.to_arrays()
     for name in ("xy", "pca"):
-        assert view[f"train_{name}"].shape == (200, 2)
-        assert view[f"poison_{name}"].shape == (6, 2)
-    assert view["near"].shape == view["near_distance"].shape == (206, NEAR)
-    assert view["logits"].shape == view["logits_clean"].shape == (206, 10)
-    assert view["influence"].shape == (206,)
-    assert 0 < float(view["preserved"]) <= 1
-    accuracy = float((view["logits_clean"][:200].argmax(1) == view["train_y"]).mean())
+        assert arrays[f"train_{name}"].shape == (200, 2)
+        assert arrays[f"poison_{name}"].shape == (6, 2)
+    assert arrays["near"].shape == arrays["near_distance"].shape == (206, NEAR)
+    assert arrays["logits"].shape == arrays["logits_clean"].shape == (206, 10)
+    assert arrays["influence"].shape == (206,)
+    assert plot.preserved is not None
+    assert 0 < plot.preserved <= 1
+    accuracy = float((arrays["logits_clean"][:200].argmax(1) == plot.train_y).mean())
     assert accuracy == pytest.approx(head.accuracy(found.clean, found.z, found.y), abs=0.01)
-    assert all(np.isfinite(array).all() for array in view.values())
+    assert all(np.isfinite(array).all() for array in arrays.values())
 
 
 def test_logits_beyond_half_precision_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,5 +104,6 @@ def test_logits_beyond_half_precision_are_cut(tmp_path: Path, monkeypatch: pytes
     found, poison_z, poison_y = heads()
     far = poison_z.numpy() * np.float32(1e6)
     poison = Poison(None, far, poison_y.numpy(), np.arange(6), far)
-    view = draw_view(np.zeros((200, 1, 8, 8), np.uint8), found, poison, None)
-    assert np.isfinite(view["logits"]).all()
+    plot = plot_data(np.zeros((200, 1, 8, 8), np.uint8), found, poison, None)
+    assert plot.logits is not None
+    assert np.isfinite(plot.logits).all()

@@ -1,5 +1,6 @@
 """The points of a run as a table: read off stored arrays, checked against slow obvious versions."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,20 @@ SPEC = resolve(parse_spec({"train_size": 60, "test_size": 20, "budget": 0.1}))
 @pytest.fixture(scope="module")
 def points() -> Points:
     result = drawn_result(SPEC)
-    return Points(result.view, result.classes)
+    assert result.plot is not None
+    return Points(result.plot, result.classes)
 
 
 def test_clean_points_come_first(points: Points) -> None:
     assert points.n_clean == 60
     assert points.is_poison.tolist() == [False] * 60 + [True] * 6
-    assert points.y[60:].tolist() == points.view["poison_y"].tolist()
+    assert points.y[60:].tolist() == points.plot.poison_y.tolist()
 
 
 @pytest.mark.parametrize("space", ["xy", "pca"])
 def test_positions_are_those_of_the_run(points: Points, space: str) -> None:
-    np.testing.assert_array_equal(points.positions(space)[:60], points.view[f"train_{space}"])
-    np.testing.assert_array_equal(points.positions(space)[60:], points.view[f"poison_{space}"])
+    np.testing.assert_array_equal(points.positions(space)[:60], getattr(points.plot, f"train_{space}"))
+    np.testing.assert_array_equal(points.positions(space)[60:], getattr(points.plot, f"poison_{space}"))
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -49,17 +51,21 @@ def test_plane_changes_sign_where_the_head_changes_its_mind(points: Points, head
 
 
 def test_images_are_those_of_the_split_and_the_poison() -> None:
-    view = {"poison_x": np.full((6, 1, 28, 28), 7, np.uint8), "base_x": np.zeros((6, 1, 28, 28), np.uint8)}
-    shown = explore.images(SPEC, view)
+    plot = drawn_result(SPEC).plot
+    assert plot is not None
+    seven, zero = np.full((6, 1, 28, 28), 7, np.uint8), np.zeros((6, 1, 28, 28), np.uint8)
+    shown = explore.images(SPEC, replace(plot, poison_x=seven, base_x=zero))
     assert shown.shape == (66, 1, 28, 28)
     assert (shown[60:] == 7).all()
-    del view["poison_x"]
-    assert (explore.images(SPEC, view)[60:] == 0).all()
+    assert (explore.images(SPEC, replace(plot, poison_x=None, base_x=zero))[60:] == 0).all()
 
 
 def test_runs_of_older_versions_have_no_points(points: Points) -> None:
-    assert explore.has_points(points.view)
-    assert not explore.has_points({key: points.view[key] for key in points.view if key != "near"})
+    assert points.plot.has_points
+    older = replace(points.plot, near=None, influence=None)
+    assert not older.has_points
+    with pytest.raises(ValueError, match="without its points"):
+        _ = Points(older, points.classes).influence
 
 
 @pytest.mark.parametrize("colour", _points.COLOURS)
@@ -90,6 +96,6 @@ def test_lassoed_rows_are_read_whatever_form_they_come_in(selected: list[dict[st
 
 def test_words_say_what_a_poison_was_and_what_it_is_taken_for(points: Points) -> None:
     (poison,) = _points.words(points, [60], "poisoned")
-    assert poison.startswith(f"poison 0: {points.classes[int(points.view['base_y'][0])]}")
+    assert poison.startswith(f"poison 0: {points.classes[int(points.plot.base_y[0])]}")
     predicted = int(points.predicted("poisoned")[60])
     assert (points.classes[predicted] in poison) or predicted == points.y[60]

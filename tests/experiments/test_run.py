@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.attacks.registry import RECORDS
 from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA
 from core.data.split import Split, draw
-from core.experiments import phases
+from core.experiments import phases, run_folder
 from core.experiments.result import Result
 from core.experiments.run import run
 from core.extractors import features
@@ -63,7 +64,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
             told: list[Event] = []
             found = in_home(tmp_path_factory.mktemp("home"), spec_of(name), told.append)
             folder = tmp_path_factory.mktemp("out") / "run"
-            found.write(folder)
+            run_folder.write(found, folder)
             made[name] = found, folder, told
         return made[name]
 
@@ -105,7 +106,7 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
 def test_the_same_spec_gives_the_same_result_elsewhere(attack: str, results: Results, tmp_path: Path) -> None:
     first, folder, _ = results(attack)
     again = in_home(tmp_path / "home", spec_of(attack))
-    again.write(tmp_path / "run")
+    run_folder.write(again, tmp_path / "run")
     one, other = (json.loads((place / "result.json").read_text()) for place in (folder, tmp_path / "run"))
     for summary in (one, other):
         assert summary.pop("seconds")
@@ -180,21 +181,23 @@ def test_matched_images_differ_from_their_bases_and_fall_short_of_the_features(r
     assert np.any(np.rint(poison.x * 255) != split.train_x[poison.base_index])
     gap = np.linalg.norm(poison.z - poison.zeta, axis=1) / np.linalg.norm(poison.zeta, axis=1)
     assert result.inversion_gap == pytest.approx(float(gap.mean()), rel=1e-4)
-    np.testing.assert_allclose(result.view["gap"], gap, rtol=1e-4)
+    assert result.plot is not None
+    np.testing.assert_allclose(result.plot.gap, gap, rtol=1e-4)
 
 
 def test_what_the_app_draws_is_consistent(attack: str, results: Results) -> None:
     result, _, _ = results(attack)
-    view, split = result.view, drawn(result.spec)
+    plot, split = result.plot, drawn(result.spec)
+    assert plot is not None
     base = result.poison.base_index
-    np.testing.assert_array_equal(view["base_xy"], view["train_xy"][base])
-    np.testing.assert_array_equal(view["base_x"], split.train_x[base])
-    np.testing.assert_array_equal(view["base_y"], split.train_y[base])
-    assert view["train_xy"].shape == (40, 2)
-    assert view["poison_xy"].shape == (8, 2)
-    assert ("stage2_xy" in view) == (attack != "label-flip")
+    np.testing.assert_array_equal(plot.base_xy, plot.train_xy[base])
+    np.testing.assert_array_equal(plot.base_x, split.train_x[base])
+    np.testing.assert_array_equal(plot.base_y, split.train_y[base])
+    assert plot.train_xy.shape == (40, 2)
+    assert plot.poison_xy.shape == (8, 2)
+    assert (plot.stage2_xy is not None) == (attack != "label-flip")
     shift = np.linalg.norm(result.poison.z - result.features["train_z"][base], axis=1)
-    np.testing.assert_allclose(view["shift"], shift, atol=1e-6)
+    np.testing.assert_allclose(plot.shift, shift, atol=1e-6)
 
 
 def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> None:
@@ -206,7 +209,7 @@ def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> No
     }
     assert result.seconds.keys() == set(stages)
     assert all(seconds >= 0 for seconds in result.seconds.values())
-    assert [row["stage"] for row in result.curve] == [event.stage for event in told if event.values]
+    assert [point.stage for point in result.curve] == [event.stage for event in told if event.values]
 
 
 @pytest.mark.parametrize("at", STAGES)
@@ -250,7 +253,7 @@ def test_cached_features_change_no_number_and_their_time_is_kept_apart(tmp_path:
     assert "extract_cached" not in first.seconds
     assert "extract_cached" in again.seconds
     assert "extract" not in again.seconds
-    one, other = ({**result.summary(), "seconds": None} for result in (first, again))
+    one, other = (replace(result.summary(), seconds={}) for result in (first, again))
     assert one == other
     for name, array in first.features.items():
         np.testing.assert_array_equal(array, again.features[name])

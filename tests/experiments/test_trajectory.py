@@ -150,10 +150,10 @@ def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     attack = {"name": "ft-matching", "stage2": "gc", "steps": 50, "match_steps": 4, "finish_steps": 0}
     spec = parse_spec({"attack": attack, "train_size": 60, "test_size": 40, "budget": 0.3})
     result = run(spec, device="cpu")
-    stages = [step["stage"] for step in result.walk]
+    stages = [step.stage for step in result.trajectory]
     assert stages == sorted(stages, key=trajectory.PATH.index)
     assert set(stages) == {"clean", "target", "stage2", "invert", "poison"}
-    by_stage = {step["stage"]: step["accuracy"] for step in result.walk}
+    by_stage = {step.stage: step.accuracy for step in result.trajectory}
     assert result.target is not None
     assert result.stage2 is not None
     assert by_stage["clean"] == result.clean.accuracy
@@ -162,8 +162,14 @@ def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert by_stage["poison"] == result.poisoned.accuracy
     points = sum(stage not in ("clean", "target") for stage in stages)
     images = sum(stage in ("invert", "pixels", "poison") for stage in stages)
-    assert result.view["walk_pca"].shape == (points, 18, 2)
-    assert result.view["walk_x"].shape == (images, trajectory.PICTURED, 1, 28, 28)
-    np.testing.assert_array_equal(result.view["walk_x"][-1], result.view["poison_x"][: trajectory.PICTURED])
-    np.testing.assert_allclose(result.view["walk_pca"][-1], result.view["poison_pca"], atol=1e-4)
-    assert run(spec, device="cpu", with_map=False).walk == []
+    plot = result.plot
+    assert plot is not None
+    assert plot.walk_pca is not None
+    assert plot.walk_x is not None
+    assert plot.poison_x is not None
+    assert plot.walk_pca.shape == (points, 18, 2)
+    assert plot.walk_x.shape == (images, trajectory.PICTURED, 1, 28, 28)
+    np.testing.assert_array_equal(plot.walk_x[-1], plot.poison_x[: trajectory.PICTURED])
+    np.testing.assert_allclose(plot.walk_pca[-1], plot.poison_pca, atol=1e-4)
+    without_map = run(spec, device="cpu", with_map=False)
+    assert (list(without_map.trajectory), without_map.plot) == ([], None)

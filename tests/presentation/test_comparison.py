@@ -1,39 +1,52 @@
 """What finished runs share, and what can be laid over what."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from core.experiments.plot_data import PlotData
+from core.heads.scores import Score
 from core.presentation import comparison
-from core.system.arrays import Array
 
 
-def view(seed: int, bases: list[int], labels: list[int] | None = None) -> dict[str, Array]:
+def plot(seed: int, bases: list[int], labels: list[int] | None = None) -> PlotData:
+    """Of a run on the map of this seed, whose base images are some of ten."""
     pixels = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2), dtype=np.uint8)
-    return {
-        "train_xy": np.random.default_rng(seed).normal(size=(10, 2)).astype(np.float32),
-        "base_x": pixels[bases],
-        "base_y": np.array(labels or [0] * len(bases)),
-    }
+    xy = np.random.default_rng(seed).normal(size=(10, 2)).astype(np.float32)
+    y = np.array(labels or [0] * len(bases))
+    return PlotData(
+        train_xy=xy,
+        train_y=np.zeros(10, np.int64),
+        base_xy=xy[bases],
+        poison_xy=xy[bases],
+        noise_floor=0.25,
+        shift=np.zeros(len(bases), np.float32),
+        base_x=pixels[bases],
+        poison_y=y,
+        base_y=y,
+        base_index=np.array(bases),
+    )
 
 
 def test_the_same_clean_features_share_a_map() -> None:
-    views = [view(0, [1]), view(1, [1]), view(0, [2]), {}]
-    assert comparison.same_map(views) == [[0, 2], [1]]
+    plots = [plot(0, [1]), plot(1, [1]), plot(0, [2]), None]
+    assert comparison.same_map(plots) == [[0, 2], [1]]
 
 
 def test_base_images_are_the_same_by_their_pixels_and_class() -> None:
-    views = [view(0, [1, 2, 3]), view(1, [3, 5, 2]), view(2, [3])]
-    assert comparison.shared_bases(views) == [(2, 0, 0), (1, 2, None)]
-    assert comparison.shared_bases([view(0, [1], [4]), view(0, [1], [5])]) == []
-    assert comparison.shared_bases([view(0, [1, 1]), view(0, [2, 1])]) == [(0, 1)]
-    assert comparison.shared_bases([{}, view(0, [1])]) == []
+    plots = [plot(0, [1, 2, 3]), plot(1, [3, 5, 2]), plot(2, [3])]
+    assert comparison.shared_bases(plots) == [(2, 0, 0), (1, 2, None)]
+    assert comparison.shared_bases([plot(0, [1], [4]), plot(0, [1], [5])]) == []
+    assert comparison.shared_bases([plot(0, [1, 1]), plot(0, [2, 1])]) == [(0, 1)]
+    assert comparison.shared_bases([None, plot(0, [1])]) == []
 
 
 def test_confusion_of_an_older_run_is_not_there() -> None:
-    assert comparison.confusion({"accuracy": 0.5, "per_class": [0.5, 0.5]}, 2) is None
-    assert comparison.confusion({"confusion": None}, 2) is None
+    score = Score(0.5, [0.5, 0.5])
+    assert comparison.confusion(score, 2) is None
     assert comparison.confusion(None, 2) is None
-    assert comparison.confusion({"confusion": [[1]]}, 2) is None
-    found = comparison.confusion({"confusion": [[3, 1], [0, 4]]}, 2)
+    assert comparison.confusion(replace(score, confusion=[[1]]), 2) is None
+    found = comparison.confusion(replace(score, confusion=[[3, 1], [0, 4]]), 2)
     assert found is not None
     assert found.tolist() == [[3, 1], [0, 4]]
 

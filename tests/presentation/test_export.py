@@ -40,7 +40,8 @@ EXPERIMENTS: list[dict[str, Any]] = [
 def stored(folder: Path, attack: str = "ft-matching", gap: bool = False) -> StoredRun:
     result = drawn_result(tiny_spec(attack=attack))
     if gap:
-        result = replace(result, view={**result.view, "gap": np.array([0.5, 0.75], np.float32)})
+        assert result.plot is not None
+        result = replace(result, plot=replace(result.plot, gap=np.array([0.5, 0.75], np.float32)))
     return Store(folder / "results", shipped=None).put(result)
 
 
@@ -57,18 +58,19 @@ def test_every_table_has_the_same_columns_and_a_line_for_each_poison(attack: str
 
 def test_table_says_what_the_arrays_say(tmp_path: Path) -> None:
     run = stored(tmp_path, gap=True)
-    table, view, poison = export.table(run), run.view(), run.poison()
-    classes = run.result["classes"]
+    table, plot, poison = export.table(run), run.plot(), run.poison()
+    assert plot is not None
+    classes = run.summary.classes
     np.testing.assert_array_equal(table["label"], poison["y"])
     np.testing.assert_array_equal(table["base_index"], poison["base_index"])
     assert list(table["class"]) == [classes[y] for y in poison["y"]]
-    assert list(table["base_class"]) == [classes[y] for y in view["base_y"]]
-    np.testing.assert_array_equal(table["shift"], view["shift"])
+    assert list(table["base_class"]) == [classes[y] for y in plot.base_y]
+    np.testing.assert_array_equal(table["shift"], plot.shift)
     assert list(table["gap"]) == [0.5, 0.75]
     np.testing.assert_allclose(table["pixel_change"], 10 / 255, rtol=1e-6)
-    for name in ("base", "poison", "stage2"):
-        np.testing.assert_array_equal(table[[f"map_{name}_x", f"map_{name}_y"]], view[f"{name}_xy"])
-    np.testing.assert_array_equal(view["train_xy"][table["base_index"]], table[["map_base_x", "map_base_y"]])
+    for name, xy in (("base", plot.base_xy), ("poison", plot.poison_xy), ("stage2", plot.stage2_xy)):
+        np.testing.assert_array_equal(table[[f"map_{name}_x", f"map_{name}_y"]], xy)
+    np.testing.assert_array_equal(plot.train_xy[table["base_index"]], table[["map_base_x", "map_base_y"]])
 
 
 def test_both_files_hold_the_table(tmp_path: Path) -> None:
@@ -99,7 +101,7 @@ def test_another_kind_of_table_is_refused(suffix: str, tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_map_says_so(tmp_path: Path) -> None:
-    run = Store(tmp_path, shipped=None).put(tiny_result(tiny_spec()))
+    run = Store(tmp_path, shipped=None).put(replace(tiny_result(tiny_spec()), plot=None))
     with pytest.raises(StoreError, match="without a map"):
         export.table(run)
 

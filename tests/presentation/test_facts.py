@@ -2,7 +2,6 @@ import pytest
 
 from core.catalog.choices import resolve
 from core.defences.evaluation import defend
-from core.experiments.result import paired_error
 from core.presentation import facts as outcome
 from core.presentation.facts import FACTS, OF_DEFENCES, facts, text
 from core.spec.experiment import ExperimentSpec, parse_spec
@@ -16,12 +15,12 @@ TARGETED = resolve(parse_spec({"attack": "gc-feature"}))
 
 def test_facts_are_those_of_the_run() -> None:
     result = drawn_result(SPEC)
-    found = facts(result.summary(), result.view)
+    found = facts(result.summary(), result.plot)
     assert found.keys() == FACTS.keys()
     assert found["drop"] == pytest.approx(20)
     assert found["stage2_drop"] == pytest.approx(30)
     assert found["survives"] == pytest.approx(200 / 3)
-    assert found["noise"] == pytest.approx(paired_error(result.summary()))
+    assert found["noise"] == pytest.approx(result.summary().paired_error())
     assert found["worst_class"] == tuple(result.classes)  # all tie
     assert found["moved"] == 100
     assert found["compared"] is None
@@ -29,25 +28,25 @@ def test_facts_are_those_of_the_run() -> None:
 
 def test_facts_of_defences_are_there_once_they_were_applied() -> None:
     run = separable()
-    found = defend(run.features, parse_chain(["loss:share=0.1"]), len(run.classes), run.spec.ridge).summary()
-    told = facts(run.summary(), run.view, None, found)
+    found = defend(run.features, parse_chain(["loss:share=0.1"]), len(run.classes), run.spec.ridge)
+    told = facts(run.summary(), run.plot, None, found)
     assert told.keys() == FACTS.keys()
-    assert told["found"] == pytest.approx(10 * found["whole"]["found"])  # ten poisoned points
-    assert told["clean_lost"] == len(found["whole"]["removed"]) - found["whole"]["found"]
-    assert told["defended"] == pytest.approx(100 * found["poisoned"]["accuracy"] + found["regained"])
-    assert told["random"] == pytest.approx(100 * found["random"])
-    assert {facts(run.summary(), run.view)[name] for name in OF_DEFENCES} == {None}
+    assert told["found"] == pytest.approx(10 * found.whole.poison_removed)  # ten poisoned points
+    assert told["clean_lost"] == len(found.whole.removed) - found.whole.poison_removed
+    assert told["defended"] == pytest.approx(100 * found.poisoned.accuracy + found.regained)
+    assert told["random"] == pytest.approx(100 * found.random)
+    assert {facts(run.summary(), run.plot)[name] for name in OF_DEFENCES} == {None}
 
 
 @pytest.mark.parametrize(("poisoned", "verdict"), [(0.3, "more"), (0.59, "too close"), (0.8, "less")])
 def test_runs_are_compared_by_their_noise(poisoned: float, verdict: str) -> None:
     this, other = drawn_result(SPEC, poisoned=poisoned), drawn_result(SPEC)
-    assert facts(this.summary(), this.view, other.summary())["compared"] == (verdict,)
+    assert facts(this.summary(), this.plot, other.summary())["compared"] == (verdict,)
 
 
 def test_reach_takes_the_tighter_bound() -> None:
     result = drawn_result(TARGETED)
-    found = facts(result.summary(), result.view)
+    found = facts(result.summary(), result.plot)
     assert (found["tau"], found["reach"]) == (pytest.approx(60), ("out of reach",))
 
 

@@ -1,11 +1,10 @@
-"""What figures draw, and the words that explain them."""
-
-from dataclasses import asdict
+"""What figures draw."""
 
 import numpy as np
 import pytest
 
 from core.catalog.choices import resolve
+from core.experiments.summary import CurvePoint
 from core.heads.scores import Reachability
 from core.presentation import figures, wording
 from core.spec.experiment import parse_spec
@@ -14,17 +13,17 @@ from tests.drawn import drawn_result
 
 def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
     curve = [
-        {"stage": "stage2", "done": 1, "train_accuracy": 0.9},
-        {"stage": "invert", "done": 1, "gap": 0.5},
-        {"stage": "pixels", "done": 1, "train_accuracy": 0.8},
+        CurvePoint("stage2", 1, {"train_accuracy": 0.9}),
+        CurvePoint("invert", 1, {"gap": 0.5}),
+        CurvePoint("pixels", 1, {"train_accuracy": 0.8}),
     ]
     lines = {trace.name: list(trace.y) for trace in figures.curve_figure(curve).data}
     assert lines == {"Train accuracy, %": [90.0, None, 80.0], "Gap": [None, 0.5, None]}
 
 
 def test_curve_gives_each_quantity_a_panel_and_each_stage_room_for_its_name() -> None:
-    curve = [{"stage": "target", "done": 1, "radius": 4.0}]
-    curve += [{"stage": "stage2", "done": i, "residual": 1 / i} for i in range(1, 100)]
+    curve = [CurvePoint("target", 1, {"radius": 4.0})]
+    curve += [CurvePoint("stage2", i, {"residual": 1 / i}) for i in range(1, 100)]
     figure = figures.curve_figure(curve)
     assert len({trace.yaxis for trace in figure.data}) == 2
     short, long = figure.layout.xaxis.tickvals
@@ -55,24 +54,19 @@ def test_words_on_reach_follow_the_tighter_bound(
     tau_ridge: float | None, certificate: float | None, words: str
 ) -> None:
     reach = Reachability(0.03, 0.1, tau_ridge, certificate, 0.5, [(0.01, 1.0), (0.1, 0.0)])
-    assert words in wording.reach_words(asdict(reach))
-    lines = figures.reach_figure(asdict(reach)).layout.shapes
+    assert words in wording.reach_words(reach)
+    lines = figures.reach_figure(reach).layout.shapes
     assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
 
 
 def test_map_holds_clean_points_bases_and_poison() -> None:
     result = drawn_result(resolve(parse_spec({"train_size": 40, "test_size": 20, "budget": 0.1})))
-    figure = figures.map_figure(result.view, result.classes, show_stage2=True)
+    plot = result.plot
+    assert plot is not None
+    figure = figures.map_figure(plot, result.classes, show_stage2=True)
     traces = {trace.name: trace for trace in figure.data}
     assert sum(len(traces[name].x) for name in result.classes) == 40
-    for name, key in (("base", "base_xy"), ("poison", "poison_xy"), ("stage 2", "stage2_xy")):
-        np.testing.assert_array_equal(np.column_stack([traces[name].x, traces[name].y]), result.view[key])
-    plain = figures.map_figure(result.view, result.classes, show_stage2=False)
+    for name, xy in (("base", plot.base_xy), ("poison", plot.poison_xy), ("stage 2", plot.stage2_xy)):
+        np.testing.assert_array_equal(np.column_stack([traces[name].x, traces[name].y]), xy)
+    plain = figures.map_figure(plot, result.classes, show_stage2=False)
     assert "stage 2" not in {trace.name for trace in plain.data}
-
-
-@pytest.mark.parametrize(
-    ("factor", "words"), [(0, "no pixel is changed"), (1, "difference, around"), (9, "amplified 9×")]
-)
-def test_words_on_differences_say_how_strong_they_are_drawn(factor: int, words: str) -> None:
-    assert words in wording.difference_words(factor)

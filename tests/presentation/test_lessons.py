@@ -9,7 +9,9 @@ import yaml
 
 from core.catalog.choices import resolve
 from core.defences.registry import RECORDS as DEFENCES
+from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments.run import run
+from core.heads.scores import Score
 from core.presentation.facts import Fact, facts
 from core.presentation.lessons import DEPTHS, Applied, Changed, Lesson, Opened, Ran, Reached, Regained, Step, load
 from core.spec.experiment import ExperimentSpec
@@ -119,12 +121,12 @@ def result_of(spec: ExperimentSpec, runs: dict[str, StoredRun]) -> StoredRun:
     return runs[spec.hash]
 
 
-def defended_by(step: Step, stored: StoredRun) -> dict[str, Any] | None:
+def defended_by(step: Step, stored: StoredRun) -> DefenceVerdict | None:
     """What the step's defences come to; where the person chooses, the best of every defence by itself."""
     if not step.defend:
         return None
     chains = [_defences.chain_of([name], 10) for name in DEFENCES] if step.chooses else [step.chain]
-    return max((defended.judged(stored, chain) for chain in chains), key=lambda found: float(found["regained"]))
+    return max((defended.judged(stored, chain) for chain in chains), key=lambda verdict: verdict.regained)
 
 
 @pytest.mark.slow
@@ -135,13 +137,13 @@ def test_every_step_can_be_completed_and_every_question_judged(step: Step, runs:
         if isinstance(one, Reached):  # with settings of one's own
             spec = resolve(spec.model_copy(update={"constraint": "none"}))
     stored = result_of(spec, runs)
-    summary = stored.result
-    beside = None if step.beside_spec is None else result_of(step.beside_spec, runs).result
-    found = facts(summary, stored.view(), beside, defended_by(step, stored))
+    summary = stored.summary
+    beside = None if step.beside_spec is None else result_of(step.beside_spec, runs).summary
+    found = facts(summary, stored.plot(), beside, defended_by(step, stored))
     opened = [one.view for one in step.done if isinstance(one, Opened)]
     assert all(step.met(spec, found, answered=True, opened=opened))
     if "reach" in opened or step.focus == "reach":
-        assert summary["threshold"] is not None
+        assert summary.threshold is not None
     if step.question is not None:
         answers = [str(i) for i, _ in enumerate(step.question.answers(spec))]
         if step.question.guess is not None:
@@ -163,7 +165,7 @@ def test_conditions() -> None:
     step = tiny(done=done).steps[0]
     assert [type(one) for one in step.done] == [Ran, Changed, Reached, Opened]
     spec = step.spec
-    found = facts(drawn_result(spec).summary(), drawn_result(spec).view)
+    found = facts(drawn_result(spec).summary(), drawn_result(spec).plot)
     more = spec.model_copy(update={"budget": 0.1})
     assert step.met(spec, found, answered=False, opened=["map"]) == (False, False, False, False)
     assert step.met(spec, found, answered=True, opened=[]) == (False, False, True, False)
@@ -181,21 +183,22 @@ def test_defences_complete_a_step() -> None:
     assert step.asks_of_defences
     spec, result = step.spec, drawn_result(step.spec, clean=0.8, poisoned=0.6)
     for after, is_half in ((0.699, False), (0.7, True), (0.5, False)):
-        found = facts(result.summary(), result.view, None, judged_as(after))
+        found = facts(result.summary(), result.plot, None, judged_as(after))
         assert step.met(spec, found, answered=True, opened=[]) == (True, True, is_half)
         assert step.met(spec, found, answered=False, opened=[]) == (False, False, False)
         other = spec.model_copy(update={"seed": 7})
         assert step.met(other, found, answered=True, opened=[]) == (False, False, False)
-    assert step.met(spec, facts(result.summary(), result.view), answered=True, opened=[]) == (True, False, False)
+    assert step.met(spec, facts(result.summary(), result.plot), answered=True, opened=[]) == (True, False, False)
     harmless = drawn_result(spec, clean=0.6, poisoned=0.6)
-    found = facts(harmless.summary(), harmless.view, None, judged_as(0.7))
+    found = facts(harmless.summary(), harmless.plot, None, judged_as(0.7))
     assert step.met(spec, found, answered=True, opened=[]) == (True, True, False)
 
 
-def judged_as(after: float) -> dict[str, Any]:
+def judged_as(after: float) -> DefenceVerdict:
     """What a defence comes to that leaves a head of this accuracy, of 0.6 with the poison."""
-    whole = {"recall": 0.75, "clean_lost": 14}
-    return {"whole": whole, "defended": {"accuracy": after}, "regained": 100 * (after - 0.6), "random": 0.55}
+    clean, poisoned, defended = (Score(accuracy, []) for accuracy in (0.8, 0.6, after))
+    whole = DefenceStep("", tuple(range(29)), n_poison=20, n_clean=100, poison_removed=15, auc=None)
+    return DefenceVerdict(clean, poisoned, defended, 0.55, (), whole)
 
 
 def test_predictions_are_judged_by_the_run() -> None:
@@ -203,7 +206,7 @@ def test_predictions_are_judged_by_the_run() -> None:
     assert step.question is not None
     for poisoned, right in ((0.795, "0"), (0.6, "1")):
         result = drawn_result(step.spec, poisoned=poisoned)
-        found = facts(result.summary(), result.view)
+        found = facts(result.summary(), result.plot)
         assert [step.question.is_right(answer, found, step.spec) for answer in "01"] == [right == "0", right == "1"]
     guess = {"low": 0, "high": 50, "step": 1, "close": 2, "unit": "points"}
     question = tiny(question={**QUESTION, "options": [], "guess": guess}).steps[0].question

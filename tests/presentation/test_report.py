@@ -1,23 +1,19 @@
 """The report: that it holds everything itself, says what the run says, and lets nothing of a person's text act."""
 
-import math
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from core.attacks.registry import RECORDS
 from core.catalog import choices
-from core.catalog.descriptions import describe
-from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
-from core.presentation import export, report
+from core.presentation import export, report, report_sections
 from core.spec.experiment import parse_spec
 from core.spec.registry import ATTACKS
 from core.storage.runs import Store, StoredRun
@@ -121,7 +117,7 @@ def test_images_are_capped_and_described(tmp_path: Path) -> None:
     run = put(tmp_path, drawn_result(many))
     page = Page(report.report(run))
     shown = page.all("img")
-    assert len(shown) == report.MOST_IMAGES
+    assert len(shown) == report_sections.MOST_IMAGES
     assert all(image["alt"] and str(image["src"]).startswith("data:image/png;base64,") for image in shown)
     assert "Shown: 24 of 30, those whose features moved farthest first." in page.text
     assert "Poison 29: " in str(shown[0]["alt"]), "the farthest moved comes first"
@@ -129,8 +125,9 @@ def test_images_are_capped_and_described(tmp_path: Path) -> None:
 
 def test_few_images_are_all_shown(tmp_path: Path) -> None:
     result = drawn_result(tiny_spec())
-    unmoved = {**result.view, "shift": np.zeros(2, np.float32)}
-    page = Page(report.report(put(tmp_path, replace(result, view=unmoved))))
+    assert result.plot is not None
+    unmoved = replace(result.plot, shift=np.zeros(2, np.float32))
+    page = Page(report.report(put(tmp_path, replace(result, plot=unmoved))))
     assert "All 2 are shown, in the order of the data." in page.text
     assert [str(image["alt"])[:8] for image in page.all("img")] == ["Poison 0", "Poison 1"]
 
@@ -146,121 +143,9 @@ def test_text_that_somebody_brought_does_not_act(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_map_says_so(tmp_path: Path) -> None:
-    run = put(tmp_path, tiny_result(tiny_spec()))
+    run = put(tmp_path, replace(tiny_result(tiny_spec()), plot=None))
     with pytest.raises(StoreError, match="without a map"):
         report.report(run)
-
-
-def summary(**values: Any) -> dict[str, Any]:
-    return {**drawn_result(tiny_spec()).summary(), **values}
-
-
-def score(accuracy: float) -> dict[str, Any]:
-    return {"accuracy": accuracy, "per_class": [accuracy] * 10}
-
-
-@pytest.mark.parametrize(
-    ("m", "attack", "poisoned", "words"),
-    [
-        (60, "ft-matching", 0.7, "60 poisoned images cost a classifier of Fashion-MNIST 10.0 points of accuracy"),
-        (1, "ft-matching", 0.7, "1 poisoned image costs a classifier of Fashion-MNIST 10.0 points of accuracy"),
-        (1200, "gc-feature", 0.8, "1,200 poisoned feature vectors cost a classifier of Fashion-MNIST no accuracy"),
-        (2, "label-flip", 0.85, "2 poisoned images cost a classifier of Fashion-MNIST no accuracy"),
-    ],
-)
-def test_headline_says_what_happened(m: int, attack: str, poisoned: float, words: str) -> None:
-    result = summary(n_poison=m, clean=score(0.8), poisoned=score(poisoned))
-    assert report.headline(result, tiny_spec(attack=attack)) == words
-
-
-@pytest.mark.parametrize(("n_test", "proves_little"), [(100, True), (10_000, False)])
-def test_a_drop_is_compared_with_chance(n_test: int, proves_little: bool) -> None:
-    result = summary(n_test=n_test, clean=score(0.8), poisoned=score(0.75))
-    last = report.findings(result, tiny_spec())[-1]
-    error = 100 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / n_test)
-    assert f"standard error is {error:.1f} points" in last
-    assert ("proves little" in last) == proves_little
-
-
-@pytest.mark.parametrize(("lost", "gained", "proves_little"), [(30, 10, False), (12, 8, True)])
-def test_images_that_are_lost_and_gained_are_counted(lost: int, gained: int, proves_little: bool) -> None:
-    poisoned = {**score(0.8 - (lost - gained) / 1000), "lost": lost, "gained": gained}
-    counts, last = report.findings(summary(n_test=1000, clean=score(0.8), poisoned=poisoned), tiny_spec())[-2:]
-    assert counts.startswith(f"Of 1,000 test images, {lost} that were right are now wrong, and {gained} that")
-    assert ("proves little" in last) == proves_little
-
-
-def test_findings_name_the_class_that_is_hit_hardest() -> None:
-    per_class = [0.8] * 9 + [0.2]
-    result = summary(clean=score(0.8), poisoned={"accuracy": float(np.mean(per_class)), "per_class": per_class})
-    assert "Hardest hit is Ankle boot, from 80.0 % to 20.0 %." in report.findings(result, tiny_spec())
-
-
-def test_tiles_show_a_dash_where_the_attack_has_no_such_head() -> None:
-    values = {tile["label"]: tile["value"] for tile in report.tiles(summary(target=None))}
-    assert values == {"Clean": "80.0 %", "Target": "—", "Stage 2": "50.0 %", "Poisoned": "60.0 %", "Drop": "20.0"}
-
-
-@pytest.mark.parametrize(
-    ("values", "steps"),
-    [
-        ({"attack": "label-flip"}, ["Copy training images"]),
-        ({"attack": {"name": "gc-feature", "target": "search"}}, ["several radii", "cancel the gradient"]),
-        ({"attack": {"name": "gc-input", "target": "gradpc", "radius": 2}}, ["at radius 2", "pixels"]),
-        ({"attack": {"name": "ft-matching", "finish_steps": 0}}, ["errs as much as possible", "for 30 steps"]),
-        ({"attack": {"name": "ft-donor", "stage2": "gc"}}, ["GradPC", "cancel the gradient", "as it is"]),
-        (
-            {"attack": {"name": "ft-decoder", "finish_steps": 7}},
-            ["most harm as", "decoder", "for 7 more steps"],
-        ),
-        ({"attack": "ft-donor", "label_rule": "random"}, ["drawn at random", "nearest"]),
-    ],
-)
-def test_method_tells_the_steps_that_were_run(values: dict[str, Any], steps: list[str]) -> None:
-    told = describe(choices.resolve(parse_spec(values))).report_steps
-    assert len(told) == len(steps)
-    assert all(words in step for words, step in zip(steps, told, strict=True)), told
-
-
-def test_method_tells_how_the_poison_is_scored() -> None:
-    for values, words in (
-        ({}, "rounded to the 8 bits"),
-        ({"attack": "noise", "constraint": "none"}, "not as 8-bit files"),
-        ({"attack": "tgda-feature"}, "feature vectors are added"),
-    ):
-        spec = choices.resolve(parse_spec(values))
-        assert any(words in sentence for sentence in report.measurement(summary(), spec))
-
-
-def test_perturbation_is_told_in_grey_levels() -> None:
-    spec = choices.resolve(parse_spec({"constraint": "perturbation", "delta": 4 / 255}))
-    assert any("δ = 4/255" in sentence for _, sentence in report.threat_model(spec))
-
-
-def test_a_defence_that_the_attacker_expects_is_told() -> None:
-    spec = choices.resolve(parse_spec({"evade": "svd"}))
-    (told,) = (words for heading, words in report.threat_model(spec) if "SVD residual" in heading)
-    assert DEFENCES["svd"].words in told
-    assert "SVD residual" in choices.words(spec)
-    assert not any("defence" in heading for heading, _ in report.threat_model(choices.resolve(parse_spec({}))))
-
-
-def test_data_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
-    spec = tiny_spec().model_copy(update={"data": "upload:pets-0123456789abcdef"})
-    assert report.sources(spec)[0] == {
-        "kind": "Data",
-        "title": "upload:pets-0123456789abcdef",
-        "source": "No longer here",
-        "licence": "unknown",
-    }
-    assert report.headline(summary(), spec).endswith("upload:pets-0123456789abcdef 20.0 points of accuracy")
-
-
-def test_accuracy_won_is_no_loss() -> None:
-    result = summary(clean=score(0.6), poisoned=score(0.7))
-    assert not any("Hardest" in sentence for sentence in report.findings(result, tiny_spec()))
-    assert [row["lost"] for row in report.classes(result)] == pytest.approx([-10.0] * 10)
 
 
 def test_report_needs_no_streamlit() -> None:

@@ -1,20 +1,23 @@
 """A run in plain numbers: each agrees with the run's own counts, also where nothing was lost or nothing was drawn."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from core.catalog.choices import resolve
+from core.heads.scores import Score
 from core.presentation import story
 from core.spec.experiment import parse_spec
 from tests.drawn import drawn_result
+from tests.fakes import tiny_result, tiny_spec
 
 
 def told(clean: float = 0.8, poisoned: float = 0.6, **values: Any) -> story.Story:
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 500, **values}))
     result = drawn_result(spec, clean, poisoned)
-    return story.tell(result.summary(), result.view)
+    return story.tell(result.summary(), result.plot)
 
 
 @pytest.mark.parametrize(
@@ -35,12 +38,13 @@ def test_a_small_change_is_not_sure() -> None:
 
 
 def test_the_worst_class_lost_most() -> None:
-    result = {
-        **{"classes": ["coat", "shoe"], "n_test": 100, "n_train": 50, "n_poison": 5, "stage2": {"accuracy": 0.3}},
-        "clean": {"accuracy": 0.8, "per_class": [0.9, 0.7]},
-        "poisoned": {"accuracy": 0.7, "per_class": [0.9, 0.5]},
-    }
-    found = story.tell(result, {})
+    summary = replace(
+        tiny_result(tiny_spec()).summary(),
+        clean=Score(0.8, [0.9, 0.7]),
+        poisoned=Score(0.7, [0.9, 0.5]),
+        stage2=Score(0.3, [0.3, 0.3]),
+    )
+    found = story.tell(summary, None)
     assert found.worst == story.ClassChange("shoe", 70.0, 50.0)
     assert found.ideal_per_hundred == pytest.approx(50)
     assert (found.makes_images, found.pixels_changed, found.relabelled) == (False, False, None)
@@ -66,20 +70,16 @@ def test_a_centre_is_an_image_of_its_class() -> None:
 
 def test_poison_among_another_class_is_counted() -> None:
     clean = np.concatenate([np.zeros((6, 2)), np.full((6, 2), 9.0)])
-    view = {
-        "train_xy": clean,
-        "train_y": np.repeat([0, 1], 6),
-        "poison_xy": np.array([[0, 1], [9, 8], [9, 9.0]]),
-        "poison_y": np.array([0, 0, 1]),
-    }
-    assert story.landed_elsewhere(view) == 1
-    few = {**view, "train_xy": clean[:1], "train_y": np.array([1])}
-    assert story.landed_elsewhere(few) == 2
+    plot = tiny_result(tiny_spec()).plot
+    assert plot is not None
+    poison = {"poison_xy": np.array([[0, 1], [9, 8], [9, 9.0]]), "poison_y": np.array([0, 0, 1])}
+    assert story.landed_elsewhere(replace(plot, train_xy=clean, train_y=np.repeat([0, 1], 6), **poison)) == 1
+    assert story.landed_elsewhere(replace(plot, train_xy=clean[:1], train_y=np.array([1]), **poison)) == 2
 
 
 def test_examples_are_of_many_classes() -> None:
-    assert story.one_of_each({"base_y": np.array([3, 3, 1, 3, 2])}, 4) == [0, 2, 4, 1]
-    assert story.one_of_each({"base_y": np.array([3, 3, 1])}, 1) == [0]
+    assert story.one_of_each(np.array([3, 3, 1, 3, 2]), 4) == [0, 2, 4, 1]
+    assert story.one_of_each(np.array([3, 3, 1]), 1) == [0]
 
 
 def test_names_that_would_cover_each_other_move_apart() -> None:

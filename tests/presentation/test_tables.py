@@ -1,43 +1,40 @@
 """What the command line prints."""
 
 import time
-from typing import Any
 
+from core.certificates.certificate import AddedPoints, Certificates, FlippedLabels, Noise
+from core.defences.verdict import DefenceStep, DefenceVerdict
+from core.heads.scores import Score
 from core.presentation.tables import certificates_text, defences_table, store_table
 from core.system.retention import Piece
 
 
-def step(name: str, found: int, auc: float | None) -> dict[str, Any]:
-    return {"name": name, "removed": list(range(1500)), "found": found, "n_poison": 20, "clean_lost": 7, "auc": auc}
+def step(name: str, poison_removed: int, auc: float | None) -> DefenceStep:
+    """Of 20 poisoned points it has removed some, and 7 clean points."""
+    return DefenceStep(name, tuple(range(poison_removed + 7)), 20, 2000, poison_removed, auc)
 
 
-def verdict(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "clean": {"accuracy": 0.9},
-        "poisoned": {"accuracy": 0.6},
-        "defended": {"accuracy": 0.85},
-        "random": 0.615,
-        "steps": steps,
-        "whole": step("", 12, None),
-    }
+def verdict(steps: list[DefenceStep]) -> DefenceVerdict:
+    clean, poisoned, defended = (Score(accuracy, []) for accuracy in (0.9, 0.6, 0.85))
+    return DefenceVerdict(clean, poisoned, defended, 0.615, tuple(steps), step("", 12, None))
 
 
 def test_each_defence_is_a_row_and_a_chain_has_one_more() -> None:
     alone, chain = verdict([step("loss", 9, 0.75)]), verdict([step("sphere", 5, 0.5), step("slab", 7, None)])
     lines = [line.split() for line in defences_table([alone, chain]).splitlines()]
     assert lines[0] == ["defence", "removed", "found", "clean", "lost", "ROC", "AUC", "accuracy", "random"]
-    assert lines[1] == ["loss", "1,500", "9", "of", "20", "7", "0.750", "85.0%", "61.5%"]
-    assert lines[2] == ["sphere", "1,500", "5", "of", "20", "7", "0.500"]
-    assert lines[3] == ["slab", "1,500", "7", "of", "20", "7"]
-    assert lines[4] == ["all", "1,500", "12", "of", "20", "7", "85.0%", "61.5%"]
+    assert lines[1] == ["loss", "16", "9", "of", "20", "7", "0.750", "85.0%", "61.5%"]
+    assert lines[2] == ["sphere", "12", "5", "of", "20", "7", "0.500"]
+    assert lines[3] == ["slab", "14", "7", "of", "20", "7"]
+    assert lines[4] == ["all", "19", "12", "of", "20", "7", "85.0%", "61.5%"]
     assert " ".join(lines[5]) == "clean 90.0%, as a perfect filter would leave it; poisoned 60.0%"
 
 
 def test_certificates_are_told_as_far_as_they_reach() -> None:
-    certificates = {
-        "added": {"partitions": 50, "clean": 0.8, "attacked": 0.7, "certified": [0.8, 0.75, 0.7, 0.6, 0.5]},
-        "flipped": {"noise": {"heads": 100}, "clean": 0.65, "certified": [0.6, 0.4], "plain": [[1, 0.9], [10, 0.85]]},
-    }
+    certificates = Certificates(
+        added=AddedPoints(partitions=50, clean=0.8, attacked=0.7, certified=(0.8, 0.75, 0.7, 0.6, 0.5)),
+        flipped=FlippedLabels(Noise(heads=100), clean=0.65, certified=(0.6, 0.4), plain=((1, 0.9), (10, 0.85))),
+    )
     assert certificates_text(certificates, 20).splitlines() == [
         "50 heads on parts of the data, 80.0% right without poison and 70.0% with these 20 points",
         "     0 points added: 80.0% certain",

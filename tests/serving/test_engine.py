@@ -49,7 +49,7 @@ def test_a_run_ends_in_the_store(engine: Engine, house: Path) -> None:
     assert status.curve[-1] == {"stage": "stage2", "done": 5, "objective": pytest.approx(0.2)}
     run = engine.store.get(job.id)
     assert run is not None
-    assert run.result == tiny_result(tiny_spec(1)).summary()
+    assert run.summary == tiny_result(tiny_spec(1)).summary()
     assert engine.job(job.id) is job
     assert job in engine.jobs()
     assert marks(house, "ran-1")[0] != os.getpid()

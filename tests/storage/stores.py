@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from core.experiments.plot_data import PlotData
 from core.storage.runs import Store, StoredRun
 from tests.fakes import tiny_result, tiny_spec
 
@@ -14,6 +15,13 @@ def put(store: Store, seed: int, hours: float) -> StoredRun:
     then = time.time() - 3600 * hours
     os.utime(run.folder / "manifest.json", (then, then))
     return run
+
+
+def plot_of(run: StoredRun) -> PlotData:
+    """The arrays of a run with a map."""
+    plot = run.plot()
+    assert plot is not None
+    return plot
 
 
 def size(store: Store) -> int:

@@ -23,10 +23,10 @@ def test_a_run_is_certified_once(store: Store, monkeypatch: pytest.MonkeyPatch) 
     run = store.put(separable())
     assert certified.find(run.hash, 5) is None
     found = certified.certify(str(store.root), run.hash, 5)
-    assert found["added"]["partitions"] == 5
-    assert found["added"]["clean"] == found["added"]["certified"][0] > 0.8
-    assert found["flipped"]["certified"][0] <= found["flipped"]["clean"]
-    assert [flips for flips, _ in found["flipped"]["plain"]] == [
+    assert found.added.partitions == 5
+    assert found.added.clean == found.added.certified[0] > 0.8
+    assert found.flipped.certified[0] <= found.flipped.clean
+    assert [flips for flips, _ in found.flipped.plain] == [
         flips for flips in (1, 3, 10, 30, 100) if flips < len(run.features()["train_y"])
     ]
     monkeypatch.setattr(certified, "certified", lambda *_: pytest.fail("certified twice"))
@@ -51,8 +51,8 @@ def test_flipped_labels_are_certified_once_for_any_partitions(store: Store, monk
     first = certified.certify(str(store.root), run.hash, 4)
     monkeypatch.setattr(evaluation, "flipped", lambda *_: pytest.fail("certified twice"))
     again = certified.certify(str(store.root), run.hash, 5)
-    assert again["flipped"] == first["flipped"]
-    assert again["added"]["partitions"] == 5
+    assert again.flipped == first.flipped
+    assert again.added.partitions == 5
 
 
 def test_a_run_that_is_not_there(store: Store) -> None:
@@ -76,4 +76,4 @@ def test_the_command_line_says_what_is_certain(store: Store, capsys: pytest.Capt
     assert "1 points added:" in told
     assert "labels flipped" in told
     assert main(["certify", run.hash, "--partitions", "5", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == certified.certify(str(store.root), run.hash, 5)
+    assert json.loads(capsys.readouterr().out) == certified.certify(str(store.root), run.hash, 5).to_json()

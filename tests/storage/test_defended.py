@@ -44,8 +44,8 @@ def test_a_chain_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
     assert [one.name for one in chain] == ["sphere", "loss"]
     assert defended.find(run.hash, chain) is None
     found = defended.judge(str(store.root), run.hash, ["loss:share=0.1", "sphere"])
-    assert [step["name"] for step in found["steps"]] == ["sphere", "loss"]
-    assert found["whole"]["found"] >= 8
+    assert [step.name for step in found.steps] == ["sphere", "loss"]
+    assert found.whole.poison_removed >= 8
     monkeypatch.setattr(defended, "judged", lambda *_: pytest.fail("judged twice"))
     assert defended.judge(str(store.root), run.hash, ["sphere", "loss:share=0.1"]) == found
     assert defended.find(run.hash, chain) == found

@@ -1,6 +1,7 @@
 """What ships is computed where it is missing, dropped where it is not wanted, and found again by a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from core.attacks.algorithms import decoders
 from core.catalog.choices import resolve
 from core.experiments.run import run
+from core.experiments.summary import CurvePoint
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage import gallery
 from core.system import paths
+from tests.fakes import tiny_result, tiny_spec
 
 DECODED = {"name": "ft-decoder", "steps": 1}
 SMALL = {"train_size": 40, "test_size": 20, "budget": 0.1, "label_rule": "random"}
@@ -72,11 +75,12 @@ def test_it_says_what_has_changed(assets: Path) -> None:
 
 
 def test_seconds_device_and_a_cached_decoder_are_no_change() -> None:
-    first, second = {"stage": "pixels", "done": 1}, {"stage": "pixels", "done": 2}
-    before = {"seconds": 1, "device": "cpu", "curve": [first]}
-    after = {"seconds": 2, "device": "cuda", "curve": [{"stage": "decoder", "done": 1}, first]}
-    assert gallery.changes(before, after) == "same"
-    assert gallery.changes({"curve": [first]}, {"curve": [second], "notes": {}}) == "changed: curve, notes"
+    first, second = CurvePoint("pixels", 1, {}), CurvePoint("pixels", 2, {})
+    before = replace(tiny_result(tiny_spec()), seconds={"map": 1.0}, device="cpu", curve=[first])
+    after = replace(before, seconds={"map": 2.0}, device="cuda", curve=[CurvePoint("decoder", 1, {}), first])
+    assert gallery.changes(before.summary(), after.summary()) == "same"
+    other = replace(before, curve=[second], notes={"gap": 1.0})
+    assert gallery.changes(before.summary(), other.summary()) == "changed: notes, curve"
 
 
 def test_what_ships_is_there_and_within_its_size() -> None:

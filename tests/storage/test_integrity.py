@@ -34,7 +34,7 @@ def test_a_missing_file_is_damage(store: Store) -> None:
 def test_damaged_arrays_are_found_when_they_are_read(store: Store) -> None:
     run = store.put(tiny_result(tiny_spec()))
     flip_last_byte(run.folder / "features.npz")
-    assert run.view()
+    assert run.plot()
     with pytest.raises(StoreError, match=r"damaged.*features\.npz"):
         run.features()
     assert run.hash not in store

@@ -18,7 +18,7 @@ def test_a_run_that_was_read_is_as_good_as_new(store: Store, read: str) -> None:
     if read == "get":
         store.get(old.hash)
     elif read == "file":
-        old.view()
+        old.plot()
     else:
         store.use(old.hash)
     assert store.written(old.hash) == created
@@ -35,7 +35,7 @@ def test_a_run_that_is_read_after_the_choice_stays(store: Store) -> None:
     run = put(store, 0, hours=9)
     [piece] = store.pieces()
     marks._NOTED.clear()
-    run.view()
+    run.plot()
     assert store._retention.take_out(piece) is None
     assert seeds(store) == [0]
 
@@ -53,4 +53,4 @@ def test_a_disk_that_cannot_be_written_is_told(store: Store, act: str, monkeypat
     with pytest.raises(StoreError, match=f"can't be {act}ned: No space left"):
         getattr(store, act)(run.hash)
     marks._NOTED.clear()
-    assert run.view(), "a use that can't be noted is no error"
+    assert run.plot(), "a use that can't be noted is no error"

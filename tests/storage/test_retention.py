@@ -73,7 +73,7 @@ def test_shipped_runs_are_neither_counted_nor_deleted_nor_pinned(tmp_path: Path)
     store.use(shipped.hash)
     run = store.get(shipped.hash)
     assert run is not None
-    assert run.view()
+    assert run.plot()
     assert [path.name for path in (tmp_path / "gallery").iterdir() if path.is_dir()] == [shipped.hash]
     own = put(store, 0, hours=9)
     assert [piece.name for piece in store.clean(0).gone] == [own.hash]
@@ -190,7 +190,7 @@ def test_two_servers_clean_one_store_while_others_read(store: Store, caplog: pyt
                 try:
                     run = store.get(row.hash)
                     if run is not None:
-                        assert run.view()["poison_y"].shape == (2,)
+                        assert run.plot()["poison_y"].shape == (2,)
                         read += 1
                 except StoreError as error:
                     if "isn't stored" not in str(error):

@@ -14,7 +14,7 @@ from core.storage.runs import Store
 from core.system.errors import StoreError
 from core.system.paths import ROOT
 from tests.fakes import tiny_result, tiny_spec
-from tests.storage.stores import flip_last_byte
+from tests.storage.stores import flip_last_byte, plot_of
 
 
 def test_what_is_put_is_got_back(store: Store) -> None:
@@ -23,8 +23,9 @@ def test_what_is_put_is_got_back(store: Store) -> None:
     run = store.get(result.spec.hash)
     assert run is not None
     assert run.spec == result.spec
-    assert run.result == result.summary()
-    for stored, given in ((run.features(), result.features), (run.view(), result.view)):
+    assert run.summary == result.summary()
+    assert result.plot is not None
+    for stored, given in ((run.features(), result.features), (plot_of(run).to_arrays(), result.plot.to_arrays())):
         assert stored.keys() == given.keys()
         for name in given:
             np.testing.assert_array_equal(stored[name], given[name])
@@ -34,10 +35,10 @@ def test_what_is_put_is_got_back(store: Store) -> None:
 
 def test_results_of_two_gets_are_not_shared(store: Store) -> None:
     run = store.put(tiny_result(tiny_spec()))
-    run.result["clean"]["accuracy"] = 0.0
+    run.summary.clean.per_class[0] = 0.0
     again = store.get(run.hash)
     assert again is not None
-    assert again.result["clean"]["accuracy"] == 0.9
+    assert again.summary.clean.per_class[0] == 0.9
 
 
 def test_shipped_runs_are_listed_read_only_and_may_lack_features(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_shipped_runs_are_listed_read_only_and_may_lack_features(tmp_path: Path)
     run = store.get(shipped.hash)
     assert run is not None
     assert run.shipped
-    assert run.view()
+    assert run.plot()
     with pytest.raises(StoreError, match="isn't stored"):
         run.features()
     assert [(row.hash, row.shipped) for row in store.list()] == [(shipped.hash, True)]

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.experiments import run_folder
 from core.storage import marks
 from core.storage.integrity import RunFolder
 from core.storage.runs import Store, load
 from core.system.errors import StoreError
 from tests.fakes import tiny_result, tiny_spec
-from tests.storage.stores import put
+from tests.storage.stores import plot_of, put
 
 
 def test_a_file_is_handed_out_only_as_its_manifest_says(tmp_path: Path) -> None:
@@ -24,13 +25,13 @@ def test_a_file_is_handed_out_only_as_its_manifest_says(tmp_path: Path) -> None:
 
 def test_a_run_is_read_from_a_folder_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = tiny_result(tiny_spec())
-    result.write(tmp_path / "first try")
+    run_folder.write(result, tmp_path / "first try")
     run = load(tmp_path / "first try")
     assert (run.hash, run.spec) == (result.spec.hash, result.spec)
-    np.testing.assert_array_equal(run.view()["poison_y"], result.poison.y)
+    np.testing.assert_array_equal(plot_of(run).poison_y, result.poison.y)
     (run.folder / "view.npz").write_bytes(b"no archive")
     with pytest.raises(StoreError, match="damaged"):
-        run.view()
+        run.plot()
     assert (tmp_path / "first try").is_dir(), "a person's own folder is never moved"
     monkeypatch.setattr("core.spec.experiment.SPEC_VERSION", 99)
     with pytest.raises(StoreError, match="another version"):
@@ -50,7 +51,7 @@ def test_a_reader_of_what_is_deleted_meanwhile_is_told(store: Store, caplog: pyt
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunFolder, "read", deleted_first)
         with pytest.raises(StoreError, match="isn't stored any more"):
-            run.view()
+            run.plot()
     with pytest.raises(StoreError, match="isn't stored"):
         run.features()
     assert run.images() == []

@@ -26,17 +26,17 @@ def test_leftovers_of_killed_writes_go_after_an_hour(store: Store) -> None:
 WRITER = """
 import sys, time
 from pathlib import Path
-import core.experiments.result
+import core.experiments.run_folder
 from core.storage.runs import Store
 from tests.fakes import tiny_result, tiny_spec
 
-written = core.experiments.result.write_json
+written = core.experiments.run_folder.write_json
 def stall(path, value):
     if path.name == sys.argv[2]:
         print("half-way", flush=True)
         time.sleep(60)
     written(path, value)
-core.experiments.result.write_json = stall
+core.experiments.run_folder.write_json = stall
 Store(Path(sys.argv[1]), shipped=None).put(tiny_result(tiny_spec()))
 """
 

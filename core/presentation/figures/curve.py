@@ -1,12 +1,12 @@
 """What a run reported of itself, step by step."""
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from core.experiments.summary import CurvePoint
 from core.presentation.figures.palette import NEUTRAL, PALETTE
 
 STAGE_WORDS = {"target": "target", "stage2": "stage 2", "decoder": "decoder", "invert": "inversion", "pixels": "pixels"}
@@ -15,12 +15,12 @@ FEW_STEPS = 8
 """Fewer values than this are drawn with their points: three of them are no curve."""
 
 
-def curve_figure(curve: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """What a run said of itself at each step: a panel for each quantity, stages from left to right in all of them."""
-    names = list(dict.fromkeys(key for point in curve for key in point if key not in ("stage", "done")))
+def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
+    """What a run reported at each step: a panel for each quantity, stages from left to right in all of them."""
+    names = list(dict.fromkeys(name for point in curve for name in point.values))
     names.sort(key=lambda name: "accuracy" not in name)
     x, spans = _stage_spans(curve)
-    told = [f"{STAGE_WORDS.get(point['stage'], point['stage'])}, step {point['done']:,}" for point in curve]
+    labels = [f"{STAGE_WORDS.get(point.stage, point.stage)}, step {point.step:,}" for point in curve]
     figure = make_subplots(
         max(1, len(names)),
         1,
@@ -32,7 +32,7 @@ def curve_figure(curve: Sequence[Mapping[str, Any]]) -> go.Figure:
     for row, name in enumerate(names, start=1):
         scale = 100 if "accuracy" in name else 1
         # Points without this value stay in as gaps: a line from one stage to another would be made up.
-        values = [None if point.get(name) is None else scale * point[name] for point in curve]
+        values = [scale * point.values[name] if name in point.values else None for point in curve]
         figure.add_trace(
             go.Scatter(
                 x=x,
@@ -41,7 +41,7 @@ def curve_figure(curve: Sequence[Mapping[str, Any]]) -> go.Figure:
                 mode="lines+markers" if sum(value is not None for value in values) < FEW_STEPS else "lines",
                 connectgaps=False,
                 line={"width": 2, "color": PALETTE[(row - 1) % len(PALETTE)]},
-                customdata=told,
+                customdata=labels,
                 hovertemplate="%{customdata}: %{y:.4g}<extra></extra>",
             ),
             row=row,
@@ -73,12 +73,12 @@ def _quantity(name: str) -> str:
     return f"{words}, %" if "accuracy" in name else words
 
 
-def _stage_spans(curve: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[tuple[float, float, str]]]:
+def _stage_spans(curve: Sequence[CurvePoint]) -> tuple[list[float], list[tuple[float, float, str]]]:
     """A place from left to right for each step, and start, end and name of each stage in a row.
 
     A stage of one step is as wide as its name needs; else the names of short stages would lie on each other.
     """
-    stages = [str(point["stage"]) for point in curve]
+    stages = [point.stage for point in curve]
     groups = [(stage, len(list(steps))) for stage, steps in itertools.groupby(stages)]
     least = len(stages) * min(0.18, 1 / max(1, len(groups)))
     x: list[float] = []

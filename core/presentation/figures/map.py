@@ -1,20 +1,27 @@
 """The map of a run: clean training features by class, and where the poison landed, drawn from its base images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
+from core.experiments.plot_data import PlotData
 from core.presentation.figures.palette import NEUTRAL, PALETTE
 from core.system.arrays import Array
 
 MAP_HEIGHT = 480
 
 
-def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: bool) -> go.Figure:
-    """Clean training features by class, and where the poison landed, drawn from its base images."""
+def map_figure(plot: PlotData, classes: Sequence[str], show_stage2: bool) -> go.Figure:
+    """Clean training features by class, and where the poison landed, drawn from its base images.
+
+    Args:
+        plot: of the run.
+        classes: their names.
+        show_stage2: whether to draw where stage 2's features lie, for runs that have a stage 2.
+    """
     figure = go.Figure()
-    train_xy, train_y = view["train_xy"], view["train_y"]
+    train_xy, train_y = plot.train_xy, plot.train_y
     for label, name in enumerate(classes):
         rows = np.flatnonzero(train_y == label)
         figure.add_trace(
@@ -28,11 +35,11 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
                 hovertemplate=f"{name}<br>training image %{{customdata}}<extra></extra>",
             )
         )
-    base, poison = view["base_xy"], view["poison_xy"]
-    figure.add_trace(_base_markers(view, classes))
+    base, poison = plot.base_xy, plot.poison_xy
+    figure.add_trace(_base_markers(plot, classes))
     figure.add_trace(arrows(base, poison, "its move", NEUTRAL))
-    if show_stage2 and "stage2_xy" in view:
-        stage2 = view["stage2_xy"]
+    stage2 = plot.stage2_xy
+    if show_stage2 and stage2 is not None:
         figure.add_trace(arrows(base, stage2, "stage 2's aim", NEUTRAL, dash="dot"))
         figure.add_trace(
             go.Scattergl(
@@ -45,7 +52,7 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
                 hovertemplate="stage 2 of poison %{customdata}<extra></extra>",
             )
         )
-    figure.add_trace(_poison_markers(view, classes))
+    figure.add_trace(_poison_markers(plot, classes))
     figure.update_layout(
         height=MAP_HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
@@ -64,24 +71,24 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], show_stage2: b
     return figure
 
 
-def _base_markers(view: Mapping[str, Array], classes: Sequence[str]) -> go.Scattergl:
-    xy = view["base_xy"]
+def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
+    xy = plot.base_xy
     return go.Scattergl(
         x=xy[:, 0],
         y=xy[:, 1],
         name="base",
         mode="markers",
         marker={"symbol": "circle-open", "size": 9, "line": {"width": 1.5}, "color": NEUTRAL},
-        text=[f"base of poison {i}: {classes[label]}" for i, label in enumerate(view["base_y"])],
+        text=[f"base of poison {i}: {classes[label]}" for i, label in enumerate(plot.base_y)],
         hovertemplate="%{text}<extra></extra>",
     )
 
 
-def _poison_markers(view: Mapping[str, Array], classes: Sequence[str]) -> go.Scattergl:
-    xy, y, base_y = view["poison_xy"], view["poison_y"], view["base_y"]
+def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
+    xy, y, base_y = plot.poison_xy, plot.poison_y, plot.base_y
     words = [
         f"poison {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
-        for i, (old, new, shift) in enumerate(zip(base_y, y, view["shift"], strict=True))
+        for i, (old, new, shift) in enumerate(zip(base_y, y, plot.shift, strict=True))
     ]
     return go.Scattergl(
         x=xy[:, 0],

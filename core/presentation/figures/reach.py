@@ -1,18 +1,17 @@
 """How near to its target an attack can come at each budget."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import plotly.graph_objects as go
 
+from core.heads.scores import Reachability
 from core.presentation.figures.palette import NEUTRAL, PALETTE
 
 
-def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
+def reach_figure(threshold: Reachability, height: int = 260) -> go.Figure:
     """How near to its target an attack could come at each budget, and where this run came."""
-    budgets = [100 * budget for budget, _ in threshold["floor"]]
-    floor = [residual for _, residual in threshold["floor"]]
+    budgets = [100 * budget for budget, _ in threshold.floor]
+    floor = [residual for _, residual in threshold.floor]
     figure = go.Figure(
         [
             go.Scatter(
@@ -25,8 +24,8 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
                 hovertemplate="At %{x:.3g} %: no nearer than %{y:.3g}<extra></extra>",
             ),
             go.Scatter(
-                x=[100 * threshold["budget"]],
-                y=[threshold["residual"]],
+                x=[100 * threshold.budget],
+                y=[threshold.residual],
                 name="this run",
                 mode="markers",
                 marker={"size": 12, "symbol": "diamond", "color": PALETTE[1]},
@@ -34,7 +33,7 @@ def reach_figure(threshold: Mapping[str, Any], height: int = 260) -> go.Figure:
             ),
         ]
     )
-    limits = [(threshold["tau_ridge"], "threshold"), (threshold["certificate"], "certificate")]
+    limits = [(threshold.tau_ridge, "threshold"), (threshold.certificate, "certificate")]
     known = sorted((value, words) for value, words in limits if value and 100 * value <= budgets[-1])
     for place, (value, words) in enumerate(known):
         # The larger one's words go to the right, so that two that are close do not overlap.

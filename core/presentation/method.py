@@ -1,0 +1,128 @@
+"""How a run was made, in words: what the attacker may do, how accuracies are measured, where everything comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.catalog import choices
+from core.catalog.lookup import data_info, extractor_info
+from core.defences.registry import RECORDS as DEFENCES
+from core.experiments.summary import RunSummary
+from core.spec.events import STAGES
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.system.errors import PoisonLabError
+from core.system.versions import versions
+
+PRETRAINED = {
+    "supervised": "with labels",
+    "simclr": "without labels, by SimCLR",
+    "moco": "without labels, by MoCo",
+}
+"""How an extractor was pretrained, by its method."""
+GONE = ("No longer here", "unknown")
+"""Source and licence of what is not registered any more."""
+
+
+def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
+    """What the attacker knows and may do: pairs of a heading and a sentence."""
+    constraint = CONSTRAINTS[spec.constraint]
+    if spec.constraint == "perturbation":
+        constraint += f" Here δ = {round(255 * spec.delta)}/255."
+    return [
+        ("Knows", "The extractor, the clean training images and the head's λ. Never the test images."),
+        (
+            "May",
+            f"Add {spec.n_poison:,} points to the {spec.train_size:,} clean ones "
+            f"(a budget of {100 * spec.budget:g} %). The clean points stay as they are.",
+        ),
+        (f"Constraint “{spec.constraint}”", constraint),
+        (f"Labels “{spec.label_rule}”", LABEL_RULES[spec.label_rule]),
+        *([] if spec.evade is None else [_expected(spec.evade)]),
+    ]
+
+
+def _expected(name: str) -> tuple[str, str]:
+    words = DEFENCES[name].words if name in DEFENCES else "It comes from a plug-in that is not here."
+    return f"Expects the defence “{choices.defence_title(name)}”", f"{words} The poison is made to pass it."
+
+
+def measurement(summary: RunSummary) -> list[str]:
+    """How the accuracies came about."""
+    spec = summary.spec
+    if not summary.description.makes_images:
+        poison = "The poisoned feature vectors are added to the training set as they are."
+    elif spec.constraint == "none":
+        poison = "The poisoned images, whose pixels may be any numbers, are scored as they are, not as 8-bit files."
+    else:
+        poison = (
+            "The poisoned images are rounded to the 8 bits of the exported files, and their features are extracted "
+            "anew from those: what the attack believed of them counts for nothing."
+        )
+    return [
+        f"The head is logistic regression with ridge λ = {spec.ridge:g} on frozen features. It is trained to "
+        "convergence (gradient norm at most 10⁻⁶, in float64), without poison and with it, so that neither accuracy "
+        "is an artefact of the optimiser.",
+        poison,
+        f"The {summary.n_test:,} test images are looked at once, at the end. The attack has never seen them.",
+        "What is lost is what one search with one seed found: a lower bound on the harm that is possible.",
+    ]
+
+
+def settings(spec: ExperimentSpec) -> str:
+    """Fine-tuning, transfer and so on, with the meaning; "" where the extractor is gone."""
+    try:
+        key = choices.setting(spec.data, spec.extractor, spec.train_domain, spec.test_domain)
+    except PoisonLabError:
+        return ""
+    title, meaning = choices.SETTINGS[key]
+    return f"{title[:1].upper()}{title[1:]}: {meaning}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where data or an extractor comes from."""
+
+    kind: str
+    title: str
+    source: str
+    licence: str
+
+
+def sources(spec: ExperimentSpec) -> list[Source]:
+    """Where the data and the extractor come from; of what is gone, its name is left."""
+    return [_data_source(spec.data), _extractor_source(spec.extractor)]
+
+
+def _data_source(name: str) -> Source:
+    try:
+        record = data_info(name)
+    except PoisonLabError:
+        return Source("Data", name, *GONE)
+    return Source("Data", record.title, record.source, record.licence)
+
+
+def _extractor_source(name: str) -> Source:
+    try:
+        record = extractor_info(name)
+    except PoisonLabError:
+        return Source("Extractor", name, *GONE)
+    pretrained = f", pretrained {PRETRAINED[record.method]}" if record.method in PRETRAINED else ""
+    return Source("Extractor", record.title + pretrained, record.paper, record.licence)
+
+
+def computed(summary: RunSummary) -> list[tuple[str, str]]:
+    """Seed, device, duration and software of the run, and of this report: pairs of a heading and a value."""
+    seconds = summary.seconds
+    slowest = sorted((stage for stage in STAGES if stage in seconds), key=lambda stage: -seconds[stage])[:3]
+    return [
+        ("Seed", str(summary.spec.seed)),
+        ("Device", summary.device),
+        ("Took", f"{sum(seconds.values()):.1f} s"),
+        ("Of that", ", ".join(f"{STAGES[stage].lower()} {seconds[stage]:.1f} s" for stage in slowest)),
+        # Runs of before the versions were kept have none.
+        ("Computed by", _versions(summary.versions) or "versions that were not recorded"),
+        ("Report by", _versions(versions())),
+    ]
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -1,0 +1,218 @@
+"""The sections of a report that show what came out: findings, numbers, images, the map and the budget's reach."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.catalog import choices
+from core.catalog.lookup import data_info, extractor_info
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import SCORES, SIGNIFICANCE, RunSummary
+from core.heads.scores import Reachability
+from core.presentation import figures, wording
+from core.presentation.embedding import link, plot_html
+
+MOST_IMAGES = 24
+"""Poisoned images that the grid shows: enough to see what the attack does, few enough to print."""
+MAP_HEIGHT = 560
+NOTES = {
+    "clean": "head trained without poison",
+    "target": "the bad head that the attack aims at",
+    "stage2": "poison as feature vectors, not yet images",
+    "poisoned": "head retrained with the poison: the attack",
+}
+"""Below the big number of each of `core.experiments.summary.SCORES`."""
+
+
+def headline(summary: RunSummary) -> str:
+    """What happened, in one sentence without a full stop."""
+    m, lost, spec = summary.n_poison, summary.drop(), summary.spec
+    verb = "costs" if m == 1 else "cost"
+    loss = f"{lost:.1f} points of accuracy" if round(lost, 1) > 0 else "no accuracy"
+    return f"{m:,} poisoned {_things(summary)} {verb} a classifier of {choices.title(data_info, spec.data)} {loss}"
+
+
+def findings(summary: RunSummary) -> list[str]:
+    """What a reader should take away, a sentence or two each, the most important first."""
+    sections = (_accuracy_finding, _stage2_finding, _class_finding, _count_finding, _significance_finding)
+    return [finding for section in sections if (finding := section(summary))]
+
+
+def _accuracy_finding(summary: RunSummary) -> str:
+    spec, m = summary.spec, summary.n_poison
+    extractor = choices.title(extractor_info, spec.extractor)
+    return (
+        f"Trained on {summary.n_train:,} clean images, a linear head on the frozen extractor “{extractor}” classifies "
+        f"{100 * summary.clean.accuracy:.1f} % of {summary.n_test:,} test images correctly. With {m:,} poisoned "
+        f"{_things(summary)} beside the clean ones, {100 * spec.budget:g} % of their number, it classifies "
+        f"{100 * summary.poisoned.accuracy:.1f} %."
+    )
+
+
+def _stage2_finding(summary: RunSummary) -> str:
+    if summary.stage2 is None or not summary.description.makes_images:
+        return ""
+    return (
+        f"As feature vectors, before they become images, the same poison would cost {summary.drop('stage2'):.1f} "
+        f"points; as images it costs {summary.drop():.1f}."
+    )
+
+
+def _class_finding(summary: RunSummary) -> str:
+    per_class = list(zip(summary.clean.per_class, summary.poisoned.per_class, strict=True))
+    losses = [100 * (before - after) for before, after in per_class]
+    worst = max(range(len(losses)), key=losses.__getitem__)
+    if summary.drop() <= 0 or losses[worst] <= 0:
+        return ""
+    before, after = per_class[worst]
+    return f"Hardest hit is {summary.classes[worst]}, from {100 * before:.1f} % to {100 * after:.1f} %."
+
+
+def _count_finding(summary: RunSummary) -> str:
+    if summary.poisoned.lost is None:
+        return ""
+    return (
+        f"Of {summary.n_test:,} test images, {summary.poisoned.lost:,} that were right are now wrong, and "
+        f"{summary.poisoned.gained:,} that were wrong are now right."
+    )
+
+
+def _significance_finding(summary: RunSummary) -> str:
+    p = summary.p_value()
+    often = f"{100 * p:.1g} %" if p >= 1e-4 else "less than 0.01 %"
+    end = "." if p < SIGNIFICANCE else ", so that this run alone proves little. Repeat it, or test more images."
+    return (
+        f"The drop's standard error is {summary.paired_error():.1f} points; luck alone would move accuracy by as much "
+        f"in {often} of such tests{end}"
+    )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A big number, with a label above and a note below."""
+
+    label: str
+    value: str
+    note: str
+
+
+def tiles(summary: RunSummary) -> list[Tile]:
+    """The row of big numbers; a dash where the attack has no such head."""
+    row = []
+    for key, (label, _) in SCORES.items():
+        score = summary.score(key)
+        value = "—" if score is None else f"{100 * score.accuracy:.1f} %"
+        row.append(Tile(label, value, "not a part of this attack" if score is None else NOTES[key]))
+    return [*row, Tile("Drop", f"{summary.drop():.1f}", "points, clean minus poisoned")]
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """Accuracy of one class without and with the poison, and the points that it has lost, in percent."""
+
+    name: str
+    clean: float
+    poisoned: float
+
+    @property
+    def lost(self) -> float:
+        """Points; negative where the class got better."""
+        return self.clean - self.poisoned
+
+
+def classes(summary: RunSummary) -> list[ClassRow]:
+    """What each class has lost, in the order of the classes."""
+    rows = zip(summary.classes, summary.clean.per_class, summary.poisoned.per_class, strict=True)
+    return [ClassRow(name, 100 * clean, 100 * poisoned) for name, clean, poisoned in rows]
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """One poisoned sample of the grid.
+
+    Attributes:
+        source: PNG of base, poison and difference as a data URI; of the base alone where there are no images.
+        alt: what is to be seen, in words.
+        base, label: class names, before and after.
+        details: gap and shift.
+    """
+
+    source: str
+    alt: str
+    base: str
+    label: str
+    details: str
+
+
+def images(plot: PlotData, classes: Sequence[str]) -> list[ShownImage]:
+    """At most `MOST_IMAGES` samples, those that have moved farthest in feature space first, else in their order."""
+    rows = np.argsort(-plot.shift, kind="stable")[:MOST_IMAGES]
+    factor = _amplification(plot)
+    return [_shown(plot, classes, int(row), factor) for row in rows]
+
+
+def _shown(plot: PlotData, classes: Sequence[str], row: int, factor: int) -> ShownImage:
+    base, label = (classes[int(y[row])] for y in (plot.base_y, plot.poison_y))
+    poison = None if plot.poison_x is None else plot.poison_x[row]
+    alt = (
+        f"Base image of poison {row}, {base}"
+        if poison is None
+        else f"Poison {row}: its base image, {base}; the poisoned image, labelled {label}; their difference"
+    )
+    gap = "" if plot.gap is None else f"gap {float(plot.gap[row]):.2f} · "
+    png = figures.strip(plot.base_x[row], poison, factor)
+    return ShownImage(link(png, "image/png"), alt, base, label, f"{gap}shift {float(plot.shift[row]):.2f}")
+
+
+def images_words(plot: PlotData) -> str:
+    """How to read the grid."""
+    if not plot.makes_images:
+        return (
+            "This attack makes feature vectors, not images: it is the bound that attacks on images are measured "
+            "against. Here are the base images that it started from."
+        )
+    return wording.difference_words(_amplification(plot))
+
+
+def _amplification(plot: PlotData) -> int:
+    return 0 if plot.poison_x is None else figures.amplification(plot.base_x, plot.poison_x)
+
+
+def map_plot(plot: PlotData, classes: Sequence[str]) -> str:
+    """The map of the app as HTML, in which stage 2 waits for a click on the legend."""
+    figure = figures.map_figure(plot, classes, show_stage2=plot.makes_images)
+    for name, has_entry in (("stage 2", True), ("stage 2's aim", False)):
+        changed = {"visible": "legendonly", "legendgroup": "stage 2", "showlegend": has_entry}
+        figure.update_traces(changed, selector={"name": name})
+    figure.update_layout(height=MAP_HEIGHT)
+    return plot_html("map", figure, "Map of the clean training features with the poison")
+
+
+def accuracy_plot(summary: RunSummary) -> str:
+    """The bars of the app as HTML, as high as the plot of a few classes beside them."""
+    figure = figures.accuracy_figure({SCORES[name][0]: share for name, share in summary.accuracies().items()})
+    figure.update_layout(height=300).update_xaxes(tickfont={"size": 12})
+    return plot_html("accuracy", figure, "Test accuracy of each head")
+
+
+def per_class_plot(summary: RunSummary) -> str:
+    """What each class loses, as HTML."""
+    figure = figures.per_class_figure(summary.clean.per_class, summary.poisoned.per_class, summary.classes)
+    return plot_html("per-class", figure, "Points of accuracy lost per class")
+
+
+def reach(threshold: Reachability | None) -> dict[str, str] | None:
+    """Words and plot of what the budget can reach; None where the attack has no target."""
+    if threshold is None:
+        return None
+    figure = figures.reach_figure(threshold, height=340)
+    return {
+        "words": wording.reach_words(threshold).replace("**", ""),
+        "plot": plot_html("reach", figure, "Gradient left at the target, by budget"),
+    }
+
+
+def _things(summary: RunSummary) -> str:
+    thing = "image" if summary.description.makes_images else "feature vector"
+    return thing if summary.n_poison == 1 else f"{thing}s"

@@ -1,0 +1,143 @@
+"""How a finished run came about, ready to show: the steps of its trajectory, and what is lost from stage to stage.
+
+Free of torch; nothing is trained here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from core.catalog.descriptions import AttackDescription
+from core.experiments.summary import RunSummary
+from core.heads.scores import Reachability
+
+TITLES = {
+    "clean": "Clean",
+    "target": "1 · Target head",
+    "stage2": "2 · Poisoned features",
+    "invert": "3 · Images",
+    "pixels": "Pixels",
+    "poison": "Poisoned set",
+}
+"""Stages of `core.experiments.trajectory.PATH`, in words that fit a chart."""
+
+
+@dataclass(frozen=True)
+class ShownStep:
+    """One step of the trajectory.
+
+    Attributes:
+        stage: one of `core.experiments.trajectory.PATH`.
+        done, total: steps of its stage until then, and in all.
+        accuracy: fraction of the test set.
+        point: its row in `walk_pca`; None where there is no poison yet.
+        picture: its row in `walk_x`; None where there are no images yet.
+        values: what the attack reported of itself at this step, e.g. `residual`.
+    """
+
+    stage: str
+    done: int
+    total: int
+    accuracy: float
+    point: int | None
+    picture: int | None
+    values: Mapping[str, float]
+
+    @property
+    def words(self) -> str:
+        """Where in the trajectory it is."""
+        title = TITLES[self.stage]
+        return f"{title}, step {self.done} of {self.total}" if self.total else title
+
+
+@dataclass(frozen=True)
+class StageLoss:
+    """Accuracy that an attack gives up between the ends of two stages.
+
+    Attributes:
+        before, after: the stages, keys of `core.experiments.trajectory.PATH`.
+        wanted, reached: points of test accuracy lost to the poison at their ends.
+        why: in one sentence.
+    """
+
+    before: str
+    after: str
+    wanted: float
+    reached: float
+    why: str
+
+
+def shown_steps(summary: RunSummary) -> list[ShownStep]:
+    """The steps of a run's trajectory; empty where it was stored without."""
+    description = summary.description
+    # Where a stage was tried several times, its steps in the curve are counted through: they are of another try.
+    curve = [point for point in summary.curve if _is_single_try(description, point.stage)]
+    totals: dict[str, int] = {}
+    steps = [(step.stage, step.step) for step in summary.trajectory] + [(point.stage, point.step) for point in curve]
+    for stage, step_number in steps:
+        totals[stage] = max(totals.get(stage, 0), step_number)
+    values = {(point.stage, point.step): point.values for point in curve}
+    shown: list[ShownStep] = []
+    points = pictures = 0
+    for step in summary.trajectory:
+        has_point = step.stage not in ("clean", "target")
+        has_picture = step.stage in ("invert", "pixels", "poison") and description.makes_images
+        shown.append(
+            ShownStep(
+                stage=step.stage,
+                done=step.step,
+                total=totals[step.stage],
+                accuracy=step.accuracy,
+                point=points if has_point else None,
+                picture=pictures if has_picture else None,
+                values=values.get((step.stage, step.step), {}),
+            )
+        )
+        points, pictures = points + has_point, pictures + has_picture
+    return shown
+
+
+def losses(summary: RunSummary) -> list[StageLoss]:
+    """Where a run of several stages loses what it set out for, stage by stage."""
+    ends = [stage for stage in ("target", "stage2", "poison") if _has_end(summary, stage)]
+    stage_losses = []
+    for before, after in pairwise(ends):
+        wanted, reached = (summary.drop(SCORE_OF[stage]) for stage in (before, after))
+        why = _out_of_reach(summary.threshold) if before == "target" else _no_such_image(summary.inversion_gap)
+        stage_losses.append(StageLoss(before, after, wanted, reached, why))
+    return stage_losses
+
+
+SCORE_OF = {"clean": "clean", "target": "target", "stage2": "stage2", "poison": "poisoned"}
+"""The key of `core.experiments.summary.SCORES` that a stage of the trajectory ends with."""
+
+
+def _has_end(summary: RunSummary, stage: str) -> bool:
+    if stage == "poison" and summary.stage2 is not None and not summary.description.makes_images:
+        return False  # the features are the poison
+    return summary.score(SCORE_OF[stage]) is not None
+
+
+def _is_single_try(description: AttackDescription, name: str) -> bool:
+    """Whether the steps of a stage, as the curve counts them, are of one try."""
+    stage = description.stages.get(name)
+    return stage is None or stage.single_try
+
+
+def _out_of_reach(threshold: Reachability | None) -> str:
+    if threshold is None:
+        return "Poison has to cancel the gradient at the target, which a small budget can't."
+    least, budget = threshold.least_budget, 100 * threshold.budget
+    if least is None:
+        return "The ridge alone keeps every budget of poison away from this target."
+    if least > threshold.budget:
+        return f"The target needs a budget of at least {100 * least:.3g} %, and the attacker has {budget:.3g} %."
+    return (
+        f"The budget of {budget:.3g} % is not ruled out, but the poison leaves a gradient at the target all the same."
+    )
+
+
+def _no_such_image(gap: float | None) -> str:
+    if gap is None:
+        return "Images can't have any features."
+    return f"No allowed image has these features: the poison's lie {100 * gap:.0f} % of their length away from them."

@@ -1,0 +1,89 @@
+"""The numbers of a run: read from what any version has stored, and their errors and p-values against slow versions."""
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.experiments.summary import RunSummary
+from core.heads.scores import Score
+from core.system.paths import GALLERY
+from tests.drawn import drawn_result
+from tests.fakes import tiny_result, tiny_spec
+
+SHIPPED = sorted(path.parent.name for path in GALLERY.glob("*/result.json"))
+
+
+def stored(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((GALLERY / name / "result.json").read_text())
+    return content
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_is_read_whole(name: str) -> None:
+    content = stored(name)
+    written = json.loads(json.dumps(RunSummary.from_json(content).to_json()))
+    assert {key: written[key] for key in content} == content
+
+
+@pytest.mark.parametrize("attack", ["gc-feature", "ft-donor", "label-flip"])
+def test_a_summary_is_read_as_it_was_written(attack: str) -> None:
+    summary = drawn_result(tiny_spec(attack=attack)).summary()
+    assert RunSummary.from_json(json.loads(json.dumps(summary.to_json()))).to_json() == summary.to_json()
+
+
+def test_what_earlier_versions_did_not_store_is_empty() -> None:
+    content = tiny_result(tiny_spec()).summary().to_json()
+    for name in ("threshold", "notes", "walk", "versions", "stage2"):
+        del content[name]
+    content["poisoned"] = {"accuracy": 0.6, "per_class": [0.5, 0.7]}
+    summary = RunSummary.from_json(content)
+    assert (summary.threshold, summary.stage2, summary.trajectory) == (None, None, ())
+    assert (dict(summary.notes), dict(summary.versions)) == ({}, {})
+    assert summary.poisoned == Score(0.6, [0.5, 0.7])
+
+
+def test_a_head_that_the_run_has_not_is_no_number() -> None:
+    summary = tiny_result(tiny_spec()).summary()
+    assert summary.accuracies() == {"clean": 0.9, "poisoned": 0.6}
+    with pytest.raises(ValueError, match="no score 'target'"):
+        summary.drop("target")
+
+
+def test_drop_and_error_are_in_points() -> None:
+    summary = replace(tiny_result(tiny_spec()).summary(), n_test=1600, poisoned=Score(0.8, [0.8, 0.8]))
+    assert summary.drop() == pytest.approx(10)
+    assert summary.standard_error() == pytest.approx(1.0)
+
+
+def counted(n_test: int, lost: int | None, gained: int | None, before: int, after: int) -> RunSummary:
+    """Of a run whose heads have so many test images right."""
+    clean = Score(before / n_test, [])
+    poisoned = Score(after / n_test, [], lost=lost, gained=gained)
+    return replace(tiny_result(tiny_spec()).summary(), n_test=n_test, clean=clean, poisoned=poisoned)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(30, 9), (9, 30), (5, 5), (40, 0), (0, 0)])
+def test_paired_error_is_that_of_the_mean_difference(lost: int, gained: int) -> None:
+    n_test = 200
+    differences = np.repeat([1.0, -1.0, 0.0], [lost, gained, n_test - lost - gained])
+    expected = 100 * differences.std() / math.sqrt(n_test)
+    assert counted(n_test, lost, gained, 150, 150 - lost + gained).paired_error() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(30, 9), (9, 30), (6, 5), (40, 0), (0, 0)])
+def test_p_value_is_a_fair_coins(lost: int, gained: int) -> None:
+    """Against all sequences of tosses, counted."""
+    n = lost + gained
+    as_far = sum(math.comb(n, k) for k in range(n + 1) if abs(2 * k - n) >= abs(lost - gained))
+    assert counted(200, lost, gained, 150, 150 - lost + gained).p_value() == pytest.approx(as_far / 2**n)
+
+
+def test_runs_that_nobody_counted_are_judged_by_two_errors() -> None:
+    summary = counted(400, None, None, 300, 270)
+    expected = math.hypot(summary.standard_error("clean"), summary.standard_error())
+    assert summary.paired_error() == pytest.approx(expected)
+    assert summary.p_value() == pytest.approx(math.erfc(summary.drop() / expected / math.sqrt(2)))

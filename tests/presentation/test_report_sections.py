@@ -1,0 +1,70 @@
+"""What a report says came out of a run."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.experiments.summary import RunSummary
+from core.heads.scores import Score
+from core.presentation import report_sections
+from tests.drawn import drawn_result
+from tests.fakes import tiny_spec
+
+
+def summary(**values: Any) -> RunSummary:
+    return replace(drawn_result(tiny_spec()).summary(), **values)
+
+
+def score(accuracy: float, **values: Any) -> Score:
+    return Score(accuracy, [accuracy] * 10, **values)
+
+
+@pytest.mark.parametrize(
+    ("m", "attack", "poisoned", "words"),
+    [
+        (60, "ft-matching", 0.7, "60 poisoned images cost a classifier of Fashion-MNIST 10.0 points of accuracy"),
+        (1, "ft-matching", 0.7, "1 poisoned image costs a classifier of Fashion-MNIST 10.0 points of accuracy"),
+        (1200, "gc-feature", 0.8, "1,200 poisoned feature vectors cost a classifier of Fashion-MNIST no accuracy"),
+        (2, "label-flip", 0.85, "2 poisoned images cost a classifier of Fashion-MNIST no accuracy"),
+    ],
+)
+def test_headline_says_what_happened(m: int, attack: str, poisoned: float, words: str) -> None:
+    result = summary(n_poison=m, clean=score(0.8), poisoned=score(poisoned), spec=tiny_spec(attack=attack))
+    assert report_sections.headline(result) == words
+
+
+@pytest.mark.parametrize(("n_test", "proves_little"), [(100, True), (10_000, False)])
+def test_a_drop_is_compared_with_chance(n_test: int, proves_little: bool) -> None:
+    result = summary(n_test=n_test, clean=score(0.8), poisoned=score(0.75))
+    last = report_sections.findings(result)[-1]
+    error = 100 * math.sqrt((0.8 * 0.2 + 0.75 * 0.25) / n_test)
+    assert f"standard error is {error:.1f} points" in last
+    assert ("proves little" in last) == proves_little
+
+
+@pytest.mark.parametrize(("lost", "gained", "proves_little"), [(30, 10, False), (12, 8, True)])
+def test_images_that_are_lost_and_gained_are_counted(lost: int, gained: int, proves_little: bool) -> None:
+    poisoned = score(0.8 - (lost - gained) / 1000, lost=lost, gained=gained)
+    counts, last = report_sections.findings(summary(n_test=1000, clean=score(0.8), poisoned=poisoned))[-2:]
+    assert counts.startswith(f"Of 1,000 test images, {lost} that were right are now wrong, and {gained} that")
+    assert ("proves little" in last) == proves_little
+
+
+def test_findings_name_the_class_that_is_hit_hardest() -> None:
+    per_class = [0.8] * 9 + [0.2]
+    result = summary(clean=score(0.8), poisoned=Score(float(np.mean(per_class)), per_class))
+    assert "Hardest hit is Ankle boot, from 80.0 % to 20.0 %." in report_sections.findings(result)
+
+
+def test_tiles_show_a_dash_where_the_attack_has_no_such_head() -> None:
+    values = {tile.label: tile.value for tile in report_sections.tiles(summary(target=None))}
+    assert values == {"Clean": "80.0 %", "Target": "—", "Stage 2": "50.0 %", "Poisoned": "60.0 %", "Drop": "20.0"}
+
+
+def test_accuracy_won_is_no_loss() -> None:
+    result = summary(clean=score(0.6), poisoned=score(0.7))
+    assert not any("Hardest" in sentence for sentence in report_sections.findings(result))
+    assert [row.lost for row in report_sections.classes(result)] == pytest.approx([-10.0] * 10)
