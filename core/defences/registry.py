@@ -8,7 +8,7 @@ from core.defences.record import DefenceRecord
 from core.spec import registry
 from core.system.errors import RecordError, unknown
 
-NO_DEFENCES = {"chain", "evaluation", "execution", "record", "registry", "settings"}
+NO_DEFENCES = {"chain", "evaluation", "execution", "record", "registry", "settings", "verdict"}
 """Modules of this package that are no defences."""
 
 RECORDS: dict[str, DefenceRecord] = {}
