@@ -62,9 +62,11 @@ def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec
     if facts is None:
         return
     if question.is_right(answer, facts, spec):
-        st.success(question.told(facts), title="As you predicted", icon=":material/check_circle:")
+        st.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
     else:
         right = plain(question.right(facts))
         unit = f" {question.guess.unit}" if question.guess else ""
-        st.info(question.told(facts), title=f"It came out differently: {right}{unit}", icon=":material/lightbulb:")
+        st.info(
+            question.result_text(facts), title=f"It came out differently: {right}{unit}", icon=":material/lightbulb:"
+        )
     st.markdown(question.why)

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.experiments import cost
-from core.presentation.lessons import Answered, Applied, Condition, Lesson, Ran, Step
+from core.presentation.lessons import Lesson, Step
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.system.errors import LessonError, StoreError
@@ -48,19 +48,10 @@ def head(lesson: Lesson, number: int) -> None:
     st.progress((number + 1) / len(lesson.steps), text=f"Step {number + 1} of {len(lesson.steps)} · {path}")
 
 
-def task_words(one: Condition) -> str:
-    """What is to be done, in a line."""
-    if isinstance(one, Answered):
-        return "Predict"
-    if isinstance(one, Applied):
-        return "Apply the defence and read what it does"
-    return "Run it and read the result" if isinstance(one, Ran) else one.tell[:1].upper() + one.tell[1:]
-
-
 def tasks(step: Step, met: tuple[bool, ...]) -> None:
     """What completes the step, with what is done already."""
     icons = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
-    st.markdown("  \n".join(f"{icons[ok]} {task_words(one)}" for one, ok in zip(step.done, met, strict=True)))
+    st.markdown("  \n".join(f"{icons[ok]} {one.task}" for one, ok in zip(step.done, met, strict=True)))
 
 
 def run_row(missing: list[ExperimentSpec], obstacle: str, in_flight: bool) -> None:
@@ -118,7 +109,7 @@ def obstacle_words(step: Step, spec: ExperimentSpec | None, is_hidden: bool) -> 
         return "Choose settings that can be run; see the message above"
     if is_hidden:
         return "Predict first"
-    unmet = [one.tell for one in step.changes if not one.holds(spec)]
+    unmet = [one.tell for one in step.changes if not one.accepts(spec)]
     return f"In the sidebar: {unmet[0]}" if unmet else ""
 
 

@@ -106,7 +106,7 @@ def found_words(lesson: Lesson) -> list[str]:
         if step.asks_of_defences and found is None:
             lines.append(f"Step {number}: computed, but nobody has applied the defence yet.")
         else:
-            lines.append(f"Step {number}: {step.question.told(_runs.facts(run, beside, found))}")
+            lines.append(f"Step {number}: {step.question.result_text(_runs.facts(run, beside, found))}")
     return lines
 
 

@@ -152,7 +152,7 @@ def test_every_step_can_be_completed_and_every_question_judged(step: Step, runs:
             assert step.question.guess.low <= fact <= step.question.guess.high
             answers = [f"{fact:g}"]
         assert any(step.question.is_right(answer, found, spec) for answer in answers)
-        assert "—" not in step.question.told(found)
+        assert "—" not in step.question.result_text(found)
 
 
 def test_conditions() -> None:

@@ -1,0 +1,167 @@
+"""What completes a step: conditions by their `when`, each with its own check and what it asks of the person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from core.presentation.facts import Fact
+from core.presentation.lessons.questions import Words
+from core.spec.experiment import ExperimentSpec
+from core.spec.models import Frozen
+
+View = Literal["accuracy", "defence", "images", "map", "reach", "curve"]
+"""The part of a finished run that a step looks at."""
+
+
+@dataclass(frozen=True)
+class StepState:
+    """What a person has done in a step.
+
+    Attributes:
+        spec: the settings now; None where they make no sense.
+        facts: of the run of these settings; None where there is none, or where it is hidden until predicted.
+        is_accepted: whether these settings are those that the step speaks of.
+        answered: whether the prediction was made.
+        opened: the views that were opened.
+    """
+
+    spec: ExperimentSpec | None
+    facts: Mapping[str, Fact] | None
+    is_accepted: bool
+    answered: bool
+    opened: frozenset[str]
+
+    def number(self, name: str) -> float | None:
+        """A fact that is a number; None where it is not known."""
+        fact = None if self.facts is None else self.facts[name]
+        return fact if isinstance(fact, float) else None
+
+
+class _Asking(Frozen):
+    """A condition that says by itself what to do.
+
+    Attributes:
+        tell: what to do, for the person.
+    """
+
+    tell: Words
+
+    @property
+    def task(self) -> str:
+        """What to do, as the item of a list."""
+        return self.tell[:1].upper() + self.tell[1:]
+
+
+class Answered(Frozen):
+    """Done once the prediction is made."""
+
+    when: Literal["answered"] = "answered"
+    task: ClassVar[str] = "Predict"
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        return state.answered
+
+
+class Ran(Frozen):
+    """Done once the settings have a result."""
+
+    when: Literal["ran"] = "ran"
+    task: ClassVar[str] = "Run it and read the result"
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        return state.facts is not None and state.is_accepted
+
+
+class Changed(_Asking):
+    """Done once a setting is where the step wants it: within bounds, or one of some values.
+
+    Attributes:
+        field: a field of `ExperimentSpec`, in its units.
+    """
+
+    when: Literal["changed"]
+    field: str
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple[str, ...] = ()
+
+    @field_validator("field")
+    @classmethod
+    def _known(cls, field: str) -> str:
+        if field not in ExperimentSpec.model_fields:
+            raise ValueError(f"known are {', '.join(ExperimentSpec.model_fields)}")
+        return field
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if bool(self.one_of) == (self.at_least is not None or self.at_most is not None):
+            raise ValueError("it needs either bounds (at_least, at_most) or values (one_of)")
+        return self
+
+    def accepts(self, spec: ExperimentSpec) -> bool:
+        """Whether an experiment's setting is there."""
+        value = spec.attack.name if self.field == "attack" else getattr(spec, self.field)
+        if self.one_of:
+            return str(value) in self.one_of
+        if not isinstance(value, int | float):
+            return False
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        return state.spec is not None and self.accepts(state.spec)
+
+
+class Reached(_Asking):
+    """Done once a run, with whatever settings, loses at least so many points."""
+
+    when: Literal["reached"]
+    drop: float = Field(gt=0, le=100)
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        drop = state.number("drop")
+        return drop is not None and drop >= self.drop
+
+
+class Opened(_Asking):
+    """Done once a part of the result was opened."""
+
+    when: Literal["opened"]
+    view: View
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        return state.facts is not None and self.view in state.opened
+
+
+class Applied(Frozen):
+    """Done once the step's defences were applied to the run."""
+
+    when: Literal["applied"] = "applied"
+    task: ClassVar[str] = "Apply the defence and read what it does"
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        return state.is_accepted and state.number("found") is not None
+
+
+class Regained(_Asking):
+    """Done once defences of the person's choice give back at least so much of what the poison has cost, in percent."""
+
+    when: Literal["regained"]
+    share: float = Field(gt=0, le=100)
+
+    def holds(self, state: StepState) -> bool:
+        """Whether it is done."""
+        drop, regained = state.number("drop"), state.number("regained")
+        if not state.is_accepted or drop is None or regained is None or drop <= 0:
+            return False
+        return round(regained - self.share / 100 * drop, 6) >= 0  # both are whole images over all of them
+
+
+Condition = Annotated[Answered | Ran | Changed | Reached | Opened | Applied | Regained, Field(discriminator="when")]
