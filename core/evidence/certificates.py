@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from core.evidence.claims import Measured, Measurements
+from core.evidence.measurements import Measured, Measurements
 from core.spec.experiment import ExperimentSpec
 from core.system.tables import markdown_table
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core.catalog.choices import resolve
-from core.evidence.claims import Measured, lost, stage2_lost
+from core.evidence.measurements import Measured, lost, stage2_lost
 from core.experiments.sweep import Interval, interval
 from core.presentation import lessons
 from core.spec.experiment import ExperimentSpec

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from core.catalog import choices
 from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import certificates, grid
-from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim, Key, Measured, Measurements, lost, stage2_lost
+from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim
 from core.evidence.classroom import mean_and_interval
+from core.evidence.measurements import Key, Measured, Measurements, lost, stage2_lost
 from core.experiments.sweep import interval
 from core.spec.experiment import parse_spec
 from core.system.tables import markdown_table

@@ -6,8 +6,9 @@ import pytest
 
 from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import grid
-from core.evidence.claims import CLAIMS, Comparison, Measurements, above, below, lost, paired
+from core.evidence.claims import CLAIMS, above, below
 from core.evidence.classroom import mean_and_interval
+from core.evidence.measurements import Comparison, Measurements, lost, paired
 from core.evidence.page import page
 from core.experiments.sweep import Interval
 

@@ -8,8 +8,9 @@ import pytest
 from core.cli.main import main
 from core.evidence import certificates, classroom, grid
 from core.evidence.attacks import measured
-from core.evidence.claims import CLAIMS, Measurements
+from core.evidence.claims import CLAIMS
 from core.evidence.measure import measure
+from core.evidence.measurements import Measurements
 from core.system import paths
 from core.system.errors import SpecError
 
