@@ -1,20 +1,25 @@
 """Sweeps: which experiments they are, what is known of them, and how sure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, ttest_1samp
 
 from core.catalog.choices import resolve
 from core.experiments import sweep
+from core.experiments.summary import RunSummary
+from core.heads.scores import Score
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
 from core.system.errors import SpecError
+from tests.fakes import tiny_result, tiny_spec
 
 BASE = resolve(parse_spec({"train_size": 100, "test_size": 50}))
 
 
-def result(clean: float, poisoned: float) -> dict[str, object]:
-    return {"clean": {"accuracy": clean}, "poisoned": {"accuracy": poisoned}}
+def result(clean: float, poisoned: float) -> RunSummary:
+    return replace(tiny_result(tiny_spec()).summary(), clean=Score(clean, []), poisoned=Score(poisoned, []))
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
