@@ -3,16 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
-from core.experiments.result import SCORES, drop
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import SCORES, RunSummary
 from core.presentation import export, wording
 from core.presentation.report import report
 from core.spec.events import STAGES
 from core.storage.runs import StoredRun
-from core.system.arrays import Array
 from core.system.paths import results
 from pages import _runs
 from pages._words import plain
@@ -24,20 +23,21 @@ PER_PAGE = 30
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
 
 
-def numbers(result: dict[str, Any], *, with_dashes: bool = True, in_a_row: int = 5) -> None:
+def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5) -> None:
     """The big numbers.
 
     Args:
         with_dashes: whether to show a dash for what the run does not have, or leave it out.
         in_a_row: as many fit side by side; more are shared out among rows of about the same length.
     """
+    accuracies = summary.accuracies()
     shown = [
-        (label, "—" if result[key] is None else f"{100 * result[key]['accuracy']:.1f} %", help)
+        (label, f"{100 * accuracies[key]:.1f} %" if key in accuracies else "—", help)
         for key, (label, help) in SCORES.items()
-        if with_dashes or result[key] is not None
+        if with_dashes or key in accuracies
     ]
     lost = "Clean minus poisoned accuracy: what the attack costs the defender."
-    shown.append(("Drop", f"{drop(result):.1f} points", lost))
+    shown.append(("Drop", f"{summary.drop():.1f} points", lost))
     rows = -(-len(shown) // in_a_row)
     length = -(-len(shown) // rows)
     for start in range(0, len(shown), length):
@@ -47,10 +47,10 @@ def numbers(result: dict[str, Any], *, with_dashes: bool = True, in_a_row: int =
 
 
 @st.fragment
-def images_card(run: StoredRun, view: dict[str, Array]) -> None:
+def images_card(run: StoredRun, plot: PlotData) -> None:
     """Base images, what became of them, and the difference."""
     st.subheader("Images")
-    root, makes_images = str(results()), "poison_x" in view
+    root, makes_images = str(results()), plot.makes_images
     factor = _runs.amplification(root, run.hash)
     if not makes_images:
         st.info(
@@ -60,18 +60,18 @@ def images_card(run: StoredRun, view: dict[str, Array]) -> None:
         )
     else:
         st.caption(wording.difference_words(factor))
-    if words := wording.decoder_words(run.result.get("notes", {})):
+    if words := wording.decoder_words(run.summary.notes):
         st.caption(words)
-    if words := wording.evasion_words(run.result):
+    if words := wording.evasion_words(run.summary):
         st.caption(words)
-    rows = sorted_rows(view)
+    rows = sorted_rows(plot)
     page = 1
     if len(rows) > PER_PAGE:
         page = st.pagination(-(-len(rows) // PER_PAGE), key=f"images-page-{run.hash}")
     rows = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
-    classes = run.result["classes"]
+    classes = run.summary.classes
     with st.container(height=SCROLL_HEIGHT, border=False, key="images-scroll"):
-        captions = [image_words(view, classes, row) for row in rows]
+        captions = [image_words(plot, classes, row) for row in rows]
         st.image(
             _runs.strips(root, run.hash, tuple(rows)),
             caption=captions,
@@ -92,10 +92,11 @@ def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: 
             st.image(image, width=IMAGE_WIDTH, caption=None if captions is None else plain(captions[i]), alt=alt)
 
 
-def sorted_rows(view: dict[str, Array]) -> list[int]:
+def sorted_rows(plot: PlotData) -> list[int]:
     """The poisons in the order that the person chose."""
-    rows = list(range(len(view["poison_y"])))
-    orders = [key for key in ORDERS if key == "row" or key in view]
+    rows = list(range(plot.n_poison))
+    gap = plot.gap
+    orders = [key for key in ORDERS if key != "gap" or gap is not None]
     order = st.selectbox(
         "Order of the images",
         orders,
@@ -103,25 +104,25 @@ def sorted_rows(view: dict[str, Array]) -> list[int]:
         key="images-order",
         help="Which poisoned images come first.",
     )
-    if order == "row":
-        return rows
-    return sorted(rows, key=lambda row: float(view[order][row]), reverse=order == "shift")
+    if order == "gap" and gap is not None:
+        return sorted(rows, key=lambda row: float(gap[row]))
+    return sorted(rows, key=lambda row: -float(plot.shift[row])) if order == "shift" else rows
 
 
-def image_words(view: dict[str, Array], classes: list[str], row: int) -> str:
+def image_words(plot: PlotData, classes: Sequence[str], row: int) -> str:
     """Labels, gap and shift of one poison."""
-    old, new = (plain(classes[int(view[key][row])]) for key in ("base_y", "poison_y"))
+    old, new = (plain(classes[int(y[row])]) for y in (plot.base_y, plot.poison_y))
     label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
-    gap = f"gap {float(view['gap'][row]):.2f} · " if "gap" in view else ""
-    return f"{label} · {gap}shift {float(view['shift'][row]):.2f}"
+    gap = "" if plot.gap is None else f"gap {float(plot.gap[row]):.2f} · "
+    return f"{label} · {gap}shift {float(plot.shift[row]):.2f}"
 
 
 @st.fragment
-def map_card(run: StoredRun, view: dict[str, Array]) -> None:
+def map_card(run: StoredRun, plot: PlotData) -> None:
     """Where clean and poisoned features lie."""
     st.subheader("Map of features")
     show_stage2 = False
-    if "stage2_xy" in view and "poison_x" in view:  # else the poison is what stage 2 found
+    if plot.stage2_xy is not None and plot.makes_images:  # else the poison is what stage 2 found
         show_stage2 = st.toggle(
             "Show where stage 2 wanted the poison",
             key="map-stage2",
@@ -133,15 +134,15 @@ def map_card(run: StoredRun, view: dict[str, Array]) -> None:
         config={"displaylogo": False, "scrollZoom": True},
         alt="Map of the clean training features by class, with the poisoned points and where they came from",
     )
-    st.caption(wording.map_words(view))
+    st.caption(wording.map_words(plot))
 
 
 def accuracy_card(run: StoredRun) -> None:
     """What the head loses, over all and per class."""
-    result = run.result
+    summary = run.summary
     st.subheader("Accuracy")
-    lost = f"{drop(result):.1f} points"
-    n_test, n_poison = result["n_test"], result["n_poison"]
+    lost = f"{summary.drop():.1f} points"
+    n_test, n_poison = summary.n_test, summary.n_poison
     st.caption(f"On {n_test:,} test images: {lost} lost to {n_poison:,} poisoned ones.")
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "accuracy"),
@@ -160,7 +161,9 @@ def accuracy_card(run: StoredRun) -> None:
 
 def reach_card(run: StoredRun) -> None:
     """What the budget can reach of the run's target."""
-    threshold = run.result["threshold"]
+    threshold = run.summary.threshold
+    if threshold is None:
+        return
     st.markdown(wording.reach_words(threshold))
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "reach"),
@@ -176,8 +179,8 @@ def reach_card(run: StoredRun) -> None:
 
 
 def curve_card(run: StoredRun) -> None:
-    """What the run said of itself at each step, and the seconds of its stages."""
-    if run.result["curve"]:
+    """What the run reported of itself at each step, and the seconds of its stages."""
+    if run.summary.curve:
         st.plotly_chart(
             _runs.figure(str(results()), run.hash, "curve"),
             key="curve",
@@ -186,9 +189,9 @@ def curve_card(run: StoredRun) -> None:
         )
     else:
         st.caption("This attack has no steps.")
-    seconds = run.result["seconds"]
+    seconds = run.summary.seconds
     timing = ", ".join(f"{words} {seconds[stage]:.1f} s" for stage, words in STAGES.items() if stage in seconds)
-    st.caption(f"Computed on {run.result['device']}. {timing}.")
+    st.caption(f"Computed on {run.summary.device}. {timing}.")
 
 
 @st.fragment

@@ -1,10 +1,10 @@
 """The pictures of certificates: what is certain, beside what attacks have done. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
+from core.certificates.certificate import AddedPoints, FlippedLabels
 from core.presentation.figures import NEUTRAL, PALETTE, POISONED
 
 HEIGHT = 340
@@ -12,21 +12,21 @@ CERTAIN = PALETTE[4]
 
 
 def added_figure(
-    found: Mapping[str, Any], n_train: int, runs: Sequence[tuple[str, int, float]], here: int
+    certificate: AddedPoints, n_train: int, runs: Sequence[tuple[str, int, float]], here: int
 ) -> go.Figure:
     """Accuracy by the number of points added: certain for the vote, reached by attacks on a single head.
 
     Args:
-        found: "added" of `core.storage.certified.certified`.
+        certificate: of the run.
         n_train: clean training points.
         runs: (words, points added, accuracy of a single head) of attacks on the same data, without poison first.
         here: which of them is the run on show.
     """
-    figure = go.Figure(_certain(found["certified"], "points added"))
+    figure = go.Figure(_certain(certificate.certified, "points added"))
     n_poison = runs[here][1]
     figure.add_trace(
         _dots(
-            [("Vote without poison", 0, found["clean"]), ("Vote with this poison", n_poison, found["attacked"])],
+            [("Vote without poison", 0, certificate.clean), ("Vote with this poison", n_poison, certificate.attacked)],
             "Vote of heads, attacked",
             {"symbol": "square-open", "size": 10, "color": CERTAIN, "line": {"width": 2}},
         )
@@ -36,20 +36,21 @@ def added_figure(
         _dots(others, "Single head, attacked", {"symbol": "circle", "size": 8, "color": NEUTRAL, "opacity": 0.8})
     )
     figure.add_trace(_dots([runs[here]], "This run", {"symbol": "diamond", "size": 12, "color": POISONED}))
-    last = max(len(found["certified"]) - 1, *(points for _, points, _ in runs))
+    last = max(len(certificate.certified) - 1, *(points for _, points, _ in runs))
     _laid_out(figure, f"Points added to {n_train:,} clean ones", last)
     return figure
 
 
-def flipped_figure(found: Mapping[str, Any], n_train: int, clean: float) -> go.Figure:
+def flipped_figure(certificate: FlippedLabels, n_train: int, clean: float) -> go.Figure:
     """Accuracy by the number of labels flipped.
 
     Args:
-        found: "flipped" of `core.storage.certified.certified`.
+        certificate: of the run.
+        n_train: clean training points.
         clean: accuracy of a single head on the true labels.
     """
-    figure = go.Figure(_certain(found["certified"], "labels flipped"))
-    flips, left = zip(*[[0, clean], *found["plain"]], strict=True)
+    figure = go.Figure(_certain(certificate.certified, "labels flipped"))
+    flips, left = zip((0, clean), *certificate.plain, strict=True)
     figure.add_trace(
         go.Scatter(
             x=flips,
@@ -61,7 +62,7 @@ def flipped_figure(found: Mapping[str, Any], n_train: int, clean: float) -> go.F
             hovertemplate="%{x} flipped: %{y:.1f} %<extra></extra>",
         )
     )
-    _laid_out(figure, f"Labels flipped of {n_train:,}", max(3 * len(found["certified"]), 12))
+    _laid_out(figure, f"Labels flipped of {n_train:,}", max(3 * len(certificate.certified), 12))
     return figure
 
 

@@ -1,12 +1,12 @@
 """What is certain of a run's clean data, whatever the attack: a card of the page of defences."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.catalog.differences import value_words
 from core.certificates import PARTITIONS
+from core.certificates.certificate import Certificates
 from core.storage import certified, features
 from core.storage.runs import StoredRun
 from pages import _certificate_figures, _defences, _runs, _tasks
@@ -77,44 +77,43 @@ def card(run: StoredRun) -> None:
             st.info(words if features.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")
 
 
-def both(run: StoredRun, found: Mapping[str, Any]) -> None:
+def both(run: StoredRun, certificates: Certificates) -> None:
     """One certificate beside the other."""
-    n, m = run.result["n_train"], run.result["n_poison"]
-    added, flipped = found["added"], found["flipped"]
+    n, m = run.summary.n_train, run.summary.n_poison
+    added, flipped = certificates.added, certificates.flipped
     runs, here = attacks(run)
-    certain = added["certified"][m] if m < len(added["certified"]) else 0.0
+    certain = added.at(m)
     left, right = st.columns(2)
     with left.container(border=True):
         st.markdown("**Points added**")
         st.markdown(
             f"With {m:,} points added, **{100 * certain:.1f} %** is certain for the vote. Under this run's poison it "
-            f"has {100 * added['attacked']:.1f} %, a single head {100 * run.result['poisoned']['accuracy']:.1f} %. "
-            f"Without poison: {100 * added['clean']:.1f} and {100 * run.result['clean']['accuracy']:.1f} %."
+            f"has {100 * added.attacked:.1f} %, a single head {100 * run.summary.poisoned.accuracy:.1f} %. "
+            f"Without poison: {100 * added.clean:.1f} and {100 * run.summary.clean.accuracy:.1f} %."
         )
         st.plotly_chart(
             _certificate_figures.added_figure(added, n, runs, here),
             key="certify-added",
             config=_defences.QUIET,
-            alt=f"Certified accuracy falls from {100 * added['certified'][0]:.1f} % to nothing at "
-            f"{len(added['certified']) - 1} points added; dots are attacks.",
+            alt=f"Certified accuracy falls from {100 * added.certified[0]:.1f} % to nothing at "
+            f"{len(added.certified) - 1} points added; dots are attacks.",
         )
         st.caption(ADDED_WORDS)
     with right.container(border=True):
         st.markdown("**Labels flipped**")
-        last = len(flipped["certified"]) - 2
+        last = len(flipped.certified) - 2
         st.markdown(
-            f"The vote has {100 * flipped['clean']:.1f} % and is certain of some images up to **{max(last, 0)}** "
+            f"The vote has {100 * flipped.clean:.1f} % and is certain of some images up to **{max(last, 0)}** "
             f"flipped labels."
         )
         st.plotly_chart(
-            _certificate_figures.flipped_figure(flipped, n, run.result["clean"]["accuracy"]),
+            _certificate_figures.flipped_figure(flipped, n, run.summary.clean.accuracy),
             key="certify-flipped",
             config=_defences.QUIET,
-            alt=f"Certified accuracy falls from {100 * flipped['certified'][0]:.1f} % to nothing at {last + 1} flipped "
+            alt=f"Certified accuracy falls from {100 * flipped.certified[0]:.1f} % to nothing at {last + 1} flipped "
             "labels; the dotted line is a single head.",
         )
-        noise = flipped["noise"]
-        st.caption(FLIPPED_WORDS.format(heads=noise["heads"], q=100 * noise["q"]))
+        st.caption(FLIPPED_WORDS.format(heads=flipped.noise.heads, q=100 * flipped.noise.q))
 
 
 def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
@@ -130,7 +129,7 @@ def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
         "train_domain",
         "test_domain",
     )
-    spec, found = run.spec, [("No poison", 0, run.result["clean"]["accuracy"])]
+    spec, found = run.spec, [("No poison", 0, run.summary.clean.accuracy)]
     here = 0
     for row in _runs.listed({run.hash}):
         other = None
@@ -141,5 +140,5 @@ def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
         if row.hash == run.hash:
             here = len(found)
         words = f"{value_words('attack', row.attack)}, {row.constraint}"
-        found.append((words, other.result["n_poison"], row.poisoned_accuracy))
+        found.append((words, other.summary.n_poison, row.poisoned_accuracy))
     return found, here

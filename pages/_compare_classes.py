@@ -1,10 +1,10 @@
 """Several runs class by class: accuracies, and what is taken for what."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
+from core.experiments.summary import RunSummary
 from core.presentation import comparison
 from core.system.arrays import Array
 from pages import _compare_figures as pictures
@@ -37,13 +37,13 @@ def classes_card(runs: Sequence[Picked]) -> None:
     if len(groups) > 1:
         st.caption("The runs have different classes, so that they stand below each other.")
     for group in ([runs[i] for i in positions] for positions in groups):
-        scores = [one.run.result for one in group]
-        lost = [per_class(score, "lost") for score in scores]
+        summaries = [one.run.summary for one in group]
+        lost = [per_class(summary, "lost") for summary in summaries]
         kept = comparison.most_changed(lost, MOST_CLASSES)
         classes = group[0].classes
         if len(kept) < len(classes):
             st.caption(f"The {len(kept)} of {len(classes)} classes that change most.")
-        values = [[per_class(score, str(shown))[i] for i in kept] for score in scores]
+        values = [[per_class(summary, str(shown))[i] for i in kept] for summary in summaries]
         names = ", ".join(one.name for one in group)
         st.plotly_chart(
             pictures.class_bars(
@@ -58,12 +58,12 @@ def classes_card(runs: Sequence[Picked]) -> None:
         )
 
 
-def per_class(result: dict[str, Any], what: str) -> list[float]:
-    """Percent, or points lost, of each class of a stored result."""
-    clean, poisoned = result["clean"]["per_class"], result["poisoned"]["per_class"]
+def per_class(summary: RunSummary, what: str) -> list[float]:
+    """Percent, or points lost, of each class of a run; `what` is a key of `PER_CLASS`."""
+    clean, poisoned = summary.clean.per_class, summary.poisoned.per_class
     if what == "lost":
         return [100 * (before - after) for before, after in zip(clean, poisoned, strict=True)]
-    return [100 * value for value in result[what]["per_class"]]
+    return [100 * value for value in (clean if what == "clean" else poisoned)]
 
 
 @st.fragment
@@ -105,7 +105,9 @@ def matrices_card(runs: Sequence[Picked]) -> None:
 
 def matrix_of(one: Picked, shown: str) -> Array | None:
     """The counts that were asked for; None where the run has not stored them."""
-    clean, poisoned = (comparison.confusion(one.run.result[key], len(one.classes)) for key in ("clean", "poisoned"))
+    clean, poisoned = (
+        comparison.confusion(score, len(one.classes)) for score in (one.run.summary.clean, one.run.summary.poisoned)
+    )
     if shown != "change":
         return clean if shown == "clean" else poisoned
     return None if clean is None or poisoned is None else poisoned - clean

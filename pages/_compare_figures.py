@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of, shafts
 from core.system.arrays import Array
 
@@ -98,25 +99,25 @@ def class_bars(
     return figure
 
 
-def shared_map(views: Sequence[Mapping[str, Array]], picked: Sequence[int]) -> go.Figure:
+def shared_map(plots: Sequence[PlotData], picked: Sequence[int]) -> go.Figure:
     """One clean cloud and the poison of every run on it; the runs stand on the same clean features."""
-    figure = go.Figure(_cloud(views[0]["train_xy"], 5, is_fast=True))
-    for view, place in zip(views, picked, strict=True):
-        figure.add_trace(_poison(view["poison_xy"], place, 10, is_fast=True))
+    figure = go.Figure(_cloud(plots[0].train_xy, 5, is_fast=True))
+    for plot, place in zip(plots, picked, strict=True):
+        figure.add_trace(_poison(plot.poison_xy, place, 10, is_fast=True))
     figure.update_layout(
         height=MAP_HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "title": None},
         hovermode="closest",
     )
-    return _square(figure, views)
+    return _square(figure, plots)
 
 
-def small_map(view: Mapping[str, Array], place: int, views: Sequence[Mapping[str, Array]]) -> go.Figure:
-    """One run on the axes that all `views` share: its poison, and lines from where each started."""
-    start, end = view["base_xy"], view["poison_xy"]
+def small_map(plot: PlotData, place: int, plots: Sequence[PlotData]) -> go.Figure:
+    """One run on the axes that all `plots` share: its poison, and lines from where each started."""
+    start, end = plot.base_xy, plot.poison_xy
     x, y = shafts(start, end)
-    clean = view["train_xy"][:: -(-len(view["train_xy"]) // MOST_SMALL_DOTS)]
+    clean = plot.train_xy[:: -(-plot.n_clean // MOST_SMALL_DOTS)]
     lines = go.Scatter(
         x=x,
         y=y,
@@ -127,7 +128,7 @@ def small_map(view: Mapping[str, Array], place: int, views: Sequence[Mapping[str
     )
     figure = go.Figure([_cloud(clean, 4, is_fast=False), lines, _poison(end, place, 8, is_fast=False)])
     figure.update_layout(height=SMALL_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 4}, showlegend=False)
-    return _square(figure, views)
+    return _square(figure, plots)
 
 
 def _cloud(xy: Array, size: int, *, is_fast: bool) -> go.Scatter | go.Scattergl:
@@ -155,9 +156,9 @@ def _poison(xy: Array, place: int, size: int, *, is_fast: bool) -> go.Scatter | 
     )
 
 
-def _square(figure: go.Figure, views: Iterable[Mapping[str, Array]]) -> go.Figure:
-    """No ticks, one unit the same in both directions, and the range of all the views."""
-    points = np.concatenate([view[key] for view in views for key in ("train_xy", "poison_xy", "base_xy")])
+def _square(figure: go.Figure, plots: Iterable[PlotData]) -> go.Figure:
+    """No ticks, one unit the same in both directions, and the range of all the maps."""
+    points = np.concatenate([xy for plot in plots for xy in (plot.train_xy, plot.poison_xy, plot.base_xy)])
     low, high = points.min(axis=0), points.max(axis=0)
     room = 0.03 * float((high - low).max())
     ends = [[float(low[i]) - room, float(high[i]) + room] for i in (0, 1)]

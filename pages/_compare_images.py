@@ -17,14 +17,14 @@ SCROLL_HEIGHT = 545
 def images_card(runs: Sequence[Picked]) -> None:
     """What became of the same base image in each run."""
     st.subheader("Images")
-    without = [one.name for one in runs if "poison_x" not in one.view]
-    runs = [one for one in runs if "poison_x" in one.view]
+    without = [one.name for one in runs if one.poison_x is None]
+    runs = [one for one in runs if one.poison_x is not None]
     if without:
         are = "make" if len(without) > 1 else "makes"
         st.caption(f"{' and '.join(without)} {are} no images: such an attack ends with feature vectors.")
     if not runs:
         return
-    shared = comparison.shared_bases([one.view for one in runs])
+    shared = comparison.shared_bases([one.plot for one in runs])
     if shared:
         shown = " | ".join(["the base image", *(f"poison of {one.name}" for one in runs)])
         st.caption(
@@ -38,10 +38,10 @@ def images_card(runs: Sequence[Picked]) -> None:
     for one, column in zip(runs, st.columns(len(runs)), strict=True):
         with column:
             st.markdown(one.mark, unsafe_allow_html=True)
-            rows = range(min(PER_PAGE, len(one.view["poison_y"])))
+            rows = range(min(PER_PAGE, one.run.summary.n_poison))
             captions = [caption([one], (row,)) for row in rows]
             with st.container(height=SCROLL_HEIGHT, border=False, horizontal=True):
-                pairs = [pictures.strip([one.view["base_x"][row], one.view["poison_x"][row]]) for row in rows]
+                pairs = [pictures.strip([one.base(row), one.poison(row)]) for row in rows]
                 st.image(pairs, caption=captions, alt=[alt(words) for words in captions])
 
 
@@ -52,9 +52,9 @@ def same_bases(runs: Sequence[Picked], shared: Sequence[tuple[int | None, ...]])
         page = st.pagination(-(-len(shared) // PER_PAGE), key="compare-images-page")
     strips, captions = [], []
     for rows in shared[(page - 1) * PER_PAGE : page * PER_PAGE]:
-        first = next(i for i, row in enumerate(rows) if row is not None)
-        poisons = [None if row is None else one.view["poison_x"][row] for one, row in zip(runs, rows, strict=True)]
-        strips.append(pictures.strip([runs[first].view["base_x"][rows[first]], *poisons]))
+        base = next(one.base(row) for one, row in zip(runs, rows, strict=True) if row is not None)
+        poisons = [None if row is None else one.poison(row) for one, row in zip(runs, rows, strict=True)]
+        strips.append(pictures.strip([base, *poisons]))
         captions.append(caption(runs, rows))
     with st.container(height=SCROLL_HEIGHT, border=False, key="compare-images"):
         st.image(strips, caption=captions, alt=[alt(words) for words in captions])
@@ -64,9 +64,9 @@ def caption(runs: Sequence[Picked], rows: Sequence[int | None]) -> str:
     """What the base image shows and what each run labels it."""
     told, base = [], ""
     for one, row in zip(runs, rows, strict=True):
-        if row is None:
+        if row is None or one.plot is None:
             continue
-        old, new = (_words.plain(one.classes[int(one.view[key][row])]) for key in ("base_y", "poison_y"))
+        old, new = (_words.plain(one.classes[int(y[row])]) for y in (one.plot.base_y, one.plot.poison_y))
         base = f"**{old}**"
         told.append(f"{one.name}: {'label kept' if old == new else new}")
     return f"{base} · {' · '.join(told)}"

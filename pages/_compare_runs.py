@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.experiments.plot_data import PlotData
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
 from core.system.errors import StoreError
@@ -20,7 +21,7 @@ class Picked:
 
     place: int
     run: StoredRun
-    view: dict[str, Array]
+    plot: PlotData | None
 
     @property
     def name(self) -> str:
@@ -35,20 +36,38 @@ class Picked:
     @property
     def classes(self) -> list[str]:
         """Its classes, as they were named when it ran."""
-        return list(self.run.result["classes"])
+        return list(self.run.summary.classes)
+
+    @property
+    def poison_x(self) -> Array | None:
+        """(m, C, H, W) its poisoned images; None where it has none."""
+        return None if self.plot is None else self.plot.poison_x
+
+    def base(self, row: int) -> Array | None:
+        """The base image of one of its poisoned samples."""
+        return None if self.plot is None else self.plot.base_x[row]
+
+    def poison(self, row: int) -> Array | None:
+        """One of its poisoned images."""
+        return None if self.poison_x is None else self.poison_x[row]
 
 
 def loaded(hashes: Sequence[str]) -> list[Picked]:
     """The runs with what there is to draw; one whose pictures are damaged has none, and says so."""
-    found = []
+    picked = []
     for place, one in enumerate(hashes):
         run = _runs.find(one)
         if run is None:
             continue
+        plot: PlotData | None = None
         try:
-            view = _runs.view(one)
+            plot = _runs.plot(one)
         except StoreError as error:
             st.error(str(error), title=f"The pictures of run {NAMES[place]} can't be shown", icon=":material/error:")
-            view = {}
-        found.append(Picked(place, run, view))
-    return found
+        picked.append(Picked(place, run, plot))
+    return picked
+
+
+def plots_of(runs: Sequence[Picked]) -> list[PlotData]:
+    """What is drawn of each run that has a map."""
+    return [one.plot for one in runs if one.plot is not None]

@@ -1,13 +1,13 @@
 """Defences as the pages share them: chosen, judged by a worker, and told in words and numbers."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.defences.chain import Chain, as_text, parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.settings import SHARE
+from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments import cost
 from core.storage import defended, features
 from core.storage.runs import StoredRun
@@ -96,17 +96,19 @@ def wait_words(run: StoredRun) -> str:
     return f"This run ships without its features: a worker computes them first, which takes about {seconds}, once."
 
 
-def verdict(found: Mapping[str, Any]) -> None:
+def verdict(judged: DefenceVerdict) -> None:
     """The numbers: what was found, and what it is worth."""
-    whole = found["whole"]
-    clean, poisoned, after = (found[name]["accuracy"] for name in ("clean", "poisoned", "defended"))
+    whole = judged.whole
+    clean, poisoned, after = (score.accuracy for score in (judged.clean, judged.poisoned, judged.defended))
     with st.container(horizontal=True):
-        st.metric("Poison found", f"{whole['found']} of {whole['n_poison']}", help="Poisoned images that are removed.")
-        st.metric("Clean images lost", f"{whole['clean_lost']:,}", help="Clean images that are removed with them.")
-        st.metric("Precision", f"{100 * whole['precision']:.0f} %", help="Of what is removed, the part that is poison.")
-        st.metric("Accuracy", f"{100 * after:.1f} %", f"{found['regained']:+.1f} points", help="Of the defended head.")
-    st.markdown(sentence(found))
-    values = {"Poisoned": poisoned, "Random filter": found["random"], "Defended": after, "Perfect filter": clean}
+        st.metric(
+            "Poison found", f"{whole.poison_removed} of {whole.n_poison}", help="Poisoned images that are removed."
+        )
+        st.metric("Clean images lost", f"{whole.clean_lost:,}", help="Clean images that are removed with them.")
+        st.metric("Precision", f"{100 * whole.precision:.0f} %", help="Of what is removed, the part that is poison.")
+        st.metric("Accuracy", f"{100 * after:.1f} %", f"{judged.regained:+.1f} points", help="Of the defended head.")
+    st.markdown(sentence(judged))
+    values = {"Poisoned": poisoned, "Random filter": judged.random, "Defended": after, "Perfect filter": clean}
     told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
     st.plotly_chart(
         _defend_figures.accuracy_bars(values), key="defend-bars", config=QUIET, alt=f"Test accuracy: {told}"
@@ -115,15 +117,15 @@ def verdict(found: Mapping[str, Any]) -> None:
         "The random filter removes as many images without looking (mean of five). The perfect filter removes the "
         "poison and nothing else. The axis does not begin at 0."
     )
-    if len(found["steps"]) > 1:
-        st.markdown(table(found["steps"]))
+    if len(judged.steps) > 1:
+        st.markdown(table(judged.steps))
 
 
-def sentence(found: Mapping[str, Any]) -> str:
+def sentence(verdict: DefenceVerdict) -> str:
     """What the defences are worth, in words."""
-    lost = 100 * (found["clean"]["accuracy"] - found["poisoned"]["accuracy"])
-    regained = found["regained"]
-    if not found["steps"]:
+    lost = 100 * (verdict.clean.accuracy - verdict.poisoned.accuracy)
+    regained = verdict.regained
+    if not verdict.steps:
         return f"No defence is on: the poison costs {lost:.1f} points."
     if lost <= 0:
         what = f"give {regained:.1f}" if regained >= 0 else f"take {-regained:.1f}"
@@ -136,12 +138,12 @@ def sentence(found: Mapping[str, Any]) -> str:
     return f"The poison costs {lost:.1f} points; the defences give **{regained:.1f}** of them back."
 
 
-def auc_words(step: Mapping[str, Any]) -> str:
+def auc_words(step: DefenceStep) -> str:
     """The area under the ROC curve, where there is one."""
-    return "—" if step["auc"] is None else f"{step['auc']:.3f}"
+    return "—" if step.auc is None else f"{step.auc:.3f}"
 
 
-def table(steps: Sequence[Mapping[str, Any]]) -> str:
+def table(steps: Sequence[DefenceStep]) -> str:
     """What each defence has removed, as Markdown."""
     lines = [
         "| Defence | Removed | Poison found | Clean lost | Precision | ROC AUC |",
@@ -149,7 +151,7 @@ def table(steps: Sequence[Mapping[str, Any]]) -> str:
     ]
     for step in steps:
         lines.append(
-            f"| {DEFENCES[step['name']].title} | {len(step['removed']):,} | {step['found']} of {step['n_poison']} "
-            f"| {step['clean_lost']:,} | {100 * step['precision']:.0f} % | {auc_words(step)} |"
+            f"| {DEFENCES[step.name].title} | {len(step.removed):,} | {step.poison_removed} of {step.n_poison} "
+            f"| {step.clean_lost:,} | {100 * step.precision:.0f} % | {auc_words(step)} |"
         )
     return "\n".join(lines)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
-from core.system.arrays import Array
 
 BARS_HEIGHT = 230
 MAP_HEIGHT = 460
@@ -49,13 +49,13 @@ def accuracy_bars(values: Mapping[str, float]) -> go.Figure:
     return figure
 
 
-def map_figure(view: Mapping[str, Array], rows: Mapping[str, Sequence[int]]) -> go.Figure:
+def map_figure(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> go.Figure:
     """All points; those of `GROUPS` on top.
 
     Args:
         rows: of each group, clean training points first, then poison.
     """
-    xy = np.concatenate([view["train_xy"], view["poison_xy"]])
+    xy = np.concatenate([plot.train_xy, plot.poison_xy])
     marked = np.concatenate([np.asarray(list(rows[name]), int) for name in GROUPS])
     rest = np.setdiff1d(np.arange(len(xy)), marked)
     figure = go.Figure(
@@ -68,7 +68,7 @@ def map_figure(view: Mapping[str, Array], rows: Mapping[str, Sequence[int]]) -> 
             hoverinfo="skip",
         )
     )
-    n = len(view["train_xy"])
+    n = plot.n_clean
     for name in ("wrong", "found", "missed"):
         chosen = np.asarray(list(rows[name]), int)
         figure.add_scattergl(

@@ -1,10 +1,10 @@
 """The defences of a step: chosen or given, applied by a worker, and what they came to."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
+from core.defences.verdict import DefenceVerdict
 from core.presentation.lessons import Step
 from core.storage import defended
 from core.storage.runs import StoredRun
@@ -76,13 +76,13 @@ def applying(run: StoredRun, chain: tuple[Any, ...]) -> None:
         st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
 
 
-def defence_card(run: StoredRun, chain: tuple[Any, ...], found: Mapping[str, Any] | None) -> None:
+def defence_card(run: StoredRun, chain: tuple[Any, ...], verdict: DefenceVerdict | None) -> None:
     """What the defences have come to."""
-    if found is None:
+    if verdict is None:
         first = "Being applied" if is_asked(run, chain) else "Press “Apply it”"
         st.info(f"{first}: what the defence does is shown here.", icon=":material/shield:")
         return
-    _defences.verdict(found)
+    _defences.verdict(verdict)
     st.page_link(
         "defend.py",
         label="Which images it finds, and which it misses",

@@ -1,10 +1,10 @@
 """The result of a step, part by part, or why it can't be seen yet."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
+from core.defences.verdict import DefenceVerdict
 from core.presentation.lessons import Step
 from core.storage.runs import StoredRun
 from pages import _cards, _defences, _runs
@@ -21,9 +21,9 @@ VIEW_WORDS = {
 NUMBERS_IN_A_ROW = 3
 
 
-def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], found: Mapping[str, Any] | None, place: str) -> None:
+def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], verdict: DefenceVerdict | None, place: str) -> None:
     """One part of the result; the person chooses which."""
-    there = {"reach": bool(run.result["threshold"]), "defence": bool(step.defend)}
+    there = {"reach": run.summary.threshold is not None, "defence": bool(step.defend)}
     views = [name for name in VIEW_WORDS if there.get(name, True)]
     chosen = st.segmented_control(
         "Part of the result",
@@ -39,11 +39,11 @@ def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], found: Mapping
     with st.container(border=True):
         match chosen:
             case "defence":
-                defence_card(run, chain, found)
+                defence_card(run, chain, verdict)
             case "images":
-                _cards.images_card(run, _runs.view(run.hash))
+                _cards.images_card(run, _runs.plot(run.hash))
             case "map":
-                _cards.map_card(run, _runs.view(run.hash))
+                _cards.map_card(run, _runs.plot(run.hash))
             case "reach":
                 _cards.reach_card(run)
             case "curve":
@@ -62,7 +62,7 @@ def result_panel(
     run: StoredRun | None,
     beside: StoredRun | None,
     chain: tuple[Any, ...],
-    found: Mapping[str, Any] | None,
+    verdict: DefenceVerdict | None,
     *,
     hidden: bool,
     obstacle: str,
@@ -86,8 +86,8 @@ def result_panel(
         st.info(f"{first}: the result is shown here.", icon=":material/science:")
         return
     st.caption(f"The run: {_runs.words(run.spec)}")
-    _cards.numbers(run.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
+    _cards.numbers(run.summary, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
     if beside is not None:
         st.caption(f"Beside it: {_runs.words(beside.spec)}")
-        _cards.numbers(beside.result, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
-    view_card(run, step, chain, found, place)
+        _cards.numbers(beside.summary, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
+    view_card(run, step, chain, verdict, place)

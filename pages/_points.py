@@ -53,7 +53,7 @@ def figure(
     rows = np.arange(len(positions))
     told = words(points, rows, head) if len(rows) <= _MOST_WORDS else None
     if arrows:
-        start, end = positions[points.view["base_index"]], positions[points.n_clean :]
+        start, end = positions[points.plot.base_index], positions[points.n_clean :]
         chart.add_trace(figures.arrows(start, end, "its move", NEUTRAL))
     for name, group, marker in _groups(points, colour, head):
         chart.add_trace(
@@ -158,7 +158,7 @@ def words(points: Points, rows: Iterable[int], head: str) -> list[str]:
         label = points.classes[int(points.y[row])]
         who = f"training image {row}: {label}"
         if row >= n:
-            base = points.classes[int(points.view["base_y"][row - n])]
+            base = points.classes[int(points.plot.base_y[row - n])]
             who = (
                 f"poison {row - n}: {base}, label kept"
                 if base == label

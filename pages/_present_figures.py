@@ -1,12 +1,13 @@
 """Pictures for a talk: few marks, large letters. No Streamlit here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
+from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of
 from core.presentation.story import ClassChange, class_centres, spread
 from core.system.arrays import Array
@@ -56,13 +57,13 @@ def tiles(images: Sequence[Array]) -> bytes:
     return row_of(images, TILE_PIXELS)
 
 
-def simple_map(view: Mapping[str, Array], classes: Sequence[str], ink: str, paper: str) -> go.Figure:
+def simple_map(plot: PlotData, classes: Sequence[str], ink: str, paper: str) -> go.Figure:
     """Clean images as pale dots with the name of each kind among them, poisoned ones as strong marks.
 
     Args:
         ink, paper: colours of text and of its halo, by theme.
     """
-    xy, y = view["train_xy"], view["train_y"]
+    xy, y = plot.train_xy, plot.train_y
     is_named = len(classes) <= MOST_KINDS
     colours = [PALETTE[label % len(PALETTE)] for label in y] if is_named else NEUTRAL
     figure = go.Figure(
@@ -76,7 +77,7 @@ def simple_map(view: Mapping[str, Array], classes: Sequence[str], ink: str, pape
             showlegend=False,
         )
     )
-    poison = view["poison_xy"]
+    poison = plot.poison_xy
     figure.add_scattergl(
         x=poison[:, 0],
         y=poison[:, 1],

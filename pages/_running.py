@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.experiments.summary import CurvePoint
 from core.presentation import figures
 from core.spec.events import STAGES
 from core.spec.experiment import ExperimentSpec
@@ -37,7 +38,7 @@ def submit(spec: ExperimentSpec, *, again: bool = False) -> None:
     state = st.session_state
     stored = _runs.find(spec.hash) if again else None
     if stored is not None:
-        state.setdefault("before_again", {})[spec.hash] = stored.result
+        state.setdefault("before_again", {})[spec.hash] = stored.summary
     try:
         job = engine().submit(spec, _runs.person(), again=again)
     except PoisonLabError as error:
@@ -139,7 +140,7 @@ def compare_again(spec_hash: str) -> None:
     before, run = st.session_state.get("before_again", {}).pop(spec_hash, None), _runs.find(spec_hash)
     if before is None or run is None:
         return
-    change = changes(before, run.result)
+    change = changes(before, run.summary)
     same = change == "same"
     words = "the same result to the last digit" if same else change
     st.session_state.compared_words = f"Computed again: {words}."
@@ -174,7 +175,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
                 st.caption(f"{len(job.people)} people wait for this run.")
         if status.curve:
             st.plotly_chart(
-                figures.curve_figure(status.curve),
+                figures.curve_figure([CurvePoint.from_json(point) for point in status.curve]),
                 key=f"live-{job.id}",
                 config={"displayModeBar": False},
                 alt="The run so far, step by step",

@@ -2,18 +2,20 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from core.catalog import choices, uploads
+from core.defences.verdict import DefenceVerdict
 from core.experiments import points
-from core.experiments.result import SCORES
+from core.experiments.plot_data import PlotData
+from core.experiments.summary import SCORES, RunSummary
 from core.presentation import facts as outcome
 from core.presentation import figures
+from core.presentation.export import plot_of
 from core.presentation.facts import Fact
 from core.presentation.lessons import Lesson, load
 from core.serving.middleware import PERSON_COOKIE
@@ -45,7 +47,7 @@ def find(spec_hash: str) -> StoredRun | None:
         if known != written:  # it was run again
             for kept in (
                 _run,
-                _view,
+                _plot,
                 map_figure,
                 figure,
                 amplification,
@@ -89,15 +91,13 @@ def lessons() -> tuple[Lesson, ...]:
     return load()
 
 
-def facts(
-    run: StoredRun, beside: StoredRun | None = None, defended: Mapping[str, Any] | None = None
-) -> dict[str, Fact]:
+def facts(run: StoredRun, beside: StoredRun | None = None, verdict: DefenceVerdict | None = None) -> dict[str, Fact]:
     """What a lesson can ask of a run, of one beside it, and of defences on it.
 
     Raises:
         StoreError: the run's pictures are missing or damaged.
     """
-    return outcome.facts(run.result, view(run.hash), None if beside is None else beside.result, defended)
+    return outcome.facts(run.summary, plot(run.hash), None if beside is None else beside.summary, verdict)
 
 
 def person() -> str:
@@ -163,13 +163,13 @@ def seconds_words(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def view(spec_hash: str) -> dict[str, Array]:
-    """The arrays to draw; shared by everyone, not to be changed.
+def plot(spec_hash: str) -> PlotData:
+    """What is drawn of a run; shared by everyone, not to be changed.
 
     Raises:
-        StoreError: they are missing or damaged.
+        StoreError: it is missing or damaged, or the run was made without a map.
     """
-    return _view(str(results()), spec_hash)
+    return _plot(str(results()), spec_hash)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -187,78 +187,93 @@ def _run(root: str, spec_hash: str) -> tuple[StoredRun, int | None]:
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
-def _view(root: str, spec_hash: str) -> dict[str, Array]:
-    return _run(root, spec_hash)[0].view()
+def _plot(root: str, spec_hash: str) -> PlotData:
+    return plot_of(_run(root, spec_hash)[0])
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
 def map_figure(root: str, spec_hash: str, show_stage2: bool) -> object:
     """The map of a run; built once for everyone."""
-    classes = _run(root, spec_hash)[0].result["classes"]
-    return figures.map_figure(_view(root, spec_hash), classes, show_stage2)
+    classes = _run(root, spec_hash)[0].summary.classes
+    return figures.map_figure(_plot(root, spec_hash), classes, show_stage2)
 
 
-FIGURES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "accuracy": lambda result: figures.accuracy_figure(
-        {label: result[key] and result[key]["accuracy"] for key, (label, _) in SCORES.items()}
-    ),
-    "per-class": lambda result: figures.per_class_figure(
-        result["clean"]["per_class"], result["poisoned"]["per_class"], result["classes"]
-    ),
-    "reach": lambda result: figures.reach_figure(result["threshold"]),
-    "curve": lambda result: figures.curve_figure(result["curve"]),
+def _accuracy_figure(summary: RunSummary) -> object:
+    return figures.accuracy_figure({SCORES[key][0]: share for key, share in summary.accuracies().items()})
+
+
+def _per_class_figure(summary: RunSummary) -> object:
+    return figures.per_class_figure(summary.clean.per_class, summary.poisoned.per_class, summary.classes)
+
+
+FIGURES: dict[str, Callable[[RunSummary], object]] = {
+    "accuracy": _accuracy_figure,
+    "per-class": _per_class_figure,
+    "reach": lambda summary: None if summary.threshold is None else figures.reach_figure(summary.threshold),
+    "curve": lambda summary: figures.curve_figure(summary.curve),
 }
 
 
 @st.cache_resource(max_entries=4 * CACHED_RUNS, show_spinner=False)
 def figure(root: str, spec_hash: str, name: str) -> object:
     """A figure of `FIGURES` of a run; built once for everyone."""
-    return FIGURES[name](_run(root, spec_hash)[0].result)
+    return FIGURES[name](_run(root, spec_hash)[0].summary)
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
 def amplification(root: str, spec_hash: str) -> int:
     """By how much the differences of a run's images are amplified."""
-    arrays = _view(root, spec_hash)
-    return figures.amplification(arrays["base_x"], arrays["poison_x"]) if "poison_x" in arrays else 0
+    plot = _plot(root, spec_hash)
+    return 0 if plot.poison_x is None else figures.amplification(plot.base_x, plot.poison_x)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)  # each may take a gigabyte
 def images(root: str, spec_hash: str) -> Array:
     """The images (n + m, C, H, W) of all points of a run, clean ones first."""
-    return points.images(_run(root, spec_hash)[0].spec, _view(root, spec_hash))
+    return points.images(_run(root, spec_hash)[0].spec, _plot(root, spec_hash))
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
     """PNG strips (base, poison, difference) of some poisons."""
-    arrays, factor = _view(root, spec_hash), amplification(root, spec_hash)
-    poison = arrays.get("poison_x")
-    return [figures.strip(arrays["base_x"][row], None if poison is None else poison[row], factor) for row in rows]
+    plot, factor = _plot(root, spec_hash), amplification(root, spec_hash)
+    poison = plot.poison_x
+    return [figures.strip(plot.base_x[row], None if poison is None else poison[row], factor) for row in rows]
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def samples(root: str, spec_hash: str, count: int) -> bytes:
     """A PNG row of the first poisoned images of a run."""
-    return figures.row_of(_view(root, spec_hash)["poison_x"][:count], figures.STRIP_PIXELS)
+    return figures.row_of(_made(_plot(root, spec_hash).poison_x)[:count], figures.STRIP_PIXELS)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
 def sample(root: str, spec_hash: str, row: int) -> bytes:
     """A PNG of one poisoned image of a run."""
-    return figures.row_of([_view(root, spec_hash)["poison_x"][row]], figures.STRIP_PIXELS, gap=0)
+    return figures.row_of([_made(_plot(root, spec_hash).poison_x)[row]], figures.STRIP_PIXELS, gap=0)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
 def walked(root: str, spec_hash: str, row: int) -> list[bytes]:
     """A PNG of each of the first poisons at one step of the walk."""
-    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _view(root, spec_hash)["walk_x"][row]]
+    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _made(_plot(root, spec_hash).walk_x)[row]]
+
+
+def _made(images: Array | None) -> Array:
+    """Images that the run has made.
+
+    Raises:
+        StoreError: its attack makes none.
+    """
+    if images is None:
+        raise StoreError("The attack of this run makes no images.")
+    return images
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def bases(root: str, spec_hash: str, count: int) -> list[bytes]:
     """A PNG of each of the real images that the first poisons start from."""
-    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _view(root, spec_hash)["base_x"][:count]]
+    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _plot(root, spec_hash).base_x[:count]]
 
 
 def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:

@@ -1,14 +1,14 @@
 """The pictures of the walk through a run's stages. No Streamlit here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
 import plotly.graph_objects as go
 
-from core.presentation.explanations import TITLES, Loss, Shown
+from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
-from core.system.arrays import Array
+from core.presentation.stages import TITLES, ShownStep, StageLoss
 
 AXIS_HEIGHT = 330
 MAP_HEIGHT = 430
@@ -22,7 +22,7 @@ LIFTED = "clean"
 """The one narrow stage, whose title stands on a line of its own so that the next one's doesn't run into it."""
 
 
-def axis_figure(steps: Sequence[Shown], now: int, losses: Sequence[Loss]) -> go.Figure:
+def axis_figure(steps: Sequence[ShownStep], now: int, losses: Sequence[StageLoss]) -> go.Figure:
     """Test accuracy at every step of all stages, on one axis, with the step on show and the losses between stages.
 
     Args:
@@ -82,7 +82,7 @@ def axis_figure(steps: Sequence[Shown], now: int, losses: Sequence[Loss]) -> go.
     return figure
 
 
-def _loss(figure: go.Figure, loss: Loss, before: tuple[float, float], after: tuple[float, float]) -> None:
+def _loss(figure: go.Figure, loss: StageLoss, before: tuple[float, float], after: tuple[float, float]) -> None:
     """From the level that one stage reached to the level that is left of it after the next; ends as (x, y)."""
     (start, level), (x, left) = before, after
     colour = STAGE_COLOURS[loss.before]
@@ -110,9 +110,11 @@ def _loss(figure: go.Figure, loss: Loss, before: tuple[float, float], after: tup
     )
 
 
-def map_figure(view: Mapping[str, Array], classes: Sequence[str], steps: Sequence[Shown], now: int) -> go.Figure:
+def map_figure(plot: PlotData, classes: Sequence[str], steps: Sequence[ShownStep], now: int) -> go.Figure:
     """Clean features, and the poison on its way through the stage: where it is now, and where it was before."""
-    clean, label = view["train_pca"], view["train_y"]
+    clean, label, walked = plot.train_pca, plot.train_y, plot.walk_pca
+    if clean is None or walked is None:
+        raise ValueError("a run with a trajectory has positions on principal components")
     figure = go.Figure()
     figure.add_scattergl(
         x=clean[:, 0],
@@ -123,7 +125,6 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], steps: Sequenc
         text=[classes[one] for one in label],
         hovertemplate="%{text}<extra></extra>",
     )
-    walked = view["walk_pca"]
     rows = [step.point for step in steps[: now + 1] if step.stage == steps[now].stage and step.point is not None]
     if rows:
         path = walked[rows]
@@ -132,7 +133,7 @@ def map_figure(view: Mapping[str, Array], classes: Sequence[str], steps: Sequenc
         figure.add_scattergl(
             x=x, y=height, name="its way", mode="lines", line={"width": 1, "color": NEUTRAL}, hoverinfo="skip"
         )
-        labels = view["poison_y"][: path.shape[1]]
+        labels = plot.poison_y[: path.shape[1]]
         figure.add_scattergl(
             x=path[-1, :, 0],
             y=path[-1, :, 1],

@@ -41,7 +41,7 @@ def warm() -> None:
         _runs.map_figure(root, run.hash, False)
         _runs.amplification(root, run.hash)
         for name in _runs.FIGURES:
-            if name != "reach" or run.result["threshold"]:
+            if name != "reach" or run.summary.threshold:
                 _runs.figure(root, run.hash, name)
     except PoisonLabError:
         pass  # the page that needs it says what is wrong

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.catalog.differences import MOST_TOLD, differences, field_words, sentence, value_words
-from core.experiments.result import drop, paired_error
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words
 from pages._compare_classes import classes_card, matrices_card
@@ -110,9 +109,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, is_number: bool
 def numbers_card(runs: Sequence[Picked]) -> None:
     """Accuracies as a table and as bars."""
     st.subheader("Accuracy")
-    stored = [one.run.result for one in runs]
+    summaries = [one.run.summary for one in runs]
     scores: dict[str, list[float | None]] = {
-        words: [result[key] and result[key]["accuracy"] for result in stored] for key, words in MEASURES.items()
+        words: [summary.accuracies().get(key) for summary in summaries] for key, words in MEASURES.items()
     }
     left, right = st.columns([1, 1.4], vertical_alignment="center")
     with left:
@@ -120,18 +119,18 @@ def numbers_card(runs: Sequence[Picked]) -> None:
             [f"{words}, %", *("—" if value is None else f"{100 * value:.1f}" for value in values)]
             for words, values in scores.items()
         ]
-        rows.append(["**Drop**, points", *(f"**{drop(result):.1f}**" for result in stored)])
-        rows.append(["± standard error", *(f"{paired_error(result):.1f}" for result in stored)])
-        rows.append(["Poisoned images", *(f"{result['n_poison']:,}" for result in stored)])
-        rows.append(["Test images", *(f"{result['n_test']:,}" for result in stored)])
+        rows.append(["**Drop**, points", *(f"**{summary.drop():.1f}**" for summary in summaries)])
+        rows.append(["± standard error", *(f"{summary.paired_error():.1f}" for summary in summaries)])
+        rows.append(["Poisoned images", *(f"{summary.n_poison:,}" for summary in summaries)])
+        rows.append(["Test images", *(f"{summary.n_test:,}" for summary in summaries)])
         table(["Test accuracy", *(one.mark for one in runs)], rows, is_number=True)
         st.caption(
             "Drop is clean minus poisoned. A dash: the attack has no stage 2. ± is the standard error of the drop: "
             "with other test images it would differ by about so much, so smaller differences mean little."
         )
     told = "; ".join(
-        f"{one.name}: clean {100 * one.run.result['clean']['accuracy']:.1f} %, "
-        f"poisoned {100 * one.run.result['poisoned']['accuracy']:.1f} %"
+        f"{one.name}: clean {100 * one.run.summary.clean.accuracy:.1f} %, "
+        f"poisoned {100 * one.run.summary.poisoned.accuracy:.1f} %"
         for one in runs
     )
     right.plotly_chart(

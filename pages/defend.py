@@ -6,10 +6,11 @@ from typing import Any
 import streamlit as st
 
 from core.defences.registry import RECORDS as DEFENCES
+from core.defences.verdict import DefenceVerdict
+from core.experiments.plot_data import PlotData
 from core.presentation import figures, wording
 from core.storage import defended
 from core.storage.runs import StoredRun
-from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import results
 from pages import _cards, _certificates, _defences, _defend_figures, _pick, _runs, _words
@@ -70,7 +71,7 @@ def controls(run: StoredRun) -> tuple[Any, ...]:
         share = _defences.slider(widget="defend-share")
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
     write(names, share)
-    if words := wording.evasion_words(run.result):
+    if words := wording.evasion_words(run.summary):
         st.caption(words)
     _defences.about(names)
     return _defences.chain_of(names, share)
@@ -90,22 +91,22 @@ def outcome(run: StoredRun, chain: tuple[Any, ...]) -> None:
         st.rerun()  # the page, so that it need not be drawn again and again any more
     _defences.verdict(found)
     try:
-        view = _runs.view(run.hash)
+        plot = _runs.plot(run.hash)
     except StoreError as error:
         st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
         return
-    rows = groups(found, len(view["train_y"]))
+    rows = groups(found, plot.n_clean)
     left, right = st.columns([1.25, 1])
     with left.container(border=True):
-        on_map(view, rows)
+        on_map(plot, rows)
     with right.container(border=True):
-        images(run, view, rows)
+        images(run, plot, rows)
 
 
-def groups(found: Mapping[str, Any], n_clean: int) -> dict[str, list[int]]:
+def groups(verdict: DefenceVerdict, n_clean: int) -> dict[str, list[int]]:
     """Rows of each of `GROUPS`."""
-    removed = set(found["whole"]["removed"])
-    poison = range(n_clean, n_clean + found["whole"]["n_poison"])
+    removed = set(verdict.whole.removed)
+    poison = range(n_clean, n_clean + verdict.whole.n_poison)
     return {
         "found": [row for row in poison if row in removed],
         "missed": [row for row in poison if row not in removed],
@@ -113,15 +114,15 @@ def groups(found: Mapping[str, Any], n_clean: int) -> dict[str, list[int]]:
     }
 
 
-def on_map(view: Mapping[str, Array], rows: Mapping[str, Sequence[int]]) -> None:
+def on_map(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
     """Where they lie."""
     st.markdown("**Map of features**")
     told = ", ".join(f"{len(rows[name]):,} {words.lower()}" for name, words in GROUPS.items())
-    st.plotly_chart(_defend_figures.map_figure(view, rows), key="defend-map", config=QUIET, alt=f"Map: {told}")
+    st.plotly_chart(_defend_figures.map_figure(plot, rows), key="defend-map", config=QUIET, alt=f"Map: {told}")
     st.caption("Where a point lies on this map no defence knows: they measure in feature space.")
 
 
-def images(run: StoredRun, view: Mapping[str, Array], rows: Mapping[str, Sequence[int]]) -> None:
+def images(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
     """The images of one of the groups."""
     group = st.segmented_control(
         "Images",
@@ -140,10 +141,8 @@ def images(run: StoredRun, view: Mapping[str, Array], rows: Mapping[str, Sequenc
     pages = -(-len(chosen) // PER_PAGE)
     page = st.pagination(pages, key=f"defend-page-{group}", max_visible_pages=5) if pages > 1 else 1
     shown = chosen[(page - 1) * PER_PAGE : page * PER_PAGE]
-    everything, n = _runs.images(str(results()), run.hash), len(view["train_y"])
-    labels = [
-        run.result["classes"][int(view["train_y"][row] if row < n else view["poison_y"][row - n])] for row in shown
-    ]
+    everything, n = _runs.images(str(results()), run.hash), plot.n_clean
+    labels = [run.summary.classes[int(plot.train_y[row] if row < n else plot.poison_y[row - n])] for row in shown]
     _cards.side_by_side(
         [figures.row_of([everything[row]], figures.STRIP_PIXELS, gap=0) for row in shown],
         labels,
@@ -183,11 +182,11 @@ def each(run: StoredRun, share: int) -> None:
     if known:
         lines = ["| Defence | Found | Clean lost | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
         for name in (name for name in DEFENCES if name in known):
-            found = known[name]
-            (step,), accuracy = found["steps"], 100 * found["defended"]["accuracy"]
+            verdict = known[name]
+            (step,), accuracy = verdict.steps, 100 * verdict.defended.accuracy
             lines.append(
-                f"| {DEFENCES[name].title} | {step['found']} of {step['n_poison']} | {step['clean_lost']:,} "
-                f"| {_defences.auc_words(step)} | {accuracy:.1f} % ({found['regained']:+.1f}) |"
+                f"| {DEFENCES[name].title} | {step.poison_removed} of {step.n_poison} | {step.clean_lost:,} "
+                f"| {_defences.auc_words(step)} | {accuracy:.1f} % ({verdict.regained:+.1f}) |"
             )
         st.markdown("\n".join(lines))
         st.caption(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.experiments import points as explore
 from core.experiments.points import Points
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
@@ -73,7 +72,7 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
 
 def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
     """The two classes that the decision plane tells apart; first those of the commonest poison."""
-    changes = list(zip(points.view["base_y"].tolist(), points.view["poison_y"].tolist(), strict=True))
+    changes = list(zip(points.plot.base_y.tolist(), points.plot.poison_y.tolist(), strict=True))
     old, new = (points.classes[label] for label in max(changes, key=changes.count))
     left = _own.ask("left", Choice({name: name for name in points.classes}, old) if has_use else None) or old
     rest = [name for name in points.classes if name != left]
@@ -141,9 +140,9 @@ def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -
         positions = points.plane(a, b, head)
         axes = (f"{points.classes[a]} ← boundary → {points.classes[b]}", "First principal component")
     else:
-        positions = points.positions("xy" if space == "umap" else space)
-        if space == "pca":
-            first, second = points.view["pca_share"]
+        positions = points.positions("pca" if space == "pca" else "xy")
+        if space == "pca" and points.plot.pca_share is not None:
+            first, second = points.plot.pca_share
             axes = (f"Principal component 1 ({100 * first:.0f} %)", f"Principal component 2 ({100 * second:.0f} %)")
     drawn = drawn_lasso(rows, (run.hash, space, colour, head, arrows, a, b, tuple(pins)))
     st.plotly_chart(
@@ -154,7 +153,7 @@ def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -
         on_select=lassoed,
         selection_mode=("lasso", "box", "points"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
-        alt=f"{len(points.y):,} points, {len(points.view['poison_y']):,} of them poison, by {colour}",
+        alt=f"{len(points.y):,} points, {points.plot.n_poison:,} of them poison, by {colour}",
     )
     st.caption(f"{COLOUR_WORDS[colour]} {space_words(points, space)}")
     return head
@@ -164,11 +163,12 @@ def space_words(points: Points, space: str) -> str:
     """How far a map is to be trusted."""
     if space == "plane":
         return "The head decides between the two classes at 0; only the horizontal place matters for it."
-    if space == "pca":
-        return f"Two directions that hold {100 * float(points.view['pca_share'].sum()):.0f} % of the variance."
+    plot = points.plot
+    if space == "pca" and plot.pca_share is not None:
+        return f"Two directions that hold {100 * float(plot.pca_share.sum()):.0f} % of the variance."
     return (
-        f"The map keeps {100 * float(points.view['preserved']):.0f} % of the 15 nearest neighbours, and a move below "
-        f"{float(points.view['noise_floor']):.2f} map units is its own noise."
+        f"The map keeps {100 * (plot.preserved or 0.0):.0f} % of the 15 nearest neighbours, and a move below "
+        f"{plot.noise_floor:.2f} map units is its own noise."
     )
 
 
@@ -243,7 +243,7 @@ def pinned(points: Points, images: Array, row: int, head: str) -> None:
 @st.fragment
 def instrument(run: StoredRun) -> None:
     """Map and images, which drive each other."""
-    points = Points(_runs.view(run.hash), run.result["classes"])
+    points = Points(_runs.plot(run.hash), run.summary.classes)
     images = _runs.images(str(results()), run.hash)
     some = Rows(len(points.y), [])
     lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
@@ -311,7 +311,7 @@ def page() -> None:
     if st.session_state["features-asked"] not in ("", run.hash):
         st.warning("This is another run than that of the settings in the sidebar.", icon=":material/history:")
     try:
-        if not explore.has_points(_runs.view(run.hash)):
+        if not _runs.plot(run.hash).has_points:
             st.info("This run is of an older version that kept no neighbours; run it again in the lab.")
             return
         instrument(run)

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.experiments.result import drop
 from core.storage import gallery
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
@@ -20,10 +19,10 @@ INTRODUCTION = (
 
 def card(entry: gallery.Entry, run: StoredRun) -> None:
     """One experiment: what it shows, what it cost, and the way to it."""
-    clean, poisoned = (100 * run.result[key]["accuracy"] for key in ("clean", "poisoned"))
+    clean, poisoned = (100 * score.accuracy for score in (run.summary.clean, run.summary.poisoned))
     st.markdown(f"**{entry.title}**")
     pictures(run)
-    lost = drop(run.result)
+    lost = run.summary.drop()
     st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{abs(lost):.1f} points {'lost' if lost >= 0 else 'gained'}**")
     st.caption(_runs.words(entry.spec))
     opened = st.button(
@@ -41,17 +40,17 @@ def card(entry: gallery.Entry, run: StoredRun) -> None:
 def pictures(run: StoredRun) -> None:
     """Some of its poison; a run without images says so."""
     try:
-        view = _runs.view(run.hash)
+        plot = _runs.plot(run.hash)
     except StoreError as error:
         st.caption(str(error))
         return
-    if "poison_x" not in view:
+    if not plot.makes_images:
         st.caption("Feature vectors: no images.")
         return
     st.image(
         _runs.samples(str(results()), run.hash, SHOWN),
         width="stretch",
-        alt=f"{SHOWN} of {len(view['poison_y'])} poisoned images",
+        alt=f"{SHOWN} of {plot.n_poison} poisoned images",
     )
 
 

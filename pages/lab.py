@@ -95,26 +95,26 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         st.caption(f"{whose}: {_runs.words(run.spec)}", width="stretch")
         pin_toggle(run)
         ways_on(run)
-    _cards.numbers(run.result)
+    _cards.numbers(run.summary)
     try:
-        view = _runs.view(run.hash)
+        plot = _runs.plot(run.hash)
     except StoreError as error:
         st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
         return
     left, middle, right = st.columns([1, 1.35, 1])
     with left.container(border=True, height="stretch"):
-        _cards.images_card(run, view)
+        _cards.images_card(run, plot)
     with middle.container(border=True, height="stretch"):
-        _cards.map_card(run, view)
+        _cards.map_card(run, plot)
     with right.container(border=True, height="stretch"):
         _cards.accuracy_card(run)
-    if run.result.get("threshold"):
+    if run.summary.threshold:
         with st.expander("What the budget can reach", icon=":material/straighten:"):
             _cards.reach_card(run)
     with st.expander("The run, step by step", icon=":material/show_chart:"):
         _cards.curve_card(run)
     with st.expander("Take it with you", icon=":material/download:"):
-        _cards.downloads_card(run, "poison_x" in view)
+        _cards.downloads_card(run, plot.makes_images)
 
 
 def other_settings(run: StoredRun) -> None:

@@ -1,15 +1,15 @@
 """One finished run told in five steps, for people who decide and do not build models."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from core.catalog.differences import value_words
+from core.experiments.plot_data import PlotData
 from core.presentation import story
 from core.presentation.story import Story
 from core.storage.runs import StoredRun
-from core.system.arrays import Array
 from core.system.errors import StoreError
 from pages import _pick, _present_figures, _runs, _words
 
@@ -18,8 +18,6 @@ MOST_NAMED = 10
 EXAMPLES = 10
 PAIRS = 5
 MOST_WORST = 3
-
-View = dict[str, Array]
 
 
 def short(value: float) -> str:
@@ -45,15 +43,15 @@ def say(text: str) -> None:
     st.html(f'<div style="font-size:clamp(1.1rem,1.6vw,1.4rem);line-height:1.55">{html.escape(text)}</div>')
 
 
-def kinds(classes: list[str]) -> str:
+def kinds(classes: Sequence[str]) -> str:
     """What the model tells apart."""
     named = ", ".join(classes[:MOST_NAMED])
     return named if len(classes) <= MOST_NAMED else f"{named} and {len(classes) - MOST_NAMED} more"
 
 
-def situation(run: StoredRun, view: View, told: Story) -> None:
+def situation(run: StoredRun, plot: PlotData | None, told: Story) -> None:
     """Step 1: a model learns from images that anybody can add to."""
-    classes = run.result["classes"]
+    classes = run.summary.classes
     st.title("A model learns from images that anybody can add to")
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -64,11 +62,11 @@ def situation(run: StoredRun, view: View, told: Story) -> None:
             f"A team teaches a model to tell {len(classes)} kinds of image apart: {kinds(classes)}. It learns from "
             f"{images(told.n_train)} collected in places where anybody can add some. Nobody looks at each of them."
         )
-    if "base_x" in view:
-        rows = story.one_of_each(view, EXAMPLES)
-        words = [classes[int(view["base_y"][row])] for row in rows]
+    if plot is not None:
+        rows = story.one_of_each(plot.base_y, EXAMPLES)
+        words = [classes[int(plot.base_y[row])] for row in rows]
         st.caption("Some of the images that it learns from")
-        gallery([_present_figures.tiles([view["base_x"][row]]) for row in rows], words, "An image of")
+        gallery([_present_figures.tiles([plot.base_x[row]]) for row in rows], words, "An image of")
 
 
 def gallery(pictures: list[bytes], words: list[str], kind: str) -> None:
@@ -77,7 +75,7 @@ def gallery(pictures: list[bytes], words: list[str], kind: str) -> None:
         st.image(pictures, caption=[_words.plain(text) for text in words], alt=[f"{kind} {text}" for text in words])
 
 
-def slipped_in(run: StoredRun, view: View, told: Story) -> None:
+def slipped_in(run: StoredRun, plot: PlotData | None, told: Story) -> None:
     """Step 2: what somebody adds."""
     total = told.n_train + told.n_poison
     share = f"about 1 in {round(total / told.n_poison):,} that the model learns from"
@@ -96,13 +94,13 @@ def slipped_in(run: StoredRun, view: View, told: Story) -> None:
             width="stretch",
             alt=f"A crowd of squares, {told.n_poison:,} of {total:,} orange",
         )
-    if told.makes_images:
-        classes = run.result["classes"]
-        rows = story.one_of_each(view, PAIRS)
-        names = [[classes[int(view[key][row])] for key in ("base_y", "poison_y")] for row in rows]
+    if plot is not None and plot.poison_x is not None:
+        classes = run.summary.classes
+        rows = story.one_of_each(plot.base_y, PAIRS)
+        names = [[classes[int(y[row])] for y in (plot.base_y, plot.poison_y)] for row in rows]
         st.caption("Left the real image, right what was slipped in, and what it claims to be")
         gallery(
-            [_present_figures.tiles([view["base_x"][row], view["poison_x"][row]]) for row in rows],
+            [_present_figures.tiles([plot.base_x[row], plot.poison_x[row]]) for row in rows],
             [f"{old} → “{new}”" for old, new in names],
             "A real image and what was slipped in:",
         )
@@ -136,15 +134,15 @@ def labels_words(relabelled: int, n_poison: int) -> str:
     return f"{which} a label that is not what the image was."
 
 
-def sees(run: StoredRun, view: View, told: Story) -> None:
+def sees(run: StoredRun, plot: PlotData | None, told: Story) -> None:
     """Step 3: a simple map."""
     st.title("What the model sees")
-    if "train_xy" not in view:
+    if plot is None:
         say("This run holds no picture of what the model sees.")
         return
     text, figure = st.columns([1, 2], gap="large")
     with text:
-        astray = story.landed_elsewhere(view)
+        astray = story.landed_elsewhere(plot)
         big(
             f"{astray:,} of {told.n_poison:,}",
             "lie among images of another kind than they claim to be"
@@ -158,14 +156,14 @@ def sees(run: StoredRun, view: View, told: Story) -> None:
         st.caption("A simplified picture: only who is next to whom means something, not the exact places.")
     ink, paper = _present_figures.INKS["dark" if _pick.is_dark() else "light"]
     figure.plotly_chart(
-        _present_figures.simple_map(view, run.result["classes"], ink, paper),
+        _present_figures.simple_map(plot, run.summary.classes, ink, paper),
         key="present-map",
         config={**QUIET, "staticPlot": True},
         alt=f"Images by how alike the model finds them, with {told.n_poison:,} diamonds that were slipped in",
     )
 
 
-def costs(run: StoredRun, _: View, told: Story) -> None:
+def costs(run: StoredRun, _: PlotData | None, told: Story) -> None:
     """Step 4: what it does to the model."""
     st.title(cost_title(told))
     left, right = st.columns([1, 1.2], gap="large")
@@ -217,7 +215,7 @@ def cost_words(told: Story) -> list[str]:
     return words
 
 
-def advice(run: StoredRun, _: View, told: Story) -> None:
+def advice(run: StoredRun, _: PlotData | None, told: Story) -> None:
     """Step 5: what to do, and what this experiment does not show."""
     st.title("What to do")
     left, right = st.columns([1.3, 1], gap="large")
@@ -282,7 +280,7 @@ def limits(run: StoredRun, told: Story) -> list[str]:
     return found
 
 
-STEPS: dict[str, Callable[[StoredRun, View, Story], None]] = {
+STEPS: dict[str, Callable[[StoredRun, PlotData | None, Story], None]] = {
     "The situation": situation,
     "What was slipped in": slipped_in,
     "What the model sees": sees,
@@ -341,11 +339,11 @@ def bar(run: StoredRun, step: int) -> None:
 
 
 shown = _pick.asked_run(_runs.default_run)
+plot: PlotData | None = None
 try:
-    view = _runs.view(shown.hash)
+    plot = _runs.plot(shown.hash)
 except StoreError as error:
     st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
-    view = {}
 step = asked_step()
 bar(shown, step)
-list(STEPS.values())[step - 1](shown, view, story.tell(shown.result, view))
+list(STEPS.values())[step - 1](shown, plot, story.tell(shown.summary, plot))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.presentation import explanations
-from core.presentation.explanations import Loss, Shown
+from core.experiments.plot_data import PlotData
+from core.presentation.explanations import explained
+from core.presentation.stages import TITLES, ShownStep, StageLoss, losses, shown_steps
 from core.storage.runs import StoredRun
-from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import results
 from pages import _cards, _pick, _runs, _stage_figures
@@ -51,7 +51,7 @@ def picker(run: StoredRun) -> bool:
     return playing
 
 
-def lost_words(found: Sequence[Loss]) -> str:
+def lost_words(found: Sequence[StageLoss]) -> str:
     """The losses between stages, one line each."""
     names = {"target": "the target head", "stage2": "the poisoned features", "poison": "the poisoned images"}
     lines = []
@@ -65,7 +65,7 @@ def lost_words(found: Sequence[Loss]) -> str:
     return "\n".join(lines)
 
 
-def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bool) -> None:
+def walk(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: bool) -> None:
     """One step; accuracy, formula, map and images move together."""
     state = st.session_state
     last = len(steps) - 1
@@ -90,7 +90,7 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
         _pick.link_popover("stages", {"run": run.hash, "step": str(now)}, widget="stages-link")
     if st.query_params.get("step", "0") != str(now):
         st.query_params["step"] = str(now)
-    here, found = steps[now], explanations.losses(run.result)
+    here, found = steps[now], losses(run.summary)
     st.plotly_chart(
         _stage_figures.axis_figure(steps, now, found),
         key="walk-axis",
@@ -100,8 +100,8 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
     if found:
         st.markdown(lost_words(found))
     with st.container(border=True):
-        told = explanations.explained(here.stage, explanations.description_of(run.result))
-        st.subheader(explanations.TITLES[here.stage])
+        told = explained(here.stage, run.summary.description)
+        st.subheader(TITLES[here.stage])
         left, right = st.columns([1.3, 1], gap="medium")
         with left:
             st.latex(told.formula)
@@ -110,14 +110,14 @@ def walk(run: StoredRun, view: dict[str, Array], steps: list[Shown], playing: bo
             measures(run, here)
     left, right = st.columns([1.5, 1], gap="medium")
     with left, st.container(border=True, height="stretch"):
-        on_map(run, view, steps, now)
+        on_map(run, plot, steps, now)
     with right, st.container(border=True, height="stretch"):
-        pictures(run, view, here)
+        pictures(run, plot, here)
 
 
-def measures(run: StoredRun, here: Shown) -> None:
+def measures(run: StoredRun, here: ShownStep) -> None:
     """The numbers of this step."""
-    lost = 100 * (run.result["clean"]["accuracy"] - here.accuracy)
+    lost = 100 * (run.summary.clean.accuracy - here.accuracy)
     with st.container(horizontal=True):
         help_ = "Of the target head itself." if here.stage == "target" else "Of the head retrained at this step."
         less = f"{-lost:.1f} points" if round(lost, 1) else None
@@ -129,16 +129,17 @@ def measures(run: StoredRun, here: Shown) -> None:
                 st.metric(label, text, help=meaning)
 
 
-def on_map(run: StoredRun, view: dict[str, Array], steps: list[Shown], now: int) -> None:
+def on_map(run: StoredRun, plot: PlotData, steps: list[ShownStep], now: int) -> None:
     """Where the poison is."""
     st.markdown("**Features**, on the two principal components of the clean ones")
     st.plotly_chart(
-        _stage_figures.map_figure(view, run.result["classes"], steps, now),
+        _stage_figures.map_figure(plot, run.summary.classes, steps, now),
         key="walk-map",
         config=QUIET,
         alt=f"Map of features; {steps[now].words}",
     )
-    followed, total = view["walk_pca"].shape[1], len(view["poison_y"])
+    followed = 0 if plot.walk_pca is None else plot.walk_pca.shape[1]
+    total = plot.n_poison
     if steps[now].point is None:
         st.caption("There is no poison yet: dots are clean images, by class.")
     else:
@@ -146,27 +147,27 @@ def on_map(run: StoredRun, view: dict[str, Array], steps: list[Shown], now: int)
         st.caption(f"{which}, coloured by label; lines show the way they have come.")
 
 
-def pictures(run: StoredRun, view: dict[str, Array], here: Shown) -> None:
+def pictures(run: StoredRun, plot: PlotData, here: ShownStep) -> None:
     """The first poisoned images at this step; before there are any, the real ones that they start from."""
     st.markdown("**Images**")
-    classes, root = run.result["classes"], str(results())
-    if here.picture is not None:
-        labels = [classes[int(one)] for one in view["poison_y"][: view["walk_x"].shape[1]]]
+    classes, root = run.summary.classes, str(results())
+    if here.picture is not None and plot.walk_x is not None:
+        labels = [classes[int(one)] for one in plot.poison_y[: plot.walk_x.shape[1]]]
         _cards.side_by_side(
             _runs.walked(root, run.hash, here.picture), labels, [f"Poisoned image labelled {one}" for one in labels]
         )
         return
-    if "walk_x" in view:
+    if plot.walk_x is not None:
         st.caption("Nothing is changed yet: these are the real images that the poison starts from.")
     else:
         st.caption("This attack makes features and no images: these are the images whose features it starts from.")
-    labels = [classes[int(one)] for one in view["base_y"][:STARTS]]
+    labels = [classes[int(one)] for one in plot.base_y[:STARTS]]
     _cards.side_by_side(
         _runs.bases(root, run.hash, STARTS), labels, [f"Real image of the class {one}" for one in labels]
     )
 
 
-def asked_step(steps: list[Shown]) -> int:
+def asked_step(steps: list[ShownStep]) -> int:
     """The step that the URL asks for; the first where it asks for none there is."""
     text = st.query_params.get("step", "0")
     return int(text) if text in map(str, range(len(steps))) else 0
@@ -176,7 +177,7 @@ st.title("Stages")
 st.markdown(INTRODUCTION)
 shown = _pick.asked_run(_runs.staged_run)
 playing = picker(shown)
-steps = explanations.walk(shown.result)
+steps = shown_steps(shown.summary)
 if not steps:
     st.info(
         "This run was stored without its steps. Choose another one, or run it again in the lab.",
@@ -184,10 +185,10 @@ if not steps:
     )
     st.stop()
 try:
-    view = _runs.view(shown.hash)
+    plot = _runs.plot(shown.hash)
 except StoreError as error:
     st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
     st.stop()
 if st.session_state.get("walk-step", -1) not in range(len(steps)) or st.session_state.get("walk-run") != shown.hash:
     st.session_state["walk-step"], st.session_state["walk-run"] = asked_step(steps), shown.hash
-st.fragment(walk, run_every=PLAY_SECONDS if playing else None)(shown, view, steps, playing)
+st.fragment(walk, run_every=PLAY_SECONDS if playing else None)(shown, plot, steps, playing)

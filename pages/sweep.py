@@ -189,7 +189,7 @@ def progress(places: list[sweep.Cell]) -> None:
 
 def chart(places: list[sweep.Cell]) -> None:
     """What is known so far."""
-    found = sweep.collect(places, lambda spec_hash: run.result if (run := _runs.find(spec_hash)) else None)
+    found = sweep.collect(places, lambda spec_hash: run.summary if (run := _runs.find(spec_hash)) else None)
     if not any(one.drop for one in found):
         st.caption("Nothing is known yet.")
         return
@@ -264,19 +264,19 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
     if run is None:
         return
     try:
-        view = _runs.view(run.hash)
+        plot = _runs.plot(run.hash)
     except StoreError as error:
         st.error(str(error), icon=":material/broken_image:")
         return
     left, middle, right = st.columns([1, 1.4, 1])
     with left:
-        if "poison_x" in view:
-            rows = range(min(SHOWN, len(view["poison_x"])))
+        if plot.makes_images:
+            rows = range(min(SHOWN, plot.n_poison))
             images = [_runs.sample(str(results()), run.hash, row) for row in rows]
             _cards.side_by_side(images, None, [f"Poisoned image {row}" for row in rows])
         else:
             st.caption("This attack makes features, not images.")
-        st.metric("Poisoned images", f"{len(view['poison_y']):,}")
+        st.metric("Poisoned images", f"{plot.n_poison:,}")
     with middle:
         st.plotly_chart(
             _runs.map_figure(str(results()), run.hash, False),
@@ -285,7 +285,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
             alt=f"Map of features with {chosen} poison",
         )
     with right:
-        scores = {"Clean": run.result["clean"]["accuracy"], "Poisoned": run.result["poisoned"]["accuracy"]}
+        scores = {"Clean": run.summary.clean.accuracy, "Poisoned": run.summary.poisoned.accuracy}
         st.plotly_chart(
             figures.accuracy_figure(scores),
             key="scrub-accuracy",

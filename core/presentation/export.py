@@ -58,7 +58,7 @@ def table(run: StoredRun) -> pd.DataFrame:
     Raises:
         StoreError: the run's arrays are missing or damaged.
     """
-    plot, classes = drawn(run), np.array(run.summary.classes)
+    plot, classes = plot_of(run), np.array(run.summary.classes)
     m = plot.n_poison
     nothing = np.full(m, np.nan, np.float32)
     columns: dict[str, Any] = {
@@ -78,7 +78,7 @@ def table(run: StoredRun) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def drawn(run: StoredRun) -> PlotData:
+def plot_of(run: StoredRun) -> PlotData:
     """The arrays of a run's figures.
 
     Raises:

@@ -35,7 +35,7 @@ def report(run: StoredRun) -> str:
 
 def _results(run: StoredRun) -> dict[str, object]:
     """What the template shows of the numbers, images and plots."""
-    summary, plot = run.summary, export.drawn(run)
+    summary, plot = run.summary, export.plot_of(run)
     return {
         "headline": report_sections.headline(summary),
         "words": choices.words(summary.spec),

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.presentation import explanations
+from core.presentation.stages import shown_steps
 from core.storage import gallery
 from core.storage.runs import load
 from core.system.paths import GALLERY
@@ -12,7 +12,7 @@ from tests.browser import server as app_server
 pytestmark = pytest.mark.browser
 
 PUBLISHED = next(entry.spec.hash for entry in gallery.entries() if "as published" in entry.title)
-STEPS = [step.stage for step in explanations.walk(load(GALLERY / PUBLISHED).result)]
+STEPS = [step.stage for step in shown_steps(load(GALLERY / PUBLISHED).summary)]
 
 
 def test_a_link_opens_a_step_and_the_keys_move_it(page: Page, address: str) -> None:

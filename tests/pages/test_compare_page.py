@@ -120,7 +120,7 @@ def test_an_older_run_has_no_matrix(store: Store) -> None:
 def test_every_attack_beside_another(attack: str, store: Store) -> None:
     run = store.put(drawn(attack, seed=3))
     words = said(opened("compare.py", runs=f"{FLIP},{run.hash}"))
-    assert ("B makes no images" in words) == ("poison_x" not in run.view())
+    assert ("B makes no images" in words) == (not run.plot().makes_images)
 
 
 def test_other_data_has_classes_of_its_own(store: Store) -> None:
@@ -186,8 +186,8 @@ def test_matrix_of_a_change_is_symmetric_about_nothing() -> None:
 
 
 def test_small_maps_have_the_axes_of_all() -> None:
-    views = [drawn().view, drawn("noise").view]
-    ranges = {pictures.small_map(view, place, views).layout.xaxis.range for place, view in enumerate(views)}
+    plots = [drawn().plot, drawn("noise").plot]
+    ranges = {pictures.small_map(plot, place, plots).layout.xaxis.range for place, plot in enumerate(plots)}
     assert len(ranges) == 1
 
 

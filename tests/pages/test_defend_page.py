@@ -208,7 +208,7 @@ def test_attacks_on_other_data_are_not_beside_it(store: Store) -> None:
     runs, here = ast.literal_eval(app.run().markdown[0].value)
     assert runs[0][0] == "No poison"
     assert len(runs) == 3
-    assert runs[here][1] == shown.result["n_poison"]
+    assert runs[here][1] == shown.summary.n_poison
 
 
 def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Tasks) -> None:

@@ -506,8 +506,8 @@ def test_damaged_pictures_are_said(store: Store) -> None:
 def test_map_of_unmoved_poison_says_that_its_lines_are_noise(store: Store) -> None:
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 50}))
     result = drawn_result(spec)
-    unmoved = {**result.view, "shift": np.zeros(spec.n_poison, np.float32)}
-    store.put(replace(result, view=unmoved))
+    unmoved = replace(result.plot, shift=np.zeros(spec.n_poison, np.float32))
+    store.put(replace(result, plot=unmoved))
     assert "every line on the map is noise" in said(lab(attack="label-flip", train="100", test="50"))
     assert "every line on the map is noise" not in said(lab())
 
@@ -671,8 +671,7 @@ def test_features_page_draws_every_map(space: str) -> None:
 
 def test_features_page_says_where_a_run_is_too_old(store: Store, default_folder: Path) -> None:
     result = drawn_result(resolve(ExperimentSpec()))
-    old = {key: array for key, array in result.view.items() if key not in ("near", "near_distance")}
-    store.put(replace(result, view=old))
+    store.put(replace(result, plot=replace(result.plot, near=None, near_distance=None)))
     assert any("older version" in box.value for box in features().info)
 
 

@@ -74,13 +74,13 @@ def test_what_was_changed_is_told(store: Store) -> None:
 
 def test_right_labels_are_told(store: Store) -> None:
     result = drawn("noise")
-    store.put(replace(result, view={**result.view, "poison_y": result.view["base_y"]}))
+    store.put(replace(result, plot=replace(result.plot, poison_y=result.plot.base_y)))
     assert "a check of labels finds nothing" in step(2, attack="noise")
     assert "second person" not in step(5, attack="noise")
 
 
 def test_a_run_without_pictures_is_told_all_the_same(store: Store) -> None:
-    store.put(replace(drawn(), view={}))
+    store.put(replace(drawn(), plot=None))
     for number in range(1, STEPS + 1):
         assert f"{number} of 5" in step(number)
 
@@ -139,11 +139,11 @@ def test_the_crowd_fits_whatever_its_size() -> None:
 
 
 def test_a_map_of_many_kinds_names_none() -> None:
-    view = drawn().view
+    plot = drawn().plot
     ten = [f"kind {i}" for i in range(10)]
-    assert len(_present_figures.simple_map(view, ten, "#000000", "#ffffff").layout.annotations) == 10
+    assert len(_present_figures.simple_map(plot, ten, "#000000", "#ffffff").layout.annotations) == 10
     many = ten + [f"more {i}" for i in range(90)]
-    assert not _present_figures.simple_map(view, many, "#000000", "#ffffff").layout.annotations
+    assert not _present_figures.simple_map(plot, many, "#000000", "#ffffff").layout.annotations
 
 
 def test_cost_has_the_wrong_ones() -> None:
