@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.catalog.choices import resolve
 from core.presentation import export
-from core.presentation.report import MOST_IMAGES, report
+from core.presentation.report import report
+from core.presentation.report_sections import MOST_IMAGES
 from core.spec.experiment import parse_spec
 from core.storage.runs import Store, StoredRun
 from tests.browser import server as app_server

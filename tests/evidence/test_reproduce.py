@@ -46,8 +46,8 @@ def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
     assert found["poisoned"] == stored.summary.poisoned.accuracy
     for name, told in found["defences"].items():
         expected = judged(stored, parse_chain([name]))
-        assert told["accuracy"] == expected["defended"]["accuracy"]
-        assert (told["found"], told["clean_lost"]) == (expected["whole"]["found"], expected["whole"]["clean_lost"])
+        assert told["accuracy"] == expected.defended.accuracy
+        assert (told["found"], told["clean_lost"]) == (expected.whole.poison_removed, expected.whole.clean_lost)
     assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]
 
 

@@ -63,8 +63,8 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> No
     found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics["Poison found"] == f"{found['whole']['found']} of 10"
-    assert metrics["Accuracy"] == f"{100 * found['defended']['accuracy']:.1f} %"
+    assert metrics["Poison found"] == f"{found.whole.poison_removed} of 10"
+    assert metrics["Accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
     assert len(app.get("plotly_chart")) == 2
 
 
@@ -114,8 +114,8 @@ def test_images_of_each_group_are_shown() -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": "loss", "share": "10"}))
     found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
-    whole = found["whole"]
-    counts = {"found": whole["found"], "missed": 10 - whole["found"], "wrong": whole["clean_lost"]}
+    whole = found.whole
+    counts = {"found": whole.poison_removed, "missed": 10 - whole.poison_removed, "wrong": whole.clean_lost}
     for group, count in counts.items():
         rerun(app.button_group(key="defend-group").set_value(group))
         assert len(app.get("image")) == count
@@ -163,8 +163,8 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     assert engine.asked == ["sphere", "certify 25"]
     found = certified.find(HASH, 25)
     assert found is not None
-    added = found["added"]
-    share = added["certified"][10] if len(added["certified"]) > 10 else 0.0
+    added = found.added
+    share = added.certified[10] if len(added.certified) > 10 else 0.0
     assert f"With 10 points added, **{100 * share:.1f} %** is certain" in said(app)
     assert "certify" not in [one.key for one in app.button]
     assert len(app.get("plotly_chart")) == 4

@@ -187,9 +187,9 @@ def test_a_defence_is_applied_and_only_then_judged(engine: IdleEngine, tmp_path:
     app = rerun(app)
     found = defended.find(step.spec.hash, step.chain)
     assert found is not None
-    told = app.success[0].value if found["whole"]["recall"] >= 0.8 else app.info[0].value
-    assert f"It finds {100 * found['whole']['recall']:.1f} % of the 40; {found['whole']['clean_lost']} clean" in told
-    assert f"{found['whole']['found']} of 40" in {metric.value for metric in app.metric}
+    told = app.success[0].value if found.whole.recall >= 0.8 else app.info[0].value
+    assert f"It finds {100 * found.whole.recall:.1f} % of the 40; {found.whole.clean_lost} clean" in told
+    assert f"{found.whole.poison_removed} of 40" in {metric.value for metric in app.metric}
     assert "Already applied" in said(app)
     assert query(app)["done"] == "defend1"
     assert not app.button(key="next").disabled
@@ -212,7 +212,7 @@ def test_a_person_chooses_defences_until_enough_comes_back(tmp_path: Path) -> No
     assert "| Trimmed head | " in said(app)
     found = defended.find(step.spec.hash, parse_chain(["sphere:share=0.1", "trim:share=0.1"]))
     assert found is not None
-    assert found["regained"] >= 0.5
+    assert found.regained >= 0.5
     assert query(app)["done"] == "defend5"
 
 

@@ -16,7 +16,7 @@ from core.storage.retention import YOUNG_SECONDS
 from core.storage.runs import Store
 from core.system.errors import StoreError
 from core.system.paths import ROOT
-from tests.storage.stores import put, seeds, size
+from tests.storage.stores import plot_of, put, seeds, size
 
 
 def test_a_store_that_fits_is_left_alone(store: Store) -> None:
@@ -190,7 +190,7 @@ def test_two_servers_clean_one_store_while_others_read(store: Store, caplog: pyt
                 try:
                     run = store.get(row.hash)
                     if run is not None:
-                        assert run.plot()["poison_y"].shape == (2,)
+                        assert plot_of(run).poison_y.shape == (2,)
                         read += 1
                 except StoreError as error:
                     if "isn't stored" not in str(error):

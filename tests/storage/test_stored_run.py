@@ -1,12 +1,15 @@
 """Reading one run: from a store, and from a folder of any name."""
 
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.experiments import run_folder
+from core.experiments.run_folder import checksums, write_json
 from core.storage import marks
 from core.storage.integrity import RunFolder
 from core.storage.runs import Store, load
@@ -59,3 +62,31 @@ def test_a_reader_of_what_is_deleted_meanwhile_is_told(store: Store, caplog: pyt
     assert "damaged" not in caplog.text
     assert not (store.root / "damaged").exists()
     assert put(store, 0, hours=0).features()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"clean": None}, "result.json"),
+        ({"poisoned": {"accuracy": 0.6}}, "per_class"),
+        ({"n_test": "many"}, "many"),
+    ],
+)
+def test_a_result_that_is_none_is_said_in_a_sentence_and_left_out_of_lists(
+    change: dict[str, object], words: str, store: Store
+) -> None:
+    run = store.put(tiny_result(tiny_spec()))
+    for name in ("result.json", "manifest.json"):
+        (run.folder / name).unlink()
+    write_json(run.folder / "result.json", {**run.content, **change})
+    write_json(run.folder / "manifest.json", checksums(run.folder))
+    strange = store.get(run.hash)
+    assert strange is not None
+    with pytest.raises(StoreError, match=f"Run {run.hash} can't be read .*{words}.*; run the experiment again"):
+        _ = strange.summary
+    os.utime(run.folder / "manifest.json", (1e9, 1e9))
+    assert store.list() == []
+
+
+def test_a_run_without_a_map_has_nothing_to_draw(store: Store) -> None:
+    assert store.put(replace(tiny_result(tiny_spec()), plot=None)).plot() is None
