@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.experiments.summary import CurvePoint
 from core.presentation import figures
 from core.spec.events import STAGES
 from core.spec.experiment import ExperimentSpec
@@ -175,7 +174,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
                 st.caption(f"{len(job.people)} people wait for this run.")
         if status.curve:
             st.plotly_chart(
-                figures.curve_figure([CurvePoint.from_json(point) for point in status.curve]),
+                figures.curve_figure(status.curve),
                 key=f"live-{job.id}",
                 config={"displayModeBar": False},
                 alt="The run so far, step by step",

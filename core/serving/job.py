@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from distributed import Future
 
 from core.experiments import cost
+from core.experiments.summary import CurvePoint
 from core.serving.messages import EventData
 from core.serving.status import JobStatus, State
 from core.spec.experiment import ExperimentSpec
@@ -86,7 +87,7 @@ class Job:
         self._state: State = "queued"
         self._error: str | None = None
         self._progress = cost.Progress(self.expected)
-        self._curve: list[dict[str, Any]] = []
+        self._curve: list[CurvePoint] = []
         self._started: float | None = None
         self._ended: float | None = None
         self._over = threading.Event()
@@ -192,7 +193,7 @@ class Job:
                 return
             self._progress.update(event["stage"], event["done"], event["total"], time.monotonic())
             if event["values"]:
-                self._curve.append({"stage": event["stage"], "done": event["done"], **event["values"]})
+                self._curve.append(CurvePoint(event["stage"], event["done"], event["values"]))
                 if len(self._curve) > CURVE_POINTS:
                     self._curve = self._curve[::2]
 

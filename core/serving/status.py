@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from core.experiments.summary import CurvePoint
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 OUTCOMES = ("done", "failed", "cancelled", "refused")
@@ -21,8 +23,8 @@ class JobStatus:
         started: epoch seconds at which a worker took it up; None before that and for stored results.
         elapsed: seconds since then, until it ended.
         seconds_left: estimate, the wait in the queue included; None once it is over.
-        curve: `{"stage", "done", **values}` of events that carried values, oldest first; empty for stored
-            results, whose whole curve is in the result.
+        curve: of events that carried values, oldest first; empty for stored results, whose whole curve is in the
+            result.
         error: what went wrong, for a person to read; only when failed.
         lacks_workers: it waits, and the cluster has no worker at all.
     """
@@ -36,7 +38,7 @@ class JobStatus:
     started: float | None
     elapsed: float
     seconds_left: float | None
-    curve: list[dict[str, Any]]
+    curve: list[CurvePoint]
     error: str | None
     lacks_workers: bool = False
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.experiments.summary import CurvePoint
 from core.serving import connection, jobs
 from core.serving import engine as engine_module
 from core.serving.engine import Engine, get_engine
@@ -46,7 +47,7 @@ def test_a_run_ends_in_the_store(engine: Engine, house: Path) -> None:
     assert status.seconds_left is None
     assert status.started is not None
     assert status.elapsed > 0
-    assert status.curve[-1] == {"stage": "stage2", "done": 5, "objective": pytest.approx(0.2)}
+    assert status.curve[-1] == CurvePoint("stage2", 5, {"objective": pytest.approx(0.2)})
     run = engine.store.get(job.id)
     assert run is not None
     assert run.summary == tiny_result(tiny_spec(1)).summary()

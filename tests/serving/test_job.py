@@ -95,7 +95,7 @@ def test_the_live_curve_is_bounded(job: Job, monkeypatch: pytest.MonkeyPatch) ->
     for step in range(1000):
         job.advance(event(step))
         assert len(job.status().curve) <= 10
-    dones = [point["done"] for point in job.status().curve]
+    dones = [point.step for point in job.status().curve]
     assert dones[0] == 0
     assert dones == sorted(dones)
     assert dones[-1] > 900 - 300
