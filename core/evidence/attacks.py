@@ -5,6 +5,7 @@ from typing import Any
 from core.experiments.summary import SCORES
 from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec
+from core.spec.registry import PLUGINS
 
 ATTACK_STAGES = {"target", "stage2", "invert", "pixels"}
 
@@ -19,7 +20,7 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
     result = run(spec, silent, device=device, with_map=False)
     judge = Poisoned.of(result.features, len(result.classes), spec.ridge, devices.choose(device))
     defences = {}
-    for name, record in RECORDS.items():
+    for name, record in ((name, record) for name, record in RECORDS.items() if name not in PLUGINS):
         verdict = judge.defended([record.settings()], randoms=0)
         defences[name] = {
             "accuracy": verdict.defended.accuracy,

@@ -35,29 +35,32 @@ def text(known: Mapping[str, Measured], seeds: Sequence[int]) -> str:
     """
     rows = []
     for place, spec in steps():
-        mine = [known[spec.model_copy(update={"seed": seed}).hash] for seed in seeds]
-        rows.append(
-            [
-                place,
-                f"`{spec.attack.name}`",
-                f"`{spec.data}` by `{spec.extractor}`",
-                f"{spec.train_size:,}",
-                f"{100 * spec.budget:g} %",
-                spec.constraint,
-                spec.label_rule,
-                mean_and_interval(interval([100 * one["clean"] for one in mine])),
-                mean_and_interval(interval([lost(one) for one in mine])),
-                mean_and_interval(interval([stage2_lost(one) for one in mine]))
-                if mine[0]["stage2"] is not None
-                else "",
-            ]
-        )
+        mine = [known.get(spec.model_copy(update={"seed": seed}).hash) for seed in seeds]
+        asked = [
+            place,
+            f"`{spec.attack.name}`",
+            f"`{spec.data}` by `{spec.extractor}`",
+            f"{spec.train_size:,}",
+            f"{100 * spec.budget:g} %",
+            spec.constraint,
+            spec.label_rule,
+        ]
+        rows.append([*asked, *_measured([one for one in mine if one is not None], len(seeds))])
     header = ["Step", "Attack", "Data", "Images", "ε", "Constraint", "Labels", "Clean, %", "Drop", "Stage 2"]
     words = (
         "Each lesson's experiments with the lesson's own settings, over the same seeds; a class sees seed 0. Where the "
         "interval is wider than the drop, another seed may tell another story."
     )
     return f"{words}\n\n{markdown_table(header, rows)}"
+
+
+def _measured(rows: Sequence[Measured], n_seeds: int) -> list[str]:
+    """Clean accuracy, drop and that of stage 2, where every seed was measured."""
+    if len(rows) < n_seeds:
+        return ["not measured yet", "", ""]
+    stage2 = interval([stage2_lost(row) for row in rows]) if rows[0]["stage2"] is not None else None
+    clean, drop = interval([100 * row["clean"] for row in rows]), interval([lost(row) for row in rows])
+    return [mean_and_interval(one) for one in (clean, drop, stage2)]
 
 
 def mean_and_interval(one: Interval | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from core.attacks.registry import RECORDS
 from core.catalog import choices
 from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.registry import PLUGINS
 from core.system.errors import unknown
 
 PAIRS = (
@@ -40,8 +41,14 @@ def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 
 def lines() -> list[tuple[str, str]]:
-    """Every attack with every constraint that it can be bound by, in the order of the catalog."""
-    return [(name, constraint) for name, record in RECORDS.items() for constraint in record.constraints]
+    """Every attack that ships with every constraint that it can be bound by, in the order of the catalog."""
+    shipped = {name: record for name, record in RECORDS.items() if name not in PLUGINS}
+    return [(name, constraint) for name, record in shipped.items() for constraint in record.constraints]
+
+
+def _label_rule(attack: str) -> str:
+    rule, rules = LABEL_RULES.get(attack, "adversarial"), RECORDS[attack].label_rules
+    return rule if rule in rules else rules[0]
 
 
 def specs(
@@ -63,7 +70,7 @@ def specs(
             "extractor": extractor,
             "attack": {"name": attack, **(FREE_STEPS.get(attack, {}) if constraint == "none" else {})},
             "constraint": constraint,
-            "label_rule": LABEL_RULES.get(attack, "adversarial"),
+            "label_rule": _label_rule(attack),
             "budget": budget,
             "seed": seed,
         }

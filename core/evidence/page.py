@@ -4,10 +4,10 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from core.catalog import choices
-from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim
 from core.evidence.classroom import mean_and_interval
+from core.evidence.frozen import Frozen
 from core.evidence.measurements import Key, Measured, Measurements, lost, stage2_lost
 from core.experiments.sweep import interval
 from core.spec.experiment import parse_spec
@@ -16,23 +16,32 @@ from core.system.tables import markdown_table
 COMMAND = "python -m core reproduce"
 
 
-def page(measured: Sequence[Measured], certified: Sequence[Measured], lessons: str) -> str:
+def page(evidence: Frozen, certified: Sequence[Measured], lessons: str) -> str:
     """The whole document, as Markdown.
 
     Args:
-        measured: see `core.evidence.attacks.measured`.
+        evidence: what was measured of the grid; see `core.evidence.attacks.measured` for its rows.
         certified: see `core.evidence.certificates.measured`.
         lessons: see `core.evidence.classroom.text`.
     """
-    found = Measurements(measured)
-    parts = [_head(found, measured[0]), "## The claims, point by point", _verdicts(found)]
+    found, defences = Measurements(evidence.rows), evidence.defences
+    parts = [_head(found, evidence.rows[0]), "## The claims, point by point", _verdicts(found)]
     parts += [_claim(claim, found) for claim in CLAIMS]
-    parts += ["## What the filters find, and what they give back", _filters(found)]
+    parts += ["## What the filters find, and what they give back", _filters(found, defences)]
     parts += ["## What no attack can take", certificates.text(found, certified)]
     parts += ["## What a class may see", lessons]
     for pair in dict.fromkeys(key[:2] for key in found.by_key):
-        parts += [f"## `{pair[0]}` by `{pair[1]}` ({choices.setting(*pair)})", _pair(found, pair)]
+        parts += [f"## `{pair[0]}` by `{pair[1]}` ({choices.setting(*pair)})", _pair(found, pair, defences)]
+    if evidence.missing or evidence.missing_defences:
+        parts += ["## Not measured yet", _missing(evidence)]
     return "\n\n".join(parts) + "\n"
+
+
+def _missing(evidence: Frozen) -> str:
+    """What was registered since the measurements, and what they were broken off before."""
+    lines = [f"- `{attack}` under `{constraint}`" for attack, constraint in evidence.missing]
+    lines += [f"- the defence `{name}`" for name in evidence.missing_defences]
+    return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
 
 
 def _head(found: Measurements, example: Measured) -> str:
@@ -85,7 +94,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _filters(found: Measurements) -> str:
+def _filters(found: Measurements, defences: Sequence[str]) -> str:
     """Every defence on each kind of poison, at the largest budget."""
     most = max(key.budget for key in found.by_key)
     parts = [
@@ -105,7 +114,7 @@ def _filters(found: Measurements) -> str:
             continue
         mean_lost = statistics.mean(lost(one) for one in some)
         rows = []
-        for name in DEFENCES:
+        for name in defences:
             told = [(one, one["defences"][name]) for one in some]
             share = statistics.mean(100 * d["found"] / one["n_poison"] for one, d in told)
             price = statistics.mean(100 * d["clean_lost"] / one["spec"]["train_size"] for one, d in told)
@@ -118,20 +127,20 @@ def _filters(found: Measurements) -> str:
     return "\n\n".join(parts)
 
 
-def _pair(found: Measurements, pair: tuple[str, str]) -> str:
+def _pair(found: Measurements, pair: tuple[str, str], defences: Sequence[str]) -> str:
     data, extractor = pair
     keys = [key for key in found.by_key if key[:2] == (data, extractor)]
     clean = interval([100 * one["clean"] for seed, one in found.by_key[keys[0]].items() if seed in found.seeds])
     assert clean is not None
     budgets = sorted({key.budget for key in keys})
-    header = ["Attack", "Constraint", "ε", "Drop", "Stage 2", *(f"{name}" for name in DEFENCES)]
+    header = ["Attack", "Constraint", "ε", "Drop", "Stage 2", *(f"{name}" for name in defences)]
     rows = []
     for attack, constraint in grid.lines():
         for budget in budgets:
             key = Key(data, extractor, attack, constraint, budget)
             if key not in found.by_key:
                 continue
-            has_stage2 = attack.startswith("ft-")
+            has_stage2 = _has_inversion(found, key)
             rows.append(
                 [
                     f"`{attack}`",
@@ -139,7 +148,7 @@ def _pair(found: Measurements, pair: tuple[str, str]) -> str:
                     f"{100 * budget:g} %",
                     _of(found, key, lost),
                     _of(found, key, stage2_lost) if has_stage2 else "",
-                    *(_left_by(found, key, name) for name in DEFENCES),
+                    *(_left_by(found, key, name) for name in defences),
                 ]
             )
     words = (
@@ -147,6 +156,11 @@ def _pair(found: Measurements, pair: tuple[str, str]) -> str:
         "head without any filter."
     )
     return f"{words}\n\n{markdown_table(header, rows)}"
+
+
+def _has_inversion(found: Measurements, key: Key) -> bool:
+    """Whether images were made of poisoned features, so that stage 2 has a drop of its own."""
+    return all(row["stage2"] is not None and row["gap"] is not None for row in found.by_key[key].values())
 
 
 def _left_by(found: Measurements, key: Key, name: str) -> str:

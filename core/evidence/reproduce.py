@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.evidence import certificates, classroom, page
 from core.evidence.attacks import measured
+from core.evidence.frozen import frozen
 from core.evidence.measure import measure
 from core.spec.experiment import ExperimentSpec
 from core.system.files import write_text
@@ -26,7 +27,7 @@ def reproduce(
         processes: experiments at a time.
         tell: given a line on each.
     """
-    found = measure(todo, folder / "results.json", measured, device=device, processes=processes, tell=tell)
+    rows = measure(todo, folder / "results.json", measured, device=device, processes=processes, tell=tell)
     # The clean data of a pair and a seed are the same for every attack and budget.
     clean = {(spec.data, spec.extractor, spec.seed): spec for spec in todo if spec.attack.name == "label-flip"}
     certain = measure(
@@ -41,4 +42,5 @@ def reproduce(
     in_class = classroom.specs(seeds)
     told = measure(in_class, folder / "results.json", measured, device=device, processes=processes, tell=tell)
     known = {spec.hash: one for spec, one in zip(in_class, told, strict=True)}
-    write_text(folder / "results.md", page.page(found, certain, classroom.text(known, seeds)))
+    evidence = frozen(todo, {spec.hash: row for spec, row in zip(todo, rows, strict=True)})
+    write_text(folder / "results.md", page.page(evidence, certain, classroom.text(known, seeds)))

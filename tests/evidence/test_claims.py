@@ -8,6 +8,7 @@ from core.defences.registry import RECORDS as DEFENCES
 from core.evidence import grid
 from core.evidence.claims import CLAIMS, above, below
 from core.evidence.classroom import mean_and_interval
+from core.evidence.frozen import Frozen
 from core.evidence.measurements import Comparison, Measurements, lost, paired
 from core.evidence.page import page
 from core.experiments.sweep import Interval
@@ -46,6 +47,7 @@ def everywhere(drop: Any) -> list[dict[str, Any]]:
             seed,
             spec={"extractor": extractor, "constraint": constraint, "budget": budget},
             stage2=0.8 + 0.01 * seed - 0.2 if attack.startswith("ft-") else None,
+            gap=0.7 if attack.startswith("ft-") else None,
         )
         for attack, constraint in grid.lines()
         for budget in grid.BUDGETS
@@ -133,7 +135,7 @@ def test_the_page_tells_every_claim_and_every_number() -> None:
             "flipped": {"noise": {"heads": 5, "q": 0.6, "ridge": 0.03}, "clean": 0.75, "certified": [0.7, 0.61, 0.5]},
         }
     ]
-    told = page(found, certified, "of the lessons")
+    told = page(Frozen(found, list(DEFENCES), [], []), certified, "of the lessons")
     assert "## What a class may see\n\nof the lessons\n" in told
     for one in CLAIMS:
         assert f"### {one.words}" in told

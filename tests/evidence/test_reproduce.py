@@ -1,16 +1,25 @@
 """The measurement behind docs/results.md, in small: real runs, real defences, taken up where it was broken off."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
+from core.attacks import registry as attacks
 from core.cli.main import main
+from core.defences import registry as defences
+from core.defences.settings import RankedSettings
 from core.evidence import certificates, classroom, grid
 from core.evidence.attacks import measured
 from core.evidence.claims import CLAIMS
+from core.evidence.frozen import Frozen, frozen
 from core.evidence.measure import measure
 from core.evidence.measurements import Measurements
+from core.evidence.page import page
+from core.spec.models import AttackSettings
 from core.system import paths
 from core.system.errors import SpecError
 
@@ -85,22 +94,73 @@ def test_bad_input_is_one_sentence(asked: list[str], words: str, capsys: pytest.
     assert not (paths.ROOT / "docs" / "letters").exists()
 
 
-def test_what_ships_is_written_by_the_command() -> None:
-    """docs/results.md says what results.json and certificates.json hold: nobody has written in it by hand."""
-    from core.evidence.page import page
-
+def shipped() -> tuple[Frozen, list[dict[str, Any]], str]:
+    """What results.json and certificates.json hold, as the page takes it."""
     folder = paths.ROOT / "docs"
     known, certain = (json.loads((folder / f"{name}.json").read_text()) for name in ("results", "certificates"))
     todo = grid.specs()
     clean = {(spec.data, spec.extractor, spec.seed): spec.hash for spec in todo if spec.attack.name == "label-flip"}
-    in_class = classroom.text(known, grid.SEEDS)
-    told = page([known[spec.hash] for spec in todo], [certain[one] for one in clean.values()], in_class)
-    assert (folder / "results.md").read_text() == told
+    return frozen(todo, known), [certain[key] for key in clean.values()], classroom.text(known, grid.SEEDS)
+
+
+def test_what_ships_is_written_by_the_command() -> None:
+    """docs/results.md says what results.json and certificates.json hold: nobody has written in it by hand."""
+    assert (paths.ROOT / "docs" / "results.md").read_text() == page(*shipped())
 
 
 def test_the_readme_says_what_the_results_say() -> None:
-    known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
-    found = Measurements([known[spec.hash] for spec in grid.specs()])
+    measurements = Measurements(shipped()[0].rows)
     readme = (paths.ROOT / "README.md").read_text()
     for claim in CLAIMS:
-        assert f"| {claim.words} | {claim.source} | {claim.verdict(found)} |" in readme
+        assert f"| {claim.words} | {claim.source} | {claim.verdict(measurements)} |" in readme
+
+
+@pytest.fixture
+def newcomers() -> Iterator[None]:
+    """An attack and a defence that were registered after all was measured."""
+    attacks.register(replace(attacks.RECORDS["noise"], settings=NewAttack, title="New"))
+    defences.register(replace(defences.RECORDS["sphere"], settings=NewDefence, title="New"))
+    yield
+    attacks.forget("new-attack")
+    defences.forget("new-defence")
+
+
+class NewAttack(AttackSettings):
+    """Registered since."""
+
+    name: Literal["new-attack"] = "new-attack"
+
+
+class NewDefence(RankedSettings):
+    """Registered since."""
+
+    name: Literal["new-defence"] = "new-defence"
+
+
+@pytest.mark.usefixtures("newcomers")
+def test_what_is_registered_since_is_not_measured_yet_and_changes_nothing_else() -> None:
+    evidence, certain, in_class = shipped()
+    assert evidence.missing == [("new-attack", constraint) for constraint in ("none", "valid", "perturbation")]
+    assert evidence.missing_defences == ["new-defence"]
+    before, _, added = page(evidence, certain, in_class).partition("\n\n## Not measured yet\n\n")
+    assert f"{before}\n" == (paths.ROOT / "docs" / "results.md").read_text()
+    assert "- `new-attack` under `valid`\n" in added
+    assert added.endswith("- the defence `new-defence`\n")
+
+
+def test_an_experiment_counts_once_every_seed_is_measured() -> None:
+    known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
+    todo = grid.specs()
+    gone = next(spec for spec in todo if spec.attack.name == "gc-input" and spec.seed == 2)
+    evidence = frozen(todo, {name: row for name, row in known.items() if name != gone.hash})
+    assert len(evidence.rows) == len(todo) - len(grid.SEEDS)
+    assert evidence.missing == [("gc-input", gone.constraint)]
+    assert Measurements(evidence.rows).seeds == list(grid.SEEDS)
+
+
+def test_a_lesson_that_was_not_measured_is_said_to_be() -> None:
+    place, spec = classroom.steps()[0]
+    known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
+    del known[spec.hash]
+    (line,) = (line for line in classroom.text(known, grid.SEEDS).splitlines() if line.startswith(f"| {place} |"))
+    assert line.endswith("| not measured yet |  |  |")
