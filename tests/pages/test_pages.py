@@ -13,6 +13,7 @@ from core.catalog.choices import listing, resolve
 from core.data.registry import DATA
 from core.experiments import sweep
 from core.experiments.result import Result
+from core.experiments.summary import CurvePoint
 from core.extractors.registry import EXTRACTORS
 from core.presentation import export
 from core.serving import engine as engine_module
@@ -31,7 +32,7 @@ from tests.pictures import pets, zipped
 WAITING = JobStatus("queued", 2, "", 0, 0, 0.0, None, 0.0, 90.0, [], None)
 RUNNING = JobStatus(
     *("running", 0, "stage2", 3, 10, 0.25, 0.0, 5.0, 15.0),
-    [{"stage": "stage2", "done": 3, "train_accuracy": 0.9}],
+    [CurvePoint("stage2", 3, {"train_accuracy": 0.9})],
     None,
 )
 

@@ -83,7 +83,7 @@ def test_an_unknown_run_is_said_and_another_shown() -> None:
 
 
 def test_a_run_without_steps_says_so(store: Store) -> None:
-    store.put(replace(drawn("ft-donor"), walk=()))
+    store.put(replace(drawn("ft-donor"), trajectory=()))
     app = opened("stages.py", run=small("ft-donor").hash)
     assert "stored without its steps" in said(app)
 
