@@ -187,6 +187,7 @@ def ask(key: str, control: Control[T] | None, *, plain: T | None = None) -> T | 
 def write() -> None:
     """Bring the link in step with what was asked; also within a fragment."""
     state = st.session_state
-    state.link = {key: text for key, text in state.link.items() if key not in keys(state.page)} | state.own
+    own = keys(state.page)
+    state.link = _state.versioned({key: text for key, text in state.link.items() if key not in own} | state.own, own)
     if st.query_params.to_dict() != state.link:
         st.query_params.from_dict(state.link)

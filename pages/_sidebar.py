@@ -135,10 +135,11 @@ def _read_link(page: str) -> None:
     if any(key in query for key in _progress.KEYS):
         state.progress, progress_problems = _progress.from_query(query, _runs.lessons())
     own = _own.keys(page)
-    asked = {key: text for key, text in query.items() if key not in (*_state.LOCKS, *_progress.KEYS, *own)}
+    asked = {key: text for key, text in query.items() if key not in _progress.KEYS}
+    names_setting = any(key not in (*_state.LOCKS, _state.VERSION, *own) for key in asked)
     here = _progress.open_step(state.progress, _runs.lessons()) if state.progress.lesson else None
     settings_problems: list[str] = []
-    if here is not None and not asked:  # a link to a step that names no setting means the step's own
+    if here is not None and not names_setting:  # a link to a step that names no setting means the step's own
         values = _state.from_spec(here[1].spec)
     else:
         values, settings_problems = _state.from_query(asked, own)
@@ -150,7 +151,8 @@ def _read_link(page: str) -> None:
 
 def _write_link(chosen: Values, page: str) -> None:
     state = st.session_state
-    settings = _state.to_query(chosen) | _state.locks_to_query(state.locks) | _progress.to_query(state.progress)
+    settings = _state.versioned(_state.to_query(chosen) | _state.locks_to_query(state.locks))
+    settings |= _progress.to_query(state.progress)
     if state.chosen and (chosen != state.chosen or state.written != (state.locks, state.progress)):
         state.problems = []
     state.link, state.page, state.chosen = settings, page, chosen

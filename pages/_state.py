@@ -203,9 +203,10 @@ def no_use(key: str) -> str:
 
 
 def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Values, list[str]]:
-    """Read a link.
+    """Read the settings of a link.
 
     Args:
+        query: the link, which may lock controls; of lessons it says nothing.
         own: further keys, which the page reads itself.
 
     Returns:
@@ -213,7 +214,7 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
         sentence about each thing in the link that is not followed.
     """
     values: Values = {}
-    version, problems = _version(query)
+    version, problems = _version(query, own)
     for key in all_keys():
         setting: Control[Value] | None = control(key, values, version)
         text = query.get(key)
@@ -223,18 +224,18 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
             continue
         values[key], problem = read(key, setting, text)
         problems += problem
-    unknown = [f"`{quoted(key)}`" for key in query if key not in (*all_keys(), VERSION, *own)]
+    unknown = [f"`{quoted(key)}`" for key in query if key not in (*all_keys(), VERSION, *LOCKS, *own)]
     if unknown:
         problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join((*all_keys(), VERSION, *own))}.")
     return values, problems
 
 
-def _version(query: Mapping[str, str]) -> tuple[int, list[str]]:
+def _version(query: Mapping[str, str], own: Sequence[str]) -> tuple[int, list[str]]:
     """The version of the defaults that fill up a link; what is wrong with it, where something is.
 
-    A link without settings means today's; one with settings and without a version is from before there were versions.
+    A bare address means today's; a link that says anything, and no version, is from before there were versions.
     """
-    if not any(key in query for key in (*all_keys(), VERSION)):
+    if not any(key in query for key in (*all_keys(), VERSION, *LOCKS, *own)):
         return spec_defaults.CURRENT, []
     try:
         return spec_defaults.version_of(query), []
@@ -246,14 +247,27 @@ def to_query(values: Mapping[str, Value]) -> dict[str, str]:
     """The link to a state; defaults are left out, and their version is named where it is not the first."""
     fitted = fit(values)
     settings = {key: control(key, fitted) for key in fitted}
-    query = {
-        key: number_text(value)
-        for key, value in fitted.items()
-        if (setting := settings[key]) is not None and value != setting.default
-    }
-    if query and spec_defaults.CURRENT != spec_defaults.FIRST:
-        query[VERSION] = str(spec_defaults.CURRENT)
-    return query
+    return versioned(
+        {
+            key: number_text(value)
+            for key, value in fitted.items()
+            if (setting := settings[key]) is not None and value != setting.default
+        }
+    )
+
+
+def versioned(query: Mapping[str, str], own: Sequence[str] = ()) -> dict[str, str]:
+    """A link that names the version of the defaults which it leaves out, where that is not the first.
+
+    A bare one stays bare, and so does one that only says how far somebody is in the lessons.
+
+    Args:
+        own: keys that the page reads itself.
+    """
+    is_named = spec_defaults.CURRENT != spec_defaults.FIRST
+    if is_named and any(key in query for key in (*all_keys(), *LOCKS, *own)):
+        return {**query, VERSION: str(spec_defaults.CURRENT)}
+    return dict(query)
 
 
 @dataclass(frozen=True)
@@ -318,6 +332,10 @@ def from_spec(spec: ExperimentSpec) -> Values:
     stated |= spec.attack.model_dump()
     stated["attack"] = stated.pop("name")
     values = fit(stated)
-    if to_spec(values).hash != resolve(spec).hash:
+    try:
+        is_same = to_spec(values).hash == resolve(spec).hash
+    except PoisonLabError as error:  # e.g. images that are gone, or are read otherwise by now
+        raise SpecError(f"These settings can't be used any more: {error}") from error
+    if not is_same:
         raise SpecError("These settings can't be chosen in the sidebar; use the command line.")
     return values

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.catalog.uploads import all_images, all_weights, is_of, weights
+from core.catalog.uploads import all_images, all_weights, earlier_images, is_of, weights
 from core.data.folders import LEAST_OF_A_CLASS, SIDE, SUFFIXES
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
@@ -150,6 +150,15 @@ def kept() -> None:
         ("extractor", one.name, f"**{plain(one.title)}**: {one.width:,} features")
         for one in all_weights(owner).values()
     ]
+    records += [
+        (
+            "",
+            name,
+            f"**{plain(record.title)}**: an earlier version of Poison Lab has read these images otherwise; its results "
+            "still open. Bring them again to run them.",
+        )
+        for name, record in earlier_images(owner).items()
+    ]
     if not records:
         st.caption("Nothing yet.")
     st.caption(
@@ -158,7 +167,8 @@ def kept() -> None:
     for key, name, words in records:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(words, width="stretch")
-            _sidebar.use_button(key, name, widget=f"use-kept-{name}")
+            if key:
+                _sidebar.use_button(key, name, widget=f"use-kept-{name}")
             st.button(
                 "Remove",
                 key=f"remove-{name}",

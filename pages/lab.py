@@ -5,10 +5,12 @@ from functools import partial
 import streamlit as st
 
 from core.experiments import cost
+from core.presentation.provenance import made_by
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from pages import _cards, _running, _runs, _sidebar, _state
+from pages._words import plain
 
 PROBLEM = (
     "A head is trained on features of a frozen, pre-trained extractor. "
@@ -92,7 +94,8 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     """A finished run, whole."""
     with st.container(horizontal=True, vertical_alignment="center"):
         whose = "Result of these settings" if is_asked else "Result of other settings"
-        st.caption(f"{whose}: {_runs.words(run.spec)}", width="stretch")
+        maker = made_by(run.summary)
+        st.caption(f"{whose}: {_runs.words(run.spec)}" + (f" · {plain(maker)}" if maker else ""), width="stretch")
         pin_toggle(run)
         ways_on(run)
     _cards.numbers(run.summary)

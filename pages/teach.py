@@ -178,7 +178,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         lesson = next(one for one in lessons if one.id == lesson_id)
         values = _state.from_spec(lesson.steps[int(number)].spec)
     locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
-    query = _state.to_query(values) | _state.locks_to_query(locks) | _progress.to_query(progress)
+    query = _state.versioned(_state.to_query(values) | _state.locks_to_query(locks)) | _progress.to_query(progress)
     path = "lab" if target == LAB else "lessons"
     link = f"{address()}/{path}" + (f"?{urlencode(query, safe=',')}" if query else "")
     st.code(link, language=None, wrap_lines=True)

@@ -15,6 +15,7 @@ from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo, check_domain
 from core.defences.registry import RECORDS as DEFENCES
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
+from core.spec import defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.spec.models import parameters
 from core.spec.registry import PLUGINS
@@ -24,8 +25,8 @@ from core.system.errors import PoisonLabError, SpecError
 def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     """Check names and sizes against the registries and fill in what depends on them.
 
-    Settings that the chosen attack or constraint does not read go back to their defaults, so that two specs
-    that mean the same have the same hash.
+    Settings that the chosen attack or constraint does not read go back to their first defaults, so that two specs
+    that mean the same have the same hash, and keep it when a default changes.
 
     Raises:
         SpecError: what was wrong, what is allowed.
@@ -61,10 +62,11 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
                 f"{attack.name} can't run under the {what} {value}: {excluded[value]} Allowed: {', '.join(others)}."
             )
     if spec.constraint != "perturbation":
-        fill["delta"] = ExperimentSpec.model_fields["delta"].default
+        fill["delta"] = defaults.first("delta", ExperimentSpec.model_fields["delta"].default)
     fields = type(spec.attack).model_fields
     unread = spec.attack.unread(spec.label_rule)
-    fill["attack"] = spec.attack.model_copy(update={key: fields[key].default for key in unread})
+    first = {key: defaults.first(f"attack.{attack.name}.{key}", fields[key].default) for key in unread}
+    fill["attack"] = spec.attack.model_copy(update=first)
     return spec.model_copy(update=fill)
 
 

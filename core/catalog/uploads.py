@@ -27,10 +27,18 @@ def images(name: str) -> DataInfo:
     """The record of kept images.
 
     Raises:
-        DataError: no such upload is here.
+        DataError: no such upload is here, or an earlier version of the reader has read it.
     """
-    found, _, folder = _kept("images", name, DataError)
-    return DataInfo(**{**found, "source": str(folder / "content.zip")})
+    from core.data.folders import READER_VERSION  # only here, since it reads images
+
+    record, reader = _images(name)
+    if reader != READER_VERSION:
+        raise DataError(
+            f"The images of {name!r} were read by version {reader} of the reader; version {READER_VERSION} reads them "
+            "otherwise, so that a run would give another result. Results of before still open; to run the images as "
+            "they are read now, upload them again."
+        )
+    return record
 
 
 def weights(name: str) -> ExtractorInfo:
@@ -45,8 +53,16 @@ def weights(name: str) -> ExtractorInfo:
 
 
 def all_images(owner: str | None = None) -> dict[str, DataInfo]:
-    """Kept images by name, oldest first; only those of an owner, and everyone's, where one is given."""
-    return {name: images(name) for name in _names("images") if owner is None or is_of(name, owner)}
+    """Kept images by name, oldest first; only those of an owner, and everyone's, where one is given.
+
+    Without those that only an earlier version of the reader has read: see `earlier_images`.
+    """
+    return _images_of(owner, are_earlier=False)
+
+
+def earlier_images(owner: str | None = None) -> dict[str, DataInfo]:
+    """Kept images that can't be run any more, for an earlier version of the reader has read them; as `all_images`."""
+    return _images_of(owner, are_earlier=True)
 
 
 def all_weights(owner: str | None = None) -> dict[str, ExtractorInfo]:
@@ -77,6 +93,20 @@ def owner_digest(owner: str) -> str:
 def folder_of(kind: str) -> Path:
     """Where uploads of a kind lie."""
     return paths.uploads() / kind
+
+
+def _images(name: str) -> tuple[DataInfo, int]:
+    """The record of kept images, and the version of the reader that has read them."""
+    found, _, folder = _kept("images", name, DataError)
+    reader = int(found.pop("reader", 1))  # the first did not name itself
+    return DataInfo(**{**found, "source": str(folder / "content.zip")}), reader
+
+
+def _images_of(owner: str | None, *, are_earlier: bool) -> dict[str, DataInfo]:
+    from core.data.folders import READER_VERSION
+
+    kept = {name: _images(name) for name in _names("images") if owner is None or is_of(name, owner)}
+    return {name: record for name, (record, reader) in kept.items() if (reader != READER_VERSION) == are_earlier}
 
 
 def _names(kind: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.options import DEFAULTS, Device, Quiet, flag, given, with_experiment_options
+from core.cli.options import Device, Quiet, flag, given, with_experiment_options
 from core.cli.outputs import check_run_folder
 from core.cli.progress import ProgressLine
 from core.spec.defaults import CURRENT, KEY
@@ -48,19 +48,23 @@ def run(
     else:
         from core.catalog import choices
 
-        experiment = choices.resolve(parse_spec({**_values(asked), KEY: defaults}))
+        experiment = choices.resolve(parse_spec(_values(asked, defaults)))
     _execute(experiment, out, device, quiet)
 
 
-def _values(asked: dict[str, Any]) -> dict[str, Any]:
+def _values(asked: dict[str, Any], defaults: int) -> dict[str, Any]:
     """What `parse_spec` takes: the fields that were given, parameters of the attack within the attack.
 
     Fields that were not given are left out, so that `parse_spec` alone decides about defaults.
 
+    Args:
+        asked: by parameter of the command.
+        defaults: the version that fills up what is left out.
+
     Raises:
         SpecError: `--set` without a value.
     """
-    values = {name: value for name, value in asked.items() if name in ExperimentSpec.model_fields}
+    values = {name: value for name, value in asked.items() if name in ExperimentSpec.model_fields} | {KEY: defaults}
     attack: dict[str, Any] = {name: asked[name] for name in SHORTCUTS if name in asked}
     for item in asked.get("set_", ()):
         name, sign, text = item.partition("=")
@@ -68,7 +72,7 @@ def _values(asked: dict[str, Any]) -> dict[str, Any]:
             raise SpecError(f"--set takes NAME=VALUE; got {item!r}.")
         attack[name] = text
     if attack:
-        values["attack"] = {"name": values.get("attack", DEFAULTS.attack.name), **attack}
+        values["attack"] = {**({"name": values["attack"]} if "attack" in values else {}), **attack}
     return values
 
 

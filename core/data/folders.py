@@ -1,7 +1,7 @@
 """Images that a person brings: `image-folder:PATH`, a folder or a zip with one folder of images for each class.
 
-A name that was resolved ends with `#` and 16 digits of a SHA-256 over all images: other images are other data. Zips are
-read where they are, never unpacked.
+A name that was resolved ends with `#` and 16 digits of a SHA-256 over all images and the version of their reader: other
+images, or the same read otherwise, are other data. Zips are read where they are, never unpacked.
 """
 
 import hashlib
@@ -24,6 +24,9 @@ from core.data.registry import DataInfo
 from core.system.errors import DataError, SpecError
 from core.system.files import zip_members
 
+READER_VERSION = 1
+"""Raise it when the same files would give other images, labels or another split: runs of before keep their names, and
+none of them answers for what is read now."""
 SIDE = 64
 """Pixels of a side to which every image is cropped and resized."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -41,13 +44,21 @@ _NAME = re.compile(r"image-folder:(.+?)(?:#([0-9a-f]{16}))?")
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder holds: images (N, 3, 64, 64) uint8, labels (N,), and which of them are for testing (N,)."""
+    """What a folder holds: images (N, 3, 64, 64) uint8, labels (N,), and which of them are for testing (N,).
+
+    `digests` name this content by every version of the reader until today's.
+    """
 
     classes: tuple[str, ...]
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
     tested: NDArray[np.bool_]
-    digest: str
+    digests: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """The digits that name this content as it is read today."""
+        return self.digests[-1]
 
 
 def is_own(name: str) -> bool:
@@ -67,6 +78,12 @@ def info(name: str) -> DataInfo:
         raise SpecError(f"Data {name!r} can't be read. Allowed: image-folder:PATH, a folder or a zip.")
     path, expected = Path(match[1]).expanduser().absolute(), match[2]
     found = load(path)
+    if expected in found.digests[:-1]:
+        raise DataError(
+            f"The images of {path} are those of {expected}, which version {found.digests.index(expected) + 1} of the "
+            f"reader has read; version {READER_VERSION} reads them otherwise, so that a run would give another result. "
+            "Results of before still open; to run the images as they are read now, leave out the # and what follows it."
+        )
     if expected not in (None, found.digest):
         raise DataError(f"The images of {path} have changed since: their SHA-256 does not begin with {expected}.")
     return DataInfo(
@@ -97,7 +114,7 @@ def load(path: Path) -> Folder:
     """
     if not path.exists():
         raise DataError(f"{path} is missing: name a folder, or a zip, with one folder of images for each class.")
-    return _load(path, tuple(sorted(_in_folder(path) if path.is_dir() else _in_zip(path))))
+    return _load(path, tuple(sorted(_in_folder(path) if path.is_dir() else _in_zip(path))), READER_VERSION)
 
 
 @dataclass(frozen=True, order=True)
@@ -140,7 +157,7 @@ def _in_zip(path: Path) -> Iterator[_File]:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, files: tuple[_File, ...]) -> Folder:
+def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
     if len(files) > MOST_IMAGES:
         raise DataError(f"{path} holds {len(files)} images; at most {MOST_IMAGES} are allowed.")
     classes = tuple(sorted({file.label for file in files}))
@@ -163,8 +180,20 @@ def _load(path: Path, files: tuple[_File, ...]) -> Folder:
             images.append(_image(content, f"{file.name} of {path}"))
             digests.append(hashlib.sha256(content).hexdigest())
     y = np.array([classes.index(file.label) for file in files], np.int64)
-    whole = hashlib.sha256("".join(f"{file.label}/{d}\n" for file, d in zip(files, digests, strict=True)).encode())
-    return Folder(classes, np.stack(images), y, _tested(y, digests), whole.hexdigest()[:16])
+    content = "".join(f"{file.label}/{digest}\n" for file, digest in zip(files, digests, strict=True))
+    names = tuple(_digest(content, reader) for reader in range(1, version + 1))
+    return Folder(classes, np.stack(images), y, _tested(y, digests), names)
+
+
+def _digest(content: str, version: int) -> str:
+    """16 digits that name images as a version of the reader has read them; the first did not name itself.
+
+    Args:
+        content: class and SHA-256 of each image.
+        version: of the reader.
+    """
+    reader = "" if version == 1 else f"reader {version}\n"
+    return hashlib.sha256(f"{reader}{content}".encode()).hexdigest()[:16]
 
 
 def _tested(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:

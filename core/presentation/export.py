@@ -13,6 +13,7 @@ import pandas as pd
 
 from core.catalog.choices import resolve
 from core.experiments.plot_data import PlotData
+from core.spec import defaults
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
@@ -163,9 +164,9 @@ def read_spec(path: Path) -> ExperimentSpec:
 
 
 def command(spec: ExperimentSpec) -> str:
-    """The command line that runs exactly this experiment; defaults are left out."""
+    """The command line that runs exactly this experiment; defaults are left out, and their version is named."""
     default = ExperimentSpec()
-    words = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}"]
+    words = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}", "--defaults", str(defaults.CURRENT)]
     for name in ExperimentSpec.model_fields:
         value = getattr(spec, name)
         if name == "attack":

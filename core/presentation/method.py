@@ -7,6 +7,7 @@ from core.catalog import choices
 from core.catalog.lookup import data_info, extractor_info
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.summary import RunSummary
+from core.presentation.provenance import made_by
 from core.spec.events import STAGES
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.system.errors import PoisonLabError
@@ -121,6 +122,7 @@ def computed(summary: RunSummary) -> list[tuple[str, str]]:
         # Runs of before the versions were kept have none.
         ("Computed by", _versions(summary.versions) or "versions that were not recorded"),
         ("Report by", _versions(versions())),
+        *([("Version", maker[:1].upper() + maker[1:])] if (maker := made_by(summary)) else []),
     ]
 
 

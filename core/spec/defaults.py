@@ -12,6 +12,8 @@ from core.system.errors import SpecError
 FIRST = 1
 CURRENT = 1
 KEY = "defaults"
+ATTACK = "ft-matching"
+"""The attack of a spec that names none, today."""
 EARLIER: dict[int, dict[str, Any]] = {}
 """By version, the defaults that the next version changed: of fields by their name ("budget"; "attack", by its name),
 of an attack's parameters as in "attack.ft-matching.steps"."""
@@ -23,13 +25,12 @@ def version_of(values: Mapping[str, Any]) -> int:
     Raises:
         SpecError: there is no such version.
     """
-    text = values.get(KEY, FIRST)
-    try:
-        version = int(text)
-    except (TypeError, ValueError):
-        version = 0
+    given = values.get(KEY, FIRST)
+    text = str(given)
+    version = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
     if not FIRST <= version <= CURRENT:
-        raise SpecError(f"{KEY} is {text!r}; allowed: a version of the defaults from {FIRST} to {CURRENT}.")
+        allowed = str(FIRST) if FIRST == CURRENT else f"{FIRST} to {CURRENT}"
+        raise SpecError(f"{KEY} is {given!r}; allowed: a version of the defaults that is known here, {allowed}.")
     return version
 
 
@@ -39,6 +40,18 @@ def at(version: int) -> dict[str, Any]:
     for later in range(CURRENT - 1, version - 1, -1):
         changed |= EARLIER.get(later, {})
     return changed
+
+
+def first(name: str, today: Any) -> Any:
+    """The very first default of a field, or of an attack's parameter, which stands in specs that do not read it.
+
+    Whatever becomes of the default, such a spec keeps its hash.
+
+    Args:
+        name: as in `EARLIER`.
+        today: its default today.
+    """
+    return at(FIRST).get(name, today)
 
 
 def filled(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,11 +64,12 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in values.items() if name != KEY}
     fields = {name: value for name, value in changed.items() if "." not in name}
     complete = {**fields, **given}
-    attack = complete.get("attack")
-    parameters = {"name": attack} if isinstance(attack, str) else attack
-    if isinstance(parameters, Mapping):
-        prefix = f"attack.{parameters.get('name')}."
-        own = {name.removeprefix(prefix): value for name, value in changed.items() if name.startswith(prefix)}
-        if own:
-            complete["attack"] = {**own, **parameters}
+    attack = complete.get("attack", ATTACK)
+    parameters = attack if isinstance(attack, Mapping) else {"name": attack}
+    name = parameters.get("name", fields.get("attack", ATTACK))
+    prefix = f"attack.{name}."
+    own = {key.removeprefix(prefix): value for key, value in changed.items() if key.startswith(prefix)}
+    # Settings that were parsed before are whole.
+    if (own or "name" not in parameters) and isinstance(attack, str | Mapping):
+        complete["attack"] = {"name": name, **own, **parameters}
     return complete

@@ -34,9 +34,6 @@ LABEL_RULES: dict[str, str] = {
 }
 
 
-DEFAULT_ATTACK = "ft-matching"
-
-
 class ExperimentSpec(Frozen):
     """One experiment, whole: the same spec on the same machine gives the same result.
 
@@ -49,7 +46,7 @@ class ExperimentSpec(Frozen):
     extractor: str = Field("resnet10-small-fashion-mnist", description="Extractor, see `list`, or LIBRARY:ARCH@FILE.")
     input_size: int | None = Field(None, ge=8, le=1024, description="Side in pixels at which the extractor sees.")
     attack: SerializeAsAny[AttackSettings] = Field(
-        default_factory=lambda: registry.ATTACKS[DEFAULT_ATTACK](), description="Attack, see `list`."
+        default_factory=lambda: registry.ATTACKS[defaults.ATTACK](), description="Attack, see `list`."
     )
     budget: float = Field(0.03, gt=0, le=1, description="ε_d: poisoned points per clean training point.")
     constraint: Constraint = Field("valid", description="What limits the poisoned points.")
@@ -119,7 +116,7 @@ def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings
     if attack is None or isinstance(attack, AttackSettings):
         return {}
     parameters = attack if isinstance(attack, Mapping) else {"name": attack}
-    name = parameters.get("name", DEFAULT_ATTACK)
+    name = parameters.get("name", defaults.ATTACK)
     if not isinstance(name, str):
         raise unknown("attack", str(name), registry.ATTACKS)
     digests = dict(_pairs(values))

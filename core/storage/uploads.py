@@ -58,13 +58,16 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
     if Path(file_name).suffix.lower() != ".zip":
         raise DataError(f"{file_name} is not a zip: put the folders, one of images for each class, into a zip.")
 
+    from core.data import folders
+
+    reader = {} if folders.READER_VERSION == 1 else {"reader": folders.READER_VERSION}  # the first did not name itself
+
     def check(path: Path, name: str) -> dict[str, Any]:
-        from core.data import folders
-
         found = folders.info(f"image-folder:{path}")
-        return asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name))
+        return {**asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name)), **reader}
 
-    return images(_add("images", file_name, ".zip", content, check, DataError, owner))
+    digested = json.dumps(reader).encode() if reader else b""  # the same file read otherwise is another data set
+    return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
 
 
 def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owner: str = "") -> ExtractorInfo:
