@@ -239,8 +239,9 @@ def _version(query: Mapping[str, str], own: Sequence[str]) -> tuple[int, list[st
         return spec_defaults.CURRENT, []
     try:
         return spec_defaults.version_of(query), []
-    except SpecError as error:
-        return spec_defaults.FIRST, [f"{quoted(str(error))} Taken instead: {spec_defaults.FIRST}."]
+    except SpecError:
+        problem = f"`{VERSION}` is `{quoted(query[VERSION])}`; allowed: {spec_defaults.allowed()}."
+        return spec_defaults.FIRST, [f"{problem} Taken instead: {spec_defaults.FIRST}."]
 
 
 def to_query(values: Mapping[str, Value]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import typer
 from core.cli.options import Device, Quiet, flag, given, with_experiment_options
 from core.cli.outputs import check_run_folder
 from core.cli.progress import ProgressLine
-from core.spec.defaults import CURRENT, KEY
+from core.spec import defaults as spec_defaults
 from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import PoisonLabError, SpecError
@@ -31,7 +31,9 @@ def run(
     stage2: Annotated[str | None, typer.Option(help="How poisoned features are found: gc or tgda.")] = None,
     target: Annotated[str | None, typer.Option(help="Target parameters of gc: gradpc or search.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of an attack's parameter.")] = None,
-    defaults: Annotated[int, typer.Option(help="Version of the defaults that fill up what is not given.")] = CURRENT,
+    defaults: Annotated[
+        int, typer.Option(help="Version of the defaults that fill up what is not given.")
+    ] = spec_defaults.CURRENT,
     device: Device = "auto",
     quiet: Quiet = False,
     **fields: Any,
@@ -48,23 +50,21 @@ def run(
     else:
         from core.catalog import choices
 
-        experiment = choices.resolve(parse_spec(_values(asked, defaults)))
+        experiment = choices.resolve(parse_spec(_values(asked)))
     _execute(experiment, out, device, quiet)
 
 
-def _values(asked: dict[str, Any], defaults: int) -> dict[str, Any]:
+def _values(asked: dict[str, Any]) -> dict[str, Any]:
     """What `parse_spec` takes: the fields that were given, parameters of the attack within the attack.
 
-    Fields that were not given are left out, so that `parse_spec` alone decides about defaults.
-
-    Args:
-        asked: by parameter of the command.
-        defaults: the version that fills up what is left out.
+    Fields that were not given are left out, so that `parse_spec` alone decides about defaults: today's, or those of the
+    version that was given.
 
     Raises:
         SpecError: `--set` without a value.
     """
-    values = {name: value for name, value in asked.items() if name in ExperimentSpec.model_fields} | {KEY: defaults}
+    values = {name: value for name, value in asked.items() if name in ExperimentSpec.model_fields}
+    values[spec_defaults.KEY] = asked.get(spec_defaults.KEY, spec_defaults.CURRENT)
     attack: dict[str, Any] = {name: asked[name] for name in SHORTCUTS if name in asked}
     for item in asked.get("set_", ()):
         name, sign, text = item.partition("=")

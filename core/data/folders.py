@@ -180,20 +180,20 @@ def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
             images.append(_image(content, f"{file.name} of {path}"))
             digests.append(hashlib.sha256(content).hexdigest())
     y = np.array([classes.index(file.label) for file in files], np.int64)
-    content = "".join(f"{file.label}/{digest}\n" for file, digest in zip(files, digests, strict=True))
-    names = tuple(_digest(content, reader) for reader in range(1, version + 1))
+    listing = "".join(f"{file.label}/{digest}\n" for file, digest in zip(files, digests, strict=True))
+    names = tuple(_digest(listing, reader) for reader in range(1, version + 1))
     return Folder(classes, np.stack(images), y, _tested(y, digests), names)
 
 
-def _digest(content: str, version: int) -> str:
+def _digest(listing: str, version: int) -> str:
     """16 digits that name images as a version of the reader has read them; the first did not name itself.
 
     Args:
-        content: class and SHA-256 of each image.
+        listing: class and SHA-256 of each image, a line each.
         version: of the reader.
     """
     reader = "" if version == 1 else f"reader {version}\n"
-    return hashlib.sha256(f"{reader}{content}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{reader}{listing}".encode()).hexdigest()[:16]
 
 
 def _tested(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:

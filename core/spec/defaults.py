@@ -29,9 +29,14 @@ def version_of(values: Mapping[str, Any]) -> int:
     text = str(given)
     version = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
     if not FIRST <= version <= CURRENT:
-        allowed = str(FIRST) if FIRST == CURRENT else f"{FIRST} to {CURRENT}"
-        raise SpecError(f"{KEY} is {given!r}; allowed: a version of the defaults that is known here, {allowed}.")
+        raise SpecError(f"{KEY} is {text[:40]!r}; allowed: {allowed()}.")
     return version
+
+
+def allowed() -> str:
+    """The versions that there are, for an error message."""
+    versions = str(FIRST) if FIRST == CURRENT else f"{FIRST} to {CURRENT}"
+    return f"a version of the defaults that is known here, {versions}"
 
 
 def at(version: int) -> dict[str, Any]:

@@ -82,7 +82,7 @@ LINKS: list[tuple[str, dict[str, str]]] = [
 """Every key of the sidebar, of locks, of lessons and of the pages' own views; `RUN` stands for a run that ships."""
 PAGES = {
     "compare": "compare?runs=RUN,OTHER",
-    "stages": "stages?run=RUN&step=2",
+    "stages": "stages?run=FIRST&step=2",
     "defend": "defend?run=RUN&with=knn,loss&share=10",
     "present": "present?run=RUN&step=3",
 }
@@ -205,6 +205,7 @@ def links() -> list[dict[str, Any]]:
     from pages._own import Rows
 
     run, other = (entry.spec for entry in entries()[4:6])
+    hashes = {"RUN": run.hash, "OTHER": other.hash, "FIRST": entries()[0].spec.hash}
     lasso = Rows(run.train_size + run.n_poison, 2).text(list(range(0, 2000, 7)))
     read = []
     for page, link in LINKS:
@@ -233,7 +234,9 @@ def links() -> list[dict[str, Any]]:
                 "own": {key: value for key, value in state.own_values.items() if key in query},
             }
         )
-    plain = {page: text.replace("RUN", run.hash).replace("OTHER", other.hash) for page, text in PAGES.items()}
+    plain = dict(PAGES)
+    for word, spec_hash in hashes.items():
+        plain = {page: text.replace(word, spec_hash) for page, text in plain.items()}
     return [*read, {"pages": plain}]
 
 

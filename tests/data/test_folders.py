@@ -1,5 +1,6 @@
 """Image folders and zips that a person brings: read as they are meant, or refused with the file and the reason."""
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -202,3 +203,45 @@ def test_the_command_line_runs_on_a_folder(
     assert main(["run", "--data", f"image-folder:{path}", "--out", str(tmp_path / "no"), *options]) == 2
     assert "cats/0.png" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def test_the_first_reader_names_images_as_it_always_did(tmp_path: Path) -> None:
+    """The digest of before there were versions: classes and SHA-256 of all files, in the order of their names."""
+    folder = as_folder(content(), tmp_path)
+    files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.relative_to(folder))
+    lines = [f"{path.parent.name}/{hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in files]
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+    assert info(f"image-folder:{folder}").name == f"image-folder:{folder}#{digest}"
+
+
+def test_another_reader_gives_the_same_images_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = as_folder(content(), tmp_path)
+    small = {"data": f"image-folder:{folder}", "attack": "label-flip", "train_size": 20, "test_size": 10}
+    before = resolve(parse_spec(small))
+    monkeypatch.setattr(folders, "READER_VERSION", 2)
+    now = resolve(parse_spec(small))
+    digests = folders.load(folder).digests
+    assert (before.data, now.data) == tuple(f"image-folder:{folder}#{digest}" for digest in digests)
+    assert len(set(digests)) == 2
+    assert before.hash != now.hash, "what was run before is no answer to what is asked now"
+    monkeypatch.setattr(folders, "READER_VERSION", 3)
+    assert folders.load(folder).digests[:2] == digests
+    assert len(set(folders.load(folder).digests)) == 3
+
+
+def test_a_name_of_an_earlier_reader_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = as_folder(content(), tmp_path)
+    before = info(f"image-folder:{folder}").name
+    monkeypatch.setattr(folders, "READER_VERSION", 2)
+    with pytest.raises(DataError, match=r"version 1 of the reader.*version 2 reads them otherwise.*leave out the #"):
+        resolve(parse_spec({"data": before, "train_size": 20, "test_size": 10}))
+    assert main(["run", "--out", str(tmp_path / "run"), "--data", before]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "to run the images as they are read now, leave out the # and what follows it." in said
+    assert info(before.partition("#")[0]).name != before
+    (folder / "cats" / "0.png").write_bytes(picture(999))
+    with pytest.raises(DataError, match="have changed since"):
+        info(before)

@@ -1,6 +1,7 @@
 """Uploads: what is kept is sound and has a name of its own; what is refused leaves nothing behind."""
 
 import io
+import json
 import os
 import time
 import zipfile
@@ -347,3 +348,28 @@ def test_a_small_file_makes_no_room_for_a_large_network(monkeypatch: pytest.Monk
     with pytest.raises(WeightsError, match="does not fit"):
         uploads.add_weights("timm", "resnet18", "a.pth", io.BytesIO(saved({"x": torch.ones(1)})))
     assert set(kinds) == {"meta"}
+
+
+def test_an_upload_of_an_earlier_reader_is_kept_but_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = uploads.add_images("pets.zip", zipped(pets(20)), "her")
+    monkeypatch.setattr(own_data, "READER_VERSION", 2)
+    with pytest.raises(DataError, match=r"read by version 1 of the reader; version 2 .*upload them again\.$"):
+        resolve(parse_spec({"data": before.name, "train_size": 20, "test_size": 10}))
+    assert upload_records.is_of(before.name, "her")
+    assert upload_records.all_images("her") == {}
+    assert upload_records.earlier_images("her") == {before.name: before}
+    assert upload_records.earlier_images("him") == {}
+    now = uploads.add_images("pets.zip", zipped(pets(20)), "her")
+    assert now.name != before.name
+    assert data_info(now.name) == now == upload_records.all_images("her")[now.name]
+    assert set(upload_records.earlier_images("her")) == {before.name}
+    monkeypatch.setattr(own_data, "READER_VERSION", 1)
+    assert data_info(before.name) == before
+    uploads.remove(before.name, "her")
+    assert upload_records.all_images("her") == {}
+
+
+def test_the_first_reader_does_not_name_itself(home: Path) -> None:
+    uploads.add_images("pets.zip", zipped(pets()))
+    (record,) = (home / "uploads" / "images").glob("*/record.json")
+    assert "reader" not in json.loads(record.read_text()), "the release before opens it, too"
