@@ -170,7 +170,7 @@ def test_a_command_is_of_todays_defaults_or_of_those_it_names(
     steps = ran(monkeypatch, tmp_path, "--defaults", "1", "--attack", "gc-input", "--set", "lr=0.5").attack
     assert steps.model_dump()["steps"] == 9
     assert main(["run", "--out", str(tmp_path / "run"), "--defaults", "3"]) == 2
-    assert "defaults is 3; allowed: a version" in capsys.readouterr().err
+    assert "defaults is '3'; allowed: a version" in capsys.readouterr().err
 
 
 def test_set_alone_is_of_the_attack_of_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
