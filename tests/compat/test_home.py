@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,12 +16,12 @@ from core import load_run
 from core.catalog import uploads
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info, extractor_info
+from core.certificates.certificate import Certificates
 from core.cli.main import main
 from core.data.readers import read
+from core.defences.verdict import DefenceVerdict
 from core.experiments import cost
-from core.experiments.plot_data import PlotData
 from core.experiments.run import run
-from core.experiments.summary import RunSummary
 from core.extractors.build import build
 from core.serving import engine
 from core.serving.journal import Journal
@@ -68,7 +69,7 @@ def test_every_run_is_listed(store: Store, known: dict[str, Any]) -> None:
 def test_a_run_opens_whole(store: Store, known: dict[str, Any], name: str) -> None:
     stored_run = stored(store, known, name)
     content = json.loads(stored_run.file("result.json"))
-    summary = RunSummary.from_json(content)
+    summary = stored_run.summary
     assert summary.spec == stored_run.spec == parse_spec(known["runs"][name]["spec"])
     assert summary.spec_hash == stored_run.hash == stored_run.spec.hash
     assert json.loads(json.dumps(summary.to_json())) == content, "nothing of it is lost"
@@ -80,8 +81,7 @@ def test_a_run_opens_whole(store: Store, known: dict[str, Any], name: str) -> No
     m, n = summary.n_poison, summary.n_train
     features = stored_run.features()
     assert (len(features["train_z"]), len(features["poison_z"]), len(features["test_z"])) == (n, m, summary.n_test)
-    with np.load(stored_run.folder / "view.npz") as archive:
-        plot = PlotData.from_arrays(dict(archive))
+    plot = stored_run.plot()
     assert plot is not None
     assert (plot.train_xy.shape, plot.poison_xy.shape) == ((n, 2), (m, 2))
     makes_images = name in ("label-flip", "ft-matching", "uploaded")
@@ -107,8 +107,8 @@ def test_the_damaged_run_is_set_aside(store: Store, known: dict[str, Any]) -> No
     assert spec_hash not in [row.hash for row in store.list()]
 
 
-def as_json(value: Any) -> Any:
-    return json.loads(json.dumps(value if isinstance(value, dict) else value.to_json()))
+def as_json(answer: DefenceVerdict | Certificates) -> Any:
+    return json.loads(json.dumps(answer.to_json()))
 
 
 def test_verdicts_and_certificates_are_kept(
@@ -173,11 +173,11 @@ def test_a_run_comes_out_the_same_from_what_is_cached(
     before = stored(store, known, name)
     for writing in ("write", "write_in_parts"):
         monkeypatch.setattr(cache, writing, lambda *_, **__: pytest.fail("features or map are computed again"))
-    result = run(parse_spec(before.result["spec"]), device="cpu")
+    result = run(parse_spec(before.content["spec"]), device="cpu")
     assert "extract_cached" in result.seconds
     assert result.spec.hash == before.hash
-    after = json.loads(json.dumps(result.summary()))
-    assert_same(results(after), results(before.result), exactly=is_same_machine(interface))
+    after = json.loads(json.dumps(result.summary().to_json()))
+    assert_same(results(after), results(before.content), exactly=is_same_machine(interface))
     again = store.put(result)
     for file in ("poison.npz", "features.npz"):
         with np.load(before.folder / file) as old, np.load(again.folder / file) as new:
@@ -203,7 +203,7 @@ def test_a_runs_folder_opens(home: Path, before: Path, capsys: pytest.CaptureFix
     text = report.read_text()
     assert old.hash in text
     assert "Poison Lab 0.1.0" in text
-    assert len(table.read_text().splitlines()) == 1 + old.result["n_poison"]
+    assert len(table.read_text().splitlines()) == 1 + old.summary.n_poison
     assert main(["defend", str(before / "run"), "--with", "knn"]) == 0
     assert "knn" in capsys.readouterr().out
     assert main(["certify", str(before / "run"), "--partitions", "3", "--json"]) == 0
@@ -238,7 +238,7 @@ def test_what_ships_is_what_shipped(interface: dict[str, Any]) -> None:
     assert {entry.spec.hash for entry in gallery.entries()} >= set(interface["gallery"])
 
 
-def results(summary: dict[str, Any]) -> dict[str, Any]:
+def results(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What a run has found, without how long it took and where."""
     return {key: value for key, value in summary.items() if key not in ("seconds", "versions", "device")}
 

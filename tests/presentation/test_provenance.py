@@ -10,6 +10,7 @@ from core.catalog.choices import resolve
 from core.data import folders
 from core.experiments.summary import RunSummary
 from core.presentation import provenance
+from core.presentation.method import computed
 from core.presentation.provenance import made_by
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.paths import GALLERY
@@ -19,9 +20,8 @@ from tests.pictures import pets
 
 
 def summary(spec: ExperimentSpec, version: str) -> RunSummary:
-    shipped = drawn_result(resolve(parse_spec({"train_size": 40, "test_size": 20}))).summary()
-    content = shipped | {"spec": spec.model_dump(mode="json"), "spec_hash": spec.hash}
-    return replace(RunSummary.from_json(content), versions={"Poison Lab": version} if version else {})
+    drawn = drawn_result(resolve(parse_spec({"train_size": 40, "test_size": 20}))).summary()
+    return replace(drawn, spec=spec, spec_hash=spec.hash, versions={"Poison Lab": version} if version else {})
 
 
 def test_a_run_of_this_version_has_no_note() -> None:
@@ -49,3 +49,11 @@ def test_a_run_that_can_not_be_asked_for_again_says_so(tmp_path: Path, monkeypat
 def test_what_ships_can_be_asked_for_again() -> None:
     for path in GALLERY.glob("*/result.json"):
         assert "can't be run again" not in made_by(RunSummary.from_json(json.loads(path.read_text())))
+
+
+def test_the_report_has_the_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = resolve(parse_spec({}))
+    assert "Version" not in dict(computed(summary(spec, __version__)))
+    monkeypatch.setattr(provenance, "__version__", "0.7.0")
+    note = "Made by version 0.1.0 of Poison Lab; this is version 0.7.0"
+    assert dict(computed(summary(spec, "0.1.0")))["Version"] == note
