@@ -12,7 +12,15 @@ from core.system.settings import Settings, variable
 from tests.system.test_settings import NUMBERS
 
 README = (paths.ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "docs/method.md", "docs/cluster.md", "benchmarks/README.md", "assets/LICENSES.md")
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/method.md",
+    "docs/cluster.md",
+    "benchmarks/README.md",
+    "assets/LICENSES.md",
+)
 
 
 @pytest.mark.parametrize("kind", ["data", "extractors", "attacks", "constraints", "label_rules"])
