@@ -1,12 +1,16 @@
 """The outer call of every attack: plan, run, and enforce the rules, with which no attack is trusted."""
 
-from core.attacks.algorithms.base import Attacked, Scene
-from core.attacks.algorithms.plan import follows_rule, make_plan
+import torch
+
+from core.attacks.algorithms.base import Attacked, Draft, Plan, Scene
+from core.attacks.algorithms.checks import CheckedObserver, check_draft
+from core.attacks.algorithms.plan import make_plan
 from core.attacks.record import AttackRecord
 from core.attacks.registry import record_of
 from core.spec.events import Observer
 from core.spec.experiment import ExperimentSpec
-from core.system.errors import AttackError
+from core.spec.registry import PLUGINS
+from core.system.errors import AttackError, PoisonLabError, where
 
 
 def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: AttackRecord | None = None) -> Attacked:
@@ -19,19 +23,14 @@ def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: Attac
         record: of the attack; by default that of the spec's attack.
 
     Raises:
-        AttackError: the attack left its budget or its label rule, or made nothing.
+        AttackError: the attack left its budget or its label rule, returned what its record does not promise, or, where
+            it comes from a plug-in, raised an error.
     """
     record = record or record_of(spec.attack.name)
     plan = make_plan(scene, spec)
-    draft = record.run(spec.attack, scene, plan, observe)
+    draft = check_draft(_run(spec, scene, plan, observe, record), record, scene, plan)
     base = plan.base if draft.base is None else draft.base
     y = plan.y if draft.y is None else draft.y
-    if not len(base) == len(y) == plan.n_poison or not bool(follows_rule(scene, plan, base, y).all()):
-        raise AttackError(f"The attack {record.name!r} left its budget or its label rule; nothing of it is used.")
-    made = draft.x if record.makes_images else draft.zeta
-    if made is None or len(made) != plan.n_poison:
-        kind = "images" if record.makes_images else "feature vectors"
-        raise AttackError(f"The attack {record.name!r} did not make {plan.n_poison} {kind}, as its record says.")
     x = None
     if draft.x is not None:
         x = plan.feasible.eight_bit(draft.x, scene.images[base])
@@ -44,3 +43,20 @@ def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: Attac
         assert z is not None
         notes = {**notes, "evaded": float(filter_.passes(z, y).double().mean())}
     return Attacked(y, base, draft.target, zeta, x, notes)
+
+
+def _run(spec: ExperimentSpec, scene: Scene, plan: Plan, observe: Observer, record: AttackRecord) -> Draft:
+    """What the runner returns, be it a draft or not.
+
+    Raises:
+        AttackError: the runner of a plug-in raised an error. One of ours is a bug of ours, and stays what it is.
+    """
+    checked = CheckedObserver(observe, record, plan.n_poison)
+    try:
+        return record.run(spec.attack, scene, plan, checked)
+    except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory has a sentence of its own
+        raise
+    except (Exception, SystemExit) as error:
+        if record.name not in PLUGINS or error is checked.raised:
+            raise
+        raise AttackError(f"The attack {record.name!r} failed: {where(error, record.run)}.") from error

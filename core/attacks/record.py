@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from core.spec.events import STAGES
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
-from core.spec.models import AttackSettings, default_name, parameters
+from core.spec.models import AttackSettings, check_settings, default_name
 from core.system.errors import RecordError
 
 if TYPE_CHECKING:
@@ -23,6 +23,17 @@ Family = Literal["baseline", "pixels", "features", "feature-targeted"]
 
 ATTACK_STAGES = ("target", "stage2", "decoder", "invert", "pixels")
 """The stages of `core.spec.events.STAGES` that belong to attacks, in the order in which they run."""
+
+RESERVED = frozenset(
+    {
+        *("data", "from", "to", "extractor", "px", "attack", "evade", "budget", "constraint", "delta", "labels"),
+        *("train", "test", "ridge", "seed", "defaults", "plugins", "lock", "hide"),
+        *("lesson", "step", "answers", "done", "run", "runs", "out", "spec"),
+        *("map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
+        *("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
+    }
+)
+"""What links of the app hold beside the parameters of an attack, which stand in the same links by their names."""
 
 
 @dataclass(frozen=True)
@@ -113,20 +124,35 @@ class AttackRecord:
     rank: int = 100
 
     def __post_init__(self) -> None:
+        check_settings(self.settings, AttackSettings, "attack")
         name = default_name(self.settings)
         if self.family not in get_args(Family):
             raise RecordError(f"family of attack {name!r} is {self.family!r}; allowed: {', '.join(get_args(Family))}")
-        if not self.title:
+        if not self.title or not isinstance(self.title, str):
             raise RecordError(f"attack {name!r} has no title")
-        if not self.about:
-            raise RecordError(f"the settings of attack {name!r} have no docstring")
+        if not isinstance(self.makes_images, bool):
+            raise RecordError(f"makes_images of attack {name!r} is {self.makes_images!r}; allowed: True, False")
+        if not callable(self.run):
+            raise RecordError(f"run of attack {name!r} is no function")
+        for parameter, field in self.settings.model_fields.items():
+            if parameter in RESERVED:
+                raise RecordError(f"parameter {parameter!r} of attack {name!r} has a name that links use: rename it")
+            if parameter != "name" and not field.title:
+                raise RecordError(f"parameter {parameter!r} of attack {name!r} has no title, which the sidebar shows")
         for what, excluded, known in (
             ("constraint", self.excluded_constraints, CONSTRAINTS),
             ("label rule", self.excluded_label_rules, LABEL_RULES),
         ):
-            strange = excluded.keys() - known.keys()
-            if strange or not known.keys() - excluded.keys():
-                raise RecordError(f"attack {name!r} leaves no {what}" if not strange else f"{what} {strange.pop()!r}")
+            if strange := sorted(excluded.keys() - known.keys()):
+                raise RecordError(
+                    f"attack {name!r} excludes the {what} {strange[0]!r}, which there is not; known: {', '.join(known)}"
+                )
+            if not known.keys() - excluded.keys():
+                raise RecordError(f"attack {name!r} leaves no {what}: it excludes all of {', '.join(known)}")
+            if without := [key for key, reason in excluded.items() if not reason or not isinstance(reason, str)]:
+                raise RecordError(f"attack {name!r} excludes the {what} {without[0]!r} without a reason")
+        if not isinstance(self.stages, tuple) or not all(isinstance(stage, Stage) for stage in self.stages):
+            raise RecordError(f"stages of attack {name!r} is {self.stages!r}; it has to be a tuple of Stage")
         order = [ATTACK_STAGES.index(stage.name) for stage in self.stages]
         if order != sorted(set(order)):
             raise RecordError(f"the stages of attack {name!r} are not in the order {', '.join(ATTACK_STAGES)}")
@@ -135,16 +161,9 @@ class AttackRecord:
     def _try(self) -> None:
         """Ask the record everything once with the default settings, so that a fault shows now and not on a page."""
         settings, load = self.settings(), Workload(100, 10, 1e6, 1e7, 1e4, 1e4)
-        for name, schema in parameters(self.settings).items():
-            if not schema.get("description"):
-                raise RecordError(f"parameter {name!r} of attack {self.name!r} has no description")
-            if "enum" not in schema and not _is_bounded(schema):
-                raise RecordError(
-                    f"parameter {name!r} of attack {self.name!r} is neither a number with a lower and an upper bound, "
-                    "nor one of several names"
-                )
         for stage in self.stages:
-            if not isinstance(stage.explain(settings), Explanation):
+            explanation = stage.explain(settings)
+            if not isinstance(explanation, Explanation) or not (explanation.formula and explanation.words):
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no explanation")
             if not float(stage.work(settings, load)) >= 0:
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no work")
@@ -175,10 +194,3 @@ class AttackRecord:
     def stages_of(self, settings: AttackSettings) -> tuple[Stage, ...]:
         """The stages that run with some settings."""
         return tuple(stage for stage in self.stages if stage.used(settings))
-
-
-def _is_bounded(schema: Mapping[str, Any]) -> bool:
-    """Whether a JSON schema is that of a number with bounds on both sides, as a control needs them."""
-    is_number = schema.get("type") in ("integer", "number")
-    low, high = ({"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"})
-    return is_number and bool(low & schema.keys()) and bool(high & schema.keys())

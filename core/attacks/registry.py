@@ -20,10 +20,9 @@ def register(record: AttackRecord) -> None:
     """Add an attack, and let specs ask for it.
 
     Raises:
-        RecordError: an attack has this name already.
+        RecordError: an attack or a defence has this name already.
     """
-    if record.name in registry.ATTACKS or record.name in registry.EVADABLE:
-        raise RecordError(f"the name {record.name!r} is taken: give the attack another one")
+    registry.claim(record.name)
     RECORDS[record.name] = record
     registry.register_attack(record.settings)
 

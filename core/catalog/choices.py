@@ -18,7 +18,7 @@ from core.extractors.registry import EXTRACTORS, ExtractorInfo
 from core.spec import defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.spec.models import parameters
-from core.spec.registry import PLUGINS
+from core.spec.registry import PLUGINS, check_loaded
 from core.system.errors import PoisonLabError, SpecError
 
 
@@ -31,6 +31,8 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     Raises:
         SpecError: what was wrong, what is allowed.
     """
+    for name, digest in spec.plugins:
+        check_loaded(name, digest)
     data, extractor = data_info(spec.data), extractor_info(spec.extractor)
     fill: dict[str, Any] = {
         "data": data.name,

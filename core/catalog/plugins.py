@@ -7,8 +7,11 @@ that uses it, so that a changed file is another attack.
 import hashlib
 import importlib.util
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -18,18 +21,38 @@ from core.defences import registry as defences
 from core.defences.record import DefenceRecord
 from core.spec.registry import PLUGINS
 from core.system import settings
-from core.system.errors import PluginError, RecordError
+from core.system.errors import PluginError, PoisonLabError, RecordError, described
 
 INTERFACE = 1
 """Version of what plug-ins may rely on, which each names as its own INTERFACE: raised when records of before no longer
 do."""
 
-_loaded: dict[Path, tuple[str, list[str]]] = {}
-"""SHA-256 of each file that is loaded, and the names that it has registered."""
+Record = AttackRecord | DefenceRecord
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A file that is loaded.
+
+    Attributes:
+        digest: SHA-256 of its content.
+        names: of the attacks and defences that it has registered; none where the same content was loaded before from
+            another path.
+    """
+
+    digest: str
+    names: tuple[str, ...]
+
+
+_loaded: dict[Path, Plugin] = {}
+_broken: dict[tuple[Path, str], str] = {}
+"""What is wrong with a file, by its path and SHA-256: a server that asks again and again does not run it each time."""
+_lock = threading.RLock()
+"""Pages of several people load at a time."""
 
 
 def load_from_environment() -> None:
-    """Load what `POISON_LAB_PLUGINS` names; errors as of `load_plugins`."""
+    """Load what `POISON_LAB_PLUGINS` names; cheap where that was done before. Errors as of `load_plugins`."""
     load_plugins(settings.plugins())
 
 
@@ -40,16 +63,23 @@ def load_plugins(paths: Sequence[Path]) -> None:
         PluginError: a file is missing, broken, for another interface, has no records, or has changed since it was
             loaded; which one and where. Nothing of that file is registered then.
     """
-    for path in paths:
-        _load(path.expanduser().absolute())
+    with _lock:
+        for path in paths:
+            _load(path.expanduser().absolute())
+
+
+def loaded() -> dict[Path, Plugin]:
+    """The files that are loaded, by their absolute paths."""
+    return dict(_loaded)
 
 
 def unload(path: Path) -> None:
     """Take back all that a file has registered."""
-    digest, names = _loaded.pop(path.expanduser().absolute())
-    for name in names:
-        (attacks if name in attacks.RECORDS else defences).forget(name)
-    sys.modules.pop(_module_name(digest), None)
+    with _lock:
+        plugin = _loaded.pop(path.expanduser().absolute())
+        _forget(plugin.names)
+        if plugin.digest not in {other.digest for other in _loaded.values()}:
+            sys.modules.pop(_module_name(plugin.digest), None)
 
 
 def _load(path: Path) -> None:
@@ -59,21 +89,32 @@ def _load(path: Path) -> None:
         raise PluginError(f"Plug-in {path} can't be read ({error.strerror}); name a Python file.") from error
     digest = hashlib.sha256(content).hexdigest()
     if path in _loaded:
-        if _loaded[path][0] != digest:
+        if _loaded[path].digest != digest:
             raise PluginError(f"Plug-in {path} has changed since it was loaded: start again to use it as it is now.")
         return
-    module = _executed(path, content, digest)
-    if getattr(module, "INTERFACE", None) != INTERFACE:
-        named = getattr(module, "INTERFACE", "none")
-        raise PluginError(
-            f"Plug-in {path} is for interface {named}, and this is interface {INTERFACE}: adapt it, and set "
-            f"INTERFACE = {INTERFACE} in it."
-        )
-    _register(path, digest, _records(path, module))
+    if digest in {plugin.digest for plugin in _loaded.values()}:
+        _loaded[path] = Plugin(digest, ())
+        return
+    if (path, digest) in _broken:
+        raise PluginError(_broken[path, digest])
+    try:
+        module = _executed(path, content, digest)
+    except PluginError as error:
+        _broken[path, digest] = str(error)
+        raise
+    try:
+        _check_interface(path, module)
+        _loaded[path] = Plugin(digest, _register(path, digest, _records(path, module)))
+    except PluginError:
+        del sys.modules[module.__name__]
+        raise
 
 
 def _executed(path: Path, content: bytes, digest: str) -> ModuleType:
-    """The module of a file; what it raises is told with its line."""
+    """The module of a file; an error that it raises is reported with its line.
+
+    What it prints goes to standard error: standard output belongs to the command that loads it.
+    """
     name = _module_name(digest)
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
     assert spec is not None
@@ -81,10 +122,11 @@ def _executed(path: Path, content: bytes, digest: str) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[name] = module  # pydantic looks up the types of settings there
     try:
-        exec(compile(content, str(path), "exec"), module.__dict__)
+        with redirect_stdout(sys.stderr):
+            exec(compile(content, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise _broken(path, error) from error
+        raise PluginError(_fault(path, error)) from error
     return module
 
 
@@ -92,20 +134,33 @@ def _module_name(digest: str) -> str:
     return f"poison_lab_plugin_{digest[:16]}"
 
 
-def _broken(path: Path, error: BaseException) -> PluginError:
+def _fault(path: Path, error: BaseException) -> str:
     """What is wrong with a file, in one sentence with its line."""
+    is_syntax = isinstance(error, SyntaxError) and error.filename == str(path)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else None
-    line = line or (lines[-1] if lines else None)
-    where = f"Plug-in {path}" + (f", line {line}" if line else "")
-    reason = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split()) or "no reason given"
-    kind = "" if isinstance(error, RecordError) else f"{type(error).__name__}: "
-    return PluginError(f"{where}: {kind}{reason}.".replace("..", "."))
+    line = error.lineno if isinstance(error, SyntaxError) and is_syntax else next(reversed(lines), None)
+    if isinstance(error, SyntaxError) and is_syntax:
+        reason = f"{type(error).__name__}: {error.msg}"
+    else:
+        reason = str(error).rstrip(".") if isinstance(error, PoisonLabError) else described(error)
+    return f"Plug-in {path}{f', line {line}' if line else ''}: {reason}."
 
 
-def _records(path: Path, module: ModuleType) -> list[AttackRecord | DefenceRecord]:
-    given = getattr(module, "RECORDS", None) or getattr(module, "RECORD", None)
-    several = given if isinstance(given, list | tuple) else [given]
+def _check_interface(path: Path, module: ModuleType) -> None:
+    """Check that a plug-in was written for this version of the interface."""
+    named = getattr(module, "INTERFACE", None)
+    if named != INTERFACE or isinstance(named, bool):
+        given = "names no interface" if named is None else f"is for interface {named!r}"
+        raise PluginError(
+            f"Plug-in {path} {given}, and this is interface {INTERFACE}: adapt it, and set INTERFACE = {INTERFACE} in "
+            "it."
+        )
+
+
+def _records(path: Path, module: ModuleType) -> list[Record]:
+    """The records of a plug-in: its RECORD, or all of its RECORDS."""
+    given = vars(module).get("RECORDS", vars(module).get("RECORD"))
+    several = list(given) if isinstance(given, list | tuple) else [given]
     records = [record for record in several if isinstance(record, AttackRecord | DefenceRecord)]
     if not records or len(records) < len(several):
         raise PluginError(
@@ -115,7 +170,8 @@ def _records(path: Path, module: ModuleType) -> list[AttackRecord | DefenceRecor
     return records
 
 
-def _register(path: Path, digest: str, records: list[AttackRecord | DefenceRecord]) -> None:
+def _register(path: Path, digest: str, records: list[Record]) -> tuple[str, ...]:
+    """Register all records of a file, or none of them; their names."""
     names: list[str] = []
     try:
         for record in records:
@@ -124,7 +180,11 @@ def _register(path: Path, digest: str, records: list[AttackRecord | DefenceRecor
             PLUGINS[record.name] = digest
             names.append(record.name)
     except RecordError as error:
-        for name in names:
-            (attacks if name in attacks.RECORDS else defences).forget(name)
+        _forget(names)
         raise PluginError(f"Plug-in {path}: {error}.") from error
-    _loaded[path] = (digest, names)
+    return tuple(names)
+
+
+def _forget(names: Sequence[str]) -> None:
+    for name in names:
+        (attacks if name in attacks.RECORDS else defences).forget(name)

@@ -1,44 +1,41 @@
-"""The outer call of every defence."""
+"""The outer call of every defence: no defence is trusted to keep its contract."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from core.defences.algorithms.base import ScoreFunction, TrainingSet, Verdict, without_top
+from core.defences.record import DefenceRecord
 from core.defences.registry import record_of
 from core.defences.settings import DefenceSettings, RankedSettings
-from core.system.errors import RecordError
+from core.spec.registry import PLUGINS
+from core.system.errors import DefenceError, PoisonLabError, where
+
+T = TypeVar("T")
 
 
 def judge(settings: DefenceSettings, data: TrainingSet) -> Verdict:
     """What a defence makes of a training set.
 
     Raises:
-        RecordError: the defence answers in another shape than its record promises.
+        DefenceError: the defence answers otherwise than its record promises, or, where it comes from a plug-in, raised
+            an error.
     """
     record = record_of(settings.name)
-    if record.judge is not None:
-        verdict = record.judge(settings, data)
-    else:
+    if record.judge is None:
         assert isinstance(settings, RankedSettings)
-        suspicion = _suspicion(settings, data).double()
-        verdict = Verdict(without_top(data, suspicion, settings.share), suspicion)
-    if (
-        verdict.keep.shape != data.y.shape
-        or verdict.suspicion.shape != data.y.shape
-        or verdict.keep.dtype != torch.bool
-    ):
-        raise RecordError(f"The defence {record.name!r} did not judge each of the {len(data.y)} points.")
+        suspicion = _suspicion(record, settings, data)
+        return Verdict(without_top(data, suspicion, settings.share), suspicion)
+    decide = record.judge
+    verdict = _called(record, decide, lambda: decide(settings, data))
+    if not isinstance(verdict, Verdict):
+        raise DefenceError(f"The defence {record.name!r} returned {type(verdict).__name__} instead of a Verdict.")
+    _check(record, verdict.suspicion, data)
+    if not isinstance(verdict.keep, Tensor) or verdict.keep.dtype != torch.bool or verdict.keep.shape != data.y.shape:
+        raise DefenceError(f"The defence {record.name!r} did not say of each of the {len(data.y)} points if it stays.")
     return verdict
-
-
-def _suspicion(settings: RankedSettings, data: TrainingSet) -> Tensor:
-    record = record_of(settings.name)
-    if record.suspicion is not None:
-        return record.suspicion(settings, data)
-    assert record.score_function is not None
-    return record.score_function(settings, data)(data.z, data.y)
 
 
 def score_function(name: str) -> Callable[[TrainingSet], ScoreFunction]:
@@ -46,10 +43,64 @@ def score_function(name: str) -> Callable[[TrainingSet], ScoreFunction]:
 
     Raises:
         SpecError: there is no such defence.
-        RecordError: it has no score function.
+        DefenceError: it has no score function.
     """
     record = record_of(name)
     if record.score_function is None:
-        raise RecordError(f"The defence {name!r} has no score function, so no attack can be made to pass it.")
+        raise DefenceError(f"The defence {name!r} has no score function, so no attack can be made to pass it.")
+    return lambda data: _fitted(record, record.settings(), data)[0]
+
+
+def _suspicion(record: DefenceRecord, settings: RankedSettings, data: TrainingSet) -> Tensor:
+    """(N,) float64 of a defence that ranks points."""
+    if record.suspicion is None:
+        return _fitted(record, settings, data)[1].double()
+    rank = record.suspicion
+    suspicion = _called(record, rank, lambda: rank(settings, data))
+    _check(record, suspicion, data)
+    return suspicion.double()
+
+
+def _fitted(record: DefenceRecord, settings: DefenceSettings, data: TrainingSet) -> tuple[ScoreFunction, Tensor]:
+    """A score function fitted to a training set, and the suspicion (N,) of its own points."""
     fit = record.score_function
-    return lambda data: fit(record.settings(), data)
+    assert fit is not None
+    score = _called(record, fit, lambda: fit(settings, data))
+    if not callable(score):
+        raise DefenceError(f"The defence {record.name!r} returned {type(score).__name__} instead of a score function.")
+    suspicion = _called(record, score, lambda: score(data.z, data.y))
+    _check(record, suspicion, data)
+    return score, suspicion
+
+
+def _check(record: DefenceRecord, suspicion: object, data: TrainingSet) -> None:
+    """Check that there is a finite number for each point.
+
+    Raises:
+        DefenceError: there is not.
+    """
+    if not isinstance(suspicion, Tensor) or not suspicion.is_floating_point() or suspicion.shape != data.y.shape:
+        raise DefenceError(f"The defence {record.name!r} did not judge each of the {len(data.y)} points.")
+    if not bool(suspicion.isfinite().all()):
+        raise DefenceError(f"The defence {record.name!r} gave some points a suspicion that is not finite.")
+
+
+def _called(record: DefenceRecord, function: Callable[..., object], call: Callable[[], T]) -> T:
+    """What a call of a defence's own function returns.
+
+    Args:
+        record: of the defence.
+        function: which of its functions is called.
+        call: calls it.
+
+    Raises:
+        DefenceError: the function of a plug-in raised an error. One of ours is a bug of ours, and stays what it is.
+    """
+    try:
+        return call()
+    except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory has a sentence of its own
+        raise
+    except (Exception, SystemExit) as error:
+        if record.name not in PLUGINS:
+            raise
+        raise DefenceError(f"The defence {record.name!r} failed: {where(error, function)}.") from error

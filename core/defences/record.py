@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.defences.settings import DefenceSettings, RankedSettings
-from core.spec.models import default_name
+from core.spec.models import check_settings, default_name
 from core.system.errors import RecordError
 
 if TYPE_CHECKING:
@@ -46,21 +46,18 @@ class DefenceRecord:
     score_function: "Callable[[Any, TrainingSet], ScoreFunction] | None" = None
 
     def __post_init__(self) -> None:
+        check_settings(self.settings, DefenceSettings, "defence")
         name = default_name(self.settings)
         for what in ("title", "words", "source"):
-            if not getattr(self, what):
+            if not getattr(self, what) or not isinstance(getattr(self, what), str):
                 raise RecordError(f"defence {name!r} has no {what}")
-        if not (self.settings.__doc__ or "").strip():
-            raise RecordError(f"the settings of defence {name!r} have no docstring")
-        for parameter, field in self.settings.model_fields.items():
-            if parameter != "name" and not field.description:
-                raise RecordError(f"parameter {parameter!r} of defence {name!r} has no description")
-        ways = [way for way in (self.judge, self.suspicion, self.score_function) if way is not None]
+        ways = [way for way in (self.judge, self.suspicion, self.score_function) if callable(way)]
         if len(ways) != 1:
             raise RecordError(f"defence {name!r} has {len(ways)} of judge, suspicion and score_function; one is needed")
         if self.judge is None and not issubclass(self.settings, RankedSettings):
-            raise RecordError(f"the settings of defence {name!r} are no RankedSettings, which tell the share to remove")
-        self.settings()
+            raise RecordError(
+                f"the settings of defence {name!r} do not extend RankedSettings, which hold the share to remove"
+            )
 
     @property
     def name(self) -> str:

@@ -21,8 +21,7 @@ def register(record: DefenceRecord) -> None:
     Raises:
         RecordError: a defence or an attack has this name already.
     """
-    if record.name in RECORDS or record.name in registry.ATTACKS:
-        raise RecordError(f"the name {record.name!r} is taken: give the defence another one")
+    registry.claim(record.name)
     RECORDS[record.name] = record
     ordered = sorted(RECORDS.values(), key=lambda record: (record.rank, record.name))
     RECORDS.clear()

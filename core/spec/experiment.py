@@ -124,10 +124,7 @@ def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings
         return {"attack": UnknownAttack.model_validate(parameters)}
     if name not in registry.ATTACKS:
         if name in digests:
-            raise SpecError(
-                f"The attack {name!r} comes from a plug-in that is not loaded here (SHA-256 {digests[name][:16]}…): "
-                "load it by --plugin FILE.py, or by POISON_LAB_PLUGINS."
-            )
+            registry.check_loaded(name, digests[name])
         raise unknown("attack", str(name), registry.ATTACKS)
     settings = validated(registry.ATTACKS[name], {**parameters, "name": name}, "attack.{}")
     assert isinstance(settings, AttackSettings)
@@ -138,22 +135,20 @@ def _plugins(values: Mapping[str, Any], stored: bool) -> tuple[tuple[str, str], 
     """The digests of the plug-ins that values use: those that are loaded, or, of a finished run, those that were.
 
     Raises:
-        SpecError: another version of a plug-in is loaded than the values were written for.
+        SpecError: a plug-in that the values were written for is not loaded, or another version of it.
     """
     attack, evade, given = values.get("attack"), values.get("evade"), dict(_pairs(values))
     name = attack.name if isinstance(attack, AttackSettings) else attack
     name = name.get("name") if isinstance(name, Mapping) else name
     if evade is not None and evade not in registry.EVADABLE and not (stored and evade in given):
+        if evade in given:
+            registry.check_loaded(evade, given[evade])
         raise SpecError(f"evade is {evade!r}; allowed: {', '.join(registry.EVADABLE)}.")
     if stored:
         return tuple(sorted(given.items()))
     used = {key: registry.PLUGINS[key] for key in (name, evade) if key in registry.PLUGINS}
-    for key, digest in used.items():
-        if given.get(key, digest) != digest:
-            raise SpecError(
-                f"This experiment was made with another version of the plug-in {key!r}: SHA-256 {given[key][:16]}…, "
-                f"and {digest[:16]}… is loaded. Load the file that it was made with, or leave `plugins` out."
-            )
+    for key in used.keys() & given.keys():
+        registry.check_loaded(key, given[key])
     return tuple(sorted(used.items()))
 
 

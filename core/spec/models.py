@@ -1,12 +1,13 @@
 """The base of everything that a person asks for, and of the settings of every attack."""
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.system.errors import SpecError
+from core.system.errors import RecordError, SpecError
 
 
 class Frozen(BaseModel):
@@ -56,12 +57,64 @@ def default_name(settings: type[Frozen]) -> str:
     """The name that settings fix.
 
     Raises:
-        SpecError: they fix none.
+        RecordError: they fix none, or one that links and command lines could not hold.
     """
     field = settings.model_fields.get("name")
     if field is None or not isinstance(field.default, str) or not field.default:
-        raise SpecError(f'{settings.__name__} has no name: give it `name: Literal["…"] = "…"`.')
+        raise RecordError(f'{settings.__name__} has no name: give it `name: Literal["…"] = "…"`')
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", field.default) or field.default in NO_NAMES:
+        raise RecordError(
+            f"the name {field.default!r} is not allowed: take small letters, digits and hyphens, at most 40, a letter "
+            f"first, and none of {', '.join(NO_NAMES)}"
+        )
     return field.default
+
+
+NO_NAMES = ("flips", "none")
+"""What sweeps and links call the baseline, and no defence."""
+
+
+def check_settings(settings: object, base: type[Frozen], owner: str) -> None:
+    """Check that settings can be shown and validated: each parameter needs a description and bounds, or names.
+
+    Args:
+        settings: what a record names as its settings.
+        base: the class that they have to extend.
+        owner: "attack" or "defence", for messages.
+
+    Raises:
+        RecordError: what is missing, by name.
+    """
+    if not isinstance(settings, type) or not issubclass(settings, base):
+        raise RecordError(f"settings of the {owner} is {settings!r}; it has to be a class that extends {base.__name__}")
+    name = default_name(settings)
+    if not (settings.__doc__ or "").strip() or "__doc__" not in vars(settings):
+        raise RecordError(f"the settings of {owner} {name!r} have no docstring, which says in one line what it does")
+    try:
+        settings()
+    except ValidationError as error:
+        missing = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise RecordError(f"parameter {missing!r} of {owner} {name!r} has no default that is allowed") from error
+    for parameter, schema in parameters(settings).items():
+        if not schema.get("description"):
+            raise RecordError(f"parameter {parameter!r} of {owner} {name!r} has no description")
+        if not _is_bounded(schema) and not _has_names(schema):
+            raise RecordError(
+                f"parameter {parameter!r} of {owner} {name!r} is neither a number with a lower and an upper bound, nor "
+                "one of several names"
+            )
+
+
+def _is_bounded(schema: Mapping[str, Any]) -> bool:
+    """Whether a JSON schema is that of a number with bounds on both sides, as a control needs them."""
+    is_number = schema.get("type") in ("integer", "number")
+    low, high = ({"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"})
+    return is_number and bool(low & schema.keys()) and bool(high & schema.keys())
+
+
+def _has_names(schema: Mapping[str, Any]) -> bool:
+    """Whether a JSON schema is that of a choice among texts."""
+    return "enum" in schema and all(isinstance(value, str) for value in schema["enum"])
 
 
 def validated(settings: type[Frozen], values: Mapping[str, Any], what: str) -> Frozen:

@@ -1,6 +1,7 @@
 """What records of attacks and defences have registered: settings by name, without anything that runs them."""
 
 from core.spec.models import AttackSettings, default_name
+from core.system.errors import RecordError, SpecError
 
 ATTACKS: dict[str, type[AttackSettings]] = {}
 """The settings of every attack, by its name, in the order in which attacks are listed."""
@@ -8,6 +9,19 @@ EVADABLE: dict[str, None] = {}
 """The defences that an attack can be made to pass, in the order in which they are listed."""
 PLUGINS: dict[str, str] = {}
 """SHA-256 of the file that each attack or defence from outside comes from, by its name."""
+_names: set[str] = set()
+"""The names of all attacks and defences; no two share one, so that `PLUGINS` can be asked by name alone."""
+
+
+def claim(name: str) -> None:
+    """Take a name for an attack or a defence.
+
+    Raises:
+        RecordError: another one has it.
+    """
+    if name in _names:
+        raise RecordError(f"the name {name!r} is taken: choose another one")
+    _names.add(name)
 
 
 def register_attack(settings: type[AttackSettings]) -> None:
@@ -24,3 +38,27 @@ def forget(name: str) -> None:
     """Take back what a plug-in has registered under a name."""
     for registered in (ATTACKS, EVADABLE, PLUGINS):
         registered.pop(name, None)
+    _names.discard(name)
+
+
+def check_loaded(name: str, digest: str) -> None:
+    """Check that the plug-in that something was made with is the one that is loaded.
+
+    Args:
+        name: of the attack or the defence.
+        digest: SHA-256 of the plug-in's file, as a spec names it.
+
+    Raises:
+        SpecError: no plug-in of this name is loaded, or another version of it.
+    """
+    loaded = PLUGINS.get(name)
+    if loaded is None:
+        raise SpecError(
+            f"{name!r} comes from a plug-in that is not loaded here (SHA-256 {digest[:16]}…): load it by "
+            "--plugin FILE.py, or by POISON_LAB_PLUGINS."
+        )
+    if loaded != digest:
+        raise SpecError(
+            f"This experiment was made with another version of the plug-in {name!r}: SHA-256 {digest[:16]}…, and "
+            f"{loaded[:16]}… is loaded. Load the file that it was made with, or leave `plugins` out."
+        )

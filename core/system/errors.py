@@ -4,7 +4,9 @@ Every message says what was wrong, what is allowed and what to do next, in one s
 command line prints it and exits with 2, the app shows it in a box.
 """
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable
+from types import FunctionType
 
 
 class PoisonLabError(Exception):
@@ -51,6 +53,10 @@ class AttackError(PoisonLabError):
     """An attack broke the rules of its experiment."""
 
 
+class DefenceError(PoisonLabError):
+    """A defence broke its contract."""
+
+
 class RecordError(PoisonLabError):
     """The record of an attack or a defence lacks something, or says what makes no sense."""
 
@@ -66,3 +72,21 @@ class Cancelled(PoisonLabError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> SpecError:
     """The error for a name that no registry holds; lists the known names."""
     return SpecError(f"Unknown {kind} {name!r}. Known: {', '.join(sorted(known))}.")
+
+
+def where(error: BaseException, function: Callable[..., object]) -> str:
+    """An error as part of a sentence: its kind, its message, and the line in the file of a function that led to it.
+
+    Args:
+        error: with its traceback.
+        function: whose file is meant.
+    """
+    file = function.__code__.co_filename if isinstance(function, FunctionType) else ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f"{described(error)}{f' ({file}, line {lines[-1]})' if lines else ''}"
+
+
+def described(error: BaseException) -> str:
+    """The kind of an error and its message, on one line and without a full stop."""
+    message = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
