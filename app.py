@@ -39,6 +39,7 @@ def start() -> None:
 
     logs.setup(log_form())
     _warn_if_open()
+    _load_plugins()
     from pages import _warm
 
     _warm.warm()
@@ -48,6 +49,17 @@ def start() -> None:
     # Modules stay: the garbage collector need not go through them again and again while everyone waits.
     gc.collect()
     gc.freeze()
+
+
+def _load_plugins() -> None:
+    """Have the attacks and defences of `POISON_LAB_PLUGINS`; say here what is wrong with them, as every page does."""
+    from core.catalog import plugins
+    from core.system.errors import PluginError
+
+    try:
+        plugins.load_from_environment()
+    except PluginError as error:
+        log.error("%s", error)
 
 
 def _warn_if_open() -> None:

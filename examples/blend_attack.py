@@ -13,10 +13,13 @@ from core.attacks.record import AttackRecord, Explanation, Stage
 from core.spec.models import AttackSettings
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from core.attacks.algorithms.base import Draft, Plan, Scene
-    from core.spec.events import Observer
+    from core.spec.events import Moment, Observer
 
 INTERFACE = 1
+STEPS = 4
 
 
 class Blend(AttackSettings):
@@ -27,20 +30,27 @@ class Blend(AttackSettings):
 
 
 def run(settings: Blend, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Blend each base image with the training image of another class whose features are nearest to its own."""
+    """Blend each base image, little by little, with the training image of another class with the nearest features."""
+    from functools import partial
+
     import torch
 
     from core.attacks.algorithms.base import Draft
-    from core.spec.events import Event
+    from core.spec.events import Event, Moment
 
-    observe(Event("pixels", 0, 1))
-    base = plan.base
-    distance = torch.cdist(scene.z[base], scene.z)
-    distance[scene.y[base][:, None] == scene.y[None, :]] = torch.inf
-    other = distance.argmin(1)
-    images = (1 - settings.share) * scene.images[base] + settings.share * scene.images[other]
-    observe(Event("pixels", 1, 1, {"distance": float(distance.amin(1).mean())}))
-    return Draft(x=plan.feasible.pixels(images, scene.images[base]))
+    base = scene.images[plan.base]
+    distance = torch.cdist(scene.z[plan.base], scene.z)
+    distance[scene.y[plan.base][:, None] == scene.y[None, :]] = torch.inf
+    other = scene.images[distance.argmin(1)]
+
+    def show(images: "Tensor") -> "Moment":
+        return Moment(z=scene.features(images), x=images)
+
+    for step in range(STEPS + 1):
+        share = settings.share * step / STEPS
+        images = plan.feasible.pixels((1 - share) * base + share * other, base)
+        observe(Event("pixels", step, STEPS, {"blended": share}, partial(show, images)))
+    return Draft(x=images)
 
 
 RECORD = AttackRecord(

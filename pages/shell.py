@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from core.catalog import plugins
+from core.system.errors import PluginError
 from core.system.paths import ASSETS
 
 SIDEBAR_PIXELS = 330  # the longest names fit
@@ -16,6 +18,18 @@ st.set_page_config(
 from pages import _login, _own, _sidebar  # noqa: E402 (the window's title need not wait for the imports)
 
 _login.gate()
+
+
+def load_plugins() -> str:
+    """Have the attacks and defences of `POISON_LAB_PLUGINS` before a page lists any; what is wrong with them."""
+    try:
+        plugins.load_from_environment()
+    except PluginError as error:
+        return str(error)
+    return ""
+
+
+broken_plugin = load_plugins()
 
 
 def start() -> None:
@@ -56,6 +70,8 @@ pages = [
 page = st.navigation(pages, expanded=True)  # beyond twelve it would hide the last ones
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
+if broken_plugin:
+    st.error(broken_plugin, title="A plug-in can't be loaded", icon=":material/extension_off:")
 if page in (compare, defend, present, stages, status):  # these need no settings: what they show is in their own links
     if page == present:
         st.navigation(pages, position="hidden")

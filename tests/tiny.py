@@ -22,6 +22,7 @@ ATTACK_SETTINGS: dict[str, dict[str, object]] = {
     "ft-donor": {"steps": 4},
     "ft-decoder": {"steps": 4, "finish_steps": 2},
     "ft-matching": {"steps": 4, "match_steps": 4, "finish_steps": 3},
+    "blend": {},  # examples/blend_attack.py
 }
 
 

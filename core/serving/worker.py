@@ -16,6 +16,7 @@ from typing import Any
 
 from distributed import get_worker
 
+from core.catalog import plugins
 from core.serving.messages import EventData, Execution, Message
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
@@ -142,14 +143,18 @@ def warm_up(execute: str, log_form: str) -> None:
 
 
 def prepare(worker: Any, log_form: str) -> None:
-    """Let a worker log as the server does, and report the memory of its GPU with each heartbeat.
+    """Let a worker log as the server does, report the memory of its GPU with each heartbeat, and have its plug-ins.
 
     Args:
         worker: `distributed.Worker`, which ships no types.
         log_form: see `core.system.logs`.
+
+    Raises:
+        PluginError: a plug-in of the environment can't be loaded, or has changed since it was.
     """
     logs.setup(log_form)
     worker.metrics[HEARTBEAT_METRIC] = gpu_memory
+    plugins.load_from_environment()
 
 
 def load(function: str) -> Callable[..., Any]:

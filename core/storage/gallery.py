@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.attacks.registry import record_of
 from core.catalog.choices import resolve
 from core.experiments import run_folder
 from core.experiments.result import Result
@@ -172,7 +173,9 @@ def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
     assert result.plot is not None
     cache.write(maps / projection.cache_path(result.features["train_z"]).name, result.plot.train_xy)
     made = paths.cache() / "decoders" / decoders.file_name(result.digest)
-    if result.spec.attack.name == "ft-decoder" and made.exists():
+    attack = result.spec.attack
+    trains_decoder = "decoder" in [stage.name for stage in record_of(attack.name).stages_of(attack)]
+    if trains_decoder and made.exists():
         trained.mkdir(exist_ok=True)
         for old in trained.iterdir():
             old.unlink()

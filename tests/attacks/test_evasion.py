@@ -23,8 +23,12 @@ from core.spec.events import silent
 from core.spec.experiment import LabelRule
 from core.spec.registry import EVADABLE
 from tests import tiny
+from tests.plugins import NORM, loaded
 
-NAMES: tuple[str, ...] = tuple(EVADABLE)
+pytestmark = pytest.mark.usefixtures("examples")
+
+with loaded(NORM):
+    NAMES: tuple[str, ...] = tuple(EVADABLE)
 N_POISON = 12
 each = pytest.mark.parametrize("name", NAMES)
 
@@ -53,7 +57,7 @@ def planned(name: str, rule: LabelRule = "adversarial", budget: float = 0.04) ->
 
 def test_every_defence_with_a_score_function_can_be_expected() -> None:
     assert tuple(name for name, record in DEFENCES.items() if record.score_function is not None) == NAMES
-    assert set(NAMES) == {"sphere", "slab", "svd", "loss"}
+    assert set(NAMES) == {"sphere", "slab", "svd", "loss", "norm"}
 
 
 @each

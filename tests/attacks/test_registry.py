@@ -1,13 +1,12 @@
-"""What holds for every attack, whatever it does: parametrised over the registry."""
+"""What holds for every attack, whatever it does: parametrised over the registry, with the plug-ins of `examples/`."""
 
-from dataclasses import replace
 from itertools import cycle
 
 import pytest
 import torch
 
 from core.attacks import registry
-from core.attacks.algorithms.base import Attacked, Draft
+from core.attacks.algorithms.base import Attacked
 from core.attacks.algorithms.plan import allowed_bases, make_plan
 from core.attacks.execution import execute
 from core.attacks.registry import RECORDS
@@ -16,22 +15,25 @@ from core.spec.events import STAGES, Event, silent
 from core.spec.experiment import ExperimentSpec, LabelRule
 from core.spec.models import parameters
 from core.spec.registry import ATTACKS, EVADABLE
-from core.system.errors import AttackError, Cancelled
+from core.system.errors import Cancelled
 from tests import tiny
+from tests.plugins import BLEND, NORM, loaded
+
+pytestmark = pytest.mark.usefixtures("examples")
 
 RULES: tuple[LabelRule, ...] = ("clean", "random", "adversarial")
-CASES = [
-    (name, constraint, rule)
-    for name in registry.RECORDS
-    for constraint in RECORDS[name].constraints
-    for rule in RULES
-    if (name, rule) != ("label-flip", "clean")
-]
-
-
-EVADING = [(*case, None) for case in CASES] + [
-    (*case, evade) for case, evade in zip(CASES, cycle(EVADABLE), strict=False)
-]
+with loaded(BLEND, NORM):
+    NAMES = list(RECORDS)
+    CASES = [
+        (record.name, constraint, rule)
+        for record in RECORDS.values()
+        for constraint in record.constraints
+        for rule in record.label_rules
+    ]
+    EVADING = [(*case, None) for case in CASES] + [
+        (*case, evade) for case, evade in zip(CASES, cycle(EVADABLE), strict=False)
+    ]
+    STAGED = [record.name for record in RECORDS.values() if record.stages]
 
 
 def attack(spec: ExperimentSpec) -> Attacked:
@@ -41,6 +43,7 @@ def attack(spec: ExperimentSpec) -> Attacked:
 def test_every_attack_of_the_spec_is_here_and_described() -> None:
     assert registry.RECORDS.keys() == ATTACKS.keys()
     assert tiny.ATTACK_SETTINGS.keys() == registry.RECORDS.keys()
+    assert list(registry.RECORDS) == NAMES
 
 
 @pytest.mark.parametrize(("name", "constraint", "rule", "evade"), EVADING)
@@ -82,7 +85,7 @@ def test_the_rules_hold(name: str, constraint: str, rule: LabelRule, evade: str 
         assert found.notes["evaded"] == float(passes.double().mean())
 
 
-@pytest.mark.parametrize("name", registry.RECORDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_seed_decides(name: str) -> None:
     # Bases of the largest influence are the same for every seed on the same images.
     values = {"attack": {"bases": "sample"}} if "bases" in parameters(ATTACKS[name]) else {}
@@ -93,7 +96,7 @@ def test_the_seed_decides(name: str) -> None:
     assert not torch.equal(first.base, other.base)
 
 
-@pytest.mark.parametrize("name", registry.RECORDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_progress_is_told_in_the_order_of_the_stages(name: str) -> None:
     events: list[Event] = []
     execute(tiny.spec(name), tiny.scene(), events.append)
@@ -106,7 +109,7 @@ def test_progress_is_told_in_the_order_of_the_stages(name: str) -> None:
         assert any(event.values for event in events)
 
 
-@pytest.mark.parametrize("name", [name for name in registry.RECORDS if [stage.name for stage in RECORDS[name].stages]])
+@pytest.mark.parametrize("name", STAGED)
 @pytest.mark.parametrize("after", [0, 3])
 def test_an_observer_can_stop_it(name: str, after: int) -> None:
     told = 0
@@ -120,21 +123,6 @@ def test_an_observer_can_stop_it(name: str, after: int) -> None:
     with pytest.raises(Cancelled):
         execute(tiny.spec(name), tiny.scene(), stop)
     assert told == after + 1
-
-
-def test_a_lying_attack_is_caught() -> None:
-    honest = registry.RECORDS["label-flip"]
-
-    def too_many(settings, scene, plan, observe):  # type: ignore[no-untyped-def]
-        return replace(honest.run(settings, scene, plan, observe), base=torch.arange(plan.n_poison + 1))
-
-    def no_images(settings, scene, plan, observe):  # type: ignore[no-untyped-def]
-        return Draft(zeta=scene.z[plan.base])
-
-    with pytest.raises(AttackError, match="budget"):
-        execute(tiny.spec("label-flip"), tiny.scene(), silent, replace(honest, run=too_many))
-    with pytest.raises(AttackError, match="did not make 12 images"):
-        execute(tiny.spec("label-flip"), tiny.scene(), silent, replace(honest, run=no_images))
 
 
 def test_random_labels_are_uniform_over_the_wrong_ones() -> None:
