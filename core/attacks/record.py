@@ -134,10 +134,10 @@ class AttackRecord:
             raise RecordError(f"makes_images of attack {name!r} is {self.makes_images!r}; allowed: True, False")
         if not callable(self.run):
             raise RecordError(f"run of attack {name!r} is no function")
-        for parameter, field in self.settings.model_fields.items():
+        for parameter, about in self.settings.model_fields.items():
             if parameter in RESERVED:
                 raise RecordError(f"parameter {parameter!r} of attack {name!r} has a name that links use: rename it")
-            if parameter != "name" and not field.title:
+            if parameter != "name" and not about.title:
                 raise RecordError(f"parameter {parameter!r} of attack {name!r} has no title, which the sidebar shows")
         for what, excluded, known in (
             ("constraint", self.excluded_constraints, CONSTRAINTS),
