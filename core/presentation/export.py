@@ -164,7 +164,10 @@ def read_spec(path: Path) -> ExperimentSpec:
 
 
 def command(spec: ExperimentSpec) -> str:
-    """The command line that runs exactly this experiment; defaults are left out, and their version is named."""
+    """The command line that runs exactly this experiment; defaults are left out, and their version is named.
+
+    Where the file of a plug-in lies is for nobody else to know: it stands there as FILE-OF-NAME.py.
+    """
     default = ExperimentSpec()
     words = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}", "--defaults", str(defaults.CURRENT)]
     for name in ExperimentSpec.model_fields:
@@ -174,8 +177,11 @@ def command(spec: ExperimentSpec) -> str:
             usual = type(spec.attack)().model_dump()
             words += ["--attack", spec.attack.name]
             for key, given in parameters.items():
-                if given != usual[key]:
+                if given != usual.get(key):  # of a plug-in that is not here no default is known
                     words += ["--set", f"{key}={given}"]
+        elif name == "plugins":
+            for plugin, _ in spec.plugins:
+                words += ["--plugin", f"FILE-OF-{plugin}.py"]
         elif value is not None and value != getattr(default, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
