@@ -11,6 +11,7 @@ from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments import cost
 from core.storage import defended, features
 from core.storage.runs import StoredRun
+from core.system.errors import SpecError
 from pages import _defend_figures, _runs, _tasks
 
 QUIET = {"displayModeBar": False}
@@ -92,7 +93,10 @@ def wait_words(run: StoredRun) -> str:
     """What is being waited for."""
     if features.has_features(run):
         return "A worker goes over the training set and trains the head anew."
-    seconds = _runs.seconds_words(cost.total(run.spec))
+    try:
+        seconds = _runs.seconds_words(cost.total(run.spec))
+    except SpecError as error:  # what made it is not here any more
+        return f"This run ships without its features, and can't be computed again here. {error}"
     return f"This run ships without its features: a worker computes them first, which takes about {seconds}, once."
 
 
