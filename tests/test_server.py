@@ -93,3 +93,15 @@ def test_the_end_of_the_server_ends_the_engine_that_is_there(failed: bool, monke
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, lived()).result()
     assert closed == [engine]
+
+
+def test_a_broken_plugin_is_logged_when_the_server_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("RECORD = 1 / 0\n")
+    monkeypatch.setenv("POISON_LAB_PLUGINS", str(path))
+    app._load_plugins()
+    assert [record.getMessage() for record in caplog.records if record.name == "poison_lab"] == [
+        f"Plug-in {path}, line 1: ZeroDivisionError: division by zero."
+    ]

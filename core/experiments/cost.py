@@ -18,6 +18,7 @@ from core.catalog.lookup import data_info, extractor_info
 from core.experiments.summary import RunSummary
 from core.spec.events import MOMENTS, STAGES
 from core.spec.experiment import ExperimentSpec
+from core.spec.registry import check_loaded
 from core.system.errors import SpecError
 from core.system.files import write_text
 from core.system.paths import home
@@ -76,7 +77,7 @@ def estimate(spec: ExperimentSpec, device: str = "auto") -> dict[str, float]:
         device: "cpu", "cuda" or "cuda:0"; "auto" is the device of this machine's latest run.
 
     Raises:
-        SpecError: unknown extractor or data set.
+        SpecError: unknown extractor or data set, or a plug-in that is not loaded.
     """
     rates = _load()
     kind = _kind(rates["device"] if device == "auto" else device)
@@ -181,7 +182,13 @@ class Progress:
 
 
 def _units(spec: ExperimentSpec) -> dict[str, float]:
-    """Work of each stage that the run has: see the module's docstring."""
+    """Work of each stage that the run has: see the module's docstring.
+
+    Raises:
+        SpecError: something that the spec names is not here.
+    """
+    for name, digest in spec.plugins:
+        check_loaded(name, digest)
     n, m = spec.train_size, spec.n_poison
     macs = extractor_macs(spec.extractor, spec.input_size)
     head = float(extractor_info(spec.extractor).width * len(data_info(spec.data).classes))

@@ -176,7 +176,7 @@ def test_without_it_a_run_is_told_of_and_defended(run: Path, capsys: pytest.Capt
     assert main(["defend", str(run), "--with", "norm"]) == 2
     assert "Unknown defence 'norm'. Known: " in capsys.readouterr().err
     stored = load(run)
-    assert describe(stored.spec, stored.result["plugins"]).title == "Blend"
+    assert describe(stored.spec, stored.summary.plugins).title == "Blend"
 
 
 def test_a_broken_plugin_ends_every_command_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
