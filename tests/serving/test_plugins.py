@@ -43,7 +43,7 @@ def test_a_worker_runs_an_attack_of_a_plugin(own_engine: Engine) -> None:
     assert run is not None
     assert run.spec.plugins == (("blend", digest(BLEND)), ("norm", digest(NORM)))
     assert run.summary.plugins["blend"]["description"]["title"] == "Blend"
-    assert {point["stage"] for point in status.curve} >= {"pixels"}
+    assert {point.stage for point in status.curve} >= {"pixels"}
 
 
 def test_a_worker_without_the_plugin_says_so(engine: Engine) -> None:
