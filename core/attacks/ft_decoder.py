@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import InversionSettings
-from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_words, lines
-from core.attacks.record import AttackRecord, Explanation, Stage
+from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_words
+from core.attacks.record import AttackRecord, Explanation, Stage, lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Literal
 
 from core.attacks.parts.settings import PixelSettings, TargetSettings
-from core.attacks.parts.stages import CANCELING_WORDS, TARGET, is_single_target, lines, target_words
-from core.attacks.record import AttackRecord, Explanation, Stage
+from core.attacks.parts.stages import CANCELING_WORDS, TARGET, is_single_target, target_words
+from core.attacks.record import AttackRecord, Explanation, Stage, lines
 from core.spec.experiment import ExperimentSpec
 
 if TYPE_CHECKING:

@@ -44,6 +44,11 @@ class Explanation:
     words: str
 
 
+def lines(*parts: str) -> str:
+    """A formula on several aligned lines."""
+    return r"\begin{aligned}" + r" \\[0.6ex] ".join(parts) + r"\end{aligned}"
+
+
 @dataclass(frozen=True)
 class Workload:
     """How much there is to compute, for estimates of cost.

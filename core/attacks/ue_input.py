@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from core.attacks.parts.stages import lines
-from core.attacks.record import AttackRecord, Explanation, Stage
+from core.attacks.record import AttackRecord, Explanation, Stage, lines
 from core.spec.models import AttackSettings
 
 if TYPE_CHECKING:

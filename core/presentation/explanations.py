@@ -1,7 +1,6 @@
 """What each stage of a run does: a formula and a sentence or two."""
 
-from core.attacks.parts.stages import lines
-from core.attacks.record import Explanation
+from core.attacks.record import Explanation, lines
 from core.catalog.descriptions import AttackDescription
 
 

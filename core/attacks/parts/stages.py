@@ -1,14 +1,8 @@
 """Stages that several attacks share: their formulas, words and costs."""
 
 from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettings, TargetSettings
-from core.attacks.record import Explanation, Stage, Workload
+from core.attacks.record import Explanation, Stage, Workload, lines
 from core.spec.experiment import ExperimentSpec
-
-
-def lines(*parts: str) -> str:
-    """A formula on several aligned lines."""
-    return r"\begin{aligned}" + r" \\[0.6ex] ".join(parts) + r"\end{aligned}"
-
 
 GRADPC = Explanation(
     lines(
