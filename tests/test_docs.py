@@ -1,5 +1,6 @@
 """What the documents say, as far as a machine can tell that it is still true."""
 
+import json
 import re
 
 import pytest
@@ -10,22 +11,30 @@ from core.serving import cluster
 from core.system import paths
 from core.system.settings import Settings, variable
 from tests.system.test_settings import NUMBERS
+from tests.test_architecture import ORDER
 
 README = (paths.ROOT / "README.md").read_text()
+ARCHITECTURE = (paths.ROOT / "docs" / "architecture.md").read_text()
+EXTENDING = (paths.ROOT / "docs" / "extending.md").read_text()
 DOCUMENTS = (
-    "README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "docs/method.md",
-    "docs/cluster.md",
-    "benchmarks/README.md",
-    "assets/LICENSES.md",
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/method.md", "docs/cluster.md"),
+    *("docs/architecture.md", "docs/extending.md", "benchmarks/README.md", "assets/LICENSES.md"),
 )
 
 
-@pytest.mark.parametrize("kind", ["data", "extractors", "attacks", "constraints", "label_rules"])
+@pytest.mark.parametrize("kind", ["data", "extractors", "constraints", "label_rules"])
 def test_readme_names_everything_that_can_be_chosen(kind: str) -> None:
     assert [name for name in choices.listing()[kind] if f"`{name}`" not in README] == []
+
+
+def test_readme_names_every_attack_that_was_measured() -> None:
+    """An attack that is new is one file: an overview may lag behind, as the evidence does."""
+    rows = json.loads((paths.ROOT / "docs" / "results.json").read_text()).values()
+    measured = {row["spec"]["attack"]["name"] for row in rows}
+    assert len(measured) >= 10
+    (named,) = re.findall(r"^\| Attack \| (.*) \|$", README, re.M)
+    listed = set(re.findall(r"`([a-z-]+)`", named))
+    assert measured <= listed <= choices.listing()["attacks"].keys()
 
 
 def test_readme_names_every_setting_of_the_environment() -> None:
@@ -57,10 +66,25 @@ def test_commands_are_there(document: str) -> None:
     assert [file for file in named if not (file.with_suffix(".py").exists() or (file / "__main__.py").exists())] == []
 
 
-def test_readme_names_every_module() -> None:
-    modules = [path.name for path in (paths.ROOT / "core").glob("[a-z]*.py")]
-    explained = {"device.py", "paths.py"}  # small helpers that no reader looks for
-    assert [name for name in modules if name not in explained and f"  {name} " not in README] == []
+def test_the_page_on_architecture_lists_the_packages_from_the_ground_up() -> None:
+    assert tuple(re.findall(r"^\| `core/([a-z]+)/` \| .+ \|$", ARCHITECTURE, re.M)) == ORDER
+
+
+def test_the_page_on_architecture_names_every_page() -> None:
+    files = sorted(path.name for path in (paths.ROOT / "pages").glob("*.py"))
+    assert [name for name in files if f"`{name}`" not in ARCHITECTURE] == []
+
+
+@pytest.mark.parametrize("text", [ARCHITECTURE, EXTENDING], ids=["architecture", "extending"])
+def test_files_that_a_page_names_are_there(text: str) -> None:
+    folders = ("core", "pages", "tests", "docs", "assets", "examples")
+    named = re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]*)`", text)
+    assert named
+    named = [name for name in named if "NAME" not in name]
+    assert [name for name in named if not (paths.ROOT / name).exists()] == []
+    files = re.findall(r"`(_?[a-z_]+\.py)`", text)
+    places = (paths.ROOT, paths.ROOT / "pages", paths.ROOT / "core" / "attacks" / "algorithms")
+    assert [name for name in files if not any((place / name).exists() for place in places)] == []
 
 
 def test_every_data_file_has_its_licence() -> None:
