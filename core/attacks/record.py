@@ -161,18 +161,27 @@ class AttackRecord:
         order = [ATTACK_STAGES.index(stage.name) for stage in self.stages]
         if order != sorted(set(order)):
             raise RecordError(f"the stages of attack {name!r} are not in the order {', '.join(ATTACK_STAGES)}")
-        self._try()
+        self._ask(self.stages, ExperimentSpec.model_construct(attack=self.settings()))
 
-    def _try(self) -> None:
-        """Ask the record everything once with the default settings, so that a fault shows now and not on a page."""
-        settings, load = self.settings(), Workload(100, 10, 1e6, 1e7, 1e4, 1e4)
-        for stage in self.stages:
+    def check_answers(self, spec: ExperimentSpec) -> None:
+        """Ask the record everything once about an experiment, so that a fault shows now and not on a page.
+
+        Raises:
+            RecordError: an answer is missing.
+        """
+        self._ask(self.stages_of(spec.attack), spec)
+
+    def _ask(self, stages: Sequence[Stage], spec: ExperimentSpec) -> None:
+        settings, load = spec.attack, Workload(100, 10, 1e6, 1e7, 1e4, 1e4)
+        for stage in stages:
             explanation = stage.explain(settings)
             if not isinstance(explanation, Explanation) or not (explanation.formula and explanation.words):
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no explanation")
             if not float(stage.work(settings, load)) >= 0:
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no work")
-        steps = self.report_steps(ExperimentSpec.model_construct(attack=settings))
+            if not isinstance(stage.variant(settings), str) or not isinstance(stage.single_try(settings), bool):
+                raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no variant, or no single_try")
+        steps = self.report_steps(spec)
         if not steps or not all(isinstance(step, str) and step for step in steps):
             raise RecordError(f"attack {self.name!r} has no report_steps")
 

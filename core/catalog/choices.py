@@ -4,9 +4,11 @@
 computed or written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from core.attacks.record import AttackRecord
 from core.attacks.registry import RECORDS as ATTACKS
 from core.attacks.registry import record_of
 from core.catalog import uploads
@@ -19,7 +21,7 @@ from core.spec import defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.spec.models import parameters
 from core.spec.registry import PLUGINS, check_loaded
-from core.system.errors import PoisonLabError, SpecError
+from core.system.errors import PoisonLabError, SpecError, where
 
 
 def resolve(spec: ExperimentSpec) -> ExperimentSpec:
@@ -66,10 +68,30 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     if spec.constraint != "perturbation":
         fill["delta"] = defaults.first("delta", ExperimentSpec.model_fields["delta"].default)
     fields = type(spec.attack).model_fields
-    unread = spec.attack.unread(spec.label_rule)
-    first = {key: defaults.first(f"attack.{attack.name}.{key}", fields[key].default) for key in unread}
-    fill["attack"] = spec.attack.model_copy(update=first)
-    return spec.model_copy(update=fill)
+    with _faults_named(attack):
+        unread = spec.attack.unread(spec.label_rule)
+        first = {key: defaults.first(f"attack.{attack.name}.{key}", fields[key].default) for key in unread}
+        fill["attack"] = spec.attack.model_copy(update=first)
+        resolved = spec.model_copy(update=fill)
+        if attack.name in PLUGINS:  # what ships has tests for it
+            attack.check_answers(resolved)
+    return resolved
+
+
+@contextmanager
+def _faults_named(attack: AttackRecord) -> Iterator[None]:
+    """Make one sentence of what the record of a plug-in raises where it is asked about an experiment.
+
+    Raises:
+        SpecError: instead of the error of the plug-in; one of ours is a bug of ours, and stays what it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if attack.name not in PLUGINS:
+            raise
+        fault = where(error, attack.report_steps)
+        raise SpecError(f"The attack {attack.name!r} can't be described with these settings: {fault}.") from error
 
 
 def words(spec: ExperimentSpec) -> str:

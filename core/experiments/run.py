@@ -35,6 +35,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
 
 
 def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_map: bool) -> Result:
+    plugins = of_plugins(spec)  # a record that can't be asked fails now, not when the attack is over
     watch = RunWatch(on_event, trajectory.Trail() if with_map else None)
     loaded = phases.load(spec, device, watch)
     extracted = phases.extract(loaded, watch)
@@ -66,7 +67,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
         digest=extracted.digest,
         versions=versions(),
         trajectory=[step.summary() for step in steps],
-        plugins=of_plugins(spec),
+        plugins=plugins,
     )
 
 

@@ -348,6 +348,34 @@ def test_a_broken_defence_is_one_sentence(case: str, tmp_path: Path) -> None:
     assert is_as_shipped()
 
 
+@pytest.mark.parametrize(
+    ("replacement", "words"),
+    [
+        ({"            explain=": "explain=lambda settings: [Explanation][int(settings.share > 0.5)]("}, "IndexError: list index"),
+        (
+            {"            work=": "work=lambda settings, load: 1 / (settings.share < 0.7),"},
+            "ZeroDivisionError: division by zero",
+        ),
+        (
+            {"    report_steps=": "report_steps=lambda spec: ['Blend.'] if spec.attack.share < 0.7 else [],"},
+            "RecordError: attack 'blend' has no report_steps",
+        ),
+        ({"    name:": 'name: str = "blend"; unread = lambda self, rule: {"nothing"}'}, "KeyError: 'nothing'"),
+    ],
+)
+def test_a_record_that_fails_with_some_settings_is_one_sentence(
+    replacement: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    replacement = {re.escape(name.strip()): line for name, line in replacement.items()}
+    path = changed(tmp_path, **replacement)
+    with loaded(path):
+        spec = parse_spec({"attack": {"name": "blend", "share": 0.9}})
+        with pytest.raises(SpecError, match=re.escape(words)) as error:
+            resolve(spec)
+    assert str(error.value).startswith("The attack 'blend' can't be described with these settings: ")
+    assert "\n" not in str(error.value)
+
+
 def test_a_second_record_that_fails_takes_the_first_one_back(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(BLEND.read_text() + "\nRECORDS = [RECORD, RECORD]\n")
