@@ -351,7 +351,10 @@ def test_a_broken_defence_is_one_sentence(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("replacement", "words"),
     [
-        ({"            explain=": "explain=lambda settings: [Explanation][int(settings.share > 0.5)]("}, "IndexError: list index"),
+        (
+            {"            explain=": "explain=lambda settings: [Explanation][int(settings.share > 0.5)]("},
+            "IndexError: list index",
+        ),
         (
             {"            work=": "work=lambda settings, load: 1 / (settings.share < 0.7),"},
             "ZeroDivisionError: division by zero",
