@@ -35,7 +35,6 @@ Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
 Truth = dict[str, Part]
 
 
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of data of a machine that has none, and no network."""
