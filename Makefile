@@ -84,7 +84,7 @@ container: ## Build the image poison-lab by docker or podman; TORCH_INDEX=URL ta
 	echo "$$*"; exec "$$@"
 
 clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
-	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps hold the set-up: a changed list of requirements or constraints installs again.

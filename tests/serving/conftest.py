@@ -12,9 +12,9 @@ from tests.patience import until
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks for the engine has processes started."""
+    """Whoever asks for an engine has processes started."""
     for item in items:
-        if isinstance(item, pytest.Function) and "shared" in item.fixturenames:
+        if isinstance(item, pytest.Function) and {"shared", "own_engine"} & set(item.fixturenames):
             item.add_marker(pytest.mark.processes)
 
 
