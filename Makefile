@@ -9,10 +9,15 @@ QUIET := $(if $(CI),--quiet)
 PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retries 10 --timeout 60 \
 	--constraint constraints.txt
 
+# As many workers as cores. They begin with one half of the tests each, and whoever is done takes half of another's rest.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+COVER := --cov --cov-report=term:skip-covered
+
 UV := $(VENV)-constraints/bin/uv pip compile --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-fast test-slow lint format constraints audit bench gallery screenshots pictures container clean
+.PHONY: help app test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -21,14 +26,17 @@ help: ## Say what can be made
 app: $(VENV)/.run ## Set up if needed, and open the lab at a printed address
 	@$(BIN)/python -m core app --port $(PORT)
 
-test: lint ## Set up if needed, check the style and the types, run all tests but those of test-slow
-	@$(BIN)/python -m pytest -m "not slow"
+test: lint $(VENV)/.kernels ## Set up if needed, check the style and the types, run all tests but those of test-slow
+	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))
 
-test-fast: $(VENV)/.dev ## Run the tests that need neither a browser nor patience, for while one works
-	@$(BIN)/python -m pytest -m "not slow and not browser"
+test-fast: $(VENV)/.kernels ## Run the tests that start no browser, no server and no workers, for while one works
+	@$(PYTEST) -m "not slow and not browser and not processes"
 
-test-slow: $(VENV)/.dev ## Run the tests that are long by nature; CI_FULL_INSTALL=1 installs all packages anew, too
+test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 installs all packages anew, too
 	@$(BIN)/python -m pytest -m slow
+
+coverage: $(VENV)/.kernels ## Run what make test runs, and print which lines and branches it doesn't reach
+	@$(PYTEST) -m "not slow" $(COVER)
 
 lint: $(VENV)/.dev ## Check style, types and the container's recipe
 	@$(BIN)/python -m ruff check .
@@ -76,7 +84,7 @@ container: ## Build the image poison-lab by docker or podman; TORCH_INDEX=URL ta
 	echo "$$*"; exec "$$@"
 
 clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
-	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps hold the set-up: a changed list of requirements or constraints installs again.
@@ -89,6 +97,13 @@ $(VENV)/.dev: requirements-dev.txt requirements-login.txt requirements.txt const
 	@echo "Installing the run-time and the test tools into $(VENV); the first time takes minutes."
 	@$(PIP) -r requirements-dev.txt
 	@touch $(VENV)/.run $@
+
+# Compiled before the workers start, who would each compile the same for half a minute.
+$(VENV)/.kernels: $(VENV)/.dev
+	@echo "Compiling the map's kernels; this takes a minute."
+	@home=$$(mktemp -d) && POISON_LAB_HOME=$$home $(BIN)/python -c 'from core.experiments.run import warm_up; warm_up()' \
+		&& rm -r $$home
+	@touch $@
 
 # pip is what a half-made environment lacks, e.g. where Debian's python3-venv is missing.
 $(BIN)/pip:

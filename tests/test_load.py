@@ -216,6 +216,7 @@ def test_a_server_that_is_gone_is_an_error(problems: list[str]) -> None:
     assert len(problems) == 1
 
 
+@pytest.mark.processes
 def test_two_students_work_without_an_error() -> None:
     log: list[str] = []
     found: list[Lesson] = []

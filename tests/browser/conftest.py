@@ -1,7 +1,8 @@
-"""One browser for all browser tests, and a server for those of each file."""
+"""One browser and one server of the app for all browser tests of a worker; a server of its own where a test asks."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -20,9 +21,19 @@ def browser() -> Iterator[Browser]:
         yield chromium
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with app_server.server(tmp_path_factory.mktemp("home")) as url:
+    """The server that most tests share, with two runs at a time; the store holds what other tests have run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POISON_LAB_WORKERS", "2")
+        with app_server.server(tmp_path_factory.mktemp("home")) as url:
+            yield url
+
+
+@pytest.fixture
+def fresh_address(tmp_path: Path) -> Iterator[str]:
+    """A server on which nobody has opened a page yet."""
+    with app_server.server(tmp_path) as url:
         yield url
 
 

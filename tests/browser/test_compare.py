@@ -15,9 +15,8 @@ TOO_WIDE = (
 )
 
 
-# The first test of this file: it needs a server on which nobody has opened a page yet.
-def test_link_to_two_runs_is_the_first_page_of_a_fresh_server(page: Page, address: str) -> None:
-    page.goto(f"{address}/compare?runs={DECODED},{MATCHED}")
+def test_link_to_two_runs_is_the_first_page_of_a_fresh_server(page: Page, fresh_address: str) -> None:
+    page.goto(f"{fresh_address}/compare?runs={DECODED},{MATCHED}")
     expect(page.get_by_role("heading", name="Compare runs")).to_be_visible()
     expect(page.get_by_text("They differ in attack (A: Feature-targeted, decoded images;")).to_be_visible()
     expect(page.get_by_text("A and B stand on the same clean features")).to_be_visible()

@@ -46,9 +46,8 @@ def choose_row(page: Page, row: int) -> None:
     page.mouse.click(box["x"] + 15, box["y"] + HEADER + ROW * (row + 0.5))
 
 
-# The first test of this file: it needs a server on which nobody has opened a page yet.
-def test_lasso_pin_and_link(page: Page, browser: Browser, address: str) -> None:
-    page.goto(f"{address}/features?map=pca")
+def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) -> None:
+    page.goto(f"{fresh_address}/features?map=pca")
     drawn(page)
     expect(count(page, "points")).to_have_text("2,060 points, 60 of them poison")
     lasso(page, 0.3, 0.3, 0.6, 0.6)
@@ -91,7 +90,7 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, address: str) -> None:
     page.go_back()
     expect(count(page, "points")).to_be_visible()
     page.wait_for_function(f"{SELECTED} === 0")
-    page.wait_for_url(f"{address}/features?map=pca")
+    page.wait_for_url(f"{fresh_address}/features?map=pca")
     page.go_forward()
     expect(count(page, "lassoed")).to_have_text(words)
 

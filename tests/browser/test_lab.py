@@ -19,13 +19,12 @@ def run_button(page: Page) -> None:
     page.locator(".st-key-run button").click()
 
 
-# The first test of this file: it needs a server on which nobody has opened a page yet.
-def test_deep_link_is_the_first_page_of_a_fresh_server(page: Page, address: str) -> None:
-    page.goto(f"{address}/lab?{SMALL}&budget=7")
+def test_deep_link_is_the_first_page_of_a_fresh_server(page: Page, fresh_address: str) -> None:
+    page.goto(f"{fresh_address}/lab?{SMALL}&budget=7")
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
     expect(page.get_by_text("7 poisoned among 107 training images")).to_be_visible()
     expect(page.get_by_text("Page not found")).to_have_count(0)
-    assert page.url == f"{address}/lab?{SMALL}&budget=7"
+    assert page.url == f"{fresh_address}/lab?{SMALL}&budget=7"
 
 
 def test_bare_address_leads_to_the_lab(page: Page, address: str) -> None:

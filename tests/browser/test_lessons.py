@@ -29,9 +29,8 @@ def run(page: Page) -> None:
     expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
 
 
-# The first test of this file: it needs a server on which nobody has opened a page yet.
-def test_a_lesson_from_its_link_to_its_end(page: Page, address: str) -> None:
-    page.goto(f"{address}/lessons?lesson=flips")
+def test_a_lesson_from_its_link_to_its_end(page: Page, fresh_address: str) -> None:
+    page.goto(f"{fresh_address}/lessons?lesson=flips")
     expect(page.get_by_role("heading", name="Label flips, the baseline")).to_be_visible()
     expect(page.get_by_text("The result is hidden until you predict")).to_be_visible()
     expect(button(page, "Run it")).to_be_disabled()

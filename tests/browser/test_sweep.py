@@ -1,12 +1,9 @@
 """Sweeps in a real browser: runs that come in one by one, and a budget that moves everything together."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-
-from tests.browser.server import server
 
 pytestmark = pytest.mark.browser
 
@@ -15,15 +12,6 @@ RUN_MS = 180_000
 
 POISON = """document.querySelector('.st-key-scrub-map .js-plotly-plot')?._fullData
     ?.find(trace => trace.name === 'poison')?._length ?? 0"""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server whose runs go two at a time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POISON_LAB_WORKERS", "2")
-        with server(tmp_path_factory.mktemp("home")) as url:
-            yield url
 
 
 def metric(page: Page, label: str) -> Locator:
@@ -43,9 +31,8 @@ def shows(page: Page, percent: int) -> None:
     expect(page.get_by_role("figure", name=f"Accuracy with {percent} % poison")).to_be_visible()
 
 
-# The first test of this file: it needs a server on which nobody has opened a page yet.
-def test_the_budget_moves_images_map_and_accuracy_together(page: Page, address: str) -> None:
-    page.goto(f"{address}/sweep?attacks=tgda-feature,ft-matching&turn=ft-matching&at=3")
+def test_the_budget_moves_images_map_and_accuracy_together(page: Page, fresh_address: str) -> None:
+    page.goto(f"{fresh_address}/sweep?attacks=tgda-feature,ft-matching&turn=ft-matching&at=3")
     shows(page, 3)
     image = page.get_by_alt_text("Poisoned image 0")
     seen = {image.get_attribute("src"): metric(page, "Points lost").inner_text()}

@@ -5,7 +5,6 @@ Only the tables of MD5 in torchvision's classes are exchanged, for those of the 
 
 import gzip
 import hashlib
-import importlib.util
 import json
 import os
 import pickle
@@ -34,13 +33,6 @@ from core.system.errors import DataError
 
 Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
 Truth = dict[str, Part]
-
-NAMES = [
-    pytest.param(name, marks=[pytest.mark.skipif(importlib.util.find_spec("h5py") is None, reason="needs h5py")])
-    if name == "pcam"
-    else name
-    for name in torchvision_sets.SOURCES
-]
 
 
 @pytest.fixture
@@ -230,7 +222,7 @@ def test_sources_name_the_files_that_torchvision_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["packed", "unpacked"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_pixels_and_labels_are_exact(name: str, form: str, folder: Path, web: Web) -> None:
     truth = web(name)
     assert not torchvision_sets.present(DATA[name])
@@ -244,7 +236,7 @@ def test_pixels_and_labels_are_exact(name: str, form: str, folder: Path, web: We
     assert before.items() <= after.items()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_what_can_not_be_fetched_is_one_sentence_that_says_where_to_put_what(name: str, folder: Path) -> None:
     assert not torchvision_sets.present(DATA[name])
     for part in ("train", "test"):
@@ -255,7 +247,7 @@ def test_what_can_not_be_fetched_is_one_sentence_that_says_where_to_put_what(nam
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_only_what_is_not_here_is_asked_for(name: str, folder: Path, web: Web) -> None:
     web(name)
     put(name, "packed", folder)
@@ -278,7 +270,7 @@ def test_data_is_here_when_every_file_is(name: str, folder: Path) -> None:
     assert torchvision_sets.whereabouts(DATA[name]) == "on this machine"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_it_is_fetched_once_and_only_what_is_read_stays(
     name: str, folder: Path, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +286,7 @@ def test_it_is_fetched_once_and_only_what_is_read_stays(
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbled"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_a_download_that_fails_leaves_nothing(
     name: str, harm: str, folder: Path, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,7 +299,7 @@ def test_a_download_that_fails_leaves_nothing(
 
 
 @pytest.mark.parametrize("form", ["packed", "unpacked"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", torchvision_sets.SOURCES)
 def test_a_damaged_file_is_said_and_left_alone_until_it_can_be_fetched_anew(
     name: str, form: str, folder: Path, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,18 +27,27 @@ def test_every_extractor_that_ships_was_measured_on_every_embedded_data_set() ->
             assert one.train_images == min(quality.PROBED, DATA[name].train_images)
 
 
-def test_a_number_that_ships_is_measured_again(tmp_path: Path) -> None:
+def test_a_number_of_features_that_ships_is_measured_again() -> None:
+    data, name = DATA["emoji"], "resnet10-small-mnist"
+    measured, shipped = quality.measure(name, data, torch.device("cpu")), quality.read()[name]["emoji"]
+    assert measured.linear_probe == pytest.approx(shipped.linear_probe, abs=2 / data.test_images)
+    assert measured.knn == pytest.approx(shipped.knn, abs=2 / data.test_images)
+    assert (measured.train_images, measured.test_images) == (shipped.train_images, shipped.test_images)
+
+
+@pytest.mark.slow
+def test_a_number_of_pixels_that_ships_is_measured_again() -> None:
     data = DATA["emoji"]
-    found = quality.measure(quality.PIXELS, data, torch.device("cpu"))
+    measured = quality.measure(quality.PIXELS, data, torch.device("cpu"))
     shipped = quality.read()[quality.PIXELS]["emoji"]
-    assert found.linear_probe == pytest.approx(shipped.linear_probe, abs=2 / data.test_images)
+    assert measured.linear_probe == pytest.approx(shipped.linear_probe, abs=2 / data.test_images)
     split = draw(data, train_size=data.train_images, test_size=data.test_images, seed=0, **dict.fromkeys(
         ("train_domain", "test_domain"), data.domains[0]
     ))  # fmt: skip
     x, test_x = (part.reshape(len(part), -1) / 255.0 for part in (split.train_x, split.test_x))
     peer = KNeighborsClassifier(NEIGHBOURS, metric="cosine", algorithm="brute").fit(x, split.train_y)
     # The votes there have no weights, so that only the size of the number is the same.
-    assert found.knn == pytest.approx(peer.score(test_x, split.test_y), abs=0.05)
+    assert measured.knn == pytest.approx(peer.score(test_x, split.test_y), abs=0.05)
 
 
 def test_what_was_measured_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,7 +144,6 @@ def test_steps_are_judged_by_a_head_retrained_from_nothing() -> None:
             assert step.accuracy == accuracy(theta)
 
 
-@pytest.mark.slow
 def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     attack = {"name": "ft-matching", "stage2": "gc", "steps": 50, "match_steps": 4, "finish_steps": 0}

@@ -58,6 +58,7 @@ print({"torch", "torchvision", "timm"} & set(sys.modules))
 """
 
 
+@pytest.mark.processes
 def test_a_server_whose_pages_were_all_visited_holds_no_torch_and_so_no_weights(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "POISON_LAB_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", VISIT], env=environment, capture_output=True, text=True)

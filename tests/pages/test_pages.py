@@ -513,7 +513,6 @@ def test_map_of_unmoved_poison_says_that_its_lines_are_noise(store: Store) -> No
     assert "every line on the map is noise" not in said(lab())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("values", EXPERIMENTS)
 def test_command_line_runs_the_same_experiment(
     values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,8 +1,6 @@
 """The report: that it holds everything itself, says what the run says, and lets nothing of a person's text act."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +16,6 @@ from core.spec.experiment import parse_spec
 from core.spec.registry import ATTACKS
 from core.storage.runs import Store, StoredRun
 from core.system.errors import StoreError
-from core.system.paths import ROOT
 from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
@@ -146,8 +143,3 @@ def test_a_run_without_a_map_says_so(tmp_path: Path) -> None:
     run = put(tmp_path, replace(tiny_result(tiny_spec()), plot=None))
     with pytest.raises(StoreError, match="without a map"):
         report.report(run)
-
-
-def test_report_needs_no_streamlit() -> None:
-    code = "import sys; import core.presentation.report; sys.exit('streamlit' in sys.modules or 'torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -10,6 +10,7 @@ import torch
 
 from core.system.paths import ROOT
 
+pytestmark = pytest.mark.processes
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 SCRIPT = """
@@ -35,7 +36,6 @@ torch.save(dict(done.backbone.named_parameters()), folder / f"{rank}.pt")
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["simclr", "moco"])
 def test_two_processes_train_one_model_and_one_of_them_writes(method: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -83,7 +83,6 @@ assert main(["pretrain", *few, "--out", str(folder / "a.safetensors")]) == 0
 """
 
 
-@pytest.mark.slow
 def test_of_two_processes_the_first_measures_and_writes_and_each_takes_half_the_cores(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(COMMAND)
     done = subprocess.run(

@@ -12,14 +12,14 @@ from core.cli.main import main
 from core.data.readers import read
 from core.pretraining import recipe
 
-FEW = ["--epochs", "1", "--batch", "64", "--device", "cpu", "--quiet"]
+FEW = ["--epochs", "1", "--batch", "50", "--device", "cpu", "--quiet"]
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     def first(record: Any, part: str, domain: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         x, y = read(record, part, domain)
-        return x[:200], y[:200]
+        return x[:100], y[:100]
 
     monkeypatch.setattr(recipe, "read", first)
     monkeypatch.setattr("torch.set_num_threads", lambda _: None)
@@ -34,7 +34,7 @@ def test_it_writes_weights_and_their_record(
     with safe_open(out, framework="pt") as file:
         record = json.loads(file.metadata()["record"])
         assert file.get_tensor("conv1.weight").shape == (64, 3, 3, 3)
-    assert (record["data"], record["method"], record["epochs"], record["images"]) == (data, method, 1, 200)
+    assert (record["data"], record["method"], record["epochs"], record["images"]) == (data, method, 1, 100)
     assert record["augmentation"]["flip"] == (data != "mnist")
     assert record["domain"] == ("google" if data == "emoji" else None), "the first, where there are several"
     assert len(record["knn"]) == len(record["losses"]) == 1

@@ -120,6 +120,7 @@ def _one_process(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.processes
 def test_two_processes_learn_one_network(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(_one_process, (str(tmp_path),), nprocs=2)
     one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))

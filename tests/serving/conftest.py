@@ -10,6 +10,14 @@ from core.storage.runs import Store
 from tests.patience import until
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for an engine has processes started."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"shared", "own_engine"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.processes)
+
+
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:

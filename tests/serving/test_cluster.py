@@ -21,6 +21,8 @@ from pages._running import progress_words
 from tests.fakes import marks, tiny_spec
 from tests.patience import PATIENCE, until
 
+pytestmark = pytest.mark.processes
+
 
 class Cluster:
     """Processes of `python -m core`, and the folder that they share."""

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -17,26 +15,10 @@ from core.serving.job import Job
 from core.serving.journal import Journal
 from core.storage.runs import Store
 from core.system.errors import EngineError, SettingError, SpecError
-from core.system.paths import ROOT
 from core.system.settings import Limits
 from tests.fakes import marks, tiny_result, tiny_spec
 from tests.patience import PATIENCE, until
 from tests.serving.live import alive, running
-
-
-def test_the_server_side_is_free_of_torch_and_streamlit() -> None:
-    code = (
-        "import core.serving.engine, core.serving.metrics, core.serving.middleware, core.serving.nodelay, sys; "
-        "print({'torch', 'streamlit'} & set(sys.modules))"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert output.stdout == "set()\n"
 
 
 def test_a_run_ends_in_the_store(engine: Engine, house: Path) -> None:
@@ -111,6 +93,7 @@ def test_the_same_experiment_in_flight_is_computed_once(engine: Engine, house: P
     assert len(marks(house, "ran-5")) == 1
 
 
+@pytest.mark.processes
 def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "_engine", None)
     monkeypatch.setenv("POISON_LAB_WORKERS", "0")
@@ -155,6 +138,7 @@ def test_there_is_one_engine_and_a_new_one_when_its_cluster_dies(house: Path, mo
         first.close()
 
 
+@pytest.mark.processes
 def test_a_closed_engine_leaves_nothing_running(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(Store(house / "results", shipped=None), execute="tests.fakes:slow")
     for seed in (94, 95, 96):

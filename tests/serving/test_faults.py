@@ -87,6 +87,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.processes
 def test_two_servers_share_a_store(house: Path) -> None:
     root = house / "results"
     engines = [Engine(Store(root, shipped=None), execute="tests.fakes:quick") for _ in range(2)]
@@ -133,6 +134,7 @@ def _cluster(port: int) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.processes
 def test_a_scheduler_that_goes_fails_its_runs_and_serves_again_when_it_is_back(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

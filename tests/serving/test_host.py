@@ -18,6 +18,8 @@ from tests.fakes import marks, tiny_spec
 from tests.patience import PATIENCE, until
 from tests.serving.live import alive
 
+pytestmark = pytest.mark.processes
+
 
 def workers_of(host: int) -> list[int]:
     """The worker processes that the host of an engine has, also those that are only starting."""
@@ -33,7 +35,6 @@ def workers_of(host: int) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 def test_a_worker_that_dies_again_after_a_while_is_started_again(house: Path) -> None:
     """Dask's own cluster gives up on a worker that is down 15 seconds after it has died, be it for another reason."""
     engine = Engine(Store(house / "results", shipped=None), execute="tests.fakes:quick", grace=0.5)
