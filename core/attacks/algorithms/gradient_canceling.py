@@ -29,7 +29,7 @@ from core.attacks.algorithms.implicit import (
 )
 from core.attacks.parts.settings import RADII
 from core.heads import logistic as head
-from core.spec.events import Event, Moment, Observer, aimed, part_of, silent
+from core.spec.events import Event, Observer, Snapshot, for_target, part_of, silent
 
 TARGET_STEPS = 20
 ADAM_STEP = 0.1
@@ -44,19 +44,19 @@ def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Te
     """
     theta = scene.clean_head
     for step in range(TARGET_STEPS):
-        observe(Event("target", step, TARGET_STEPS, moment=partial(Moment, theta)))
+        observe(Event("target", step, TARGET_STEPS, snapshot=partial(Snapshot, theta)))
         gradient = scene.problem.loss_gradient(theta)
         moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
         offset = moved - scene.clean_head
         theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
-    observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, moment=partial(Moment, theta)))
+    observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, snapshot=partial(Snapshot, theta)))
     return theta
 
 
 def targets(scene: Scene, target: str, radius: float, observe: Observer) -> list[Tensor]:
     """Stage 1: target parameters, (c, d + 1) each: one for "gradpc", one for each of `RADII` for "search"."""
     radii = RADII if target == "search" else (radius,)
-    return [gradpc_target(scene, r, part_of(aimed(observe, i), i, len(radii))) for i, r in enumerate(radii)]
+    return [gradpc_target(scene, r, part_of(for_target(observe, i), i, len(radii))) for i, r in enumerate(radii)]
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def search(
     """
     found = []
     for i, theta in enumerate(tried):
-        poison = make(theta, part_of(aimed(observe, i), i, len(tried)))
+        poison = make(theta, part_of(for_target(observe, i), i, len(tried)))
         found.append((worst(scene, plan, forward(poison)[0]) if len(tried) > 1 else 0.0, i, poison))
     _, kept, poison = min(found, key=lambda item: item[:2])
     return tried[kept], poison

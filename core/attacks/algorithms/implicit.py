@@ -23,7 +23,7 @@ from torch import Tensor
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.evasion import TOLERANCE
 from core.heads import logistic as head
-from core.spec.events import Event, Moment, Observer
+from core.spec.events import Event, Observer, Snapshot
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
@@ -155,13 +155,13 @@ def as_it_is(zeta: Tensor) -> tuple[Tensor, Pull]:
     return zeta, lambda gradient: gradient
 
 
-Show = Callable[..., Moment]
-"""From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Moment`."""
+Show = Callable[..., Snapshot]
+"""From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Snapshot`."""
 
 
-def features_alone(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Moment:
+def features_alone(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Snapshot:
     """The `Show` of poison that is features itself."""
-    return Moment(theta, zeta)
+    return Snapshot(theta, zeta)
 
 
 Failing = Callable[[Tensor], int]

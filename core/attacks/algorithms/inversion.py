@@ -59,8 +59,8 @@ def matched(
 
 
 def _unseen(observe: Observer) -> Observer:
-    """Without moments: of several starts only the first is shown, the others begin anew."""
-    return lambda event: observe(replace(event, moment=None))
+    """Without snapshots: of several starts only the first is shown, the others begin anew."""
+    return lambda event: observe(replace(event, snapshot=None))
 
 
 def match(
