@@ -30,7 +30,7 @@ from core.extractors.registry import ExtractorInfo
 from core.system import paths, secret
 from core.system.errors import DataError, PoisonLabError, WeightsError
 
-MOST_BYTES = {"images": 500 << 20, "weights": 2 << 30}
+MAX_BYTES = {"images": 500 << 20, "weights": 2 << 30}
 SAMPLES = 6
 """Images of each class in a preview."""
 _CHUNK = 1 << 20
@@ -149,8 +149,8 @@ def _add(
         with file.open("wb") as target:
             while chunk := content.read(_CHUNK):
                 size += len(chunk)
-                if size > MOST_BYTES[kind]:
-                    raise refused(f"{file_name} is larger than the {MOST_BYTES[kind] >> 20} MiB that are allowed.")
+                if size > MAX_BYTES[kind]:
+                    raise refused(f"{file_name} is larger than the {MAX_BYTES[kind] >> 20} MiB that are allowed.")
                 digest.update(chunk)
                 target.write(chunk)
         slug = re.sub(r"[^a-z0-9]+", "-", Path(file_name).stem.lower()).strip("-")[:23].strip("-") or "file"

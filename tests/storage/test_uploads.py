@@ -144,15 +144,15 @@ def test_refused_images_are_named_and_leave_nothing(case: str, home: Path) -> No
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_data, "MOST_UNPACKED", 1000)
+    monkeypatch.setattr(own_data, "MAX_UNPACKED", 1000)
     with pytest.raises(DataError, match=r"pets\.zip holds more than the 0 GiB that are allowed unpacked"):
         uploads.add_images("pets.zip", zipped(pets()))
     assert tree() == []
 
 
-@pytest.mark.parametrize("kind", uploads.MOST_BYTES)
+@pytest.mark.parametrize("kind", uploads.MAX_BYTES)
 def test_a_file_that_is_too_large_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(uploads.MOST_BYTES, kind, 1 << 20)
+    monkeypatch.setitem(uploads.MAX_BYTES, kind, 1 << 20)
     content = io.BytesIO(bytes((1 << 20) + 1))
     add = {
         "images": lambda: uploads.add_images("a.zip", content),
@@ -330,7 +330,7 @@ def test_a_record_that_cannot_be_used_is_refused(change: dict[str, object], tmp_
 
 
 def test_a_packed_checkpoint_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_UNPACKED", 1000)
+    monkeypatch.setattr(reading, "MAX_UNPACKED", 1000)
     with pytest.raises(WeightsError, match=r"a\.pth unpacks to more than the 0 GiB allowed"):
         uploads.add_weights("timm", "resnet18", "a.pth", io.BytesIO(saved({"x": torch.ones(1000)})))
 
