@@ -149,7 +149,7 @@ def _may_list(data: str, extractor: str, me: str) -> bool:
 
 def words(spec: ExperimentSpec) -> str:
     """An experiment in one line of Markdown."""
-    return plain(choices.words(spec))
+    return plain(choices.one_line(spec))
 
 
 def seconds_words(seconds: float) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import InversionSettings
-from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_words
+from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_steps
 from core.attacks.record import AttackRecord, Explanation, Stage, lines
 from core.spec.experiment import ExperimentSpec
 
@@ -67,7 +67,7 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
         "Turn features into images: start from the nearest real image, and move its pixels for "
         f"{settings.match_steps:,} steps until the extractor gives almost these features (feature matching)."
     )
-    return feature_targeted_words(spec, inversion)
+    return feature_targeted_steps(spec, inversion)
 
 
 EXPLANATION = Explanation(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from core.attacks.parts.settings import PixelSettings
-from core.attacks.parts.stages import ASCENT_WORDS, TOTAL_GRADIENT_ASCENT_ON_PIXELS
+from core.attacks.parts.stages import ASCENT_TEXT, TOTAL_GRADIENT_ASCENT_ON_PIXELS
 from core.attacks.record import AttackRecord, Stage
 
 if TYPE_CHECKING:
@@ -41,6 +41,6 @@ RECORD = AttackRecord(
         ),
     ),
     makes_images=True,
-    report_steps=lambda spec: [f"Take the pixels of training images, and, through the extractor, {ASCENT_WORDS}."],
+    report_steps=lambda spec: [f"Take the pixels of training images, and, through the extractor, {ASCENT_TEXT}."],
     run=run,
 )

@@ -50,7 +50,7 @@ def _easiest(losses: "Tensor", count: int) -> "Tensor":
 RECORD = DefenceRecord(
     settings=Trim,
     title="Trimmed head",
-    words="Trains on the points that fit together best and leaves the rest out.",
+    summary="Trains on the points that fit together best and leaves the rest out.",
     source="Jagielski et al. 2018.",
     rank=80,
     judge=judge,

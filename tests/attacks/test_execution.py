@@ -13,7 +13,7 @@ from core.attacks.algorithms.base import Draft, Plan, Scene
 from core.attacks.execution import execute
 from core.attacks.registry import RECORDS, record_of
 from core.spec.events import Event, Observer, Snapshot, silent
-from core.system.errors import AttackError, Cancelled, NoMemory
+from core.system.errors import AttackError, Cancelled, InsufficientMemory
 from tests import tiny
 from tests.plugins import BLEND, loaded
 
@@ -150,7 +150,9 @@ def test_a_bug_of_an_attack_that_ships_stays_what_it_is() -> None:
         executed(raises(ZeroDivisionError("division by zero")))
 
 
-@pytest.mark.parametrize("error", [Cancelled("stop"), NoMemory("too little"), MemoryError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [Cancelled("stop"), InsufficientMemory("too little"), MemoryError(), KeyboardInterrupt()]
+)
 def test_what_is_no_fault_of_a_plugin_passes(error: BaseException) -> None:
     with loaded(BLEND), pytest.raises(type(error)):
         executed(raises(error), attack="blend")
