@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.catalog.uploads import all_images, all_weights, earlier_images, is_of, weights
+from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
 from core.data.folders import MIN_IMAGES_PER_CLASS, SIDE, SUFFIXES
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
@@ -36,8 +36,8 @@ def bring_images() -> None:
     """A zip of images, and what it holds."""
     st.markdown(
         f"A **zip** with one folder for each class, and {', '.join(SUFFIXES)} in it: at least two classes, at least "
-        f"{MIN_IMAGES_PER_CLASS} images each. The middle square of each image becomes {SIDE} × {SIDE} pixels; three tenths "
-        "of each class are kept for testing."
+        f"{MIN_IMAGES_PER_CLASS} images each. The middle square of each image becomes {SIDE} × {SIDE} pixels; three "
+        "tenths of each class are kept for testing."
     )
     file = st.file_uploader(
         "Zip of images",
@@ -106,7 +106,7 @@ def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
     name, problem = answers[key]
     if problem:
         st.error(problem, title="Refused, and nothing is kept", icon=":material/block:")
-    elif not is_of(name, _runs.owner()):
+    elif not belongs_to(name, _runs.owner()):
         return ""  # removed since
     return str(name)
 
@@ -157,7 +157,7 @@ def kept() -> None:
             f"**{plain(record.title)}**: an earlier version of Poison Lab has read these images otherwise; its results "
             "still open. Bring them again to run them.",
         )
-        for name, record in earlier_images(owner).items()
+        for name, record in outdated_images(owner).items()
     ]
     if not records:
         st.caption("Nothing yet.")

@@ -50,11 +50,11 @@ class FTMatching(InversionSettings):
 def run(settings: FTMatching, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
     """Match from the nearest real images."""
     from core.attacks.algorithms.feature_targeted import with_inversion
-    from core.attacks.algorithms.inversion import matched
+    from core.attacks.algorithms.inversion import match_with_restarts
 
     def invert(plan: "Plan", zeta: "Tensor") -> "tuple[Tensor, Tensor, dict[str, float]]":
         steps, beta, restarts = settings.match_steps, settings.beta, settings.restarts
-        return *matched(scene, plan, zeta, steps, beta, restarts, observe), {}
+        return *match_with_restarts(scene, plan, zeta, steps, beta, restarts, observe), {}
 
     return with_inversion(scene, plan, settings, observe, invert)
 

@@ -19,12 +19,12 @@ class TGDAInput(PixelSettings):
 
 def run(settings: TGDAInput, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
     """Climb from the base images, with the follower at its optimum."""
-    from core.attacks.algorithms.ascent_on_pixels import climb
+    from core.attacks.algorithms.ascent_on_pixels import ascend
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas
 
     canvas = Canvas.of(scene, plan)
-    return Draft(x=climb(scene, plan, canvas, canvas.base, settings.steps, settings.lr, observe))
+    return Draft(x=ascend(scene, plan, canvas, canvas.base, settings.steps, settings.lr, observe))
 
 
 RECORD = AttackRecord(

@@ -61,7 +61,7 @@ class Folder:
         return self.digests[-1]
 
 
-def is_own(name: str) -> bool:
+def is_user_supplied(name: str) -> bool:
     """Whether a name asks for a person's images rather than for an entry of the registry."""
     return name.startswith(("image-folder:", "upload:"))
 

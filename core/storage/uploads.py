@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, folder_of, images, is_of, owner_digest, weights
+from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, belongs_to, folder_of, images, owner_digest, weights
 from core.data.registry import DataInfo
 from core.extractors.registry import ExtractorInfo
 from core.system import paths, secret
@@ -104,7 +104,7 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
 def remove(name: str, owner: str) -> None:
     """Delete an upload of an owner, or everyone's; nothing happens where it is gone already, or someone else's."""
     match = NAME.fullmatch(name)
-    if match and is_of(name, owner):
+    if match and belongs_to(name, owner):
         for kind in KINDS:
             shutil.rmtree(folder_of(kind) / match[1], ignore_errors=True)
 

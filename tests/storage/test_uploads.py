@@ -305,8 +305,8 @@ def test_an_upload_is_listed_and_removed_by_its_owner_alone() -> None:
 
 def test_an_upload_without_an_owner_is_everyones() -> None:
     record = uploads.add_images("pets.zip", zipped(pets()))
-    assert upload_records.is_of(record.name, "anyone")
-    assert not upload_records.is_of("upload:gone-0123456789abcdef", "anyone")
+    assert upload_records.belongs_to(record.name, "anyone")
+    assert not upload_records.belongs_to("upload:gone-0123456789abcdef", "anyone")
 
 
 def test_names_depend_on_a_secret_that_only_the_server_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,14 +355,14 @@ def test_an_upload_of_an_earlier_reader_is_kept_but_not_run(monkeypatch: pytest.
     monkeypatch.setattr(own_data, "READER_VERSION", 2)
     with pytest.raises(DataError, match=r"read by version 1 of the reader; version 2 .*upload them again\.$"):
         resolve(parse_spec({"data": before.name, "train_size": 20, "test_size": 10}))
-    assert upload_records.is_of(before.name, "her")
+    assert upload_records.belongs_to(before.name, "her")
     assert upload_records.all_images("her") == {}
-    assert upload_records.earlier_images("her") == {before.name: before}
-    assert upload_records.earlier_images("him") == {}
+    assert upload_records.outdated_images("her") == {before.name: before}
+    assert upload_records.outdated_images("him") == {}
     now = uploads.add_images("pets.zip", zipped(pets(20)), "her")
     assert now.name != before.name
     assert data_info(now.name) == now == upload_records.all_images("her")[now.name]
-    assert set(upload_records.earlier_images("her")) == {before.name}
+    assert set(upload_records.outdated_images("her")) == {before.name}
     monkeypatch.setattr(own_data, "READER_VERSION", 1)
     assert data_info(before.name) == before
     uploads.remove(before.name, "her")

@@ -22,10 +22,10 @@ from core.attacks.algorithms.implicit import (
     Failing,
     Forward,
     Show,
-    as_it_is,
-    features_alone,
-    none_fails,
+    identity_forward,
+    no_failures,
     pullback,
+    show_features,
 )
 from core.attacks.parts.settings import RADII
 from core.heads import logistic as head
@@ -107,13 +107,13 @@ class Canceling:
         self,
         descent: Ascent,
         steps: int,
-        forward: Forward = as_it_is,
+        forward: Forward = identity_forward,
         *,
         stage: str = "stage2",
         every: int = REPORT_EVERY,
         observe: Observer = silent,
-        show: Show = features_alone,
-        failing: Failing = none_fails,
+        show: Show = show_features,
+        failing: Failing = no_failures,
     ) -> Tensor:
         """The poison, be it features or pixels, with the smallest residual; stops when it no longer falls.
 
@@ -194,19 +194,19 @@ def gc_features(
     Returns:
         Target parameters (c, d + 1) and poisoned features (m, d).
     """
-    tried = targets(scene, target, radius, observe)
-    return search(scene, plan, tried, observe, lambda theta, part: cancel(scene, plan, theta, steps, part))
+    candidates = targets(scene, target, radius, observe)
+    return search(scene, plan, candidates, observe, lambda theta, part: cancel(scene, plan, theta, steps, part))
 
 
 def search(
     scene: Scene,
     plan: Plan,
-    tried: list[Tensor],
+    candidates: list[Tensor],
     observe: Observer,
     make: Callable[[Tensor, Observer], Tensor],
-    forward: Forward = as_it_is,
+    forward: Forward = identity_forward,
 ) -> tuple[Tensor, Tensor]:
-    """Make poison for each target (c, d + 1); where there are several, keep the one that is `worst`.
+    """Make poison for each target (c, d + 1); where there are several, keep the one with the lowest `accuracy_after`.
 
     Args:
         make: the poison of one target, be it features or pixels.
@@ -216,13 +216,13 @@ def search(
         The target and its poison.
     """
     found = []
-    for i, theta in enumerate(tried):
-        poison = make(theta, part_of(for_target(observe, i), i, len(tried)))
-        found.append((worst(scene, plan, forward(poison)[0]) if len(tried) > 1 else 0.0, i, poison))
+    for i, theta in enumerate(candidates):
+        poison = make(theta, part_of(for_target(observe, i), i, len(candidates)))
+        found.append((accuracy_after(scene, plan, forward(poison)[0]) if len(candidates) > 1 else 0.0, i, poison))
     _, kept, poison = min(found, key=lambda item: item[:2])
-    return tried[kept], poison
+    return candidates[kept], poison
 
 
-def worst(scene: Scene, plan: Plan, features: Tensor) -> float:
+def accuracy_after(scene: Scene, plan: Plan, features: Tensor) -> float:
     """Training accuracy of the head retrained with poisoned features (m, d): what a search minimises."""
     return head.accuracy(scene.retrained(features, plan.y), scene.z, scene.y)

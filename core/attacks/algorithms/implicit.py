@@ -150,7 +150,7 @@ Forward = Callable[[Tensor], tuple[Tensor, Pull]]
 """From poison to its features (m, d) and the pull of directions in them."""
 
 
-def as_it_is(zeta: Tensor) -> tuple[Tensor, Pull]:
+def identity_forward(zeta: Tensor) -> tuple[Tensor, Pull]:
     """The `Forward` of poison that is features itself."""
     return zeta, lambda gradient: gradient
 
@@ -159,7 +159,7 @@ Show = Callable[..., Snapshot]
 """From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Snapshot`."""
 
 
-def features_alone(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Snapshot:
+def show_features(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Snapshot:
     """The `Show` of poison that is features itself."""
     return Snapshot(theta, zeta)
 
@@ -168,7 +168,7 @@ Failing = Callable[[Tensor], int]
 """How many poisons of features (m, d) fail the filter: what an attack keeps has as few of them as it has seen."""
 
 
-def none_fails(_: Tensor) -> int:
+def no_failures(_: Tensor) -> int:
     """The `Failing` of poison that is feasible at every step."""
     return 0
 
@@ -206,13 +206,13 @@ def maximise(
     damage: Damage,
     ascent: Ascent,
     steps: int,
-    forward: Forward = as_it_is,
+    forward: Forward = identity_forward,
     *,
     stage: str,
     damping: float,
     observe: Observer,
-    show: Show = features_alone,
-    failing: Failing = none_fails,
+    show: Show = show_features,
+    failing: Failing = no_failures,
 ) -> Tensor:
     """Climb the damage that poison does to the converged head.
 
