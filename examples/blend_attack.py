@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from core.attacks.algorithms.base import Draft, Plan, Scene
-    from core.spec.events import Moment, Observer
+    from core.spec.events import Observer, Snapshot
 
 INTERFACE = 1
 STEPS = 4
@@ -36,15 +36,15 @@ def run(settings: Blend, scene: "Scene", plan: "Plan", observe: "Observer") -> "
     import torch
 
     from core.attacks.algorithms.base import Draft
-    from core.spec.events import Event, Moment
+    from core.spec.events import Event, Snapshot
 
     base = scene.images[plan.base]
     distance = torch.cdist(scene.z[plan.base], scene.z)
     distance[scene.y[plan.base][:, None] == scene.y[None, :]] = torch.inf
     other = scene.images[distance.argmin(1)]
 
-    def show(images: "Tensor") -> "Moment":
-        return Moment(z=scene.features(images), x=images)
+    def show(images: "Tensor") -> "Snapshot":
+        return Snapshot(z=scene.features(images), x=images)
 
     for step in range(STEPS + 1):
         share = settings.share * step / STEPS

@@ -38,7 +38,7 @@ def score_function(settings: Norm, data: "TrainingSet") -> "ScoreFunction":
 RECORD = DefenceRecord(
     settings=Norm,
     title="Norm",
-    words="Removes the points with the longest feature vectors.",
+    summary="Removes the points with the longest feature vectors.",
     source="An example.",
     score_function=score_function,
 )

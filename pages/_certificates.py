@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.catalog.differences import value_words
+from core.catalog.differences import value_text
 from core.certificates import PARTITIONS
 from core.certificates.certificate import Certificates
 from core.storage import certified, features
@@ -139,6 +139,6 @@ def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
             continue
         if row.hash == run.hash:
             here = len(found)
-        words = f"{value_words('attack', row.attack)}, {row.constraint}"
+        words = f"{value_text('attack', row.attack)}, {row.constraint}"
         found.append((words, other.summary.n_poison, row.poisoned_accuracy))
     return found, here

@@ -59,7 +59,7 @@ def slider(*, widget: str) -> int:
 def about(names: Sequence[str]) -> None:
     """What each does, a line for each."""
     for name in names:
-        st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].words} {DEFENCES[name].source}")
+        st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].summary} {DEFENCES[name].source}")
 
 
 def words(chain: Chain) -> str:

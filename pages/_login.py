@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException, StreamlitSecretNotFoundError
 
 from core.system.errors import SettingError
-from core.system.settings import may_enter
+from core.system.settings import is_allowed
 
 
 def wanted() -> bool:
@@ -30,7 +30,7 @@ def gate() -> None:
             return
         if st.user.get("is_logged_in"):
             verified = st.user.get("email_verified") is not False
-            if may_enter(str(st.user.get("email") or "") if verified else ""):
+            if is_allowed(str(st.user.get("email") or "") if verified else ""):
                 return
     except SettingError as error:
         st.error(str(error), title="The lab is closed", icon=":material/lock:")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.catalog.differences import value_words
+from core.catalog.differences import value_text
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import RunRow, StoredRun
 from core.system.errors import PoisonLabError
@@ -28,7 +28,7 @@ def labels(rows: Sequence[RunRow]) -> dict[str, str]:
 def _words(row: RunRow) -> str:
     """What tells most comes first: a drop-down cuts what is too long for it."""
     attack, budget, data, extractor = (
-        value_words(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")
+        value_text(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")
     )
     drop = 100 * (row.clean_accuracy - row.poisoned_accuracy)
     when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))

@@ -144,12 +144,12 @@ def may_list(run: StoredRun) -> bool:
 def _may_list(data: str, extractor: str, me: str) -> bool:
     if (data.startswith("image-folder:") or "@" in extractor) and me != LOCAL:
         return False
-    return all(uploads.is_of(name, me) for name in (data, extractor) if uploads.is_upload(name))
+    return all(uploads.belongs_to(name, me) for name in (data, extractor) if uploads.is_upload(name))
 
 
 def words(spec: ExperimentSpec) -> str:
     """An experiment in one line of Markdown."""
-    return plain(choices.words(spec))
+    return plain(choices.one_line(spec))
 
 
 def seconds_words(seconds: float) -> str:

@@ -180,7 +180,7 @@ def _attack_help() -> str:
 
 @st.cache_data
 def _evade_help() -> str:
-    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].words}" for name in EVADABLE)
+    lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].summary}" for name in EVADABLE)
     return (
         "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
         f"*Defend* shows what it is then worth.\n\n{lines}"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core.catalog.uploads import all_images, all_weights, earlier_images, is_of, weights
-from core.data.folders import LEAST_OF_A_CLASS, SIDE, SUFFIXES
+from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
+from core.data.folders import MIN_IMAGES_PER_CLASS, SIDE, SUFFIXES
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
 from core.storage import uploads
@@ -36,14 +36,14 @@ def bring_images() -> None:
     """A zip of images, and what it holds."""
     st.markdown(
         f"A **zip** with one folder for each class, and {', '.join(SUFFIXES)} in it: at least two classes, at least "
-        f"{LEAST_OF_A_CLASS} images each. The middle square of each image becomes {SIDE} × {SIDE} pixels; three tenths "
-        "of each class are kept for testing."
+        f"{MIN_IMAGES_PER_CLASS} images each. The middle square of each image becomes {SIDE} × {SIDE} pixels; three "
+        "tenths of each class are kept for testing."
     )
     file = st.file_uploader(
         "Zip of images",
         type="zip",
         key="file-images",
-        max_upload_size=uploads.MOST_BYTES["images"] >> 20,
+        max_upload_size=uploads.MAX_BYTES["images"] >> 20,
         help="Checked as a whole; what can't be read is named, and nothing of it is kept.",
     )
     if file is not None:
@@ -80,7 +80,7 @@ def bring_weights() -> None:
         "Weights file",
         type=["safetensors"] if library == "own" else ["safetensors", "pt", "pth"],
         key=f"file-{library}-{arch}",
-        max_upload_size=uploads.MOST_BYTES["weights"] >> 20,
+        max_upload_size=uploads.MAX_BYTES["weights"] >> 20,
         help="Checked as a whole; what does not fit the network is refused, with the reason.",
     )
     if file is not None:
@@ -106,7 +106,7 @@ def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
     name, problem = answers[key]
     if problem:
         st.error(problem, title="Refused, and nothing is kept", icon=":material/block:")
-    elif not is_of(name, _runs.owner()):
+    elif not belongs_to(name, _runs.owner()):
         return ""  # removed since
     return str(name)
 
@@ -157,7 +157,7 @@ def kept() -> None:
             f"**{plain(record.title)}**: an earlier version of Poison Lab has read these images otherwise; its results "
             "still open. Bring them again to run them.",
         )
-        for name, record in earlier_images(owner).items()
+        for name, record in outdated_images(owner).items()
     ]
     if not records:
         st.caption("Nothing yet.")

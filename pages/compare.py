@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.catalog.differences import MOST_TOLD, differences, field_words, sentence, value_words
+from core.catalog.differences import MAX_IN_SENTENCE, differences, field_label, sentence, value_text
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words
 from pages._compare_classes import classes_card, matrices_card
@@ -91,9 +91,9 @@ def difference_card(runs: Sequence[Picked]) -> None:
     specs, names = [one.run.spec for one in runs], [one.name for one in runs]
     st.markdown(_words.plain(sentence(specs, names)))
     found = differences(specs)
-    if len(found) > MOST_TOLD:
+    if len(found) > MAX_IN_SENTENCE:
         rows = [
-            [field_words(field), *(_words.plain(value_words(field, value)) for value in values)]
+            [field_label(field), *(_words.plain(value_text(field, value)) for value in values)]
             for field, values in found
         ]
         table(["Setting", *(one.mark for one in runs)], rows, is_number=False)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.catalog.differences import value_words
+from core.catalog.differences import value_text
 from core.experiments.plot_data import PlotData
 from core.presentation import story
 from core.presentation.story import Story
@@ -265,7 +265,7 @@ def recommendations(told: Story) -> list[tuple[str, str, str]]:
 
 def limits(run: StoredRun, told: Story) -> list[str]:
     """What can't be concluded from this run."""
-    data = value_words("data", run.spec.data)
+    data = value_text("data", run.spec.data)
     found = [
         f"It is a laboratory experiment on {data}, with {images(told.n_train)}; another project can fare better or "
         "worse.",

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.serving.metrics import DiskUsage, ServerMetrics, measure
 from core.serving.status import EngineStatus
 from core.system.errors import PoisonLabError
-from core.system.retention import words
+from core.system.retention import format_size
 from pages import _runs
 
 REFRESH_SECONDS = 5.0
@@ -98,7 +98,7 @@ def used(place: DeltaGenerator, title: str, part: DiskUsage, what: str) -> None:
     """
     with place.container(border=True):
         share = part.size / part.limit
-        st.progress(min(1.0, share), text=f"**{title}**: {words(part.size)} of {words(part.limit)}")
+        st.progress(min(1.0, share), text=f"**{title}**: {format_size(part.size)} of {format_size(part.limit)}")
         over = " More than is allowed: the rest is kept for good or in use." if share > 1 else ""
         st.caption(f"{what}.{over}")
 
@@ -115,8 +115,8 @@ def memory(server: ServerMetrics) -> None:
     ]
     lines = ["| Process | Memory | Its GPU's memory |", "| --- | ---: | ---: |"]
     for name, taken, gpu_used, gpu_total in rows:
-        gpu = "—" if gpu_used is None or gpu_total is None else f"{words(gpu_used)} of {words(gpu_total)}"
-        lines.append(f"| {name} | {words(taken)} | {gpu} |")
+        gpu = "—" if gpu_used is None or gpu_total is None else f"{format_size(gpu_used)} of {format_size(gpu_total)}"
+        lines.append(f"| {name} | {format_size(taken)} | {gpu} |")
     st.markdown("\n".join(lines))
 
 

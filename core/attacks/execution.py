@@ -38,7 +38,7 @@ def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: Attac
     notes = draft.notes
     if (filter_ := plan.feasible.filter) is not None:
         if x is not None:
-            x = filter_.draw_back(x, scene.images[base], y, plan.feasible.eight_bit, scene.features)
+            x = filter_.retreat_to_base(x, scene.images[base], y, plan.feasible.eight_bit, scene.features)
         z = zeta if x is None else scene.features(x)
         assert z is not None
         notes = {**notes, "evaded": float(filter_.passes(z, y).double().mean())}

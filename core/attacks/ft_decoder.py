@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import InversionSettings
-from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_words
+from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_steps
 from core.attacks.record import AttackRecord, Explanation, Stage, lines
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ RECORD = AttackRecord(
     ),
     makes_images=True,
     excluded_constraints=ONLY_IMAGES,
-    report_steps=lambda spec: feature_targeted_words(
+    report_steps=lambda spec: feature_targeted_steps(
         spec,
         "Turn features into images: by a decoder, trained on the clean training images to undo the extractor.",
     ),

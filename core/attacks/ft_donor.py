@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from core.attacks.parts.settings import FeatureTargetedSettings
-from core.attacks.parts.stages import FEATURES_BY_EITHER, ONLY_IMAGES, TARGET, feature_targeted_words
+from core.attacks.parts.stages import FEATURES_BY_EITHER, ONLY_IMAGES, TARGET, feature_targeted_steps
 from core.attacks.record import AttackRecord
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ RECORD = AttackRecord(
     stages=(TARGET, FEATURES_BY_EITHER),
     makes_images=True,
     excluded_constraints=ONLY_IMAGES,
-    report_steps=lambda spec: feature_targeted_words(
+    report_steps=lambda spec: feature_targeted_steps(
         spec, "Turn features into images: take the real training image whose features are nearest, as it is."
     ),
     outcome="Each poisoned feature is given to the nearest real image.",

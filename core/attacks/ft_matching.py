@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import InversionSettings
-from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_words
+from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_steps
 from core.attacks.record import AttackRecord, Explanation, Stage, lines
 from core.spec.experiment import ExperimentSpec
 
@@ -50,11 +50,11 @@ class FTMatching(InversionSettings):
 def run(settings: FTMatching, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
     """Match from the nearest real images."""
     from core.attacks.algorithms.feature_targeted import with_inversion
-    from core.attacks.algorithms.inversion import matched
+    from core.attacks.algorithms.inversion import match_with_restarts
 
     def invert(plan: "Plan", zeta: "Tensor") -> "tuple[Tensor, Tensor, dict[str, float]]":
         steps, beta, restarts = settings.match_steps, settings.beta, settings.restarts
-        return *matched(scene, plan, zeta, steps, beta, restarts, observe), {}
+        return *match_with_restarts(scene, plan, zeta, steps, beta, restarts, observe), {}
 
     return with_inversion(scene, plan, settings, observe, invert)
 
@@ -67,7 +67,7 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
         "Turn features into images: start from the nearest real image, and move its pixels for "
         f"{settings.match_steps:,} steps until the extractor gives almost these features (feature matching)."
     )
-    return feature_targeted_words(spec, inversion)
+    return feature_targeted_steps(spec, inversion)
 
 
 EXPLANATION = Explanation(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import TargetSettings
-from core.attacks.parts.stages import CANCELING_WORDS, FEATURES_BY_CANCELING, TARGET, target_words
+from core.attacks.parts.stages import CANCELING_TEXT, FEATURES_BY_CANCELING, TARGET, target_step
 from core.attacks.record import AttackRecord
 from core.spec.experiment import ExperimentSpec
 
@@ -37,8 +37,8 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
     settings = spec.attack
     assert isinstance(settings, GCFeature)
     return [
-        target_words(settings),
-        f"Take the features of training images, and {CANCELING_WORDS}. They never become images.",
+        target_step(settings),
+        f"Take the features of training images, and {CANCELING_TEXT}. They never become images.",
     ]
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from core.attacks.parts.settings import PixelSettings, TargetSettings
-from core.attacks.parts.stages import CANCELING_WORDS, TARGET, is_single_target, target_words
+from core.attacks.parts.stages import CANCELING_TEXT, TARGET, is_single_target, target_step
 from core.attacks.record import AttackRecord, Explanation, Stage, lines
 from core.spec.experiment import ExperimentSpec
 
@@ -41,8 +41,8 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
     settings = spec.attack
     assert isinstance(settings, GCInput)
     return [
-        target_words(settings),
-        f"Take the pixels of training images, and, through the extractor, {CANCELING_WORDS}.",
+        target_step(settings),
+        f"Take the pixels of training images, and, through the extractor, {CANCELING_TEXT}.",
     ]
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from core.attacks.parts.stages import ASCENT_WORDS, FEATURES_BY_ASCENT
+from core.attacks.parts.stages import ASCENT_TEXT, FEATURES_BY_ASCENT
 from core.attacks.record import AttackRecord
 from core.spec.models import AttackSettings
 
@@ -39,6 +39,6 @@ RECORD = AttackRecord(
     stages=(FEATURES_BY_ASCENT,),
     makes_images=False,
     excluded_constraints={"perturbation": "it makes feature vectors, not images, so that no pixel can be bound."},
-    report_steps=lambda spec: [f"Take the features of training images, and {ASCENT_WORDS}. They never become images."],
+    report_steps=lambda spec: [f"Take the features of training images, and {ASCENT_TEXT}. They never become images."],
     run=run,
 )

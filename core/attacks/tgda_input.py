@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from core.attacks.parts.settings import PixelSettings
-from core.attacks.parts.stages import ASCENT_WORDS, TOTAL_GRADIENT_ASCENT_ON_PIXELS
+from core.attacks.parts.stages import ASCENT_TEXT, TOTAL_GRADIENT_ASCENT_ON_PIXELS
 from core.attacks.record import AttackRecord, Stage
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ class TGDAInput(PixelSettings):
 
 def run(settings: TGDAInput, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
     """Climb from the base images, with the follower at its optimum."""
-    from core.attacks.algorithms.ascent_on_pixels import climb
+    from core.attacks.algorithms.ascent_on_pixels import ascend
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas
 
     canvas = Canvas.of(scene, plan)
-    return Draft(x=climb(scene, plan, canvas, canvas.base, settings.steps, settings.lr, observe))
+    return Draft(x=ascend(scene, plan, canvas, canvas.base, settings.steps, settings.lr, observe))
 
 
 RECORD = AttackRecord(
@@ -41,6 +41,6 @@ RECORD = AttackRecord(
         ),
     ),
     makes_images=True,
-    report_steps=lambda spec: [f"Take the pixels of training images, and, through the extractor, {ASCENT_WORDS}."],
+    report_steps=lambda spec: [f"Take the pixels of training images, and, through the extractor, {ASCENT_TEXT}."],
     run=run,
 )

@@ -94,7 +94,7 @@ def _faults_named(attack: AttackRecord) -> Iterator[None]:
         raise SpecError(f"The attack {attack.name!r} can't be described with these settings: {fault}.") from error
 
 
-def words(spec: ExperimentSpec) -> str:
+def one_line(spec: ExperimentSpec) -> str:
     """An experiment in one line."""
     data = title(data_info, spec.data)
     if spec.train_domain is not None:
@@ -211,7 +211,7 @@ def listing() -> dict[str, Any]:
         "defenses": {
             name: {
                 "title": record.title,
-                "about": record.words,
+                "about": record.summary,
                 "source": record.source,
                 "parameters": parameters(record.settings),
                 **_plugin(name),

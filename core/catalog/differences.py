@@ -11,10 +11,10 @@ from core.spec.models import parameters
 
 Differences = list[tuple[str, list[Any]]]
 
-MOST_TOLD = 2
+MAX_IN_SENTENCE = 2
 """As many differences fit into a sentence with their values; more are named only."""
 
-FIELD_WORDS: dict[str, str] = {
+FIELD_LABELS: dict[str, str] = {
     "data": "data",
     "train_domain": "domain of the training images",
     "test_domain": "domain of the test images",
@@ -42,11 +42,11 @@ def differences(specs: Sequence[ExperimentSpec]) -> Differences:
     that only one of the attacks has, tells nothing.
 
     Returns:
-        Pairs of a key of `FIELD_WORDS` and the value of each spec; None for a spec that does not read the field.
+        Pairs of a key of `FIELD_LABELS` and the value of each spec; None for a spec that does not read the field.
     """
     read = [_read(spec) for spec in specs]
     fields = dict.fromkeys(name for values in read for name in values)
-    order = [name for name in FIELD_WORDS if name in fields] + [name for name in fields if name not in FIELD_WORDS]
+    order = [name for name in FIELD_LABELS if name in fields] + [name for name in fields if name not in FIELD_LABELS]
     found = [(name, [values.get(name) for values in read]) for name in order]
     return [(name, values) for name, values in found if len({repr(v) for v in values if v is not None}) > 1]
 
@@ -64,10 +64,10 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
     return values
 
 
-def field_words(field: str) -> str:
+def field_label(field: str) -> str:
     """What a sentence calls a field."""
-    if field in FIELD_WORDS:
-        return FIELD_WORDS[field]
+    if field in FIELD_LABELS:
+        return FIELD_LABELS[field]
     schema = _parameter(field)
     return str(schema["title"]).lower() if schema else field.removeprefix("attack.").replace("_", " ")
 
@@ -79,7 +79,7 @@ def _parameter(field: str) -> Mapping[str, Any] | None:
     return next((schema[name] for schema in schemas if name in schema), None)
 
 
-def value_words(field: str, value: Any) -> str:
+def value_text(field: str, value: Any) -> str:
     """One value of a field as a person says it; a dash for None."""
     if value is None:
         return "—"
@@ -115,9 +115,9 @@ def sentence(specs: Sequence[ExperimentSpec], names: Sequence[str]) -> str:
     found = differences(specs)
     if not found:
         return "Nothing that they share differs between these experiments."
-    told = [field_words(field) for field, _ in found]
-    if len(found) <= MOST_TOLD:
-        told = [f"{field_words(field)} ({_by_value(field, values, names)})" for field, values in found]
+    told = [field_label(field) for field, _ in found]
+    if len(found) <= MAX_IN_SENTENCE:
+        told = [f"{field_label(field)} ({_by_value(field, values, names)})" for field, values in found]
     return f"They differ in {_listed(told)}; everything else that they share is the same."
 
 
@@ -125,7 +125,7 @@ def _by_value(field: str, values: Sequence[Any], names: Sequence[str]) -> str:
     """`A and C: 3 %; B: 5 %`: each value once, with the experiments that have it."""
     owners: dict[str, list[str]] = {}
     for name, value in zip(names, values, strict=True):
-        owners.setdefault(value_words(field, value), []).append(name)
+        owners.setdefault(value_text(field, value), []).append(name)
     return "; ".join(f"{_listed(who)}: {words}" for words, who in owners.items())
 
 

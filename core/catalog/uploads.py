@@ -47,7 +47,7 @@ def weights(name: str) -> ExtractorInfo:
     Raises:
         WeightsError: no such upload is here.
     """
-    found, _, folder = _kept("weights", name, WeightsError)
+    found, _, folder = _stored_record("weights", name, WeightsError)
     (file,) = folder.glob("content.*")
     return ExtractorInfo(**{**found, "weights": str(file)})
 
@@ -55,19 +55,19 @@ def weights(name: str) -> ExtractorInfo:
 def all_images(owner: str | None = None) -> dict[str, DataInfo]:
     """Kept images by name, oldest first; only those of an owner, and everyone's, where one is given.
 
-    Without those that only an earlier version of the reader has read: see `earlier_images`.
+    Without those that only an earlier version of the reader has read: see `outdated_images`.
     """
-    return _images_of(owner, are_earlier=False)
+    return _images_of(owner, are_outdated=False)
 
 
-def earlier_images(owner: str | None = None) -> dict[str, DataInfo]:
+def outdated_images(owner: str | None = None) -> dict[str, DataInfo]:
     """Kept images that can't be run any more, for an earlier version of the reader has read them; as `all_images`."""
-    return _images_of(owner, are_earlier=True)
+    return _images_of(owner, are_outdated=True)
 
 
 def all_weights(owner: str | None = None) -> dict[str, ExtractorInfo]:
     """Kept weights files by name, oldest first; only those of an owner, and everyone's, where one is given."""
-    return {name: weights(name) for name in _names("weights") if owner is None or is_of(name, owner)}
+    return {name: weights(name) for name in _names("weights") if owner is None or belongs_to(name, owner)}
 
 
 def is_upload(name: str) -> bool:
@@ -75,11 +75,11 @@ def is_upload(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def is_of(name: str, owner: str) -> bool:
+def belongs_to(name: str, owner: str) -> bool:
     """Whether an upload is here and belongs to an owner, or to everyone."""
     for kind in KINDS:
         try:
-            return _kept(kind, name, PoisonLabError)[1] in ("", owner_digest(owner))
+            return _stored_record(kind, name, PoisonLabError)[1] in ("", owner_digest(owner))
         except PoisonLabError:
             continue
     return False
@@ -97,16 +97,16 @@ def folder_of(kind: str) -> Path:
 
 def _images(name: str) -> tuple[DataInfo, int]:
     """The record of kept images, and the version of the reader that has read them."""
-    found, _, folder = _kept("images", name, DataError)
+    found, _, folder = _stored_record("images", name, DataError)
     reader = int(found.pop("reader", 1))  # the first did not name itself
     return DataInfo(**{**found, "source": str(folder / "content.zip")}), reader
 
 
-def _images_of(owner: str | None, *, are_earlier: bool) -> dict[str, DataInfo]:
+def _images_of(owner: str | None, *, are_outdated: bool) -> dict[str, DataInfo]:
     from core.data.folders import READER_VERSION
 
-    kept = {name: _images(name) for name in _names("images") if owner is None or is_of(name, owner)}
-    return {name: record for name, (record, reader) in kept.items() if (reader != READER_VERSION) == are_earlier}
+    kept = {name: _images(name) for name in _names("images") if owner is None or belongs_to(name, owner)}
+    return {name: record for name, (record, reader) in kept.items() if (reader != READER_VERSION) == are_outdated}
 
 
 def _names(kind: str) -> list[str]:
@@ -114,7 +114,7 @@ def _names(kind: str) -> list[str]:
     return [PREFIX + folder.name for folder in sorted(found, key=lambda folder: (folder.stat().st_mtime, folder.name))]
 
 
-def _kept(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], str, Path]:
+def _stored_record(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], str, Path]:
     """The record of an upload, its owner and its folder."""
     match = NAME.fullmatch(name)
     folder = folder_of(kind) / (match[1] if match else "-")

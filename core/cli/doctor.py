@@ -49,7 +49,7 @@ def examine() -> dict[str, Any]:
     problems += [
         f"Data set {name} can't be read: restore assets/data."
         if DATA[name].embedded
-        else f"Data set {name} is {torchvision_sets.whereabouts(DATA[name])}."
+        else f"Data set {name} is {torchvision_sets.availability(DATA[name])}."
         for name, there in data.items()
         if not there
     ]

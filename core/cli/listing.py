@@ -10,7 +10,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
     """Every extractor, data set, attack, defence, constraint and label rule by name."""
     from core.catalog import choices
     from core.data.registry import DATA
-    from core.data.torchvision_sets import whereabouts
+    from core.data.torchvision_sets import availability
     from core.system.tables import text_table
 
     everything = choices.listing()
@@ -23,6 +23,6 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
         for name, about in everything[kind].items():
             words = about if isinstance(about, str) else about.get("about", about["title"])
             if kind == "data" and not about["embedded"]:
-                words += f": {'on this machine' if about['here'] else whereabouts(DATA[name])}"
+                words += f": {'on this machine' if about['here'] else availability(DATA[name])}"
             rows.append([name, words])
         typer.echo(text_table(rows, align="ll", indent=2))

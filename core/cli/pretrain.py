@@ -51,7 +51,7 @@ def pretrain(
             sys.stderr.write(f"\r\033[Kepoch {progress.epoch + 1} step {progress.step}/{progress.steps}")
 
     with processes(devices.choose(device)) as place:
-        record = pretrain_data(data_info(data), settings, out, domain=domain, device=place, tell=report)
+        record = pretrain_data(data_info(data), settings, out, domain=domain, device=place, report=report)
     if record is None:
         return
     probe, pixels = (100 * record[name] for name in ("linear_probe", "linear_probe_of_pixels"))

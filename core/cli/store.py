@@ -57,11 +57,11 @@ def _clean(runs: "Store", limits: "Limits", dry_run: bool) -> None:
     }
     done = "would be deleted" if dry_run else "deleted"
     for kind, cleaned in parts.items():
-        for piece in cleaned.gone:
-            typer.echo(f"{done}: {kind} {piece.name}  {retention.words(piece.size)}")
+        for entry in cleaned.deleted:
+            typer.echo(f"{done}: {kind} {entry.name}  {retention.format_size(entry.size)}")
         over = ", more than is allowed: the rest is pinned or in use" if cleaned.size > cleaned.limit else ""
-        count = f"{len(cleaned.gone):,} {kind}{'' if len(cleaned.gone) == 1 else 's'}"
-        typer.echo(f"{count} {done}; what stays takes {retention.words(cleaned.size)}{over}")
+        count = f"{len(cleaned.deleted):,} {kind}{'' if len(cleaned.deleted) == 1 else 's'}"
+        typer.echo(f"{count} {done}; what stays takes {retention.format_size(cleaned.size)}{over}")
 
 
 def _show(runs: "Store", limits: "Limits") -> None:
@@ -69,12 +69,12 @@ def _show(runs: "Store", limits: "Limits") -> None:
     from core.presentation import tables
     from core.system import cache, retention
 
-    pieces = sorted(runs.pieces(), key=lambda piece: piece.used, reverse=True)
-    if pieces:
-        typer.echo(tables.store_table(pieces))
-    stored, cached = (retention.words(sum(piece.size for piece in kind)) for kind in (pieces, cache.pieces()))
-    most_stored = retention.words(limits.store_megabytes * retention.MEGABYTE)
-    most_cached = retention.words(limits.cache_megabytes * retention.MEGABYTE)
-    n_pinned = sum(piece.kept for piece in pieces)
-    typer.echo(f"runs: {len(pieces):,}, {n_pinned:,} of them pinned: {stored} of {most_stored}")
+    entries = sorted(runs.entries(), key=lambda entry: entry.used, reverse=True)
+    if entries:
+        typer.echo(tables.store_table(entries))
+    stored, cached = (retention.format_size(sum(entry.size for entry in kind)) for kind in (entries, cache.entries()))
+    most_stored = retention.format_size(limits.store_megabytes * retention.MEGABYTE)
+    most_cached = retention.format_size(limits.cache_megabytes * retention.MEGABYTE)
+    n_pinned = sum(entry.protected for entry in entries)
+    typer.echo(f"runs: {len(entries):,}, {n_pinned:,} of them pinned: {stored} of {most_stored}")
     typer.echo(f"cache: {cached} of {most_cached}")

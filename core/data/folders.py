@@ -30,13 +30,13 @@ none of them answers for what is read now."""
 SIDE = 64
 """Pixels of a side to which every image is cropped and resized."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-LEAST_OF_A_CLASS = 10
-MOST_IMAGES = 100_000
-MOST_BYTES = 50 << 20
+MIN_IMAGES_PER_CLASS = 10
+MAX_IMAGES = 100_000
+MAX_BYTES = 50 << 20
 """Of one image's file."""
-MOST_UNPACKED = 4 << 30
+MAX_UNPACKED = 4 << 30
 """Of all files of a zip together."""
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 """Of one image: a small file can hold an image that fills the memory."""
 TESTED = 0.3
 _NAME = re.compile(r"image-folder:(.+?)(?:#([0-9a-f]{16}))?")
@@ -61,7 +61,7 @@ class Folder:
         return self.digests[-1]
 
 
-def is_own(name: str) -> bool:
+def is_user_supplied(name: str) -> bool:
     """Whether a name asks for a person's images rather than for an entry of the registry."""
     return name.startswith(("image-folder:", "upload:"))
 
@@ -140,8 +140,8 @@ def _in_zip(path: Path) -> Iterator[_File]:
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path} is neither a folder nor a readable zip: {error}.") from error
     changed = path.stat().st_mtime
-    if sum(member.file_size for member in members) > MOST_UNPACKED:
-        limit = f"{MOST_UNPACKED >> 30} GiB"
+    if sum(member.file_size for member in members) > MAX_UNPACKED:
+        limit = f"{MAX_UNPACKED >> 30} GiB"
         raise DataError(f"{path} holds more than the {limit} that are allowed unpacked; it is refused as a whole.")
     counts = Counter(member.filename for member in members)
     if twice := next((name for name, count in counts.items() if count > 1), None):
@@ -158,8 +158,8 @@ def _in_zip(path: Path) -> Iterator[_File]:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
-    if len(files) > MOST_IMAGES:
-        raise DataError(f"{path} holds {len(files)} images; at most {MOST_IMAGES} are allowed.")
+    if len(files) > MAX_IMAGES:
+        raise DataError(f"{path} holds {len(files)} images; at most {MAX_IMAGES} are allowed.")
     classes = tuple(sorted({file.label for file in files}))
     if len(classes) < 2:
         allowed = f"one folder for each class, with {', '.join(SUFFIXES)} in it"
@@ -167,14 +167,16 @@ def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
         raise DataError(f"{path} holds {held} of images; two or more are needed: {allowed}.")
     for label in classes:
         count = sum(file.label == label for file in files)
-        if count < LEAST_OF_A_CLASS:
-            raise DataError(f"Class {label!r} of {path} has {count} images; at least {LEAST_OF_A_CLASS} are needed.")
+        if count < MIN_IMAGES_PER_CLASS:
+            raise DataError(
+                f"Class {label!r} of {path} has {count} images; at least {MIN_IMAGES_PER_CLASS} are needed."
+            )
     images, digests = [], []
     with _opened(path) as content_of:
         for file in files:
-            if file.size > MOST_BYTES:
+            if file.size > MAX_BYTES:
                 raise DataError(
-                    f"{file.name} of {path} has {file.size >> 20} MiB; at most {MOST_BYTES >> 20} are allowed."
+                    f"{file.name} of {path} has {file.size >> 20} MiB; at most {MAX_BYTES >> 20} are allowed."
                 )
             content = content_of(file.name)
             images.append(_image(content, f"{file.name} of {path}"))
@@ -235,14 +237,14 @@ def _image(content: bytes, where: str) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a limit of our own follows
             with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
-                if image.width * image.height > MOST_PIXELS:
+                if image.width * image.height > MAX_PIXELS:
                     raise DataError(
-                        f"{where} has {image.width} x {image.height} pixels; at most {MOST_PIXELS:,} are allowed."
+                        f"{where} has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are allowed."
                     )
                 upright = ImageOps.exif_transpose(image).convert("RGB")
         fitted = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.BILINEAR)
     except Image.DecompressionBombError as error:
-        raise DataError(f"{where} has more than the {MOST_PIXELS:,} pixels that are allowed.") from error
+        raise DataError(f"{where} has more than the {MAX_PIXELS:,} pixels that are allowed.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         reason = " ".join(str(error).split())[:100] if not isinstance(error, UnidentifiedImageError) else "not an image"
         raise DataError(f"{where} can't be read as PNG, JPEG or WebP ({reason}): repair or remove it.") from error

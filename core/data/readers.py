@@ -36,7 +36,7 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
     Raises:
         DataError: a file of the data set is missing or damaged, and can't be fetched.
     """
-    if folders.is_own(record.name):
+    if folders.is_user_supplied(record.name):
         return folders.read(record, part)
     if record.name in torchvision_sets.SOURCES:
         return torchvision_sets.read(record, part)

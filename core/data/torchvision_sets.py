@@ -83,7 +83,7 @@ def present(record: DataInfo) -> bool:
     return record.name not in SOURCES or not _missing(record)
 
 
-def whereabouts(record: DataInfo) -> str:
+def availability(record: DataInfo) -> str:
     """Whether a data set of `SOURCES` is on this machine, and else what to do, as the end of a sentence."""
     if present(record):
         return "on this machine"

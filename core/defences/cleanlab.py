@@ -41,7 +41,7 @@ def judge(settings: LabelIssues, data: "TrainingSet") -> "Verdict":
 RECORD = DefenceRecord(
     settings=LabelIssues,
     title="Label issues",
-    words="Removes the labels that heads trained without the point don't believe.",
+    summary="Removes the labels that heads trained without the point don't believe.",
     source="cleanlab; Northcutt, Jiang, Chuang 2021.",
     rank=90,
     judge=judge,

@@ -22,8 +22,8 @@ RANDOM_DRAWS = 5
 """Random filters that the baseline is the mean of."""
 
 
-Tell = Callable[[int, int], None]
-"""Told (defences done, defences in all)."""
+ReportProgress = Callable[[int, int], None]
+"""Called with (defences done, defences in all)."""
 
 
 def defend(
@@ -34,10 +34,10 @@ def defend(
     *,
     device: torch.device | None = None,
     seed: int = 0,
-    tell: Tell = lambda done, total: None,
+    report: ReportProgress = lambda done, total: None,
 ) -> DefenceVerdict:
     """Let one chain of defences go over a run; see `Poisoned.defended`."""
-    return Poisoned.of(features, n_classes, ridge, device).defended(chain, seed=seed, tell=tell)
+    return Poisoned.of(features, n_classes, ridge, device).defended(chain, seed=seed, report=report)
 
 
 @dataclass(frozen=True)
@@ -89,33 +89,33 @@ class Poisoned:
         chain: Sequence[DefenceSettings],
         *,
         seed: int = 0,
-        randoms: int = RANDOM_DRAWS,
-        tell: Tell = lambda done, total: None,
+        n_random: int = RANDOM_DRAWS,
+        report: ReportProgress = lambda done, total: None,
     ) -> DefenceVerdict:
         """Let defences go over the training set, one after another, and train the head on what is left.
 
         Args:
             chain: specs of defences; none at all keeps everything.
             seed: of the order in which a defence gets the points, and of the random filters.
-            randoms: random filters; with none, their accuracy is that of the poisoned head.
+            n_random: random filters; with none, their accuracy is that of the poisoned head.
         """
         data, is_poison, score = self.data, self.is_poison, self.evaluate.score
         draw = torch.Generator().manual_seed(seed)
         everything = torch.arange(len(data.y), device=data.y.device)
         kept, steps = everything, list[DefenceStep]()
         for done, spec in enumerate(chain):
-            tell(done, len(chain))
+            report(done, len(chain))
             left = TrainingSet(data.z[kept], data.y[kept], data.n_classes, data.ridge)
             verdict = _shuffled(left, spec, draw)
             steps.append(_step(spec.name, kept, ~verdict.keep, is_poison[kept], verdict.suspicion))
             kept = kept[verdict.keep]
-        tell(len(chain), len(chain))
-        gone = torch.ones_like(is_poison)
-        gone[kept] = False
+        report(len(chain), len(chain))
+        removed = torch.ones_like(is_poison)
+        removed[kept] = False
         is_filtered = len(kept) < len(data.y)
         theta = data.fit(kept, self.poisoned_head) if is_filtered else self.poisoned_head
         accuracies = []
-        for _ in range(randoms if is_filtered else 0):
+        for _ in range(n_random if is_filtered else 0):
             rows = torch.randperm(len(data.y), generator=draw)[: len(kept)].to(data.y.device)
             accuracies.append(score(data.fit(rows, self.poisoned_head)).accuracy)
         clean, poisoned = self.unfiltered
@@ -125,7 +125,7 @@ class Poisoned:
             defended=score(theta, self.clean_head),
             random=float(np.mean(accuracies)) if accuracies else poisoned.accuracy,
             steps=tuple(steps),
-            whole=_step("", everything, gone, is_poison, None),
+            whole=_step("", everything, removed, is_poison, None),
         )
 
 
@@ -138,17 +138,17 @@ def _shuffled(data: TrainingSet, defence: DefenceSettings, draw: torch.Generator
     return Verdict(keep, suspicion)
 
 
-def _step(name: str, rows: Tensor, gone: Tensor, is_poison: Tensor, suspicion: Tensor | None) -> DefenceStep:
-    """What one defence has removed of the rows that it was given; `gone` and `is_poison` are bool, one for each row."""
+def _step(name: str, rows: Tensor, removed: Tensor, is_poison: Tensor, suspicion: Tensor | None) -> DefenceStep:
+    """What one defence has removed of the rows (k,) int64 it was given; `removed` and `is_poison` are (k,) bool."""
     n_poison = int(is_poison.sum())
     auc = None
     if suspicion is not None and 0 < n_poison < len(rows):
         auc = float(roc_auc_score(is_poison.cpu().numpy(), suspicion.cpu().numpy()))
     return DefenceStep(
         name=name,
-        removed=tuple(rows[gone].tolist()),
+        removed=tuple(rows[removed].tolist()),
         n_poison=n_poison,
         n_clean=len(rows) - n_poison,
-        poison_removed=int((gone & is_poison).sum()),
+        poison_removed=int((removed & is_poison).sum()),
         auc=auc,
     )

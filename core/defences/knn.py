@@ -33,7 +33,7 @@ def suspicion(settings: KNN, data: "TrainingSet") -> "Tensor":
 RECORD = DefenceRecord(
     settings=KNN,
     title="Neighbours' labels",
-    words="Removes the points whose neighbours have other labels.",
+    summary="Removes the points whose neighbours have other labels.",
     source="Paudice, Muñoz-González, Lupu 2018.",
     rank=50,
     suspicion=suspicion,

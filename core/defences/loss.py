@@ -27,7 +27,7 @@ def score_function(settings: Loss, data: "TrainingSet") -> "ScoreFunction":
 RECORD = DefenceRecord(
     settings=Loss,
     title="Loss",
-    words="Removes the points that the trained head finds hardest.",
+    summary="Removes the points that the trained head finds hardest.",
     source="Koh, Steinhardt, Liang 2018.",
     rank=60,
     score_function=score_function,

@@ -48,7 +48,7 @@ def judge(settings: Range, data: "TrainingSet") -> "Verdict":
 RECORD = DefenceRecord(
     settings=Range,
     title="Range check",
-    words="Removes points with a feature far outside of the range of the others.",
+    summary="Removes points with a feature far outside of the range of the others.",
     source="Common practice.",
     rank=10,
     judge=judge,

@@ -26,7 +26,7 @@ class DefenceRecord:
     Attributes:
         settings: what a person chooses, with the defence's name.
         title: what a person calls it.
-        words: what it removes, in one plain sentence.
+        summary: what it removes, in one plain sentence.
         source: where it is from.
         rank: its place where several are chained, lower first: what trains heads comes last.
         judge: from settings and a training set to what is kept, and how suspicious each point is.
@@ -38,7 +38,7 @@ class DefenceRecord:
 
     settings: type[DefenceSettings]
     title: str
-    words: str
+    summary: str
     source: str
     rank: int = 100
     judge: "Callable[[Any, TrainingSet], Verdict] | None" = None
@@ -48,7 +48,7 @@ class DefenceRecord:
     def __post_init__(self) -> None:
         check_settings(self.settings, DefenceSettings, "defence")
         name = default_name(self.settings)
-        for what in ("title", "words", "source"):
+        for what in ("title", "summary", "source"):
             if not getattr(self, what) or not isinstance(getattr(self, what), str):
                 raise RecordError(f"defence {name!r} has no {what}")
         ways = [way for way in (self.judge, self.suspicion, self.score_function) if callable(way)]

@@ -50,7 +50,7 @@ def judge(settings: Sever, data: "TrainingSet") -> "Verdict":
 RECORD = DefenceRecord(
     settings=Sever,
     title="Sever",
-    words="Removes the points that pull the head most in one common direction.",
+    summary="Removes the points that pull the head most in one common direction.",
     source="Diakonikolas et al. 2019.",
     rank=70,
     judge=judge,

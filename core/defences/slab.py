@@ -41,7 +41,7 @@ def score_function(settings: Slab, data: "TrainingSet") -> "ScoreFunction":
 RECORD = DefenceRecord(
     settings=Slab,
     title="Slab",
-    words="Removes the points that lean most towards, or away from, another class.",
+    summary="Removes the points that lean most towards, or away from, another class.",
     source="Steinhardt, Koh, Liang 2017; for many classes, ours.",
     rank=30,
     score_function=score_function,

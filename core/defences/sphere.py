@@ -33,7 +33,7 @@ def score_function(settings: Sphere, data: "TrainingSet") -> "ScoreFunction":
 RECORD = DefenceRecord(
     settings=Sphere,
     title="Sphere",
-    words="Removes the points farthest from the centre of their class.",
+    summary="Removes the points farthest from the centre of their class.",
     source="Steinhardt, Koh, Liang 2017.",
     rank=20,
     score_function=score_function,

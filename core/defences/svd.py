@@ -47,7 +47,7 @@ def score_function(settings: SVD, data: "TrainingSet") -> "ScoreFunction":
 RECORD = DefenceRecord(
     settings=SVD,
     title="SVD residual",
-    words="Removes the points that least resemble the main directions of their class.",
+    summary="Removes the points that least resemble the main directions of their class.",
     source="Koh, Steinhardt, Liang 2018.",
     rank=40,
     score_function=score_function,

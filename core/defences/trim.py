@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.defences.algorithms.base import TrainingSet, Verdict
 
 
-MOST_FITS = 30
+MAX_FITS = 30
 
 
 class Trim(DefenceSettings):
@@ -32,7 +32,7 @@ def judge(settings: Trim, data: "TrainingSet") -> "Verdict":
     n_kept = len(data.y) - round(settings.share * len(data.y))
     theta = data.fit()
     kept = _easiest(data.losses(theta), n_kept)
-    for _ in range(MOST_FITS):
+    for _ in range(MAX_FITS):
         theta = data.fit(kept, theta)
         again = _easiest(data.losses(theta), n_kept)
         if torch.equal(again, kept):
@@ -50,7 +50,7 @@ def _easiest(losses: "Tensor", count: int) -> "Tensor":
 RECORD = DefenceRecord(
     settings=Trim,
     title="Trimmed head",
-    words="Trains on the points that fit together best and leaves the rest out.",
+    summary="Trains on the points that fit together best and leaves the rest out.",
     source="Jagielski et al. 2018.",
     rank=80,
     judge=judge,

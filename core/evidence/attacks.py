@@ -21,7 +21,7 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
     judge = Poisoned.of(result.features, len(result.classes), spec.ridge, devices.choose(device))
     defences = {}
     for name, record in ((name, record) for name, record in RECORDS.items() if name not in PLUGINS):
-        verdict = judge.defended([record.settings()], randoms=0)
+        verdict = judge.defended([record.settings()], n_random=0)
         defences[name] = {
             "accuracy": verdict.defended.accuracy,
             "found": verdict.whole.poison_removed,

@@ -16,7 +16,7 @@ from core.attacks.record import Workload
 from core.attacks.registry import record_of
 from core.catalog.lookup import data_info, extractor_info
 from core.experiments.summary import RunSummary
-from core.spec.events import MOMENTS, STAGES
+from core.spec.events import SNAPSHOTS, STAGES
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import check_loaded
 from core.system.errors import SpecError
@@ -203,7 +203,7 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
     stages = record_of(spec.attack.name).stages_of(spec.attack)
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
     units |= {stage.name: stage.work(spec.attack, load) for stage in stages}
-    judged = 1 + MOMENTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
+    judged = 1 + SNAPSHOTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
     return {**units, "evaluate": (n + m) * head, "walk": judged * (n + m) * head, "map": float(n)}
 
 

@@ -30,7 +30,7 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         PoisonLabError: bad spec, missing data or weights, no such device, too little memory, a head that does not
             converge.
     """
-    with devices.no_memory_told():
+    with devices.explain_out_of_memory():
         return _run(resolve(spec), on_event, devices.choose(device), with_map)
 
 

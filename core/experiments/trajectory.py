@@ -1,6 +1,6 @@
-"""How a run came about: heads, features and images at a few moments of each stage, each with its test accuracy.
+"""How a run came about: snapshots of heads, features and images during each stage, each with its test accuracy.
 
-An attack shows what it has so far with its events. A `Trail` keeps a few of these moments, evenly spread over stages
+An attack shows what it has so far with its events. A `Trail` keeps a few of these snapshots, evenly spread over stages
 whose lengths nobody knows beforehand; the run judges them when the attack is over, so that no attacker learns what
 comes out.
 """
@@ -15,36 +15,36 @@ from torch import Tensor
 from core.experiments.result import to_uint8
 from core.experiments.summary import TrajectoryStep
 from core.heads.scores import Score
-from core.spec.events import MOMENTS, Event, Moment
+from core.spec.events import SNAPSHOTS, Event, Snapshot
 from core.system.arrays import Array
 
 PATH = ("clean", "target", "stage2", "invert", "pixels", "poison")
 """Stages of a walk in order: the clean head, those of attacks (`core.spec.events.STAGES`), what the defender gets."""
 FOLLOWED = 60
-"""Poisons that are followed on the map: of more, the first so many."""
+"""Poisoned samples that are followed on the map at most: the first ones."""
 PICTURED = 12
-"""Poisons whose images are kept at each moment."""
+"""Poisoned samples whose images are kept in each snapshot."""
 MOST_NUMBERS = 2_000_000
-"""Features of all poison together, above which no moments are kept."""
+"""Features of all poison together, above which no snapshots are kept."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A moment that a trail keeps.
+    """A snapshot that a trail keeps.
 
     Attributes:
         done: steps of its stage until then.
-        moment: what the attack had; of its images the first few, in `pictures` (k, C, H, W) uint8.
+        snapshot: what the attack had; of its images the first few, in `pictures` (k, C, H, W) uint8.
     """
 
     done: int
-    moment: Moment
+    snapshot: Snapshot
     pictures: Array | None
 
 
 @dataclass
 class _Thinned:
-    """Every k-th of the moments that come; k doubles whenever too many are kept."""
+    """Every k-th of the snapshots that come; k doubles whenever too many are kept."""
 
     every: int = 1
     seen: int = 0
@@ -52,7 +52,7 @@ class _Thinned:
     last: int = 0
     kept: list[Kept] = field(default_factory=list)
 
-    def add(self, done: int, show: Callable[[], Moment]) -> None:
+    def add(self, done: int, show: Callable[[], Snapshot]) -> None:
         if self.seen == 0:
             self.first = done
         if self.seen % self.every == 0:
@@ -60,33 +60,33 @@ class _Thinned:
         self.seen += 1
         self.last = done - self.first
 
-    def _keep(self, done: int, moment: Moment) -> None:
-        if moment.z is not None and moment.z.numel() > MOST_NUMBERS:
+    def _keep(self, done: int, snapshot: Snapshot) -> None:
+        if snapshot.z is not None and snapshot.z.numel() > MOST_NUMBERS:
             return
-        x = moment.x
+        x = snapshot.x
         pictures = None if x is None else to_uint8(x[:PICTURED].detach().cpu().numpy())
         # A copy: attacks move their poison in place.
-        z = None if moment.z is None else moment.z.detach().clone()
-        self.kept.append(Kept(done, Moment(moment.theta, z), pictures))
-        if len(self.kept) > 2 * MOMENTS:
+        z = None if snapshot.z is None else snapshot.z.detach().clone()
+        self.kept.append(Kept(done, Snapshot(snapshot.theta, z), pictures))
+        if len(self.kept) > 2 * SNAPSHOTS:
             self.every *= 2
             self.kept = self.kept[::2]
 
 
 @dataclass
 class Trail:
-    """An observer that keeps moments of every stage, and of every target that is tried."""
+    """An observer that keeps snapshots of every stage, and of every target that is tried."""
 
     _parts: dict[tuple[str, int], _Thinned] = field(default_factory=dict)
     _heads: dict[int, Tensor] = field(default_factory=dict)
     _target: int = 0
 
     def __call__(self, event: Event) -> None:
-        """Keep the event's moment, if it has one and its turn has come."""
-        if event.moment is None:
+        """Keep the event's snapshot, if it has one and its turn has come."""
+        if event.snapshot is None:
             return
-        self._parts.setdefault((event.stage, event.target), _Thinned()).add(event.done, event.moment)
-        theta = event.moment().theta if event.stage == "target" else None
+        self._parts.setdefault((event.stage, event.target), _Thinned()).add(event.done, event.snapshot)
+        theta = event.snapshot().theta if event.stage == "target" else None
         if theta is not None:
             self._heads[event.target] = theta
 
@@ -96,18 +96,18 @@ class Trail:
             self._target = next((i for i, head in self._heads.items() if torch.equal(head, theta)), 0)
 
     def of(self, stage: str) -> list[Kept]:
-        """At most `MOMENTS` + 1 moments of a stage, evenly spread; the last one need not be the stage's end.
+        """At most `SNAPSHOTS` + 1 snapshots of a stage, evenly spread; the last one need not be the stage's end.
 
         Where several targets were tried they are of the one that is followed.
         """
         part = self._part(stage)
         if part is None or not part.kept:
             return []
-        rows = np.unique(np.linspace(0, len(part.kept) - 1, MOMENTS + 1).round().astype(int))
+        rows = np.unique(np.linspace(0, len(part.kept) - 1, SNAPSHOTS + 1).round().astype(int))
         return [part.kept[row] for row in rows]
 
     def __len__(self) -> int:
-        """How many moments there are to judge."""
+        """How many snapshots there are to judge."""
         return sum(len(self.of(stage)) for stage in PATH)
 
     def length(self, stage: str) -> int:
@@ -161,7 +161,7 @@ def judged(
         for kept in trail.of(stage):
             if stage in ends and kept.done == trail.length(stage):
                 continue
-            theta, z = kept.moment.theta, kept.moment.z
+            theta, z = kept.snapshot.theta, kept.snapshot.z
             if z is not None:
                 near = theta = retrain(z.float(), near if theta is None else theta)
             assert theta is not None

@@ -75,7 +75,7 @@ def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extract
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
     """
-    backbone = files.build(info) if files.is_own(info.name) else _BUILDERS[info.library](info)
+    backbone = files.build(info) if files.is_user_supplied(info.name) else _BUILDERS[info.library](info)
     extractor = Extractor(info, backbone, input_size)
     return extractor.to(device).to(memory_format=torch.channels_last)
 

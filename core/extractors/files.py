@@ -66,7 +66,7 @@ class _Record(BaseModel):
     domain: _Text | None = None
 
 
-def is_own(name: str) -> bool:
+def is_user_supplied(name: str) -> bool:
     """Whether a name asks for a person's file rather than for an entry of the registry."""
     return name.startswith(("upload:", *(f"{library}:" for library in LIBRARIES)))
 

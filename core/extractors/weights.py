@@ -15,7 +15,7 @@ from core.system import paths
 from core.system.errors import WeightsError
 from core.system.files import zip_members
 
-MOST_UNPACKED = 4 << 30
+MAX_UNPACKED = 4 << 30
 """Bytes of a file that torch saved, unpacked: what it holds may be packed a thousandfold."""
 
 
@@ -74,8 +74,8 @@ def unpickled(path: Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
             size = sum(member.file_size for member in zip_members(path))
-            if size > MOST_UNPACKED:
-                raise WeightsError(f"Weights file {path} unpacks to more than the {MOST_UNPACKED >> 30} GiB allowed.")
+            if size > MAX_UNPACKED:
+                raise WeightsError(f"Weights file {path} unpacks to more than the {MAX_UNPACKED >> 30} GiB allowed.")
         return torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise

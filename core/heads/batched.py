@@ -15,8 +15,8 @@ from core.heads.logistic import GRADIENT_TOLERANCE, NotConverged, with_ones
 
 CHUNK_NUMBERS = 2_000_000
 """Logits held at once: of more heads, as many are solved at a time; a few tens of megabytes stay in the cache."""
-MOST_NEWTON_STEPS = 200
-MOST_CG_STEPS = 500
+MAX_NEWTON_STEPS = 200
+MAX_CG_STEPS = 500
 HALVINGS = 30
 
 
@@ -204,13 +204,13 @@ def solve_many(problems: Problems, theta: Tensor, *, tol: float) -> Tensor:
     """The optimal heads, by Newton's method with conjugate gradients and backtracking, from theta (B, c, d + 1).
 
     Raises:
-        NotConverged: a gradient's norm is still larger than `tol` after `MOST_NEWTON_STEPS` steps.
+        NotConverged: a gradient's norm is still larger than `tol` after `MAX_NEWTON_STEPS` steps.
     """
     found = theta.clone()
     left = torch.arange(len(theta), device=theta.device)
     logits = problems.at.logits(theta)
     value = problems.values(theta, logits)
-    for _ in range(MOST_NEWTON_STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         p = logits.softmax(2)
         gradient = problems.gradients(theta, p)
         norm = gradient.flatten(1).norm(dim=1)
@@ -226,7 +226,7 @@ def solve_many(problems: Problems, theta: Tensor, *, tol: float) -> Tensor:
         step = _directions(problems, p.float(), gradient.float(), torch.clamp(norm.sqrt(), max=0.1)).double()
         theta, logits, value = _moved(problems, theta, step, (gradient * step).sum((1, 2)), value)
     raise NotConverged(
-        f"{len(left)} heads did not converge: gradient norm {float(norm.max()):.1e} after {MOST_NEWTON_STEPS} steps. "
+        f"{len(left)} heads did not converge: gradient norm {float(norm.max()):.1e} after {MAX_NEWTON_STEPS} steps. "
         "Use a larger ridge λ."
     )
 
@@ -236,7 +236,7 @@ def _directions(problems: Problems, p: Tensor, gradient: Tensor, forcing: Tensor
     x, r = torch.zeros_like(gradient), -gradient
     direction, rr = r.clone(), r.square().sum((1, 2))
     target = forcing.to(rr).square() * rr
-    for _ in range(MOST_CG_STEPS):
+    for _ in range(MAX_CG_STEPS):
         if bool((rr <= target).all()):
             break
         product = problems.curvature(p, direction)

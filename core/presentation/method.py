@@ -42,7 +42,7 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
 
 
 def _expected(name: str) -> tuple[str, str]:
-    words = DEFENCES[name].words if name in DEFENCES else "It comes from a plug-in that is not here."
+    words = DEFENCES[name].summary if name in DEFENCES else "It comes from a plug-in that is not here."
     return f"Expects the defence “{choices.defence_title(name)}”", f"{words} The poison is made to pass it."
 
 

@@ -38,7 +38,7 @@ def _results(run: StoredRun) -> dict[str, object]:
     summary, plot = run.summary, export.plot_of(run)
     return {
         "headline": report_sections.headline(summary),
-        "words": choices.words(summary.spec),
+        "words": choices.one_line(summary.spec),
         "findings": report_sections.findings(summary),
         "tiles": report_sections.tiles(summary),
         "images": report_sections.images(plot, summary.classes),

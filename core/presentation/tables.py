@@ -64,17 +64,17 @@ def _curve_lines(changes: str, shares: Sequence[float]) -> list[str]:
     return [f"{n:>6} {changes}: {100 * shares[n]:.1f}% certain" for n in CURVE_POINTS if n < len(shares)]
 
 
-def store_table(pieces: Sequence[retention.Piece]) -> str:
+def store_table(entries: Sequence[retention.Entry]) -> str:
     """Stored runs, with their sizes, when they were last used, and whether they are pinned."""
     return text_table(
         [
             [
-                piece.name,
-                retention.words(piece.size),
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(piece.used)) if piece.used else "damaged",
-                "pinned" if piece.kept else "",
+                entry.name,
+                retention.format_size(entry.size),
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used)) if entry.used else "damaged",
+                "pinned" if entry.protected else "",
             ]
-            for piece in pieces
+            for entry in entries
         ],
         align="lrll",
     )

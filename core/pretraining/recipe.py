@@ -11,13 +11,13 @@ from torch import Tensor
 from core.data.readers import read
 from core.data.registry import DataInfo, check_domain
 from core.pretraining.probes import linear_probe
-from core.pretraining.train import Progress, Settings, export, is_first_process, prepared, pretrain
+from core.pretraining.train import Progress, Settings, export, features_of, is_first_process, pretrain
 
 NO_FLIP = ("mnist", "svhn")
 """Data whose images mean something else in a mirror."""
-BANK, TOLD = 5_000, 1_000
-"""Training images that vote, and that are told, while kNN accuracy is monitored."""
-PROBED = 10_000
+BANK, QUERIES = 5_000, 1_000
+"""Training images that vote, and that are queries, while kNN accuracy is monitored."""
+PROBE_IMAGES = 10_000
 
 
 def pretrain_data(
@@ -27,7 +27,7 @@ def pretrain_data(
     *,
     domain: str | None = None,
     device: torch.device,
-    tell: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any] | None:
     """Pre-train on all training images of a data set, and write weights and record to a safetensors file.
 
@@ -49,8 +49,8 @@ def pretrain_data(
         settings = replace(settings, augmentation=replace(settings.augmentation, flip=False))
     mean, std = _statistics(x)
     rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    told = rows[: min(TOLD, len(x) // 5)]
-    bank = rows[len(told) :][:BANK]
+    queries = rows[: min(QUERIES, len(x) // 5)]
+    bank = rows[len(queries) :][:BANK]
     checkpoint = out.with_suffix(".checkpoint")
     done = pretrain(
         x,
@@ -58,17 +58,17 @@ def pretrain_data(
         normalise=(mean, std),
         device=device,
         checkpoint=checkpoint,
-        labelled=(x[bank], y[bank], x[told], y[told]),
-        tell=tell,
+        labelled=(x[bank], y[bank], x[queries], y[queries]),
+        report=report,
     )
     if not is_first_process():
         return None
     test_x, test_y = (torch.from_numpy(array.copy()) for array in read(record, "test", domain))
-    probed = rows[:PROBED]
-    features = [prepared(done.backbone, part, (mean, std), device) for part in (x[probed], test_x)]
-    pixels = [part.flatten(1).float() / 255.0 for part in (x[probed], test_x)]
+    probe_rows = rows[:PROBE_IMAGES]
+    features = [features_of(done.backbone, part, (mean, std), device) for part in (x[probe_rows], test_x)]
+    pixels = [part.flatten(1).float() / 255.0 for part in (x[probe_rows], test_x)]
     probes = [
-        linear_probe(train.cpu(), y[probed], test.cpu(), test_y, len(record.classes))
+        linear_probe(train.cpu(), y[probe_rows], test.cpu(), test_y, len(record.classes))
         for train, test in (features, pixels)
     ]
     found = {
@@ -84,7 +84,7 @@ def pretrain_data(
         "knn": done.knn,
         "linear_probe": probes[0],
         "linear_probe_of_pixels": probes[1],
-        "probe_images": len(probed),
+        "probe_images": len(probe_rows),
         "licence": record.licence,
     }
     export(out, done.backbone, found)

@@ -87,7 +87,7 @@ def pretrain(
     device: torch.device,
     checkpoint: Path | None = None,
     labelled: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
-    tell: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[Progress], None] = lambda progress: None,
 ) -> Pretrained:
     """Learn features of images (N, C, H, W) uint8 without labels.
 
@@ -96,7 +96,7 @@ def pretrain(
         checkpoint: a file that is written after every epoch, and gone on from where it exists.
         labelled: images (n, C, H, W) uint8 and labels (n,) that vote, and images and labels that are told, to
             monitor kNN accuracy. No weight depends on them.
-        tell: told of progress, by the first process only.
+        report: told of progress, by the first process only.
 
     Raises:
         PoisonLabError: the checkpoint is of another pre-training or damaged; too few images for one batch.
@@ -124,7 +124,7 @@ def pretrain(
         if device.type == "cuda":
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-untyped-call]
         trained = DistributedDataParallel(method, find_unused_parameters=settings.method == "moco")
-    prepare = _Prepare(*normalise, device)
+    normalised = _Normalise(*normalise, device)
     for epoch in range(state.epoch, settings.epochs):
         begun, losses = time.perf_counter(), []
         method.train()
@@ -133,7 +133,7 @@ def pretrain(
         for step in range(steps):
             first = step * settings.batch + rank * share
             images = x[order[first : first + share]].to(device).float() / 255.0
-            views = [prepare(view(images, settings.augmentation, generator)) for _ in range(2)]
+            views = [normalised(view(images, settings.augmentation, generator)) for _ in range(2)]
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 loss = trained(*views)
             optimiser.zero_grad()
@@ -143,15 +143,17 @@ def pretrain(
             method.after_step()
             losses.append(loss.item())
             if rank == 0:
-                tell(Progress(epoch, settings.epochs, step + 1, steps, losses[-1]))
+                report(Progress(epoch, settings.epochs, step + 1, steps, losses[-1]))
         state.finish_epoch(sum(losses) / steps, time.perf_counter() - begun)
         if rank == 0:
             if labelled is not None:
-                bank_x, bank_y, told_x, told_y = labelled
-                bank, told = (prepared(method.backbone, images, normalise, device) for images in (bank_x, told_x))
+                bank_x, bank_y, query_x, query_y = labelled
+                bank, queries = (
+                    features_of(method.backbone, images, normalise, device) for images in (bank_x, query_x)
+                )
                 n_classes = int(bank_y.max()) + 1
-                state.knn.append(knn_accuracy(bank, bank_y.to(device), told, told_y.to(device), n_classes))
-                tell(Progress(epoch, settings.epochs, steps, steps, state.losses[-1], state.knn[-1]))
+                state.knn.append(knn_accuracy(bank, bank_y.to(device), queries, query_y.to(device), n_classes))
+                report(Progress(epoch, settings.epochs, steps, steps, state.losses[-1], state.knn[-1]))
             if checkpoint is not None:
                 state.save(checkpoint)
     return Pretrained(method.backbone.eval(), state.losses, state.knn, state.seconds)
@@ -164,18 +166,18 @@ def export(path: Path, backbone: nn.Module, record: Mapping[str, Any]) -> None:
         file.write(save(tensors, {"record": json.dumps(dict(record), sort_keys=True)}))
 
 
-def prepared(
+def features_of(
     backbone: nn.Module,
     images: Tensor,
     normalise: tuple[tuple[float, float, float], tuple[float, float, float]],
     device: torch.device,
 ) -> Tensor:
     """Features (N, d), on the device, of images (N, C, H, W) uint8, by a backbone in evaluation mode."""
-    pipeline = nn.Sequential(_Prepare(*normalise, device), backbone.to(device)).eval()
+    pipeline = nn.Sequential(_Normalise(*normalise, device), backbone.to(device)).eval()
     return torch.from_numpy(extract(pipeline, images.numpy(), device)).to(device)
 
 
-class _Prepare(nn.Module):
+class _Normalise(nn.Module):
     """Grey to three channels, and the extractor's own normalisation."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:

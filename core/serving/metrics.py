@@ -61,8 +61,8 @@ def measure(engine: "Engine | None") -> ServerMetrics:
     return ServerMetrics(
         time=time.time(),
         engine=None if engine is None else engine.status(),
-        store=_disk_usage(store.pieces(), limits.store_megabytes),
-        cache=_disk_usage(cache.pieces(), limits.cache_megabytes),
+        store=_disk_usage(store.entries(), limits.store_megabytes),
+        cache=_disk_usage(cache.entries(), limits.cache_megabytes),
         memory=_own_memory(),
     )
 
@@ -147,9 +147,9 @@ def _add_memory(text: _PrometheusText, server: int | None, workers: tuple[Worker
     text.add_labelled("gpu_memory_total_bytes", "gauge", description, "process", total)
 
 
-def _disk_usage(pieces: list[retention.Piece], megabytes: int) -> DiskUsage:
-    pinned = sum(piece.kept for piece in pieces)
-    return DiskUsage(sum(piece.size for piece in pieces), megabytes * retention.MEGABYTE, len(pieces), pinned)
+def _disk_usage(entries: list[retention.Entry], megabytes: int) -> DiskUsage:
+    pinned = sum(entry.protected for entry in entries)
+    return DiskUsage(sum(entry.size for entry in entries), megabytes * retention.MEGABYTE, len(entries), pinned)
 
 
 def _own_memory() -> int | None:

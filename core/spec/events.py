@@ -1,4 +1,4 @@
-"""What a run tells its observers while it works.
+"""The events that a run reports to its observers.
 
 Algorithms know nothing of progress bars, curves or cancelling: they call an `Observer` and go on. An
 observer that wants the run to stop raises `core.system.errors.Cancelled`.
@@ -24,21 +24,21 @@ STAGES: dict[str, str] = {
     "walk": "Judging the steps of the attack",
     "map": "Placing poison on the map",
 }
-"""Stages in the order in which they run, with the words that a person reads."""
+"""Stages in the order in which they run, with the text that the user reads."""
 
 
-MOMENTS = 4
-"""Parts that the walk through a run cuts a stage into: see `core.experiments.trajectory`."""
+SNAPSHOTS = 4
+"""Intervals between the snapshots that a trajectory keeps of a stage: see `core.experiments.trajectory`."""
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What an attack has so far: what it would hand back if its stage ended now.
+class Snapshot:
+    """The current state of an attack: what it would return if its stage ended now.
 
     Attributes:
-        theta: (c, d + 1) the target, or a head that is near the one retrained with the poison.
-        z: (m, d) features of the poison, where there is any yet.
-        x: (m, C, H, W) its images as they would be exported, where there are any yet.
+        theta: (c, d + 1) the target, or a head close to the one retrained with the poison.
+        z: (m, d) features of the poisoned samples, if there are any yet.
+        x: (m, C, H, W) their images as they would be exported, if there are any yet.
     """
 
     theta: "Tensor | None" = None
@@ -55,15 +55,16 @@ class Event:
         done, total: steps finished and steps in this stage; `total` 0 means unknown.
         values: named numbers at this step, e.g. `{"train_accuracy": 0.93, "objective": 1.2}`;
             accuracies are fractions in [0, 1].
-        moment: gives what the attack has so far, while the event is told; never leaves the process.
-        target: which of several targets the step aims at.
+        snapshot: takes a snapshot of the attack; valid only while the event is being handled, and never leaves the
+            process.
+        target: index of the target that the step aims at, where there are several.
     """
 
     stage: str
     done: int = 0
     total: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
-    moment: Callable[[], Moment] | None = field(default=None, repr=False, compare=False)
+    snapshot: Callable[[], Snapshot] | None = field(default=None, repr=False, compare=False)
     target: int = 0
 
 
@@ -74,11 +75,17 @@ def silent(event: Event) -> None:
     """The observer that ignores everything."""
 
 
-def aimed(observe: Observer, target: int) -> Observer:
-    """An observer of what aims at one of several targets."""
+def for_target(observe: Observer, target: int) -> Observer:
+    """An observer that labels every event with the index of the target it belongs to."""
     return lambda event: observe(replace(event, target=target))
 
 
 def part_of(observe: Observer, i: int, parts: int) -> Observer:
-    """An observer of the i-th of several equal parts of a stage, which counts through all of them."""
+    """An observer for part i of a stage that has several equal parts: steps count through the whole stage.
+
+    Args:
+        observe: receives the events.
+        i: index of the part.
+        parts: number of parts.
+    """
     return lambda event: observe(replace(event, done=i * event.total + event.done, total=parts * event.total))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
 from core.spec import defaults, registry
-from core.spec.models import AttackSettings, Frozen, UnknownAttack, sentence_of, validated
+from core.spec.models import AttackSettings, Frozen, UnknownAttack, spec_error, validated
 from core.system.errors import SpecError, unknown
 
 SPEC_VERSION = 3
@@ -107,7 +107,7 @@ def parse_spec(values: Mapping[str, Any], *, stored: bool = False) -> Experiment
             {**values, **_attack(values, stored), "plugins": _plugins(values, stored)}, context={"stored": stored}
         )
     except ValidationError as error:
-        raise sentence_of(error, "{}", list(ExperimentSpec.model_fields)) from error
+        raise spec_error(error, "{}", list(ExperimentSpec.model_fields)) from error
 
 
 def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings]:

@@ -131,10 +131,10 @@ def validated(settings: type[Frozen], values: Mapping[str, Any], what: str) -> F
     try:
         return settings.model_validate(values)
     except ValidationError as error:
-        raise sentence_of(error, what, [name for name in settings.model_fields if name != "name"]) from error
+        raise spec_error(error, what, [name for name in settings.model_fields if name != "name"]) from error
 
 
-def sentence_of(error: ValidationError, what: str, allowed: list[str]) -> SpecError:
+def spec_error(error: ValidationError, what: str, allowed: list[str]) -> SpecError:
     """The first problem that pydantic found, as a sentence.
 
     Args:
@@ -147,9 +147,9 @@ def sentence_of(error: ValidationError, what: str, allowed: list[str]) -> SpecEr
         return SpecError(f"Unknown field {where!r}. Allowed: {', '.join(sorted(allowed)) or 'none'}.")
     if where == "budget" and first["type"] in {"greater_than", "less_than_equal"}:
         return SpecError(f"budget is {first['input']}; allowed: more than 0, at most 1.")
-    return SpecError(f"{where} is {first['input']!r}; {lowered(first['msg'])}.")
+    return SpecError(f"{where} is {first['input']!r}; {lower_first(first['msg'])}.")
 
 
-def lowered(message: str) -> str:
+def lower_first(message: str) -> str:
     """A message of pydantic as the second part of a sentence."""
     return message[:1].lower() + message[1:]

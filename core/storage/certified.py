@@ -64,7 +64,7 @@ def certified(run: StoredRun, partitions: int, flipped: FlippedLabels | None = N
     from core.system import device as devices
 
     n_classes, place = len(run.summary.classes), devices.choose("auto")
-    with devices.no_memory_told():
+    with devices.explain_out_of_memory():
         features = run.features()
         return Certificates(
             added=evaluation.added(features, n_classes, run.spec.ridge, partitions, place),

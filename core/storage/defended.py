@@ -57,5 +57,5 @@ def judged(run: StoredRun, chain: Chain) -> DefenceVerdict:
     from core.system import device as devices
 
     n_classes, place = len(run.summary.classes), devices.choose("auto")
-    with devices.no_memory_told():
+    with devices.explain_out_of_memory():
         return defend(run.features(), chain, n_classes, run.spec.ridge, device=place)

@@ -19,7 +19,7 @@ from core.spec.events import Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import cache, paths
 
-MOST_BYTES = 24 << 20
+MAX_BYTES = 24 << 20
 """Size of all that ships here: runs, maps and decoders."""
 
 

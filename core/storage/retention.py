@@ -70,55 +70,55 @@ class RunRetention:
         """Whether a run is never deleted to make room."""
         return is_hash(spec_hash) and spec_hash in self._pins
 
-    def pieces(self) -> list[retention.Piece]:
+    def entries(self) -> list[retention.Entry]:
         """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
         own = {name: created for name, (created, shipped) in self._folders.listing().items() if not shipped}
         sizes = self._index.sizes(own)
-        pieces = [
-            retention.Piece(name, sizes[name], max(created, self._uses.last(name)), self.is_pinned(name))
+        entries = [
+            retention.Entry(name, sizes[name], max(created, self._uses.last(name)), self.is_pinned(name))
             for name, created in own.items()
         ]
         damaged = self._root / "damaged"
         for folder in damaged.iterdir() if damaged.is_dir() else ():
             pinned = self.is_pinned(folder.name.partition("-")[0])
-            pieces.append(retention.Piece(f"damaged/{folder.name}", retention.size_of(folder), 0.0, pinned))
-        return pieces
+            entries.append(retention.Entry(f"damaged/{folder.name}", retention.size_of(folder), 0.0, pinned))
+        return entries
 
-    def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.Cleaned:
+    def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.CleanUp:
         """Delete what was damaged, then what was used least recently; see `core.storage.runs.Store.clean`."""
         keep = set(keep)
         renamed: list[Path] = []
 
-        def remove(piece: retention.Piece) -> bool:
-            if piece.name in keep:
+        def remove(entry: retention.Entry) -> bool:
+            if entry.name in keep:
                 return False
             if dry_run:
                 return True
-            path = self.take_out(piece)
+            path = self.take_out(entry)
             if path is not None:
                 renamed.append(path)
             return path is not None
 
         with self._locked():
-            cleaned = retention.free(self.pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
+            cleaned = retention.evict(self.entries(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
         for path in renamed:
             shutil.rmtree(path, ignore_errors=True)
             if path.exists():
                 log.warning("%s can't be deleted; this is tried again later", path)
-        if cleaned.gone and not dry_run:
-            count, freed = len(cleaned.gone), retention.words(cleaned.freed)
+        if cleaned.deleted and not dry_run:
+            count, freed = len(cleaned.deleted), retention.format_size(cleaned.freed)
             log.info("Runs deleted to make room: %d, %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
         if cleaned.size > limit:
             log.warning(
                 "The runs in %s take %s, %s are allowed: what is left is pinned or in use",
-                *(self._root, retention.words(cleaned.size), retention.words(limit)),
+                *(self._root, retention.format_size(cleaned.size), retention.format_size(limit)),
             )
         return cleaned
 
-    def take_out(self, piece: retention.Piece) -> Path | None:
+    def take_out(self, entry: retention.Entry) -> Path | None:
         """Rename a folder, in one step, to a name that is no run's; None where it stays after all."""
-        folder = self._root / piece.name
-        if max(_last_write(folder), self._uses.last(piece.name)) > piece.used > 0:  # since it was listed
+        folder = self._root / entry.name
+        if max(_last_write(folder), self._uses.last(entry.name)) > entry.used > 0:  # since it was listed
             return None
         path = self._root / f".{folder.name}.gone.{uuid.uuid4().hex[:8]}"
         try:
@@ -126,7 +126,7 @@ class RunRetention:
         except OSError as error:
             log.warning("Run %s can't be deleted: %s", folder.name, error)
             return None
-        self._uses.remove(piece.name)
+        self._uses.remove(entry.name)
         return path
 
     @contextmanager

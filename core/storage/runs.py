@@ -111,11 +111,11 @@ class Store:
         """Whether a run is never deleted to make room."""
         return self._retention.is_pinned(spec_hash)
 
-    def pieces(self) -> builtins.list[retention.Piece]:
+    def entries(self) -> builtins.list[retention.Entry]:
         """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
-        return self._retention.pieces()
+        return self._retention.entries()
 
-    def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.Cleaned:
+    def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.CleanUp:
         """Delete what was damaged, then the runs that were used least recently, until the rest takes `limit` bytes.
 
         Never those that are pinned or ship, nor what was written or read in the last

@@ -24,13 +24,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, folder_of, images, is_of, owner_digest, weights
+from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, belongs_to, folder_of, images, owner_digest, weights
 from core.data.registry import DataInfo
 from core.extractors.registry import ExtractorInfo
 from core.system import paths, secret
 from core.system.errors import DataError, PoisonLabError, WeightsError
 
-MOST_BYTES = {"images": 500 << 20, "weights": 2 << 30}
+MAX_BYTES = {"images": 500 << 20, "weights": 2 << 30}
 SAMPLES = 6
 """Images of each class in a preview."""
 _CHUNK = 1 << 20
@@ -104,7 +104,7 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
 def remove(name: str, owner: str) -> None:
     """Delete an upload of an owner, or everyone's; nothing happens where it is gone already, or someone else's."""
     match = NAME.fullmatch(name)
-    if match and is_of(name, owner):
+    if match and belongs_to(name, owner):
         for kind in KINDS:
             shutil.rmtree(folder_of(kind) / match[1], ignore_errors=True)
 
@@ -149,8 +149,8 @@ def _add(
         with file.open("wb") as target:
             while chunk := content.read(_CHUNK):
                 size += len(chunk)
-                if size > MOST_BYTES[kind]:
-                    raise refused(f"{file_name} is larger than the {MOST_BYTES[kind] >> 20} MiB that are allowed.")
+                if size > MAX_BYTES[kind]:
+                    raise refused(f"{file_name} is larger than the {MAX_BYTES[kind] >> 20} MiB that are allowed.")
                 digest.update(chunk)
                 target.write(chunk)
         slug = re.sub(r"[^a-z0-9]+", "-", Path(file_name).stem.lower()).strip("-")[:23].strip("-") or "file"

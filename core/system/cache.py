@@ -108,7 +108,7 @@ def _note_use(path: Path) -> None:
             _VERIFIED[path] = (stat.st_size, stat.st_mtime_ns)
 
 
-def pieces() -> list[retention.Piece]:
+def entries() -> list[retention.Entry]:
     """All that can be deleted."""
     files = []
     for path in paths.cache().rglob("*"):
@@ -116,11 +116,11 @@ def pieces() -> list[retention.Piece]:
             stat = path.stat()
             if path.is_file():
                 name = path.relative_to(paths.cache()).as_posix()
-                files.append(retention.Piece(name, retention.size_of(path), stat.st_mtime))
+                files.append(retention.Entry(name, retention.size_of(path), stat.st_mtime))
     return files
 
 
-def clean(limit: int, *, dry_run: bool = False) -> retention.Cleaned:
+def clean(limit: int, *, dry_run: bool = False) -> retention.CleanUp:
     """Delete what was used least recently until the rest takes `limit` bytes.
 
     What is read meanwhile is read to its end. Several processes may clean at once: what is gone is as good as deleted.
@@ -130,19 +130,19 @@ def clean(limit: int, *, dry_run: bool = False) -> retention.Cleaned:
         dry_run: only say what would go.
     """
 
-    def remove(piece: retention.Piece) -> bool:
+    def remove(entry: retention.Entry) -> bool:
         if dry_run:
             return True
-        path = paths.cache() / piece.name
+        path = paths.cache() / entry.name
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("%s can't be deleted: %s", path, error)
         return not path.exists()
 
-    cleaned = retention.free(pieces(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
-    if cleaned.gone and not dry_run:
-        count, freed = len(cleaned.gone), retention.words(cleaned.freed)
+    cleaned = retention.evict(entries(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
+    if cleaned.deleted and not dry_run:
+        count, freed = len(cleaned.deleted), retention.format_size(cleaned.freed)
         log.info("Cached files deleted to make room: %d, %s", count, freed, extra={"bytes": cleaned.freed})
     return cleaned
 

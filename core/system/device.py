@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.system.errors import DeviceError, NoMemory
+from core.system.errors import DeviceError, InsufficientMemory
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -45,21 +45,21 @@ def tensors(arrays: Mapping[str, NDArray[Any]], device: torch.device) -> dict[st
 
 
 @contextmanager
-def no_memory_told() -> Iterator[None]:
+def explain_out_of_memory() -> Iterator[None]:
     """Tell a person what to do where memory runs out; what can go on in smaller parts has done so before.
 
     Raises:
-        NoMemory: instead of the error of torch or Python.
+        InsufficientMemory: instead of the error of torch or Python.
     """
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise NoMemory(
+        raise InsufficientMemory(
             "The memory of the GPU is not enough, even for a single image at a time: choose fewer training images, a "
             "smaller input size or a smaller extractor, or compute on the CPU (--device cpu)."
         ) from error
     except MemoryError as error:
-        raise NoMemory(
+        raise InsufficientMemory(
             "The memory of this machine is not enough: choose fewer training images, a smaller input size or a smaller "
             "budget."
         ) from error

@@ -29,7 +29,7 @@ class DeviceError(PoisonLabError):
     """The device asked for is not on this machine."""
 
 
-class NoMemory(PoisonLabError):
+class InsufficientMemory(PoisonLabError):
     """The memory of the device or of the machine is not enough."""
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_LISTED = 20 << 20
+MAX_LISTING_BYTES = 20 << 20
 """Bytes of the list of files in a zip: a hundred thousand long names. In memory it takes ten times as much."""
 
 
@@ -54,7 +54,7 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
     """What a zip says that it holds.
 
     Raises:
-        BadZipFile: it is none, its list can't be read, or is longer than `MOST_LISTED`.
+        BadZipFile: it is none, its list can't be read, or is longer than `MAX_LISTING_BYTES`.
         OSError: the file can't be read.
     """
     try:
@@ -70,6 +70,6 @@ class _Bounded(io.FileIO):
     """A file of which no large piece is read at once, as the list of a zip is."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MOST_LISTED:
-            raise zipfile.BadZipFile(f"its list of files is longer than {MOST_LISTED >> 20} MiB")
+        if size is not None and size > MAX_LISTING_BYTES:
+            raise zipfile.BadZipFile(f"its list of files is longer than {MAX_LISTING_BYTES >> 20} MiB")
         return super().read(-1 if size is None else size) or b""

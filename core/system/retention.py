@@ -1,4 +1,4 @@
-"""What has to go so that the rest fits: what was used least recently first, never what is kept or young."""
+"""Which entries on disk to delete so that the rest fits a limit: least recently used first, never a protected one."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,76 +8,78 @@ MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Something on disk that is deleted whole or not at all.
+class Entry:
+    """A file or folder that is deleted as a whole or not at all.
 
     Attributes:
-        name: what it is called where it lies.
+        name: path relative to the folder that is cleaned.
         size: in bytes.
         used: when it was last written or read, in epoch seconds.
-        kept: it may never go.
+        protected: whether it must never be deleted.
     """
 
     name: str
     size: int
     used: float
-    kept: bool = False
+    protected: bool = False
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """What making room has come to.
+class CleanUp:
+    """The outcome of freeing disk space.
 
     Attributes:
-        gone: what was deleted, in this order.
-        size: bytes of what stays.
+        deleted: the deleted entries, in order.
+        size: bytes that the remaining entries take.
         limit: bytes that were allowed.
     """
 
-    gone: tuple[Piece, ...]
+    deleted: tuple[Entry, ...]
     size: int
     limit: int
 
     @property
     def freed(self) -> int:
-        """Bytes that are free now."""
-        return sum(piece.size for piece in self.gone)
+        """Bytes that were freed."""
+        return sum(entry.size for entry in self.deleted)
 
 
-def free(pieces: Iterable[Piece], limit: int, remove: Callable[[Piece], bool], *, now: float, young: float) -> Cleaned:
-    """Remove pieces, the one that was used least recently first, until the rest takes at most `limit` bytes.
+def evict(
+    entries: Iterable[Entry], limit: int, remove: Callable[[Entry], bool], *, now: float, young: float
+) -> CleanUp:
+    """Remove entries, least recently used first, until the rest takes at most `limit` bytes.
 
     Args:
-        pieces: all that there are.
-        limit: in bytes; it is passed where what is kept, young or can't be removed takes more.
-        remove: takes a piece away; says whether it is gone.
+        entries: all entries.
+        limit: in bytes; exceeded if the entries that are protected, young or can't be removed take more.
+        remove: removes an entry; returns whether it is gone.
         now: epoch seconds.
-        young: seconds after its last use in which a piece stays.
+        young: seconds after its last use during which an entry stays.
     """
-    queue = sorted(pieces, key=lambda piece: (piece.used, piece.name))
-    size, gone = sum(piece.size for piece in queue), []
-    for piece in queue:
+    queue = sorted(entries, key=lambda entry: (entry.used, entry.name))
+    size, deleted = sum(entry.size for entry in queue), []
+    for entry in queue:
         if size <= limit:
             break
-        if not piece.kept and now - piece.used >= young and remove(piece):
-            gone.append(piece)
-            size -= piece.size
-    return Cleaned(tuple(gone), size, limit)
+        if not entry.protected and now - entry.used >= young and remove(entry):
+            deleted.append(entry)
+            size -= entry.size
+    return CleanUp(tuple(deleted), size, limit)
 
 
 def size_of(path: Path) -> int:
-    """Bytes that a file, or a folder with all in it, takes on the disk; what vanishes meanwhile counts as nothing."""
+    """Bytes that a file, or a folder with its contents, takes on disk; files that vanish meanwhile count as 0."""
     total = 0
     for file in (path, *path.rglob("*")) if path.is_dir() else (path,):
         try:
             stat = file.stat()
         except OSError:
             continue
-        # Of many small files the blocks are more than the content; some file systems do not count them at once.
+        # The blocks of many small files take more than their content; some file systems don't count them at once.
         total += max(stat.st_size, 512 * stat.st_blocks)
     return total
 
 
-def words(size: float) -> str:
-    """A number of bytes for a person: 12.3 MB."""
+def format_size(size: float) -> str:
+    """A number of bytes as text: 12.3 MB."""
     return f"{size / MEGABYTE:,.0f} MB" if size >= 100 * MEGABYTE else f"{size / MEGABYTE:.1f} MB"

@@ -176,7 +176,7 @@ def plugins() -> list[Path]:
     return list(read("plugins").plugins)
 
 
-def may_enter(email: str) -> bool:
+def is_allowed(email: str) -> bool:
     """Whether somebody who has logged in may use the lab: `POISON_LAB_ALLOWED` lists addresses and domains.
 
     Args:

@@ -183,7 +183,7 @@ def test_an_image_that_fails_is_drawn_back_no_farther_than_needed(name: str) -> 
     base, y = scene.images[plan.base], plan.y
     noise = torch.rand(base.shape, generator=torch.Generator().manual_seed(0))
     x = plan.feasible.eight_bit(torch.where(torch.arange(len(y))[:, None, None, None] < 3, base, noise), base)
-    found = filter_.draw_back(x, base, y, plan.feasible.eight_bit, scene.features)
+    found = filter_.retreat_to_base(x, base, y, plan.feasible.eight_bit, scene.features)
     passed = filter_.passes(scene.features(x), y)
     assert bool(passed[:3].all())
     assert not bool(passed.all())

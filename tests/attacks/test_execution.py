@@ -12,8 +12,8 @@ import torch
 from core.attacks.algorithms.base import Draft, Plan, Scene
 from core.attacks.execution import execute
 from core.attacks.registry import RECORDS, record_of
-from core.spec.events import Event, Moment, Observer, silent
-from core.system.errors import AttackError, Cancelled, NoMemory
+from core.spec.events import Event, Observer, Snapshot, silent
+from core.system.errors import AttackError, Cancelled, InsufficientMemory
 from tests import tiny
 from tests.plugins import BLEND, loaded
 
@@ -124,14 +124,16 @@ def test_values_are_numbers() -> None:
         executed(reports(Event("pixels", 1, 2, {"loss": "low"})), attack="tgda-input")  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("moment", [Moment(), Moment(z=torch.zeros(3, 24)), Moment(z=torch.zeros(3, 24), theta=None)])
-def test_what_is_shown_on_the_way_can_be_judged(moment: Moment) -> None:
+@pytest.mark.parametrize(
+    "snapshot", [Snapshot(), Snapshot(z=torch.zeros(3, 24)), Snapshot(z=torch.zeros(3, 24), theta=None)]
+)
+def test_what_is_shown_on_the_way_can_be_judged(snapshot: Snapshot) -> None:
     def look(event: Event) -> None:
-        assert event.moment is not None
-        event.moment()
+        assert event.snapshot is not None
+        event.snapshot()
 
     with pytest.raises(AttackError, match="neither a head nor the features of 12 poisoned samples in its stage"):
-        executed(reports(Event("pixels", 1, 2, moment=lambda: moment)), look, "tgda-input")
+        executed(reports(Event("pixels", 1, 2, snapshot=lambda: snapshot)), look, "tgda-input")
 
 
 def raises(error: BaseException) -> Run:
@@ -148,7 +150,9 @@ def test_a_bug_of_an_attack_that_ships_stays_what_it_is() -> None:
         executed(raises(ZeroDivisionError("division by zero")))
 
 
-@pytest.mark.parametrize("error", [Cancelled("stop"), NoMemory("too little"), MemoryError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [Cancelled("stop"), InsufficientMemory("too little"), MemoryError(), KeyboardInterrupt()]
+)
 def test_what_is_no_fault_of_a_plugin_passes(error: BaseException) -> None:
     with loaded(BLEND), pytest.raises(type(error)):
         executed(raises(error), attack="blend")
@@ -195,5 +199,5 @@ def test_a_plugin_gets_what_others_get() -> None:
     assert bool((moved > 0).all())
     assert bool((moved <= 0.25 + 1 / 255).all())
     assert [event.done for event in events] == [0, 1, 2, 3, 4]
-    assert events[4].moment is not None
-    torch.testing.assert_close(events[4].moment().x, attacked.x, atol=1 / 255, rtol=0)
+    assert events[4].snapshot is not None
+    torch.testing.assert_close(events[4].snapshot().x, attacked.x, atol=1 / 255, rtol=0)

@@ -123,7 +123,7 @@ def test_the_theme_is_ours(scheme: str, page: Page, address: str) -> None:
 
 def test_the_limits_of_uploads_are_ours(page: Page, address: str) -> None:
     page.goto(f"{address}/bring")
-    megabytes = uploads.MOST_BYTES["images"] >> 20
+    megabytes = uploads.MAX_BYTES["images"] >> 20
     expect(page.get_by_text(f"{megabytes}MB per file")).to_be_visible()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.catalog.choices import resolve
-from core.catalog.differences import FIELD_WORDS, differences, field_words, sentence, value_words
+from core.catalog.differences import FIELD_LABELS, differences, field_label, sentence, value_text
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.models import parameters
 from core.spec.registry import ATTACKS
@@ -51,10 +51,10 @@ def test_each_field_is_found_alone(field: str) -> None:
     one, two = parse_spec({**BASE, **constraint}), parse_spec({**BASE, **constraint, field: OTHER[field]})
     values = [getattr(one, field), getattr(two, field)]
     assert differences([one, two]) == [(field, ["label-flip", "noise"] if field == "attack" else values)]
-    assert field in FIELD_WORDS
+    assert field in FIELD_LABELS
     told = sentence([one, two], ["A", "B"])
-    assert field_words(field) in told
-    assert all(value_words(field, value) in told for value in differences([one, two])[0][1])
+    assert field_label(field) in told
+    assert all(value_text(field, value) in told for value in differences([one, two])[0][1])
 
 
 @pytest.mark.parametrize(("attack", "name"), PARAMETERS)
@@ -69,7 +69,7 @@ def test_each_parameter_of_an_attack_is_found_where_it_is_read(attack: str, name
     read = [name not in spec.attack.unread(spec.label_rule) for spec in (one, two)]
     assert all(read)
     assert (f"attack.{name}", [getattr(one.attack, name), value]) in differences([one, two])
-    assert field_words(f"attack.{name}") in schema["title"].lower()
+    assert field_label(f"attack.{name}") in schema["title"].lower()
 
 
 def test_what_one_does_not_read_is_no_difference() -> None:
@@ -126,4 +126,4 @@ def test_many_differences_are_only_named() -> None:
     ],
 )
 def test_values_have_words(field: str, value: Any, words: str) -> None:
-    assert words in value_words(field, value)
+    assert words in value_text(field, value)

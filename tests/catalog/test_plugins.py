@@ -313,7 +313,7 @@ def test_a_broken_plugin_is_one_sentence(case: str, tmp_path: Path) -> None:
 DEFENCE = {
     "a name that is taken": ({"name:": 'name: Literal["sphere"] = "sphere"'}, r": the name 'sphere' is taken: choose"),
     "the name of an attack": ({"name:": 'name: Literal["noise"] = "noise"'}, r": the name 'noise' is taken: choose"),
-    "no words": ({"    words=": 'words="",'}, r", line \d+: defence 'norm' has no words\."),
+    "no summary": ({"    summary=": 'summary="",'}, r", line \d+: defence 'norm' has no summary\."),
     "nothing that judges": (
         {"    score_function=": ""},
         r"'norm' has 0 of judge, suspicion and score_function; one is",

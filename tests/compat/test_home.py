@@ -93,7 +93,7 @@ def test_pins_hold(store: Store, known: dict[str, Any], monkeypatch: pytest.Monk
     monkeypatch.setattr(retention, "YOUNG_SECONDS", 0.0)
     pinned = {name for name in known["runs"] if store.is_pinned(known["runs"][name]["hash"])}
     assert pinned == {"gc-feature"}
-    gone = {piece.name for piece in store.clean(0, dry_run=True).gone}
+    gone = {entry.name for entry in store.clean(0, dry_run=True).deleted}
     assert known["runs"]["gc-feature"]["hash"] not in gone
     assert known["runs"]["label-flip"]["hash"] in gone
 

@@ -267,7 +267,7 @@ def test_data_is_here_when_every_file_is(name: str, folder: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     assert torchvision_sets.present(DATA[name])
-    assert torchvision_sets.whereabouts(DATA[name]) == "on this machine"
+    assert torchvision_sets.availability(DATA[name]) == "on this machine"
 
 
 @pytest.mark.parametrize("name", torchvision_sets.SOURCES)

@@ -24,7 +24,7 @@ from core.extractors import features
 from core.extractors.build import build
 from core.spec.events import STAGES, Event, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
-from core.system.errors import Cancelled, DeviceError, NoMemory, SpecError
+from core.system.errors import Cancelled, DeviceError, InsufficientMemory, SpecError
 from core.system.versions import versions
 
 CPU = torch.device("cpu")
@@ -282,5 +282,5 @@ def test_too_little_memory_is_told(error: Exception, words: str, tmp_path: Path)
         if event.stage == "evaluate":
             raise error
 
-    with pytest.raises(NoMemory, match=words):
+    with pytest.raises(InsufficientMemory, match=words):
         in_home(tmp_path, spec_of("label-flip"), starve)

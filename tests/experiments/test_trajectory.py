@@ -1,4 +1,4 @@
-"""The walk through a run: which moments are kept, and that each is judged as a run's end would be."""
+"""The walk through a run: which snapshots are kept, and that each is judged as a run's end would be."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from core.attacks.parts.settings import RADII
 from core.experiments import trajectory
 from core.experiments.run import run
 from core.heads import logistic as head
-from core.spec.events import Event, Moment
+from core.spec.events import Event, Snapshot
 from core.spec.experiment import parse_spec
 from core.spec.registry import ATTACKS
 from tests import tiny
@@ -24,7 +24,7 @@ def trail_of(values: list[float]) -> trajectory.Trail:
     """Of a stage whose poison's one feature is its step's number."""
     trail = trajectory.Trail()
     for step, value in enumerate(values):
-        trail(Event("stage2", 100 + step, 0, moment=lambda value=value: Moment(z=torch.tensor([[value]]))))
+        trail(Event("stage2", 100 + step, 0, snapshot=lambda value=value: Snapshot(z=torch.tensor([[value]]))))
     return trail
 
 
@@ -32,24 +32,24 @@ def trail_of(values: list[float]) -> trajectory.Trail:
 def test_moments_are_few_and_evenly_spread(steps: int) -> None:
     trail = trail_of([float(step) for step in range(steps)])
     kept = trail.of("stage2")
-    assert len(kept) == min(steps, len(kept)) <= trajectory.MOMENTS + 1
-    assert len(kept) >= min(steps, trajectory.MOMENTS)
+    assert len(kept) == min(steps, len(kept)) <= trajectory.SNAPSHOTS + 1
+    assert len(kept) >= min(steps, trajectory.SNAPSHOTS)
     done = [one.done for one in kept]
     assert done[0] == 0
     assert done == sorted(set(done))
-    assert [float(one.moment.z) for one in kept if one.moment.z is not None] == done
+    assert [float(one.snapshot.z) for one in kept if one.snapshot.z is not None] == done
     assert trail.length("stage2") == steps - 1
     if steps > 1:
         largest = max(np.diff([*done, steps]))
-        assert largest <= max(1, 2 * np.ceil(steps / trajectory.MOMENTS))
+        assert largest <= max(1, 2 * np.ceil(steps / trajectory.SNAPSHOTS))
 
 
 def test_poison_that_moves_on_does_not_change_what_is_kept() -> None:
     trail, z = trajectory.Trail(), torch.zeros(2, 3)
-    trail(Event("stage2", 0, 2, moment=lambda: Moment(z=z)))
+    trail(Event("stage2", 0, 2, snapshot=lambda: Snapshot(z=z)))
     z += 1
-    trail(Event("stage2", 1, 2, moment=lambda: Moment(z=z)))
-    first, second = (one.moment.z for one in trail.of("stage2"))
+    trail(Event("stage2", 1, 2, snapshot=lambda: Snapshot(z=z)))
+    first, second = (one.snapshot.z for one in trail.of("stage2"))
     assert first is not None
     assert second is not None
     assert float(first.abs().max()) == 0
@@ -60,8 +60,8 @@ def test_very_large_poison_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trajectory, "MOST_NUMBERS", 5)
     trail = trajectory.Trail()
     for z in (torch.zeros(2, 3), torch.zeros(1, 5)):
-        trail(Event("stage2", 0, 2, moment=lambda z=z: Moment(z=z)))
-    assert [one.moment.z.shape for one in trail.of("stage2") if one.moment.z is not None] == [(1, 5)]
+        trail(Event("stage2", 0, 2, snapshot=lambda z=z: Snapshot(z=z)))
+    assert [one.snapshot.z.shape for one in trail.of("stage2") if one.snapshot.z is not None] == [(1, 5)]
 
 
 @pytest.mark.parametrize("attack", OPTIMISED)
@@ -71,19 +71,19 @@ def test_every_attack_shows_poison_that_keeps_the_rules(attack: str) -> None:
     low, high = scene.box
     told: list[Event] = []
     attacked = execute(spec, scene, lambda event: told.append(frozen(event)))
-    shown = [event.moment() for event in told if event.moment is not None]
+    shown = [event.snapshot() for event in told if event.snapshot is not None]
     assert shown
-    for moment in shown:
-        if moment.z is None:
-            assert moment.theta is not None
+    for snapshot in shown:
+        if snapshot.z is None:
+            assert snapshot.theta is not None
             continue
-        assert moment.z.shape == (spec.n_poison, scene.z.shape[1])
-        if moment.x is None:
-            assert bool(((moment.z >= low - 1e-6) & (moment.z <= high + 1e-6)).all())
+        assert snapshot.z.shape == (spec.n_poison, scene.z.shape[1])
+        if snapshot.x is None:
+            assert bool(((snapshot.z >= low - 1e-6) & (snapshot.z <= high + 1e-6)).all())
         else:
-            assert bool(((moment.x >= 0) & (moment.x <= 1)).all())
-            torch.testing.assert_close(moment.x * 255, (moment.x * 255).round(), atol=1e-3, rtol=0)
-            torch.testing.assert_close(scene.pipeline(moment.x), moment.z.float(), atol=1e-4, rtol=1e-4)
+            assert bool(((snapshot.x >= 0) & (snapshot.x <= 1)).all())
+            torch.testing.assert_close(snapshot.x * 255, (snapshot.x * 255).round(), atol=1e-3, rtol=0)
+            torch.testing.assert_close(scene.pipeline(snapshot.x), snapshot.z.float(), atol=1e-4, rtol=1e-4)
     assert attacked.x is None or attacked.x.shape[0] == spec.n_poison
 
 
@@ -93,7 +93,7 @@ def test_the_last_moment_is_what_the_attack_hands_back(attack: str) -> None:
     settings = {"target": "gradpc"} if attack.startswith("gc") else {}
     told: list[Event] = []
     attacked = execute(tiny.spec(attack, attack=settings), scene, lambda event: told.append(frozen(event)))
-    last = next(event.moment for event in reversed(told) if event.moment is not None)()
+    last = next(event.snapshot for event in reversed(told) if event.snapshot is not None)()
     if attacked.x is None:
         assert attacked.zeta is not None
         torch.testing.assert_close(last.z, attacked.zeta)
@@ -102,11 +102,11 @@ def test_the_last_moment_is_what_the_attack_hands_back(attack: str) -> None:
 
 
 def frozen(event: Event) -> Event:
-    """With its moment as it is now."""
-    if event.moment is None:
+    """With its snapshot as it is now."""
+    if event.snapshot is None:
         return event
-    now = event.moment()
-    copy = Moment(now.theta, None if now.z is None else now.z.clone(), now.x)
+    now = event.snapshot()
+    copy = Snapshot(now.theta, None if now.z is None else now.z.clone(), now.x)
     return Event(event.stage, event.done, event.total, event.values, lambda: copy, event.target)
 
 
@@ -117,11 +117,11 @@ def test_of_several_targets_the_kept_one_is_followed() -> None:
     radius = float((attacked.target - scene.clean_head).norm())
     assert min(abs(radius - r) for r in RADII) < 1e-6
     trail.settle(attacked.target)
-    ends = [one.moment.theta for one in trail.of("target")]
+    ends = [one.snapshot.theta for one in trail.of("target")]
     assert ends[-1] is not None
     torch.testing.assert_close(ends[-1], attacked.target)
     assert attacked.zeta is not None
-    last = trail.of("stage2")[-1].moment.z
+    last = trail.of("stage2")[-1].snapshot.z
     assert last is not None
     assert float((last - attacked.zeta).norm()) < 0.2 * float(attacked.zeta.norm())
 
@@ -137,7 +137,7 @@ def test_steps_are_judged_by_a_head_retrained_from_nothing() -> None:
     assert list(dict.fromkeys(step.stage for step in steps)) == ["target", "stage2", "invert", "pixels"]
     for stage in ("target", "stage2", "invert", "pixels"):
         for step, kept in zip([one for one in steps if one.stage == stage], trail.of(stage), strict=True):
-            theta, z = kept.moment.theta, kept.moment.z
+            theta, z = kept.snapshot.theta, kept.snapshot.z
             if z is not None:
                 theta = head.fit(torch.cat([scene.z, z.float()]), torch.cat([scene.y, attacked.y]), 10, tiny.RIDGE)
             assert theta is not None

@@ -69,14 +69,14 @@ def test_chunks_change_nothing(points: tuple[Tensor, Tensor], monkeypatch: pytes
 def test_a_start_is_taken(points: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     z, y = points
     start = head.fit(z, y, C, RIDGE)
-    monkeypatch.setattr(heads, "MOST_NEWTON_STEPS", 1)
+    monkeypatch.setattr(heads, "MAX_NEWTON_STEPS", 1)
     found = heads.fit_many(z, y[None], C, RIDGE, start=start)
     assert torch.equal(found[0], start)
 
 
 def test_what_does_not_converge_is_said(points: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     z, y = points
-    monkeypatch.setattr(heads, "MOST_NEWTON_STEPS", 2)
+    monkeypatch.setattr(heads, "MAX_NEWTON_STEPS", 2)
     with pytest.raises(NotConverged, match=r"3 heads did not converge.*Use a larger ridge"):
         heads.fit_many(z, relabelled(y, 3), C, RIDGE, tol=1e-12)
 

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.system.paths import ROOT
-from core.system.settings import may_enter
+from core.system.settings import is_allowed
 from tests.apps import own_store, said
 
 AUTH = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 32, "client_id": "a"}
@@ -65,4 +65,4 @@ def test_who_is_not_allowed_stays_out(user: dict[str, object], monkeypatch: pyte
 )
 def test_addresses_and_domains(email: str, enters: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_ALLOWED", "b.org, c@d.org")
-    assert may_enter(email) is enters
+    assert is_allowed(email) is enters

@@ -55,8 +55,8 @@ def test_perturbation_is_told_in_grey_levels() -> None:
 def test_a_defence_that_the_attacker_expects_is_told() -> None:
     spec = choices.resolve(parse_spec({"evade": "svd"}))
     (told,) = (words for heading, words in method.threat_model(spec) if "SVD residual" in heading)
-    assert DEFENCES["svd"].words in told
-    assert "SVD residual" in choices.words(spec)
+    assert DEFENCES["svd"].summary in told
+    assert "SVD residual" in choices.one_line(spec)
     assert not any("defence" in heading for heading, _ in method.threat_model(choices.resolve(parse_spec({}))))
 
 

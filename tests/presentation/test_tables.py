@@ -6,7 +6,7 @@ from core.certificates.certificate import AddedPoints, Certificates, FlippedLabe
 from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.heads.scores import Score
 from core.presentation.tables import certificates_text, defences_table, store_table
-from core.system.retention import Piece
+from core.system.retention import Entry
 
 
 def step(name: str, poison_removed: int, auc: float | None) -> DefenceStep:
@@ -51,8 +51,8 @@ def test_certificates_are_told_as_far_as_they_reach() -> None:
 
 def test_the_store_says_size_use_and_pin() -> None:
     used = time.mktime((2026, 1, 2, 3, 4, 0, 0, 0, -1))
-    pieces = [Piece("a" * 16, 12_345_678, used, kept=True), Piece("damaged/" + "b" * 16, 500_000_000, 0.0)]
-    assert store_table(pieces).splitlines() == [
+    entries = [Entry("a" * 16, 12_345_678, used, protected=True), Entry("damaged/" + "b" * 16, 500_000_000, 0.0)]
+    assert store_table(entries).splitlines() == [
         f"{'a' * 16}          12.3 MB  2026-01-02 03:04  pinned",
         f"damaged/{'b' * 16}   500 MB  damaged",
     ]

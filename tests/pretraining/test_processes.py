@@ -29,7 +29,7 @@ with processes(torch.device("cpu")) as device:
     checkpoint = folder / f"{rank}.checkpoint"
     settings = Settings(epochs=2, batch=16, method=sys.argv[2])
     normalise = ((0.5,) * 3, (0.5,) * 3)
-    done = pretrain(x, settings, normalise=normalise, device=device, checkpoint=checkpoint, tell=told.append)
+    done = pretrain(x, settings, normalise=normalise, device=device, checkpoint=checkpoint, report=told.append)
     assert is_first_process() == (rank == 0)
 torch.save(dict(done.backbone.named_parameters()), folder / f"{rank}.pt")
 (folder / f"{rank}.told").write_text(str(len(told)))

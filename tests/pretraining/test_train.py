@@ -49,10 +49,10 @@ def test_killed_anywhere_it_ends_with_the_same_weights(method: str, stop: tuple[
 
     checkpoint = tmp_path / "run.checkpoint"
     with pytest.raises(Killed):
-        train(method, checkpoint=checkpoint, tell=kill)
+        train(method, checkpoint=checkpoint, report=kill)
     assert checkpoint.exists() == (stop[0] > 0)
     steps: list[int] = []
-    resumed = train(method, checkpoint=checkpoint, tell=lambda progress: steps.append(progress.epoch))
+    resumed = train(method, checkpoint=checkpoint, report=lambda progress: steps.append(progress.epoch))
     assert min(steps) == stop[0]
     assert same(whole, resumed)
     assert resumed.losses == whole.losses
@@ -63,7 +63,7 @@ def test_the_loss_falls_and_neighbours_get_better() -> None:
     told: list[Progress] = []
     settings = Settings(epochs=4, batch=100)
     labelled = (x[:800], y[:800], x[800:], y[800:])
-    done = pretrain(x, settings, normalise=NORMALISE, device=CPU, labelled=labelled, tell=told.append)
+    done = pretrain(x, settings, normalise=NORMALISE, device=CPU, labelled=labelled, report=told.append)
     assert done.losses[-1] < done.losses[0]
     assert len(done.knn) == 4
     assert [progress.knn for progress in told if progress.knn is not None] == done.knn

@@ -26,7 +26,7 @@ def plot_of(run: StoredRun) -> PlotData:
 
 def size(store: Store) -> int:
     """Bytes of all runs."""
-    return sum(piece.size for piece in store.pieces())
+    return sum(entry.size for entry in store.entries())
 
 
 def seeds(store: Store) -> list[int]:

@@ -89,7 +89,7 @@ def test_what_ships_is_there_and_within_its_size() -> None:
     assert len(shipped) >= 24
     folders = (paths.GALLERY, paths.MAPS, paths.DECODERS)
     size = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
-    assert size <= gallery.MOST_BYTES
+    assert size <= gallery.MAX_BYTES
 
 
 def test_the_first_is_the_default_of_the_app() -> None:

@@ -74,10 +74,10 @@ def test_a_run_is_measured_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(retention, "size_of", size_of)
     run = put(store, 0, hours=9)
     for _ in range(3):
-        assert [piece.size for piece in Store(store.root, shipped=None).pieces()] == [7]
+        assert [entry.size for entry in Store(store.root, shipped=None).entries()] == [7]
     assert measured == [run.folder]
     put(store, 0, hours=8)
-    store.pieces()
+    store.entries()
     assert len(measured) == 2, "it was made again"
 
 
@@ -88,4 +88,4 @@ def test_an_index_that_fails_does_not_stand_in_the_way(store: Store, monkeypatch
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(index, "_connect", full)
-    assert [piece.name for piece in store.clean(0).gone] == [run.hash]
+    assert [entry.name for entry in store.clean(0).deleted] == [run.hash]

@@ -22,21 +22,21 @@ def test_a_run_that_was_read_is_as_good_as_new(store: Store, read: str) -> None:
     else:
         store.use(old.hash)
     assert store.written(old.hash) == created
-    assert [piece.name for piece in store.clean(0).gone] == [other.hash]
+    assert [entry.name for entry in store.clean(0).deleted] == [other.hash]
 
 
 def test_a_list_is_no_use_of_what_it_lists(store: Store) -> None:
     put(store, 0, hours=9)
     assert seeds(store) == [0]
-    assert len(store.clean(0).gone) == 1
+    assert len(store.clean(0).deleted) == 1
 
 
 def test_a_run_that_is_read_after_the_choice_stays(store: Store) -> None:
     run = put(store, 0, hours=9)
-    [piece] = store.pieces()
+    [entry] = store.entries()
     marks._NOTED.clear()
     run.plot()
-    assert store._retention.take_out(piece) is None
+    assert store._retention.take_out(entry) is None
     assert seeds(store) == [0]
 
 

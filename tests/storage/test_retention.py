@@ -22,14 +22,14 @@ from tests.storage.stores import plot_of, put, seeds, size
 def test_a_store_that_fits_is_left_alone(store: Store) -> None:
     put(store, 0, hours=5)
     cleaned = store.clean(size(store))
-    assert (cleaned.gone, cleaned.size) == ((), size(store))
+    assert (cleaned.deleted, cleaned.size) == ((), size(store))
     assert seeds(store) == [0]
 
 
 def test_the_oldest_go_first_and_whole(store: Store) -> None:
     runs = [put(store, seed, hours=9 - seed) for seed in range(4)]
     cleaned = store.clean(size(store) // 2)
-    assert [piece.name for piece in cleaned.gone] == [runs[0].hash, runs[1].hash]
+    assert [entry.name for entry in cleaned.deleted] == [runs[0].hash, runs[1].hash]
     assert cleaned.size == size(store)
     assert seeds(store) == [2, 3]
     assert {path.name for path in store.root.iterdir()} >= {runs[2].hash, runs[3].hash}
@@ -52,7 +52,7 @@ def test_pinned_runs_stay_until_they_are_unpinned(store: Store) -> None:
     store.pin(pinned.hash)
     put(store, 1, hours=1)
     assert store.is_pinned(pinned.hash)
-    assert [piece.kept for piece in store.pieces() if piece.name == pinned.hash] == [True]
+    assert [entry.protected for entry in store.entries() if entry.name == pinned.hash] == [True]
     store.clean(0)
     assert seeds(store) == [0]
     put(store, 0, hours=9)
@@ -66,8 +66,8 @@ def test_pinned_runs_stay_until_they_are_unpinned(store: Store) -> None:
 def test_shipped_runs_are_neither_counted_nor_deleted_nor_pinned(tmp_path: Path) -> None:
     shipped = put(Store(tmp_path / "gallery", shipped=None), 0, hours=9)
     store = Store(tmp_path / "results", shipped=tmp_path / "gallery")
-    assert store.pieces() == []
-    assert store.clean(0).gone == ()
+    assert store.entries() == []
+    assert store.clean(0).deleted == ()
     with pytest.raises(StoreError, match="ships with Poison Lab"):
         store.pin(shipped.hash)
     store.use(shipped.hash)
@@ -76,7 +76,7 @@ def test_shipped_runs_are_neither_counted_nor_deleted_nor_pinned(tmp_path: Path)
     assert run.plot()
     assert [path.name for path in (tmp_path / "gallery").iterdir() if path.is_dir()] == [shipped.hash]
     own = put(store, 0, hours=9)
-    assert [piece.name for piece in store.clean(0).gone] == [own.hash]
+    assert [entry.name for entry in store.clean(0).deleted] == [own.hash]
     assert store.get(shipped.hash) is not None, "what ships is there again"
 
 
@@ -109,7 +109,7 @@ def test_damaged_runs_go_first_unless_they_are_pinned(store: Store) -> None:
         (run.folder / "result.json").write_text("{}")
         assert store.get(run.hash) is None
     cleaned = store.clean(size(store) - 1)
-    assert [piece.name.partition("-")[0] for piece in cleaned.gone] == [f"damaged/{broken.hash}"]
+    assert [entry.name.partition("-")[0] for entry in cleaned.deleted] == [f"damaged/{broken.hash}"]
     assert [path.name.partition("-")[0] for path in (store.root / "damaged").iterdir()] == [pinned.hash]
     assert seeds(store) == [2]
 
@@ -118,7 +118,7 @@ def test_runs_of_another_version_take_room_too(store: Store, monkeypatch: pytest
     run = put(store, 0, hours=9)
     monkeypatch.setattr("core.spec.experiment.SPEC_VERSION", 99)
     assert store.list() == []
-    assert [piece.name for piece in store.clean(0).gone] == [run.hash]
+    assert [entry.name for entry in store.clean(0).deleted] == [run.hash]
     assert not run.folder.exists()
 
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_deleted_stays_and_the_next_one_goes(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", refused)
-    assert [piece.name for piece in store.clean(size(store) - 1).gone] == [other.hash]
+    assert [entry.name for entry in store.clean(size(store) - 1).deleted] == [other.hash]
     assert f"Run {stuck.hash} can't be deleted" in caplog.text
     assert seeds(store) == [0]
 
@@ -165,7 +165,7 @@ store = Store(Path(sys.argv[1]), shipped=None)
 gone = 0
 for step in range(3000):
     run = store.put(tiny_result(tiny_spec(step % 8)))
-    gone += len(store.clean(int(sys.argv[2]), keep=[run.hash]).gone)
+    gone += len(store.clean(int(sys.argv[2]), keep=[run.hash]).deleted)
     if step >= 30 and gone > 10:
         break
 print(gone)

@@ -144,15 +144,15 @@ def test_refused_images_are_named_and_leave_nothing(case: str, home: Path) -> No
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_data, "MOST_UNPACKED", 1000)
+    monkeypatch.setattr(own_data, "MAX_UNPACKED", 1000)
     with pytest.raises(DataError, match=r"pets\.zip holds more than the 0 GiB that are allowed unpacked"):
         uploads.add_images("pets.zip", zipped(pets()))
     assert tree() == []
 
 
-@pytest.mark.parametrize("kind", uploads.MOST_BYTES)
+@pytest.mark.parametrize("kind", uploads.MAX_BYTES)
 def test_a_file_that_is_too_large_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(uploads.MOST_BYTES, kind, 1 << 20)
+    monkeypatch.setitem(uploads.MAX_BYTES, kind, 1 << 20)
     content = io.BytesIO(bytes((1 << 20) + 1))
     add = {
         "images": lambda: uploads.add_images("a.zip", content),
@@ -305,8 +305,8 @@ def test_an_upload_is_listed_and_removed_by_its_owner_alone() -> None:
 
 def test_an_upload_without_an_owner_is_everyones() -> None:
     record = uploads.add_images("pets.zip", zipped(pets()))
-    assert upload_records.is_of(record.name, "anyone")
-    assert not upload_records.is_of("upload:gone-0123456789abcdef", "anyone")
+    assert upload_records.belongs_to(record.name, "anyone")
+    assert not upload_records.belongs_to("upload:gone-0123456789abcdef", "anyone")
 
 
 def test_names_depend_on_a_secret_that_only_the_server_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_a_record_that_cannot_be_used_is_refused(change: dict[str, object], tmp_
 
 
 def test_a_packed_checkpoint_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_UNPACKED", 1000)
+    monkeypatch.setattr(reading, "MAX_UNPACKED", 1000)
     with pytest.raises(WeightsError, match=r"a\.pth unpacks to more than the 0 GiB allowed"):
         uploads.add_weights("timm", "resnet18", "a.pth", io.BytesIO(saved({"x": torch.ones(1000)})))
 
@@ -355,14 +355,14 @@ def test_an_upload_of_an_earlier_reader_is_kept_but_not_run(monkeypatch: pytest.
     monkeypatch.setattr(own_data, "READER_VERSION", 2)
     with pytest.raises(DataError, match=r"read by version 1 of the reader; version 2 .*upload them again\.$"):
         resolve(parse_spec({"data": before.name, "train_size": 20, "test_size": 10}))
-    assert upload_records.is_of(before.name, "her")
+    assert upload_records.belongs_to(before.name, "her")
     assert upload_records.all_images("her") == {}
-    assert upload_records.earlier_images("her") == {before.name: before}
-    assert upload_records.earlier_images("him") == {}
+    assert upload_records.outdated_images("her") == {before.name: before}
+    assert upload_records.outdated_images("him") == {}
     now = uploads.add_images("pets.zip", zipped(pets(20)), "her")
     assert now.name != before.name
     assert data_info(now.name) == now == upload_records.all_images("her")[now.name]
-    assert set(upload_records.earlier_images("her")) == {before.name}
+    assert set(upload_records.outdated_images("her")) == {before.name}
     monkeypatch.setattr(own_data, "READER_VERSION", 1)
     assert data_info(before.name) == before
     uploads.remove(before.name, "her")

@@ -114,11 +114,11 @@ def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_what_was_used_least_recently_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = files(tmp_path, monkeypatch)
     assert cache.read_matrix(paths[0], 2) is not None
-    limit = sum(piece.size for piece in cache.pieces()) - 1
-    assert [piece.name for piece in cache.clean(limit, dry_run=True).gone] == ["maps/a.npy"]
+    limit = sum(entry.size for entry in cache.entries()) - 1
+    assert [entry.name for entry in cache.clean(limit, dry_run=True).deleted] == ["maps/a.npy"]
     assert [path.exists() for path in paths] == [True, True, True]
-    assert [piece.name for piece in cache.clean(limit).gone] == ["maps/a.npy"]
-    assert [piece.name for piece in cache.clean(0).gone] == ["decoders/a.npy"], "the first was just used"
+    assert [entry.name for entry in cache.clean(limit).deleted] == ["maps/a.npy"]
+    assert [entry.name for entry in cache.clean(0).deleted] == ["decoders/a.npy"], "the first was just used"
     assert [path.exists() for path in paths] == [True, False, False]
     assert cache.read_matrix(paths[1], 2) is None
 
@@ -128,7 +128,7 @@ def test_a_mapped_file_that_goes_is_read_to_its_end(tmp_path: Path, monkeypatch:
     paths = files(tmp_path, monkeypatch)
     found = cache.read_matrix(paths[0], 2)
     os.utime(paths[0], (0, 0))
-    assert len(cache.clean(0).gone) == 3
+    assert len(cache.clean(0).deleted) == 3
     assert found is not None
     np.testing.assert_array_equal(found, np.ones((2, 2), np.float32))
 
@@ -150,11 +150,11 @@ def test_a_file_that_cannot_be_deleted_is_logged(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "unlink", refused)
-    assert cache.clean(0).gone == ()
+    assert cache.clean(0).deleted == ()
     assert "can't be deleted" in caplog.text
     assert all(path.exists() for path in paths)
 
 
 def test_without_a_cache_there_is_nothing_to_delete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "none"))
-    assert cache.clean(0).gone == ()
+    assert cache.clean(0).deleted == ()

@@ -48,9 +48,9 @@ def test_a_zip_is_listed_up_to_a_length(packed: Path, monkeypatch: pytest.Monkey
     assert [member.filename for member in zip_members(packed)] == ["é.txt", "b.txt"]
     content = packed.read_bytes()
     length = content.rindex(b"PK\5\6") - content.index(b"PK\1\2")
-    monkeypatch.setattr(files, "MOST_LISTED", length)
+    monkeypatch.setattr(files, "MAX_LISTING_BYTES", length)
     assert len(zip_members(packed)) == 2
-    monkeypatch.setattr(files, "MOST_LISTED", length - 1)
+    monkeypatch.setattr(files, "MAX_LISTING_BYTES", length - 1)
     with pytest.raises(zipfile.BadZipFile, match="list of files is longer"):
         zip_members(packed)
 

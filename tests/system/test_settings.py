@@ -12,8 +12,8 @@ from core.system.settings import (
     PLUGINS,
     Limits,
     Settings,
+    is_allowed,
     log_form,
-    may_enter,
     model_megabytes,
     plugins,
     read,
@@ -89,7 +89,7 @@ def test_a_wrong_setting_stops_nothing_that_does_not_need_it(monkeypatch: pytest
     monkeypatch.setenv("POISON_LAB_MODEL_MEGABYTES", "7")
     assert Limits.read() == Limits()
     assert model_megabytes() == 7
-    assert not may_enter("eve@other.example")
+    assert not is_allowed("eve@other.example")
     with pytest.raises(SettingError, match="POISON_LAB_WORKERS"):
         workers()
 

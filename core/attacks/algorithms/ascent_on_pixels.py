@@ -11,7 +11,7 @@ DAMPING = 1e-2
 """Of the implicit system on pixels: images reach less than free features, and overfit the training points sooner."""
 
 
-def climb(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
+def ascend(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
     """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f."""
     damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
     return maximise(

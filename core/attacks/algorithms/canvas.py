@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.attacks.algorithms.base import Feasible, Plan, Scene
 from core.attacks.algorithms.implicit import Pull
-from core.spec.events import Moment
+from core.spec.events import Snapshot
 from core.system.device import halved
 
 CHUNK = 64
@@ -46,9 +46,9 @@ class Canvas:
         """The nearest feasible images to x (m, C, H, W)."""
         return self._feasible.pixels(x, self.base)
 
-    def show(self, x: Tensor, z: Tensor, theta: Tensor | None = None) -> Moment:
+    def show(self, x: Tensor, z: Tensor, theta: Tensor | None = None) -> Snapshot:
         """Images (m, C, H, W) and their features (m, d) as observers see them (`implicit.Show`)."""
-        return Moment(theta, z, self._feasible.eight_bit(x, self.base))
+        return Snapshot(theta, z, self._feasible.eight_bit(x, self.base))
 
     def failing(self, z: Tensor) -> int:
         """How many images of features (m, d) fail the filter; see `core.attacks.algorithms.implicit.Failing`."""

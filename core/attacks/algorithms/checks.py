@@ -10,7 +10,7 @@ from torch import Tensor
 from core.attacks.algorithms.base import Draft, Plan, Scene
 from core.attacks.algorithms.plan import follows_rule
 from core.attacks.record import AttackRecord
-from core.spec.events import Event, Moment, Observer
+from core.spec.events import Event, Observer, Snapshot
 from core.system.errors import AttackError
 
 
@@ -42,26 +42,26 @@ class CheckedObserver:
             raise AttackError(f"{who} reports the stage {event.stage!r}, which is not in its record.")
         if not all(isinstance(value, Real) for value in event.values.values()):
             raise AttackError(f"{who} reports values of the stage {event.stage!r} that are no numbers.")
-        show = event.moment
+        show = event.snapshot
         if show is not None:
-            event = replace(event, moment=lambda: self._checked(show, event.stage))
+            event = replace(event, snapshot=lambda: self._checked(show, event.stage))
         try:
             self._observe(event)
         except BaseException as error:
             self.raised = error
             raise
 
-    def _checked(self, show: Callable[[], Moment], stage: str) -> Moment:
+    def _checked(self, show: Callable[[], Snapshot], stage: str) -> Snapshot:
         """What the attack has so far: a head, or the features of all poison, beside whatever images there are."""
-        moment = show()
-        has_head = isinstance(moment.theta, Tensor)
-        has_features = isinstance(moment.z, Tensor) and len(moment.z) == self._n_poison
-        if not (has_features or (moment.z is None and has_head)):
+        snapshot = show()
+        has_head = isinstance(snapshot.theta, Tensor)
+        has_features = isinstance(snapshot.z, Tensor) and len(snapshot.z) == self._n_poison
+        if not (has_features or (snapshot.z is None and has_head)):
             raise AttackError(
                 f"The attack {self._record.name!r} shows neither a head nor the features of {self._n_poison} poisoned "
                 f"samples in its stage {stage!r}."
             )
-        return moment
+        return snapshot
 
 
 def check_draft(draft: object, record: AttackRecord, scene: Scene, plan: Plan) -> Draft:

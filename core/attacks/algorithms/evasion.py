@@ -112,11 +112,11 @@ class Filter:
         close = SAFE * self.excess(self.anchors[y], y)
         return torch.where((excess > close)[:, None], inwards.to(ahead.dtype), ahead)
 
-    def passing_first(self, order: Tensor, y: Tensor) -> Tensor:
+    def order_by_passing(self, order: Tensor, y: Tensor) -> Tensor:
         """Places in an order of training points (k,) with labels (k,): those that pass, then by least excess."""
         return self.clean[order, y].clamp_min(0.0).argsort(stable=True)
 
-    def draw_back(
+    def retreat_to_base(
         self,
         x: Tensor,
         base: Tensor,

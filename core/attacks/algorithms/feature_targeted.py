@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from core.attacks.algorithms.ascent_on_pixels import climb
+from core.attacks.algorithms.ascent_on_pixels import ascend
 from core.attacks.algorithms.base import Draft, Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.gradient_canceling import gc_features
@@ -45,5 +45,5 @@ def with_inversion(scene: Scene, plan: Plan, settings: InversionSettings, observ
     base, x, notes = invert(plan, zeta)
     if settings.finish_steps:
         canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible, plan.y)
-        x = climb(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
+        x = ascend(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
     return Draft(target, zeta, x, base, plan.y, notes)

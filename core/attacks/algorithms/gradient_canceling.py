@@ -22,14 +22,14 @@ from core.attacks.algorithms.implicit import (
     Failing,
     Forward,
     Show,
-    as_it_is,
-    features_alone,
-    none_fails,
+    identity_forward,
+    no_failures,
     pullback,
+    show_features,
 )
 from core.attacks.parts.settings import RADII
 from core.heads import logistic as head
-from core.spec.events import Event, Moment, Observer, aimed, part_of, silent
+from core.spec.events import Event, Observer, Snapshot, for_target, part_of, silent
 
 TARGET_STEPS = 20
 ADAM_STEP = 0.1
@@ -44,19 +44,19 @@ def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Te
     """
     theta = scene.clean_head
     for step in range(TARGET_STEPS):
-        observe(Event("target", step, TARGET_STEPS, moment=partial(Moment, theta)))
+        observe(Event("target", step, TARGET_STEPS, snapshot=partial(Snapshot, theta)))
         gradient = scene.problem.loss_gradient(theta)
         moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
         offset = moved - scene.clean_head
         theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
-    observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, moment=partial(Moment, theta)))
+    observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, snapshot=partial(Snapshot, theta)))
     return theta
 
 
 def targets(scene: Scene, target: str, radius: float, observe: Observer) -> list[Tensor]:
     """Stage 1: target parameters, (c, d + 1) each: one for "gradpc", one for each of `RADII` for "search"."""
     radii = RADII if target == "search" else (radius,)
-    return [gradpc_target(scene, r, part_of(aimed(observe, i), i, len(radii))) for i, r in enumerate(radii)]
+    return [gradpc_target(scene, r, part_of(for_target(observe, i), i, len(radii))) for i, r in enumerate(radii)]
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ class Canceling:
         self,
         descent: Ascent,
         steps: int,
-        forward: Forward = as_it_is,
+        forward: Forward = identity_forward,
         *,
         stage: str = "stage2",
         every: int = REPORT_EVERY,
         observe: Observer = silent,
-        show: Show = features_alone,
-        failing: Failing = none_fails,
+        show: Show = show_features,
+        failing: Failing = no_failures,
     ) -> Tensor:
         """The poison, be it features or pixels, with the smallest residual; stops when it no longer falls.
 
@@ -194,19 +194,19 @@ def gc_features(
     Returns:
         Target parameters (c, d + 1) and poisoned features (m, d).
     """
-    tried = targets(scene, target, radius, observe)
-    return search(scene, plan, tried, observe, lambda theta, part: cancel(scene, plan, theta, steps, part))
+    candidates = targets(scene, target, radius, observe)
+    return search(scene, plan, candidates, observe, lambda theta, part: cancel(scene, plan, theta, steps, part))
 
 
 def search(
     scene: Scene,
     plan: Plan,
-    tried: list[Tensor],
+    candidates: list[Tensor],
     observe: Observer,
     make: Callable[[Tensor, Observer], Tensor],
-    forward: Forward = as_it_is,
+    forward: Forward = identity_forward,
 ) -> tuple[Tensor, Tensor]:
-    """Make poison for each target (c, d + 1); where there are several, keep the one that is `worst`.
+    """Make poison for each target (c, d + 1); where there are several, keep the one with the lowest `accuracy_after`.
 
     Args:
         make: the poison of one target, be it features or pixels.
@@ -216,13 +216,13 @@ def search(
         The target and its poison.
     """
     found = []
-    for i, theta in enumerate(tried):
-        poison = make(theta, part_of(aimed(observe, i), i, len(tried)))
-        found.append((worst(scene, plan, forward(poison)[0]) if len(tried) > 1 else 0.0, i, poison))
+    for i, theta in enumerate(candidates):
+        poison = make(theta, part_of(for_target(observe, i), i, len(candidates)))
+        found.append((accuracy_after(scene, plan, forward(poison)[0]) if len(candidates) > 1 else 0.0, i, poison))
     _, kept, poison = min(found, key=lambda item: item[:2])
-    return tried[kept], poison
+    return candidates[kept], poison
 
 
-def worst(scene: Scene, plan: Plan, features: Tensor) -> float:
+def accuracy_after(scene: Scene, plan: Plan, features: Tensor) -> float:
     """Training accuracy of the head retrained with poisoned features (m, d): what a search minimises."""
     return head.accuracy(scene.retrained(features, plan.y), scene.z, scene.y)

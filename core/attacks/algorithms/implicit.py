@@ -23,7 +23,7 @@ from torch import Tensor
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.evasion import TOLERANCE
 from core.heads import logistic as head
-from core.spec.events import Event, Moment, Observer
+from core.spec.events import Event, Observer, Snapshot
 
 SHARPNESS = 2.0
 """How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
@@ -150,25 +150,25 @@ Forward = Callable[[Tensor], tuple[Tensor, Pull]]
 """From poison to its features (m, d) and the pull of directions in them."""
 
 
-def as_it_is(zeta: Tensor) -> tuple[Tensor, Pull]:
+def identity_forward(zeta: Tensor) -> tuple[Tensor, Pull]:
     """The `Forward` of poison that is features itself."""
     return zeta, lambda gradient: gradient
 
 
-Show = Callable[..., Moment]
-"""From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Moment`."""
+Show = Callable[..., Snapshot]
+"""From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Snapshot`."""
 
 
-def features_alone(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Moment:
+def show_features(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Snapshot:
     """The `Show` of poison that is features itself."""
-    return Moment(theta, zeta)
+    return Snapshot(theta, zeta)
 
 
 Failing = Callable[[Tensor], int]
 """How many poisons of features (m, d) fail the filter: what an attack keeps has as few of them as it has seen."""
 
 
-def none_fails(_: Tensor) -> int:
+def no_failures(_: Tensor) -> int:
     """The `Failing` of poison that is feasible at every step."""
     return 0
 
@@ -206,13 +206,13 @@ def maximise(
     damage: Damage,
     ascent: Ascent,
     steps: int,
-    forward: Forward = as_it_is,
+    forward: Forward = identity_forward,
     *,
     stage: str,
     damping: float,
     observe: Observer,
-    show: Show = features_alone,
-    failing: Failing = none_fails,
+    show: Show = show_features,
+    failing: Failing = no_failures,
 ) -> Tensor:
     """Climb the damage that poison does to the converged head.
 

@@ -37,7 +37,7 @@ def gaps(features: Tensor, zeta: Tensor) -> Tensor:
     return gap
 
 
-def matched(
+def match_with_restarts(
     scene: Scene, plan: Plan, zeta: Tensor, steps: int, beta: float, restarts: int, observe: Observer
 ) -> tuple[Tensor, Tensor]:
     """Match from each of the `restarts` nearest real images, and keep of each poison the closest match.
@@ -59,8 +59,8 @@ def matched(
 
 
 def _unseen(observe: Observer) -> Observer:
-    """Without moments: of several starts only the first is shown, the others begin anew."""
-    return lambda event: observe(replace(event, moment=None))
+    """Without snapshots: of several starts only the first is shown, the others begin anew."""
+    return lambda event: observe(replace(event, snapshot=None))
 
 
 def match(

@@ -36,7 +36,7 @@ def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
     filter_ = None
     if spec.evade is not None:
         filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
-        first = filter_.passing_first(order, y)
+        first = filter_.order_by_passing(order, y)
         order, y = order[first], y[first]
     low, high = (None, None) if spec.constraint == "none" else scene.box
     delta = spec.delta if spec.constraint == "perturbation" else None

@@ -45,7 +45,7 @@ class TargetSettings(AttackSettings):
 
 
 class PixelSettings(AttackSettings):
-    """Of attacks that climb on the pixels."""
+    """Of attacks that ascend on the pixels."""
 
     steps: int = Field(
         60, ge=1, le=5_000, title="Steps", description="Steps on the pixels, for each target where there are several."

@@ -37,17 +37,17 @@ TOTAL_GRADIENT_ASCENT_ON_PIXELS = Explanation(
     "the best so far *on the training set*: the attacker has no test set.",
 )
 
-ASCENT_WORDS = (
+ASCENT_TEXT = (
     "move them so that a head trained to convergence on clean and poisoned points errs as much as possible (total "
     "gradient ascent, through the optimum of the head)"
 )
-CANCELING_WORDS = (
+CANCELING_TEXT = (
     "move them until they cancel the gradient of the clean data at the target, so that training would end there "
     "(Gradient Canceling)"
 )
 
 
-def target_words(settings: TargetSettings) -> str:
+def target_step(settings: TargetSettings) -> str:
     """The step of a report on the choice of target parameters."""
     radius = (
         "at several radii, of which the one whose poison does most harm is kept"
@@ -60,7 +60,7 @@ def target_words(settings: TargetSettings) -> str:
     )
 
 
-def feature_targeted_words(spec: ExperimentSpec, inversion: str) -> list[str]:
+def feature_targeted_steps(spec: ExperimentSpec, inversion: str) -> list[str]:
     """The steps of a report on a feature-targeted attack.
 
     Args:
@@ -71,8 +71,8 @@ def feature_targeted_words(spec: ExperimentSpec, inversion: str) -> list[str]:
     assert isinstance(settings, FeatureTargetedSettings)
     by_influence = isinstance(settings, InversionSettings) and settings.bases == "influence"
     bases = "that would do most harm as they are" if by_influence and spec.label_rule != "random" else "drawn at random"
-    how = CANCELING_WORDS if settings.stage2 == "gc" else ASCENT_WORDS
-    steps = [target_words(settings)] if settings.uses_target else []
+    how = CANCELING_TEXT if settings.stage2 == "gc" else ASCENT_TEXT
+    steps = [target_step(settings)] if settings.uses_target else []
     steps += [
         f"Find poisoned features: take the features of {spec.n_poison:,} training images {bases}, and {how}.",
         inversion,
