@@ -70,7 +70,7 @@ gallery: $(VENV)/.run ## Compute the experiments that ship in assets/gallery
 	@$(BIN)/python -m core gallery
 
 screenshots: $(VENV)/.dev ## Take the pictures in docs/
-	@$(BIN)/python -m tests.browser.screenshots docs lab
+	@$(BIN)/python -m tests.browser.pictures docs/pictures
 
 pictures: $(VENV)/.dev ## Take pictures of every page, wide and on a phone, light and dark, into screenshots/
 	@$(BIN)/python -m tests.browser.screenshots screenshots pages

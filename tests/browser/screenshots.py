@@ -1,8 +1,8 @@
-"""Pictures to look at: `python -m tests.browser.screenshots FOLDER [pages|states|lab] [name...]`.
+"""Pictures to look at: `python -m tests.browser.screenshots FOLDER [pages|states] [name...]`.
 
 Starts a server of its own and writes PNG files: of every page with what ships (`pages`, of which names can be picked,
-see `tests.links.LINKS`), of the lab in its states, for which it runs small experiments, or the README's picture of the
-lab. All but the last are wide and as on a phone, light and dark.
+see `tests.links.LINKS`), or of the lab in its states, for which it runs small experiments. All are wide and as on a
+phone, light and dark. The pictures of the README and docs/ are taken by `tests.browser.pictures`.
 """
 
 import sys
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.browser import server as app_server
@@ -112,20 +111,11 @@ def states(browser: Browser, address: str, folder: Path) -> None:
         shoot(page, folder / "cancelled-wide-light.png")
 
 
-def readme(browser: Browser, address: str, folder: Path) -> None:
-    """The first page as a person finds it."""
-    path = folder / "lab.png"
-    with opened(browser, f"{address}/lab", "wide", "light") as page:
-        finish(page)
-        shoot(page, path)
-    Image.open(path).convert("RGB").save(path, optimize=True)
-
-
 def main() -> None:
     """Read the command line."""
     folder, kind, *names = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    shots = {"pages": partial(pages, names=names), "states": states, "lab": readme}[kind]
+    shots = {"pages": partial(pages, names=names), "states": states}[kind]
     with (
         tempfile.TemporaryDirectory() as home,
         app_server.server(Path(home)) as address,

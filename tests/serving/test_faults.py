@@ -70,7 +70,7 @@ def test_a_full_disk_costs_what_is_new_and_nothing_that_is_there(
     )
     cache.write(small_disk / "cache" / "b.npy", array)
     assert not (small_disk / "cache" / "b.npy").exists()
-    with pytest.raises(DataError, match="make room"), (ROOT / "docs" / "lab.png").open("rb") as file:
+    with pytest.raises(DataError, match="make room"), (ROOT / "assets" / "icon.png").open("rb") as file:
         uploads.add_images("pets.zip", file)
     cost.record(kept.summary)
     Journal(small_disk / "results").begin(tiny_spec(2))
