@@ -1,13 +1,11 @@
 """The table of attacks: a record a file of this package, and those that plug-ins bring. Free of torch."""
 
-import importlib
-import pkgutil
 from typing import get_args
 
 from core import attacks
 from core.attacks.record import AttackRecord, Family
 from core.spec import registry
-from core.system.errors import RecordError, unknown
+from core.system.errors import unknown
 
 NO_ATTACKS = {"execution", "record", "registry"}
 """Modules of this package that are no attacks."""
@@ -46,13 +44,7 @@ def record_of(name: str) -> AttackRecord:
 
 def register_shipped() -> None:
     """Register the attacks of this package, ordered by family and rank."""
-    records = []
-    for module in pkgutil.iter_modules(attacks.__path__):
-        if not module.ispkg and module.name not in NO_ATTACKS:
-            loaded = importlib.import_module(f"{attacks.__name__}.{module.name}")
-            if not isinstance(getattr(loaded, "RECORD", None), AttackRecord):
-                raise RecordError(f"{loaded.__file__} has no RECORD of an attack")
-            records.append(loaded.RECORD)
+    records = registry.records_in(attacks, AttackRecord, NO_ATTACKS)
     order = get_args(Family)
     for record in sorted(records, key=lambda record: (order.index(record.family), record.rank, record.name)):
         register(record)

@@ -1,12 +1,9 @@
 """The table of defences: a record a file of this package, and those that plug-ins bring. Free of torch."""
 
-import importlib
-import pkgutil
-
 from core import defences
 from core.defences.record import DefenceRecord
 from core.spec import registry
-from core.system.errors import RecordError, unknown
+from core.system.errors import unknown
 
 NO_DEFENCES = {"chain", "evaluation", "execution", "record", "registry", "settings", "verdict"}
 """Modules of this package that are no defences."""
@@ -49,12 +46,6 @@ def record_of(name: str) -> DefenceRecord:
 
 def register_shipped() -> None:
     """Register the defences of this package, in the order of their ranks."""
-    records = []
-    for module in pkgutil.iter_modules(defences.__path__):
-        if not module.ispkg and module.name not in NO_DEFENCES:
-            loaded = importlib.import_module(f"{defences.__name__}.{module.name}")
-            if not isinstance(getattr(loaded, "RECORD", None), DefenceRecord):
-                raise RecordError(f"{loaded.__file__} has no RECORD of a defence")
-            records.append(loaded.RECORD)
+    records = registry.records_in(defences, DefenceRecord, NO_DEFENCES)
     for record in sorted(records, key=lambda record: (record.rank, record.name)):
         register(record)

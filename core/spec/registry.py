@@ -1,7 +1,15 @@
 """What records of attacks and defences have registered: settings by name, without anything that runs them."""
 
+import importlib
+import pkgutil
+from collections.abc import Collection
+from types import ModuleType
+from typing import TypeVar
+
 from core.spec.models import AttackSettings, default_name
 from core.system.errors import RecordError, SpecError
+
+T = TypeVar("T")
 
 ATTACKS: dict[str, type[AttackSettings]] = {}
 """The settings of every attack, by its name, in the order in which attacks are listed."""
@@ -39,6 +47,28 @@ def forget(name: str) -> None:
     for registered in (ATTACKS, EVADABLE, PLUGINS):
         registered.pop(name, None)
     _names.discard(name)
+
+
+def records_in(package: ModuleType, kind: type[T], others: Collection[str]) -> list[T]:
+    """Import the modules of a package, and return the `RECORD` of each.
+
+    Args:
+        package: holds a file per record.
+        kind: that every record is.
+        others: names of modules without a record; packages inside it are passed over, too.
+
+    Raises:
+        RecordError: a module has no record of this kind.
+    """
+    records = []
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.ispkg and module.name not in others:
+            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+            record = getattr(loaded, "RECORD", None)
+            if not isinstance(record, kind):
+                raise RecordError(f"{loaded.__file__} has no RECORD of type {kind.__name__}")
+            records.append(record)
+    return records
 
 
 def check_loaded(name: str, digest: str) -> None:
