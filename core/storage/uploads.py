@@ -144,7 +144,7 @@ def _add(
     """Write, check and keep a file; its name."""
     with _incoming(kind, refused) as folder:
         file = folder / f"content{suffix}"
-        digest, size = secret.keyed(), 0
+        digest, size = secret.new_hmac(), 0
         digest.update(b"%s\0%s\0%s\0" % (kind.encode(), owner_digest(owner).encode(), digested))
         with file.open("wb") as target:
             while chunk := content.read(_CHUNK):

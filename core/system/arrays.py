@@ -1,4 +1,4 @@
-"""The type of NumPy arrays whose numbers are of any kind."""
+"""The type of NumPy arrays of any dtype."""
 
 from typing import Any
 

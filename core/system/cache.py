@@ -1,6 +1,6 @@
-"""What is cached on disk by content: there whole or not at all, checked before it is used, and never needed.
+"""A disk cache keyed by content: files are complete or absent, verified before use, and can be deleted at any time.
 
-A file ends with the checksum of what comes before, which NumPy does not mind. What ships has none.
+Each file ends with a checksum of its content, which NumPy ignores. Files that ship with the project have none.
 """
 
 import logging
@@ -22,28 +22,27 @@ log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
 
-MAPPED = 64 << 20
-"""Bytes from which a matrix is mapped from the disk instead of read into memory."""
+MEMORY_MAP_BYTES = 64 << 20
+"""Size from which a matrix is memory-mapped instead of read."""
 
 _CHECKSUM_MARK = b"\nCRC32 "
 _TRAILER_BYTES = len(_CHECKSUM_MARK) + 8
 _CHUNK_BYTES = 1 << 22
-"""Bytes that are read at a time."""
+"""Bytes read at a time."""
 
 YOUNG_SECONDS = 3600.0
-"""After its last use a file stays for so long: a run that takes its time may still read it, mapped from the disk."""
+"""Time after its last use during which a file is not deleted: a long run may still have it memory-mapped."""
 
 
 def read_matrix(path: Path, rows: int) -> Array | None:
-    """A matrix (rows, any), or None where it is missing, damaged or of another shape: to be recomputed, written over.
+    """The cached matrix (rows, any) float32, or None if it is missing, damaged or of another shape: recompute it then.
 
-    One of `MAPPED` bytes or more is mapped, not read: only what is used of it takes memory. Writing to it changes this
-    copy alone.
+    A matrix of `MEMORY_MAP_BYTES` or more is memory-mapped copy-on-write: only the used parts take memory.
     """
     if not _is_sound(path):
         return None
     try:
-        large = path.stat().st_size >= MAPPED
+        large = path.stat().st_size >= MEMORY_MAP_BYTES
         matrix: Array = np.load(path, mmap_mode="c" if large else None, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
@@ -52,7 +51,7 @@ def read_matrix(path: Path, rows: int) -> Array | None:
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """What `write` was given, or None where it is not there or damaged."""
+    """The bytes that were passed to `write`, or None if the file is missing or damaged."""
     if not _is_sound(path):
         return None
     try:
@@ -64,11 +63,11 @@ def read_bytes(path: Path) -> bytes | None:
 
 
 _VERIFIED: dict[Path, tuple[int, int]] = {}
-"""Size and time of files whose checksum was right, in this process: a large one takes a second a gigabyte."""
+"""Size and modification time of files that this process has verified: a checksum takes a second per gigabyte."""
 
 
 def _is_sound(path: Path) -> bool:
-    """Whether a file is there and is what was written; one that is damaged is set aside."""
+    """Whether a file exists and its checksum matches; a damaged file is moved out of the cache."""
     try:
         stat = path.stat()
         if _ships(path) or _VERIFIED.get(path) == (stat.st_size, stat.st_mtime_ns):
@@ -83,11 +82,11 @@ def _is_sound(path: Path) -> bool:
     if trailer == _trailer(checksum):
         _VERIFIED[path] = (stat.st_size, stat.st_mtime_ns)
         return True
-    aside = paths.cache() / "damaged" / path.name
-    log.warning("%s is not what was written; it is computed anew, and moved to %s", path, aside)
+    quarantine = paths.cache() / "damaged" / path.name
+    log.warning("%s is damaged: it is recomputed, and moved to %s", path, quarantine)
     with suppress(OSError):
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, aside)
+        quarantine.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, quarantine)
     return False
 
 
@@ -100,7 +99,7 @@ def _ships(path: Path) -> bool:
 
 
 def _note_use(path: Path) -> None:
-    """Note that a file was read now; nothing where it ships, or where that can't be written."""
+    """Record that a cached file was just read, by its modification time; does nothing if that can't be written."""
     if path.is_relative_to(paths.cache()):
         with suppress(OSError):
             os.utime(path)
@@ -109,7 +108,7 @@ def _note_use(path: Path) -> None:
 
 
 def entries() -> list[retention.Entry]:
-    """All that can be deleted."""
+    """All cached files."""
     files = []
     for path in paths.cache().rglob("*"):
         with suppress(OSError):  # just deleted by another process
@@ -121,13 +120,13 @@ def entries() -> list[retention.Entry]:
 
 
 def clean(limit: int, *, dry_run: bool = False) -> retention.CleanUp:
-    """Delete what was used least recently until the rest takes `limit` bytes.
+    """Delete the least recently used files until the rest takes at most `limit` bytes.
 
-    What is read meanwhile is read to its end. Several processes may clean at once: what is gone is as good as deleted.
+    Readers of a deleted file are not disturbed, and several processes may clean at the same time.
 
     Args:
         limit: in bytes.
-        dry_run: only say what would go.
+        dry_run: return what would be deleted, without deleting it.
     """
 
     def remove(entry: retention.Entry) -> bool:
@@ -143,12 +142,12 @@ def clean(limit: int, *, dry_run: bool = False) -> retention.CleanUp:
     cleaned = retention.evict(entries(), limit, remove, now=time.time(), young=YOUNG_SECONDS)
     if cleaned.deleted and not dry_run:
         count, freed = len(cleaned.deleted), retention.format_size(cleaned.freed)
-        log.info("Cached files deleted to make room: %d, %s", count, freed, extra={"bytes": cleaned.freed})
+        log.info("Cached files deleted to free space: %d, %s", count, freed, extra={"bytes": cleaned.freed})
     return cleaned
 
 
 class _ChecksummedFile:
-    """A file that is being written, and the checksum of what has been."""
+    """A file that is being written, with the checksum of its content so far."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -159,12 +158,12 @@ class _ChecksummedFile:
         return self._file.write(content)
 
     def write_checksum(self) -> None:
-        """End the file with the checksum of all before."""
+        """Append the checksum of everything written so far."""
         self._file.write(_trailer(self._checksum))
 
 
 def write(path: Path, content: Array | bytes) -> None:
-    """Save a matrix, or bytes. A cache that can't be written costs time later, not the run: it is logged."""
+    """Save a matrix (rows, columns) or bytes. Failures are only logged: without the cache a run is slower."""
     try:
         with replacing(path) as file:
             checksummed = _ChecksummedFile(file)
@@ -179,13 +178,16 @@ def write(path: Path, content: Array | bytes) -> None:
 
 
 def write_in_parts(path: Path, parts: Callable[[], Iterator[Array]], shape: tuple[int, int]) -> Array:
-    """Save a matrix that comes in parts of some rows each, and `read_matrix` it: a large one is never whole in memory.
+    """Save a matrix that comes in blocks of rows, then read it: a large one is never in memory as a whole.
 
     Args:
         path: the file.
-        parts: begins to make the parts, float32 (some rows, columns); called again where the cache can't be written,
-            to have the matrix in memory.
-        shape: rows and columns of the whole.
+        parts: returns an iterator over the blocks, (some rows, columns) float32; called again if the cache can't be
+            written, to compute the matrix in memory.
+        shape: (rows, columns) of the matrix.
+
+    Returns:
+        The matrix, see `read_matrix`.
     """
     try:
         with replacing(path) as file:

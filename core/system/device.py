@@ -1,4 +1,4 @@
-"""Which device computes and holds the numbers, and what happens when its memory is not enough."""
+"""The device that computes, and what happens when its memory is not enough."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def choose(name: str) -> torch.device:
-    """The device of a name: "auto" is a GPU where there is one.
+    """The device with a name of `DEVICES`; "auto" is a GPU if there is one, else the CPU.
 
     Raises:
-        DeviceError: an unknown name, or a GPU asked for where there is none.
+        DeviceError: the name is unknown, or there is no GPU.
     """
     if name not in DEVICES:
         raise DeviceError(f"Unknown device {name!r}. Allowed: {', '.join(DEVICES)}.")
@@ -29,24 +29,24 @@ def choose(name: str) -> torch.device:
 
 
 def use_all_cores() -> None:
-    """Compute on every core of the machine, or on a share of them beside other processes that torchrun started here."""
+    """Use every core of the machine, divided among the processes that torchrun started on it."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def describe(device: torch.device) -> str:
-    """A name to print: "cpu", or the GPU's own."""
+    """The device's name for printing: "cpu", or the GPU's model."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def tensors(arrays: Mapping[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
-    """Copies on a device: fractions as float32, whole numbers as int64."""
+    """Copies of arrays on a device, with names and shapes unchanged: floats as float32, integers as int64."""
     copies = {name: torch.from_numpy(np.array(array)).to(device) for name, array in arrays.items()}
-    return {name: one.float() if one.is_floating_point() else one.long() for name, one in copies.items()}
+    return {name: copy.float() if copy.is_floating_point() else copy.long() for name, copy in copies.items()}
 
 
 @contextmanager
 def explain_out_of_memory() -> Iterator[None]:
-    """Tell a person what to do where memory runs out; what can go on in smaller parts has done so before.
+    """Turn an out-of-memory error into a message that says what to do; smaller batches have been tried before.
 
     Raises:
         InsufficientMemory: instead of the error of torch or Python.
@@ -66,10 +66,14 @@ def explain_out_of_memory() -> Iterator[None]:
 
 
 def halved(size: int, error: torch.OutOfMemoryError) -> int:
-    """How many images to try at once after so many were too many; what torch holds back is given free before.
+    """The batch size to try after one that did not fit into memory; frees torch's cached memory.
+
+    Args:
+        size: images in the batch that did not fit.
+        error: the error that it raised.
 
     Raises:
-        OutOfMemoryError: it was one.
+        OutOfMemoryError: the batch was a single image.
     """
     if size <= 1:
         raise error

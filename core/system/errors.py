@@ -1,7 +1,7 @@
-"""The one hierarchy of errors that a person may see.
+"""The hierarchy of errors that users see.
 
 Every message says what was wrong, what is allowed and what to do next, in one sentence or two: the
-command line prints it and exits with 2, the app shows it in a box.
+command line prints it and exits with code 2, the app shows it in a box.
 """
 
 import traceback
@@ -10,15 +10,15 @@ from types import FunctionType
 
 
 class PoisonLabError(Exception):
-    """Base of all errors whose message is meant for a person."""
+    """Base of all errors whose message is meant for users."""
 
 
 class SpecError(PoisonLabError):
-    """An experiment was asked for that makes no sense or is out of bounds."""
+    """The requested experiment is invalid or out of bounds."""
 
 
 class DataError(PoisonLabError):
-    """A data set is missing, damaged or smaller than what was asked for."""
+    """A data set is missing, damaged or smaller than requested."""
 
 
 class WeightsError(PoisonLabError):
@@ -26,7 +26,7 @@ class WeightsError(PoisonLabError):
 
 
 class DeviceError(PoisonLabError):
-    """The device asked for is not on this machine."""
+    """The requested device is not available on this machine."""
 
 
 class InsufficientMemory(PoisonLabError):
@@ -38,7 +38,7 @@ class StoreError(PoisonLabError):
 
 
 class LessonError(PoisonLabError):
-    """A lesson's file is damaged or says something that makes no sense."""
+    """A lesson's file is damaged or invalid."""
 
 
 class SettingError(PoisonLabError):
@@ -58,7 +58,7 @@ class DefenceError(PoisonLabError):
 
 
 class RecordError(PoisonLabError):
-    """The record of an attack or a defence lacks something, or says what makes no sense."""
+    """The record of an attack or a defence is incomplete or invalid."""
 
 
 class PluginError(PoisonLabError):
@@ -66,20 +66,26 @@ class PluginError(PoisonLabError):
 
 
 class Cancelled(PoisonLabError):
-    """A person cancelled the run; raised by observers, never by an algorithm."""
+    """The user cancelled the run; raised by observers, never by an algorithm."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> SpecError:
-    """The error for a name that no registry holds; lists the known names."""
+    """The error for a name that is in no registry; its message lists the known names.
+
+    Args:
+        kind: what was looked up, such as "attack".
+        name: the unknown name.
+        known: the known names.
+    """
     return SpecError(f"Unknown {kind} {name!r}. Known: {', '.join(sorted(known))}.")
 
 
 def where(error: BaseException, function: Callable[..., object]) -> str:
-    """An error as part of a sentence: its kind, its message, and the line in the file of a function that led to it.
+    """An error as part of a sentence: its class, its message, and the line in a function's file that raised it.
 
     Args:
         error: with its traceback.
-        function: whose file is meant.
+        function: the line is looked up in its file.
     """
     file = function.__code__.co_filename if isinstance(function, FunctionType) else ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
@@ -87,6 +93,6 @@ def where(error: BaseException, function: Callable[..., object]) -> str:
 
 
 def described(error: BaseException) -> str:
-    """The kind of an error and its message, on one line and without a full stop."""
+    """The class of an error and its message, on one line and without a full stop."""
     message = " ".join(str(error).split()).rstrip(".")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,4 +1,4 @@
-"""Writing files so that they are there whole or not at all, and listing zips within bounds."""
+"""Atomic writing of files, and bounded listing of zip archives."""
 
 import io
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_LISTING_BYTES = 20 << 20
-"""Bytes of the list of files in a zip: a hundred thousand long names. In memory it takes ten times as much."""
+"""Largest central directory of a zip: a hundred thousand long names. In memory it takes ten times as much."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all.
+    """Write a text file atomically.
 
     Raises:
         OSError: see `replacing`.
@@ -25,19 +25,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def spreadsheet_text(text: str) -> str:
-    """Text as a cell of a CSV file: one that a spreadsheet would take for a formula gets an apostrophe before it.
+    """Text for a cell of a CSV file: an apostrophe is prepended if a spreadsheet would read it as a formula.
 
-    Names of classes and files are what somebody has brought, and a formula can do more than be shown.
+    Names of classes and files come from users, and a formula can do harm.
     """
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` once the block ends well; its folder is made if need be.
+    """A binary file that replaces `path` when the block ends without an error; its folder is created if necessary.
 
     Raises:
-        OSError: the file can't be written. What was at `path` before is still there.
+        OSError: the file can't be written. The previous file at `path` is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -51,10 +51,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def zip_members(path: Path) -> list[zipfile.ZipInfo]:
-    """What a zip says that it holds.
+    """The members that a zip lists.
 
     Raises:
-        BadZipFile: it is none, its list can't be read, or is longer than `MAX_LISTING_BYTES`.
+        BadZipFile: it is no zip, or its central directory can't be read or is longer than `MAX_LISTING_BYTES`.
         OSError: the file can't be read.
     """
     try:
@@ -67,7 +67,7 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
 
 
 class _Bounded(io.FileIO):
-    """A file of which no large piece is read at once, as the list of a zip is."""
+    """A file that refuses to read many bytes at once, as a zip's central directory is."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_LISTING_BYTES:

@@ -1,4 +1,4 @@
-"""What server and workers write to standard error: lines for people, or one JSON object a line for machines."""
+"""Logging of server and workers to standard error: text, or one JSON object per line."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 OURS = ("core", "poison_lab")
-"""Loggers that tell more than warnings."""
+"""Loggers that log at level INFO."""
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 
@@ -15,10 +15,10 @@ class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: time (UTC), level, logger, message, the record's own fields, and a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; what JSON does not know is told as text."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        """The line; values that JSON can't represent are written as text."""
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, Any] = {
-            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "time": f"{seconds}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -30,11 +30,11 @@ class JsonFormatter(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[Any]):
-    """The one handler of this module, so that a second `setup` finds it."""
+    """This module's handler, of a class of its own so that a second `setup` recognises it."""
 
 
 def setup(form: str) -> None:
-    """Log to standard error from now on; may be called again, with another form.
+    """Start logging to standard error; may be called again, with another form.
 
     Args:
         form: "json", where lines of other libraries become JSON too, or "text".

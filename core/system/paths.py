@@ -1,4 +1,4 @@
-"""Where things lie on disk."""
+"""Paths on disk."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ LESSONS = ASSETS / "lessons"
 
 
 def is_installed() -> bool:
-    """Whether this is an installed copy, whose folder the next installation replaces, rather than a checkout."""
+    """Whether this is an installed package, whose folder an update replaces, rather than a checkout."""
     return not (ROOT / "pyproject.toml").exists()
 
 
@@ -33,34 +33,34 @@ def home() -> Path:
 
     `POISON_LAB_HOME`; else `.poison_lab` in a checkout, and the user's data folder for an installed copy.
     """
-    given = os.environ.get("POISON_LAB_HOME")
-    if given:
-        return Path(given)
+    configured = os.environ.get("POISON_LAB_HOME")
+    if configured:
+        return Path(configured)
     return user_data_path("poison-lab", appauthor=False) if is_installed() else ROOT / ".poison_lab"
 
 
 def cache() -> Path:
-    """Extracted features and fitted maps, by content; may be deleted at any time."""
+    """Extracted features, fitted maps and decoders, named by content; may be deleted at any time."""
     return home() / "cache"
 
 
 def weights() -> Path:
-    """Weights files that a person puts there."""
+    """Weights files: the user's own, and downloaded ones."""
     return Path(os.environ.get("POISON_LAB_WEIGHTS") or home() / "weights")
 
 
 def data() -> Path:
-    """Data sets that a person puts there, or that are fetched."""
+    """Data sets: the user's own, and downloaded ones."""
     return Path(os.environ.get("POISON_LAB_DATA") or home() / "data")
 
 
 def uploads() -> Path:
-    """Images and weights that people bring through the app."""
+    """User uploads: images and weights."""
     return home() / "uploads"
 
 
 def hub() -> Path:
-    """Where torch.hub keeps weights files that it has fetched; as torch's documentation has it, without torch."""
+    """Where torch.hub caches weights files, by torch's documentation but without importing torch."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
     return Path(os.environ.get("TORCH_HOME") or cache).expanduser() / "hub" / "checkpoints"
 
@@ -71,5 +71,5 @@ def results() -> Path:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The environment of a process that keeps its caches and results in another home."""
+    """The environment variables for a process with another home folder."""
     return {**os.environ, "POISON_LAB_HOME": str(home)}

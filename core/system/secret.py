@@ -1,4 +1,4 @@
-"""A secret of this server, made once: with it, names can be given that nobody else can work out."""
+"""A secret of this server, created once, for names that nobody else can guess."""
 
 import hashlib
 import hmac
@@ -12,8 +12,8 @@ from core.system import paths
 _BYTES = 32
 
 
-def keyed() -> "hmac.HMAC":
-    """A fresh HMAC-SHA-256 under the secret, to be fed.
+def new_hmac() -> "hmac.HMAC":
+    """A new HMAC-SHA-256 keyed with the secret.
 
     Raises:
         OSError: there is no secret yet and none can be written.
@@ -31,7 +31,7 @@ def _read(path: Path) -> bytes:
         with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(_BYTES))
         with suppress(FileExistsError):
-            os.link(mine, path)  # whole or not at all, and the first of several processes wins
+            os.link(mine, path)  # atomic, and the first of several processes wins
     finally:
         mine.unlink(missing_ok=True)
     return path.read_bytes()

@@ -1,7 +1,7 @@
-"""Settings of a server, from its environment: one model of all variables, their bounds, defaults and meanings.
+"""Settings of a server from environment variables: one model with their bounds, defaults and meanings.
 
-Each function reads the environment when it is called, and refuses only what it was asked for: a variable that is out
-of bounds stops nothing that does not need it.
+Each function reads the environment when it is called, and rejects only the variables it needs: an invalid one does not
+affect code that does not use it.
 """
 
 import os
@@ -19,11 +19,11 @@ from core.system.errors import SettingError
 
 LogForm = Literal["text", "json"]
 Whole = Annotated[int, BeforeValidator(int)]
-"""A whole number as Python writes one; pydantic by itself would also take "1.0"."""
+"""An integer as Python writes one; pydantic by itself would also accept "1.0"."""
 
 
 def variable(name: str) -> str:
-    """The variable of the environment that sets a field of `Settings`."""
+    """The environment variable of a field of `Settings`."""
     return f"POISON_LAB_{name.upper()}"
 
 
@@ -40,9 +40,9 @@ def _paths(text: str | tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 class Settings(BaseSettings):
-    """What the environment may change: `POISON_LAB_` and the name of the field in capitals.
+    """All settings; each is read from the variable `POISON_LAB_` and the field's name in capitals.
 
-    The description of a number is the line that the README has of it.
+    The description of a number is its line in the documentation.
     """
 
     model_config = SettingsConfigDict(
@@ -96,24 +96,24 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Spaces around a value mean nothing, and a variable that is blank is as one that is not set."""
+        """Ignore spaces around values, and treat a blank variable as unset."""
         stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
         return {name: value for name, value in stripped.items() if value != ""}
 
 
 DEFAULTS = Settings.model_construct()
-"""What holds where the environment says nothing."""
+"""The settings without any environment variable."""
 PLUGINS = variable("plugins")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the engine lets people ask for, and how much of the disk it takes.
+    """The limits that the engine enforces on runs and disk space.
 
     Attributes:
-        person_runs, all_runs: most runs in flight of one person, and of all.
-        run_seconds: most seconds that a run may be expected to take.
-        store_megabytes, cache_megabytes: what finished runs and the cache may take on the disk.
+        person_runs, all_runs: maximum number of runs in flight, per user and in total.
+        run_seconds: maximum estimated duration of a run.
+        store_megabytes, cache_megabytes: maximum disk space of finished runs and of the cache.
     """
 
     person_runs: int = DEFAULTS.person_runs
@@ -124,10 +124,10 @@ class Limits:
 
     @classmethod
     def read(cls) -> "Limits":
-        """Those of this server.
+        """Read the limits from the environment.
 
         Raises:
-            SettingError: one is no whole number, or out of bounds.
+            SettingError: one is not an integer, or out of bounds.
         """
         settings = read("person_runs", "all_runs", "run_seconds", "store_megabytes", "cache_megabytes")
         return cls(
@@ -140,47 +140,47 @@ class Limits:
 
 
 def workers() -> int:
-    """Worker processes on this machine, `POISON_LAB_WORKERS`.
+    """Number of worker processes on this machine, `POISON_LAB_WORKERS`.
 
     Raises:
-        SettingError: it is no whole number, or out of bounds.
+        SettingError: it is not an integer, or out of bounds.
     """
     return read("workers").workers
 
 
 def model_megabytes() -> int:
-    """Megabytes of extractors that a worker holds between runs, `POISON_LAB_MODEL_MEGABYTES`.
+    """Megabytes of extractors that a worker keeps in memory between runs, `POISON_LAB_MODEL_MEGABYTES`.
 
     Raises:
-        SettingError: it is no whole number, or out of bounds.
+        SettingError: it is not an integer, or out of bounds.
     """
     return read("model_megabytes").model_megabytes
 
 
 def scheduler() -> str:
-    """Address of the dask scheduler on whose workers runs execute, `POISON_LAB_SCHEDULER`; "" is this machine."""
+    """Address of the dask scheduler for runs, `POISON_LAB_SCHEDULER`; "" runs them on this machine."""
     return read("scheduler").scheduler
 
 
 def log_form() -> LogForm:
-    """How server and workers log, `POISON_LAB_LOG`: "text" or "json".
+    """Log format of server and workers, `POISON_LAB_LOG`: "text" or "json".
 
     Raises:
-        SettingError: anything else.
+        SettingError: it is anything else.
     """
     return read("log").log
 
 
 def plugins() -> list[Path]:
-    """Files of attacks and defences from outside, `POISON_LAB_PLUGINS`, separated as the folders of PATH are."""
+    """Plug-in files, `POISON_LAB_PLUGINS`, separated like the folders of PATH."""
     return list(read("plugins").plugins)
 
 
 def is_allowed(email: str) -> bool:
-    """Whether somebody who has logged in may use the lab: `POISON_LAB_ALLOWED` lists addresses and domains.
+    """Whether a logged-in user may use the lab: `POISON_LAB_ALLOWED` lists addresses and domains.
 
     Args:
-        email: the address that the login vouches for; "" where there is none.
+        email: the verified address; "" if there is none.
     """
     allowed = read("allowed").allowed
     address = email.lower()
@@ -188,29 +188,29 @@ def is_allowed(email: str) -> bool:
 
 
 def read(*names: str) -> Settings:
-    """The settings of this moment; of those that were not asked for, what can't be used has its default.
+    """The current settings. Invalid variables that the caller does not need are replaced by their defaults.
 
     Args:
         names: fields of `Settings` that the caller needs.
 
     Raises:
-        SettingError: one of these can't be used; says which, what it is and what is allowed.
+        SettingError: one of these is invalid; the message names it, its value and what is allowed.
     """
     try:
         return Settings()
     except ValidationError as error:
         variables = {detail["loc"][0] for detail in error.errors()}
-    wrong = [name for name in Settings.model_fields if variable(name) in variables]
-    for name in wrong:
+    invalid = [name for name in Settings.model_fields if variable(name) in variables]
+    for name in invalid:
         if name in names:
             text = os.environ[variable(name)].strip()
             allowed = _allowed(Settings.model_fields[name])
             raise SettingError(f"{variable(name)} is {text!r}; allowed: {allowed}.")
-    return Settings(**{name: getattr(DEFAULTS, name) for name in wrong})
+    return Settings(**{name: getattr(DEFAULTS, name) for name in invalid})
 
 
 def _allowed(field: FieldInfo) -> str:
-    """The values that a setting may have, in words."""
+    """The allowed values of a setting, as text."""
     low = next((rule.ge for rule in field.metadata if isinstance(rule, Ge)), None)
     high = next((rule.le for rule in field.metadata if isinstance(rule, Le)), None)
     if low is not None:

@@ -1,4 +1,4 @@
-"""Tables, as Markdown for documents and as plain text for the terminal; and the text of a measurement in a cell."""
+"""Tables as Markdown and as plain text for the terminal, and the text of measurements in their cells."""
 
 import statistics
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ def markdown_table(header: Cells, rows: Sequence[Cells], align: str = "") -> str
 
     Args:
         header: names of the columns.
-        rows: their cells, as many in each row.
-        align: "l" for left or "r" for right, a letter for each column; without it, all but the first are right-aligned.
+        rows: cells, the same number in each row.
+        align: "l" or "r" for each column; by default, all but the first are right-aligned.
 
     Raises:
-        ValueError: a row or `align` has another number of columns.
+        ValueError: a row or `align` has a different number of columns.
     """
     align = _alignment(align, len(header))
     lines = [header, [_RULES[side] for side in align], *rows]
@@ -25,16 +25,16 @@ def markdown_table(header: Cells, rows: Sequence[Cells], align: str = "") -> str
 
 
 def text_table(rows: Sequence[Cells], *, header: Cells | None = None, align: str = "", indent: int = 0) -> str:
-    """A table for the terminal: columns that stand under each other, with two spaces between them; "" of no rows.
+    """A table for the terminal: aligned columns, separated by two spaces; "" without rows.
 
     Args:
-        rows: cells, as many in each row.
+        rows: cells, the same number in each row.
         header: names of the columns, as the first line.
         align: see `markdown_table`.
         indent: spaces before each line.
 
     Raises:
-        ValueError: a row or `align` has another number of columns.
+        ValueError: a row or `align` has a different number of columns.
     """
     lines = [*([] if header is None else [header]), *rows]
     if not lines:
@@ -53,12 +53,12 @@ def text_table(rows: Sequence[Cells], *, header: Cells | None = None, align: str
 
 
 def plus_minus(mean: float, margin: float | None) -> str:
-    """A mean and what it may be off by, to one decimal: 12.3 ± 0.5; without a margin, the mean alone."""
+    """A mean and its margin of error to one decimal: 12.3 ± 0.5; without a margin, the mean alone."""
     return f"{mean:.1f}" if margin is None else f"{mean:.1f} ± {margin:.1f}"
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:
-    """Mean ± standard deviation, to one decimal; "" of nothing."""
+    """Mean ± sample standard deviation to one decimal; "" without values."""
     if not values:
         return ""
     return plus_minus(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)

@@ -1,4 +1,4 @@
-"""Which software computes here: Poison Lab, Python, and the libraries that decide about results."""
+"""Versions of Poison Lab, Python and the libraries that influence results."""
 
 import platform
 from importlib import metadata
@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Poison Lab, Python and those of `PACKAGES` that are installed, each with its version."""
+    """Versions of Poison Lab, Python and the installed packages of `PACKAGES`, by name."""
     installed = {"Poison Lab": __version__, "Python": platform.python_version()}
     for name in PACKAGES:
         try:

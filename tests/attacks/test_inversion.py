@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.attacks.algorithms.canvas import Canvas
-from core.attacks.algorithms.inversion import gaps, matched, nearest_bases
+from core.attacks.algorithms.inversion import gaps, match_with_restarts, nearest_bases
 from core.attacks.algorithms.plan import allowed_bases, make_plan
 from core.spec.events import Event, silent
 from tests import tiny
@@ -36,7 +36,7 @@ def test_of_several_starts_each_poison_keeps_the_closest_match() -> None:
     plan = make_plan(scene, tiny.spec("ft-matching", constraint="perturbation"))
     zeta = scene.z[plan.base.flip(0)].double()
     events: list[Event] = []
-    base, x = matched(scene, plan, zeta, 5, 0.0, 3, events.append)
+    base, x = match_with_restarts(scene, plan, zeta, 5, 0.0, 3, events.append)
     assert [event.done for event in events] == sorted(event.done for event in events)
     assert events[-1].done == events[-1].total == 15
 
@@ -46,7 +46,7 @@ def test_of_several_starts_each_poison_keeps_the_closest_match() -> None:
     starts = nearest_bases(scene, plan, zeta, 3)
     assert bool((starts == base[:, None]).any(1).all())
     assert float((x - scene.images[base]).abs().max()) <= plan.feasible.delta + 1e-6  # type: ignore[operator]
-    one = gap_of(*matched(scene, plan, zeta, 5, 0.0, 1, silent))
+    one = gap_of(*match_with_restarts(scene, plan, zeta, 5, 0.0, 1, silent))
     best = gap_of(base, x)
     assert bool((best <= one + 1e-6).all())
     assert bool((best < one - 1e-6).any())

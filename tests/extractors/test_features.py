@@ -82,7 +82,7 @@ def test_a_second_call_is_answered_from_the_disk() -> None:
 
 
 def test_large_features_are_mapped_from_the_disk_and_safe_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAPPED", 1)
+    monkeypatch.setattr(cache, "MEMORY_MAP_BYTES", 1)
     extractor, _ = made()
     for _ in range(2):  # computed, then found
         mapped, _ = cached(extractor, pictures(), CPU)

@@ -63,7 +63,7 @@ def test_a_flipped_bit_is_found_and_the_file_set_aside(
 ) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     if mapped:
-        monkeypatch.setattr(cache, "MAPPED", 0)
+        monkeypatch.setattr(cache, "MEMORY_MAP_BYTES", 0)
     path = tmp_path / "cache" / "features" / "a.npy"
     array = np.arange(30, dtype=np.float32).reshape(3, 10)
     kept = cache.write_in_parts(path, lambda: iter([array[:2], array[2:]]), (3, 10))
@@ -74,7 +74,7 @@ def test_a_flipped_bit_is_found_and_the_file_set_aside(
     assert cache.read_matrix(path, 3) is None
     assert not path.exists()
     assert (tmp_path / "cache" / "damaged" / "a.npy").exists()
-    assert "is not what was written" in caplog.text
+    assert "is damaged: it is recomputed" in caplog.text
     cache.write(path, array)
     np.testing.assert_array_equal(cache.read_matrix(path, 3), array)
 
@@ -124,7 +124,7 @@ def test_what_was_used_least_recently_goes(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_mapped_file_that_goes_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAPPED", 1)
+    monkeypatch.setattr(cache, "MEMORY_MAP_BYTES", 1)
     paths = files(tmp_path, monkeypatch)
     found = cache.read_matrix(paths[0], 2)
     os.utime(paths[0], (0, 0))
