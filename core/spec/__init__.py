@@ -1,1 +1,1 @@
-"""What can be asked for: experiments and the events of their runs. Free of torch; knows no attack by name."""
+"""Experiments as a user specifies them, and the events of their runs. Without torch; knows no attack by name."""

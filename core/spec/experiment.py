@@ -1,8 +1,8 @@
-"""What a person asks for: one frozen, hashable description of an experiment.
+"""The specification of an experiment: frozen and hashable.
 
-The spec is the edge of the engine room: the command line, the app's URL and the JSON of a stored run are
-all parsed here, by `parse_spec`, into the same `ExperimentSpec`. Names of data sets and extractors are
-checked against their registries in `core.catalog.choices`, which also fills in what depends on them.
+The command line, the app's URL and the JSON of a stored run are all parsed here, by `parse_spec`, into the
+same `ExperimentSpec`. Names of data sets and extractors are checked against their registries in
+`core.catalog.choices`, which also fills in the fields that depend on them.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from core.spec.models import AttackSettings, Frozen, UnknownAttack, spec_error, 
 from core.system.errors import SpecError, unknown
 
 SPEC_VERSION = 3
-"""Part of every hash: raise it when the same spec would give another result."""
+"""Part of every hash: increment it when the same spec would give another result."""
 
 Constraint = Literal["none", "valid", "perturbation"]
 LabelRule = Literal["clean", "random", "adversarial"]
@@ -35,7 +35,7 @@ LABEL_RULES: dict[str, str] = {
 
 
 class ExperimentSpec(Frozen):
-    """One experiment, whole: the same spec on the same machine gives the same result.
+    """A complete experiment: the same spec on the same machine gives the same result.
 
     Attributes that are `None` are filled in by `core.catalog.choices.resolve` from the registries' records.
     """
@@ -52,8 +52,8 @@ class ExperimentSpec(Frozen):
     constraint: Constraint = Field("valid", description="What limits the poisoned points.")
     delta: float = Field(8 / 255, gt=0, le=1, description="δ of the perturbation constraint, in [0, 1] pixels.")
     label_rule: LabelRule = Field("adversarial", description="Labels of the poisoned points.")
-    # Left out wherever a spec is written as long as it is None: experiments from before there was such a choice keep
-    # their hashes, by which results are stored and shipped.
+    # Omitted from JSON while it is None, so that experiments that predate the field keep their hashes, by which
+    # results are stored and shipped.
     evade: str | None = Field(
         None, description="Defence that the poison is made to pass.", exclude_if=lambda value: value is None
     )
@@ -61,7 +61,7 @@ class ExperimentSpec(Frozen):
     test_size: int = Field(1000, ge=10, le=10_000_000, description="Test images.")
     ridge: float = Field(1e-3, gt=0, le=1e3, description="λ of the head's objective.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of everything random.")
-    # Likewise left out where it is empty, as it is without plug-ins.
+    # Omitted while it is empty, likewise.
     plugins: tuple[tuple[str, str], ...] = Field(
         (),
         description="SHA-256 of the plug-in behind each name that comes from one.",
@@ -82,21 +82,21 @@ class ExperimentSpec(Frozen):
         return max(1, round(self.budget * self.train_size))
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces; what the hash is taken of."""
+        """Canonical JSON, with sorted keys and no spaces; the hash is computed from it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits that name this experiment in the store and in the app's URL."""
+        """16 hexadecimal digits that identify this experiment in the store and in the app's URL."""
         return hashlib.sha256(f"{SPEC_VERSION}:{self.to_json()}".encode()).hexdigest()[:16]
 
 
 def parse_spec(values: Mapping[str, Any], *, stored: bool = False) -> ExperimentSpec:
-    """Parse untrusted values, of which some may be missing: see `core.spec.defaults`.
+    """Parse untrusted values; missing ones get their defaults, see `core.spec.defaults`.
 
     Args:
         values: by field; `attack` is a name, or a mapping with its `name` and parameters.
-        stored: they are those of a finished run, which is read although a plug-in that made it is not here.
+        stored: whether they belong to a finished run, which can be read without the plug-in that made it.
 
     Raises:
         SpecError: one sentence that names the field, what it got and what is allowed.
@@ -111,7 +111,7 @@ def parse_spec(values: Mapping[str, Any], *, stored: bool = False) -> Experiment
 
 
 def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings]:
-    """The settings of the attack that values ask for; nothing where they ask for none."""
+    """The settings of the attack that values name, under "attack"; empty if they name none."""
     attack = values.get("attack")
     if attack is None or isinstance(attack, AttackSettings):
         return {}
@@ -132,29 +132,29 @@ def _attack(values: Mapping[str, Any], stored: bool) -> dict[str, AttackSettings
 
 
 def _plugins(values: Mapping[str, Any], stored: bool) -> tuple[tuple[str, str], ...]:
-    """The digests of the plug-ins that values use: those that are loaded, or, of a finished run, those that were.
+    """Name and digest of each plug-in that values use: the loaded ones or, for a finished run, the recorded ones.
 
     Raises:
-        SpecError: a plug-in that the values were written for is not loaded, or another version of it.
+        SpecError: a plug-in that the values name is not loaded, or another version of it is.
     """
-    attack, evade, given = values.get("attack"), values.get("evade"), dict(_pairs(values))
+    attack, evade, recorded = values.get("attack"), values.get("evade"), dict(_pairs(values))
     name = attack.name if isinstance(attack, AttackSettings) else attack
     name = name.get("name") if isinstance(name, Mapping) else name
-    if evade is not None and evade not in registry.EVADABLE and not (stored and evade in given):
-        if evade in given:
-            registry.check_loaded(evade, given[evade])
+    if evade is not None and evade not in registry.EVADABLE and not (stored and evade in recorded):
+        if evade in recorded:
+            registry.check_loaded(evade, recorded[evade])
         raise SpecError(f"evade is {evade!r}; allowed: {', '.join(registry.EVADABLE)}.")
     if stored:
-        return tuple(sorted(given.items()))
+        return tuple(sorted(recorded.items()))
     used = {key: registry.PLUGINS[key] for key in (name, evade) if key in registry.PLUGINS}
-    for key in used.keys() & given.keys():
-        registry.check_loaded(key, given[key])
+    for key in used.keys() & recorded.keys():
+        registry.check_loaded(key, recorded[key])
     return tuple(sorted(used.items()))
 
 
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    given = values.get("plugins") or ()
+    pairs = values.get("plugins") or ()
     try:
-        return [(str(name), str(digest)) for name, digest in given]
+        return [(str(name), str(digest)) for name, digest in pairs]
     except (TypeError, ValueError) as error:
-        raise SpecError(f"plugins is {given!r}; allowed: pairs of a name and the SHA-256 of its file.") from error
+        raise SpecError(f"plugins is {pairs!r}; allowed: pairs of a name and the SHA-256 of its file.") from error

@@ -1,4 +1,4 @@
-"""The base of everything that a person asks for, and of the settings of every attack."""
+"""The base classes of user input and of the settings of attacks, and their validation."""
 
 import functools
 import re
@@ -11,16 +11,16 @@ from core.system.errors import RecordError, SpecError
 
 
 class Frozen(BaseModel):
-    """What a person asks for: never changed, nothing unknown in it, all numbers finite."""
+    """Base of models of user input: immutable, without unknown fields, all numbers finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class AttackSettings(Frozen):
-    """What a person chooses of an attack.
+    """The parameters of an attack.
 
     A subclass fixes `name` by a `Literal` with a default and adds the attack's parameters as fields. Each has bounds,
-    a `title` for the sidebar, a `description` for whoever asks, and, where its values are names, `choices`.
+    a `title` for the sidebar, a `description` for help texts and, if its values are names, `choices`.
     """
 
     name: str = ""
@@ -31,59 +31,59 @@ class AttackSettings(Frozen):
         return False
 
     def unread(self, label_rule: str) -> set[str]:
-        """Parameters that the other parameters, or the label rule, switch off: they go back to their defaults."""
+        """Parameters without effect under the other parameters and the label rule; they are reset to their defaults."""
         return set()
 
 
 class UnknownAttack(AttackSettings):
-    """Settings of an attack of a plug-in that is not here: a stored result is shown, but can't be run again."""
+    """Settings of an attack whose plug-in is not loaded: a stored result can be shown, but not run again."""
 
     model_config = ConfigDict(extra="allow")
 
 
-def choices(**words: str) -> dict[str, Any]:
-    """What the values of a parameter are called, for `Field(json_schema_extra=choices(…))`."""
-    return {"choices": words}
+def choices(**labels: str) -> dict[str, Any]:
+    """Labels of the values of a parameter, for `Field(json_schema_extra=choices(…))`."""
+    return {"choices": labels}
 
 
-@functools.cache  # a page asks hundreds of times, and pydantic makes the schema anew each time
+@functools.cache  # a page calls it hundreds of times, and pydantic builds the schema again each time
 def parameters(settings: type[Frozen]) -> Mapping[str, dict[str, Any]]:
-    """Each parameter of an attack or a defence with its default, bounds and meaning, as JSON schema: read only."""
+    """The JSON schema of each parameter of an attack or a defence: default, bounds, description. Don't modify it."""
     properties: dict[str, dict[str, Any]] = settings.model_json_schema()["properties"]
     return {key: value for key, value in properties.items() if key != "name"}
 
 
 def default_name(settings: type[Frozen]) -> str:
-    """The name that settings fix.
+    """The name that a settings class fixes.
 
     Raises:
-        RecordError: they fix none, or one that links and command lines could not hold.
+        RecordError: it fixes none, or one that can't be used in links and on the command line.
     """
     field = settings.model_fields.get("name")
     if field is None or not isinstance(field.default, str) or not field.default:
         raise RecordError(f'{settings.__name__} has no name: give it `name: Literal["…"] = "…"`')
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", field.default) or field.default in NO_NAMES:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", field.default) or field.default in RESERVED_NAMES:
         raise RecordError(
             f"the name {field.default!r} is not allowed: take small letters, digits and hyphens, at most 40, a letter "
-            f"first, and none of {', '.join(NO_NAMES)}"
+            f"first, and none of {', '.join(RESERVED_NAMES)}"
         )
     return field.default
 
 
-NO_NAMES = ("flips", "none")
-"""What sweeps and links call the baseline, and no defence."""
+RESERVED_NAMES = ("flips", "none")
+"""Names that sweeps and links use for the baseline and for no defence."""
 
 
 def check_settings(settings: object, base: type[Frozen], owner: str) -> None:
-    """Check that settings can be shown and validated: each parameter needs a description and bounds, or names.
+    """Check a settings class: each parameter needs a description, and either bounds or named values.
 
     Args:
-        settings: what a record names as its settings.
-        base: the class that they have to extend.
+        settings: the settings of a record.
+        base: the class that they must extend.
         owner: "attack" or "defence", for messages.
 
     Raises:
-        RecordError: what is missing, by name.
+        RecordError: names what is missing.
     """
     if not isinstance(settings, type) or not issubclass(settings, base):
         raise RecordError(f"settings of the {owner} is {settings!r}; it has to be a class that extends {base.__name__}")
@@ -106,24 +106,24 @@ def check_settings(settings: object, base: type[Frozen], owner: str) -> None:
 
 
 def _is_bounded(schema: Mapping[str, Any]) -> bool:
-    """Whether a JSON schema is that of a number with bounds on both sides, as a control needs them."""
+    """Whether a JSON schema describes a number with a lower and an upper bound."""
     is_number = schema.get("type") in ("integer", "number")
     low, high = ({"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"})
     return is_number and bool(low & schema.keys()) and bool(high & schema.keys())
 
 
 def _has_names(schema: Mapping[str, Any]) -> bool:
-    """Whether a JSON schema is that of a choice among texts."""
+    """Whether a JSON schema describes a choice among texts."""
     return "enum" in schema and all(isinstance(value, str) for value in schema["enum"])
 
 
 def validated(settings: type[Frozen], values: Mapping[str, Any], what: str) -> Frozen:
-    """Settings from untrusted values.
+    """Parse settings from untrusted values.
 
     Args:
         settings: the model.
         values: by parameter.
-        what: a parameter in an error message, with {} for its name, such as "attack.{}".
+        what: how error messages name a parameter, with {} for its name, such as "attack.{}".
 
     Raises:
         SpecError: one sentence that names the parameter, what it got and what is allowed.
@@ -135,11 +135,12 @@ def validated(settings: type[Frozen], values: Mapping[str, Any], what: str) -> F
 
 
 def spec_error(error: ValidationError, what: str, allowed: list[str]) -> SpecError:
-    """The first problem that pydantic found, as a sentence.
+    """The first validation error as one sentence.
 
     Args:
-        what: a field in the message, with {} for its name.
-        allowed: the fields that there are.
+        error: as pydantic raised it.
+        what: how the message names a field, with {} for its name.
+        allowed: the existing fields.
     """
     first = error.errors()[0]
     where = what.format(".".join(str(part) for part in first["loc"]))
@@ -151,5 +152,5 @@ def spec_error(error: ValidationError, what: str, allowed: list[str]) -> SpecErr
 
 
 def lower_first(message: str) -> str:
-    """A message of pydantic as the second part of a sentence."""
+    """A message of pydantic as the second half of a sentence."""
     return message[:1].lower() + message[1:]

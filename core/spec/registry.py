@@ -1,4 +1,4 @@
-"""What records of attacks and defences have registered: settings by name, without anything that runs them."""
+"""The names and settings of registered attacks and defences, without anything that runs them."""
 
 import importlib
 import pkgutil
@@ -12,20 +12,20 @@ from core.system.errors import RecordError, SpecError
 T = TypeVar("T")
 
 ATTACKS: dict[str, type[AttackSettings]] = {}
-"""The settings of every attack, by its name, in the order in which attacks are listed."""
+"""The settings class of every attack by name, in listing order."""
 EVADABLE: dict[str, None] = {}
-"""The defences that an attack can be made to pass, in the order in which they are listed."""
+"""The defences that an attack can evade, in listing order."""
 PLUGINS: dict[str, str] = {}
-"""SHA-256 of the file that each attack or defence from outside comes from, by its name."""
+"""SHA-256 of the plug-in's file, by the name of each attack or defence of a plug-in."""
 _names: set[str] = set()
-"""The names of all attacks and defences; no two share one, so that `PLUGINS` can be asked by name alone."""
+"""The names of all attacks and defences; they are unique, so that a name is a sufficient key for `PLUGINS`."""
 
 
 def claim(name: str) -> None:
-    """Take a name for an attack or a defence.
+    """Reserve a name for an attack or a defence.
 
     Raises:
-        RecordError: another one has it.
+        RecordError: the name is taken.
     """
     if name in _names:
         raise RecordError(f"the name {name!r} is taken: choose another one")
@@ -33,17 +33,17 @@ def claim(name: str) -> None:
 
 
 def register_attack(settings: type[AttackSettings]) -> None:
-    """Let specs ask for an attack."""
+    """Make an attack available to specs."""
     ATTACKS[default_name(settings)] = settings
 
 
 def register_evadable(name: str) -> None:
-    """Let specs ask for poison that passes a defence."""
+    """Make a defence available to specs as one to evade."""
     EVADABLE[name] = None
 
 
 def forget(name: str) -> None:
-    """Take back what a plug-in has registered under a name."""
+    """Unregister what a plug-in has registered under a name."""
     for registered in (ATTACKS, EVADABLE, PLUGINS):
         registered.pop(name, None)
     _names.discard(name)
@@ -72,14 +72,14 @@ def records_in(package: ModuleType, kind: type[T], others: Collection[str]) -> l
 
 
 def check_loaded(name: str, digest: str) -> None:
-    """Check that the plug-in that something was made with is the one that is loaded.
+    """Check that the plug-in of a spec is loaded, in the same version.
 
     Args:
         name: of the attack or the defence.
-        digest: SHA-256 of the plug-in's file, as a spec names it.
+        digest: SHA-256 of the plug-in's file, as the spec names it.
 
     Raises:
-        SpecError: no plug-in of this name is loaded, or another version of it.
+        SpecError: the plug-in is not loaded, or another version of it is.
     """
     loaded = PLUGINS.get(name)
     if loaded is None:
