@@ -1,1 +1,1 @@
-"""The linear head: one, hundreds at once, their scores, what poison can reach, and neighbours."""
+"""The linear head: training one or hundreds at once, scores, reachable parameters, nearest neighbours."""

@@ -22,7 +22,7 @@ GRADIENT_TOLERANCE = 1e-6
 
 
 class NotConverged(PoisonLabError):
-    """The head's solver stopped before its gradient was small: its accuracy must not be shown."""
+    """The solver stopped before the gradient was small; the head's accuracy must not be shown."""
 
 
 def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
@@ -31,13 +31,19 @@ def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
 
 
 def errors(p: Tensor, y: Tensor) -> Tensor:
-    """p - onehot(y), (N, c): the gradient of the cross-entropy in the logits, for probabilities p of labels y."""
+    """p - onehot(y), (N, c), for p (N, c) and y (N,): the gradient of the cross-entropy with respect to the logits."""
     return p.scatter_add(1, y[:, None], p.new_full((len(y), 1), -1.0))
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """The Hessian of F at one theta, as products with directions, in the precision of its tensors."""
+    """The Hessian of F at one theta as products with directions, in the precision of its tensors.
+
+    Attributes:
+        z: (N, d + 1) features with ones.
+        p: (N, c) probabilities.
+        ridge: (d + 1,) ridge of every column.
+    """
 
     z: Tensor
     p: Tensor
@@ -50,7 +56,7 @@ class Curvature:
         return u.T @ self.z / len(self.z) + self.ridge * v
 
     def single(self) -> "Curvature":
-        """The same in float32, at half the cost: enough for a direction, since what converges is checked in float64."""
+        """The same in float32, at half the cost: enough for search directions, as convergence is checked in float64."""
         return Curvature(self.z.float(), self.p.float(), self.ridge.float())
 
 
@@ -72,28 +78,28 @@ class HeadProblem:
 
     @property
     def ridge_row(self) -> Tensor:
-        """(d + 1,) the ridge of every column: λ, and 0 for the bias."""
+        """(d + 1,) ridge of every column: λ, and 0 for the bias."""
         row = torch.full((self.z.shape[1],), self.ridge, dtype=self.z.dtype, device=self.z.device)
         row[-1] = 0.0
         return row
 
     def zero(self) -> Tensor:
-        """The head that says nothing: (c, d + 1) zeros."""
+        """The initial head: (c, d + 1) zeros."""
         return self.z.new_zeros(self.n_classes, self.z.shape[1])
 
     def objective(self, theta: Tensor) -> float:
-        """F(theta)."""
+        """F(theta) of a head (c, d + 1)."""
         loss = torch.nn.functional.cross_entropy(self.z @ theta.T, self.y)
         return float(loss + 0.5 * (self.ridge_row * theta.square()).sum())
 
     def gradient(self, theta: Tensor) -> tuple[Tensor, Curvature]:
-        """The gradient of F (c, d + 1), and its Hessian at the same point."""
+        """The gradient (c, d + 1) of F at theta (c, d + 1), and its Hessian there."""
         p = torch.softmax(self.z @ theta.T, dim=1)
         row = self.ridge_row
         return errors(p, self.y).T @ self.z / len(self.z) + row * theta, Curvature(self.z, p, row)
 
     def loss_gradient(self, theta: Tensor) -> Tensor:
-        """The gradient (c, d + 1) of the mean cross-entropy alone, without the ridge's own."""
+        """The gradient (c, d + 1) of the mean cross-entropy alone, without the ridge term, at theta (c, d + 1)."""
         return errors(torch.softmax(self.z @ theta.T, dim=1), self.y).T @ self.z / len(self.z)
 
 
@@ -105,7 +111,18 @@ def conjugate_gradients(
     max_iter: int = 500,
     start: Tensor | None = None,
 ) -> Tensor:
-    """Solve `apply(x) = b` for a symmetric positive (semi)definite map, to ||r|| <= tol ||b||."""
+    """Solve `apply(x) = b` for a symmetric positive (semi)definite map, to ||r|| <= tol ||b||.
+
+    Args:
+        apply: the map, between tensors of b's shape.
+        b: right-hand side, of any shape such as (c, d + 1).
+        tol: relative tolerance of the residual's norm.
+        max_iter: maximum number of iterations.
+        start: initial x, of b's shape; None: zeros.
+
+    Returns:
+        x, of b's shape.
+    """
     x = torch.zeros_like(b) if start is None else start.clone()
     r = b.clone() if start is None else b - apply(x)
     target = tol * float(b.norm())
@@ -136,9 +153,9 @@ def solve(
 
     Args:
         problem: the training set and its ridge.
-        start: where to begin, e.g. the head of a slightly different training set.
+        start: (c, d + 1) initial head, e.g. of a slightly different training set.
         tol: bound on the Euclidean norm of F's gradient.
-        max_iter: most Newton steps.
+        max_iter: maximum number of Newton steps.
 
     Raises:
         NotConverged: the gradient is still larger than `tol` after `max_iter` steps.
@@ -171,15 +188,38 @@ def solve(
 
 
 def fit(z: Tensor, y: Tensor, n_classes: int, ridge: float, start: Tensor | None = None) -> Tensor:
-    """The converged head (c, d + 1) of features (N, d) and labels (N,). See `solve` for errors."""
+    """The converged head (c, d + 1) of a training set.
+
+    Args:
+        z: (N, d) features.
+        y: (N,) labels in [0, n_classes).
+        n_classes: c.
+        ridge: λ, more than 0.
+        start: (c, d + 1) initial head.
+
+    Raises:
+        NotConverged: see `solve`.
+    """
     return solve(HeadProblem(with_ones(z), y, n_classes, ridge), start)
 
 
 def logits(theta: Tensor, z: Tensor, ones: float = 1.0) -> Tensor:
-    """(N, c) float64 logits of features (N, d); `ones` as in `with_ones`."""
+    """(N, c) float64 logits.
+
+    Args:
+        theta: (c, d + 1) head.
+        z: (N, d) features.
+        ones: factor of the bias, see `with_ones`.
+    """
     return torch.addmm(theta[:, -1], z.double(), theta[:, :-1].T, beta=ones)
 
 
 def accuracy(theta: Tensor, z: Tensor, y: Tensor) -> float:
-    """Share of features (N, d) whose largest logit is that of their label (N,)."""
+    """Accuracy in [0, 1] of a head.
+
+    Args:
+        theta: (c, d + 1) head.
+        z: (N, d) features.
+        y: (N,) labels.
+    """
     return float(logits(theta, z).argmax(1).eq(y).double().mean())

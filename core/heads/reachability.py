@@ -1,4 +1,4 @@
-"""Which parameters a budget of poison can reach at all: the poisonability threshold.
+"""The parameters that poison of a given budget can reach: the poisonability threshold.
 
 Poison at budget eps makes given parameters w the head's optimum only if it cancels the gradient there. In the
 direction of w itself, one poisoned point can cancel at most W0((c - 1) / e), W0 being the Lambert W function:
@@ -19,21 +19,21 @@ from core.heads import logistic as head
 from core.heads.scores import Reachability
 
 BUDGETS = tuple(10 ** (k / 10) for k in range(-30, 11))
-"""Budgets at which the floor is drawn: 0.001 to 10."""
+"""Budgets at which the lower bound of the residual is computed: 0.001 to 10."""
 CERTIFICATE_STEPS = 100
 
 
 def reachability(
     problem: head.HeadProblem, theta: Tensor, budget: float, residual: float, box: tuple[Tensor, Tensor] | None
 ) -> Reachability:
-    """Judge a target.
+    """The reachability of target parameters.
 
     Args:
         problem: of the clean training set.
-        theta: (c, d + 1) the target.
+        theta: (c, d + 1) target parameters.
         budget: epsilon.
-        residual: what the run's poison leaves there.
-        box: (d,) lowest and (d,) highest value of each feature, or None where features are free.
+        residual: norm of the residual that the run's poison leaves at the target.
+        box: (d,) lowest and (d,) highest value of each feature, or None if features are free.
     """
     gradient = problem.loss_gradient(theta)
     c, ridge = problem.n_classes, problem.ridge
@@ -62,8 +62,9 @@ def threshold(theta: Tensor, gradient: Tensor, n_classes: int, ridge: float = 0.
 
     Args:
         theta: (c, d + 1) target parameters; the last column, the biases, carries no ridge.
-        gradient: (c, d + 1) mean gradient of the clean loss at theta, WITHOUT the ridge's own.
-        ridge: of the head.
+        gradient: (c, d + 1) mean gradient of the clean loss at theta, WITHOUT the ridge term.
+        n_classes: c.
+        ridge: λ of the head.
     """
     decay = ridge * float(theta[:, :-1].square().sum())
     left = reach(n_classes) - decay
@@ -75,7 +76,13 @@ def threshold(theta: Tensor, gradient: Tensor, n_classes: int, ridge: float = 0.
 def least_residual(theta: Tensor, gradient: Tensor, epsilon: float, n_classes: int, ridge: float = 0.0) -> float:
     """A lower bound on the norm of the residual at budget epsilon: exact for two classes, no bias, free features.
 
-    Arguments as for `threshold`. It is 0 from the threshold on.
+    It is 0 from the threshold on.
+
+    Args:
+        theta, gradient: (c, d + 1) each, see `threshold`.
+        epsilon: the budget.
+        n_classes: c.
+        ridge: λ of the head.
     """
     decay = ridge * float(theta[:, :-1].square().sum())
     inner = float((theta * gradient).sum()) + (1 + epsilon) * decay
@@ -87,12 +94,12 @@ def certificate(theta: Tensor, gradient: Tensor, low: Tensor, high: Tensor, ridg
 
     For any direction V, poison at budget eps can cancel at most eps sup <V, -g(z, y)>, and with p the head's
     probabilities -<V, g(z, y)> = <V_y - sum_k p_k V_k, z1> is at most the largest <V_y - V_k, z1> over the box. So
-    eps >= <V, g + ridge W> / (that - ridge <V, W>). The best V is looked for by gradient steps; whichever is found,
-    the bound holds.
+    eps >= <V, g + ridge W> / (that - ridge <V, W>). Gradient steps search for the best V; the bound holds for any.
 
     Args:
-        theta, gradient, ridge: as for `threshold`.
-        low, high: (d,) bounds of the features of poison.
+        theta, gradient: (c, d + 1) each, see `threshold`.
+        low, high: (d,) bounds of the features of poisoned samples.
+        ridge: λ of the head.
     """
     weights = torch.cat([theta[:, :-1], torch.zeros_like(theta[:, -1:])], dim=1)
     total = gradient + ridge * weights
