@@ -1,7 +1,7 @@
-"""Images that a person brings: `image-folder:PATH`, a folder or a zip with one folder of images for each class.
+"""The user's own images: `image-folder:PATH`, a folder or a zip with one folder of images per class.
 
-A name that was resolved ends with `#` and 16 digits of a SHA-256 over all images and the version of their reader: other
-images, or the same read otherwise, are other data. Zips are read where they are, never unpacked.
+A resolved name ends with `#` and 16 digits of a SHA-256 over all images and the version of their reader: different
+images, or the same read differently, are different data. Zips are read in place, never unpacked.
 """
 
 import hashlib
@@ -25,49 +25,54 @@ from core.system.errors import DataError, SpecError
 from core.system.files import zip_members
 
 READER_VERSION = 1
-"""Raise it when the same files would give other images, labels or another split: runs of before keep their names, and
-none of them answers for what is read now."""
+"""Increment it when the same files would give other images, labels or another split: earlier runs keep their names, and
+are not served for what is read now."""
 SIDE = 64
-"""Pixels of a side to which every image is cropped and resized."""
+"""Side in pixels to which every image is cropped and resized."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MIN_IMAGES_PER_CLASS = 10
 MAX_IMAGES = 100_000
 MAX_BYTES = 50 << 20
-"""Of one image's file."""
+"""Of one image file."""
 MAX_UNPACKED = 4 << 30
-"""Of all files of a zip together."""
+"""Of all files in a zip together."""
 MAX_PIXELS = 50_000_000
-"""Of one image: a small file can hold an image that fills the memory."""
-TESTED = 0.3
+"""Of one image: a small file can decompress to an image that fills the memory."""
+TEST_SHARE = 0.3
 _NAME = re.compile(r"image-folder:(.+?)(?:#([0-9a-f]{16}))?")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder holds: images (N, 3, 64, 64) uint8, labels (N,), and which of them are for testing (N,).
+    """The content of an image folder.
 
-    `digests` name this content by every version of the reader until today's.
+    Attributes:
+        classes: names of the c classes.
+        x: (N, 3, 64, 64) uint8 images.
+        y: (N,) int64 labels.
+        is_test: (N,) bool, whether an image belongs to the test set.
+        digests: names of this content by each version of the reader, up to the current one.
     """
 
     classes: tuple[str, ...]
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
-    tested: NDArray[np.bool_]
+    is_test: NDArray[np.bool_]
     digests: tuple[str, ...]
 
     @property
     def digest(self) -> str:
-        """The digits that name this content as it is read today."""
+        """The digits that name this content as the current reader reads it."""
         return self.digests[-1]
 
 
 def is_user_supplied(name: str) -> bool:
-    """Whether a name asks for a person's images rather than for an entry of the registry."""
+    """Whether a name is of user-supplied images rather than of an entry of the registry."""
     return name.startswith(("image-folder:", "upload:"))
 
 
 def info(name: str) -> DataInfo:
-    """The record of brought images, its name resolved.
+    """The record of user-supplied images, with its name resolved.
 
     Raises:
         SpecError: the name is not image-folder:PATH.
@@ -77,22 +82,23 @@ def info(name: str) -> DataInfo:
     if match is None:
         raise SpecError(f"Data {name!r} can't be read. Allowed: image-folder:PATH, a folder or a zip.")
     path, expected = Path(match[1]).expanduser().absolute(), match[2]
-    found = load(path)
-    if expected in found.digests[:-1]:
+    folder = load(path)
+    if expected in folder.digests[:-1]:
         raise DataError(
-            f"The images of {path} are those of {expected}, which version {found.digests.index(expected) + 1} of the "
-            f"reader has read; version {READER_VERSION} reads them otherwise, so that a run would give another result. "
-            "Results of before still open; to run the images as they are read now, leave out the # and what follows it."
+            f"The images of {path} are those of {expected}, which version {folder.digests.index(expected) + 1} of the "
+            f"reader has read; version {READER_VERSION} reads them differently, so that a run would give another "
+            "result. Earlier results still open; to run the images as they are read now, leave out the # and what "
+            "follows it."
         )
-    if expected not in (None, found.digest):
+    if expected not in (None, folder.digest):
         raise DataError(f"The images of {path} have changed since: their SHA-256 does not begin with {expected}.")
     return DataInfo(
-        name=f"image-folder:{path}#{found.digest}",
+        name=f"image-folder:{path}#{folder.digest}",
         title=path.stem,
-        classes=found.classes,
+        classes=folder.classes,
         shape=(3, SIDE, SIDE),
-        train_images=int((~found.tested).sum()),
-        test_images=int(found.tested.sum()),
+        train_images=int((~folder.is_test).sum()),
+        test_images=int(folder.is_test.sum()),
         licence="yours",
         source=str(path),
         embedded=False,
@@ -100,26 +106,26 @@ def info(name: str) -> DataInfo:
 
 
 def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images and labels of one part, "train" or "test"."""
-    found = load(Path(record.source))
-    rows = found.tested if part == "test" else ~found.tested
-    return found.x[rows], found.y[rows]
+    """Images (N, 3, 64, 64) uint8 and labels (N,) int64 of one part, "train" or "test"."""
+    folder = load(Path(record.source))
+    rows = folder.is_test if part == "test" else ~folder.is_test
+    return folder.x[rows], folder.y[rows]
 
 
 def load(path: Path) -> Folder:
-    """Read and check a folder or a zip; remembered while its files do not change.
+    """Read and check a folder or a zip; cached in memory while its files do not change.
 
     Raises:
-        DataError: what is wrong, and in which file.
+        DataError: names what is wrong, and in which file.
     """
     if not path.exists():
-        raise DataError(f"{path} is missing: name a folder, or a zip, with one folder of images for each class.")
+        raise DataError(f"{path} is missing: name a folder or a zip with one folder of images for each class.")
     return _load(path, tuple(sorted(_in_folder(path) if path.is_dir() else _in_zip(path))), READER_VERSION)
 
 
 @dataclass(frozen=True, order=True)
 class _File:
-    """An image's file: its class, its name inside the folder, its size, and when it changed."""
+    """An image file: its class, its path inside the folder, its size in bytes, and when it was modified."""
 
     label: str
     name: str
@@ -144,11 +150,11 @@ def _in_zip(path: Path) -> Iterator[_File]:
         limit = f"{MAX_UNPACKED >> 30} GiB"
         raise DataError(f"{path} holds more than the {limit} that are allowed unpacked; it is refused as a whole.")
     counts = Counter(member.filename for member in members)
-    if twice := next((name for name, count in counts.items() if count > 1), None):
-        raise DataError(f"{path} holds {twice!r} more than once; it is refused as a whole.")
+    if duplicate := next((name for name, count in counts.items() if count > 1), None):
+        raise DataError(f"{path} holds {duplicate!r} more than once; it is refused as a whole.")
     for member in members:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may ask for gigabytes
-            raise DataError(f"{member.filename} of {path} is packed by an unusual method: pack it anew, by deflate.")
+            raise DataError(f"{member.filename} of {path} is packed by an unusual method: pack it again, by deflate.")
         name = PurePosixPath(member.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
             raise DataError(f"{path} holds {member.filename!r}, a path that leads out of it; it is refused as a whole.")
@@ -163,8 +169,8 @@ def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
     classes = tuple(sorted({file.label for file in files}))
     if len(classes) < 2:
         allowed = f"one folder for each class, with {', '.join(SUFFIXES)} in it"
-        held = "one class" if classes else "no classes"
-        raise DataError(f"{path} holds {held} of images; two or more are needed: {allowed}.")
+        number = "one class" if classes else "no classes"
+        raise DataError(f"{path} holds {number} of images; two or more are needed: {allowed}.")
     for label in classes:
         count = sum(file.label == label for file in files)
         if count < MIN_IMAGES_PER_CLASS:
@@ -184,30 +190,30 @@ def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
     y = np.array([classes.index(file.label) for file in files], np.int64)
     listing = "".join(f"{file.label}/{digest}\n" for file, digest in zip(files, digests, strict=True))
     names = tuple(_digest(listing, reader) for reader in range(1, version + 1))
-    return Folder(classes, np.stack(images), y, _tested(y, digests), names)
+    return Folder(classes, np.stack(images), y, _test_rows(y, digests), names)
 
 
 def _digest(listing: str, version: int) -> str:
-    """16 digits that name images as a version of the reader has read them; the first did not name itself.
+    """16 digits that name images as a version of the reader reads them; the first version does not enter the hash.
 
     Args:
-        listing: class and SHA-256 of each image, a line each.
+        listing: class and SHA-256 of each image, one line each.
         version: of the reader.
     """
     reader = "" if version == 1 else f"reader {version}\n"
     return hashlib.sha256(f"{reader}{listing}".encode()).hexdigest()[:16]
 
 
-def _tested(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
-    """About three tenths of every class, chosen by content: copies of one image are never on both sides."""
-    tested = np.zeros(len(y), bool)
+def _test_rows(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
+    """(N,) bool: about three tenths of every class, chosen by content, so that copies of an image share a side."""
+    is_test = np.zeros(len(y), bool)
     sides: dict[str, bool] = {}
     for label in np.unique(y):
         rows = sorted(np.flatnonzero(y == label), key=lambda row: digests[row])
-        count = round(TESTED * len(rows))
+        count = round(TEST_SHARE * len(rows))
         for place, row in enumerate(rows):
-            tested[row] = sides.setdefault(digests[row], place < count)
-    return tested
+            is_test[row] = sides.setdefault(digests[row], place < count)
+    return is_test
 
 
 @contextmanager
@@ -222,10 +228,10 @@ def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
                 return archive.read(name)
             except MemoryError:
                 raise
-            except Exception as error:  # zipfile raises many kinds, some of them only on zips made to do harm
+            except Exception as error:  # zipfile raises many kinds, some of them only on malicious zips
                 reason = " ".join(str(error).split())[:100]
                 raise DataError(
-                    f"{name} of {path} can't be unpacked ({reason}): pack it anew, without a password."
+                    f"{name} of {path} can't be unpacked ({reason}): pack it again, without a password."
                 ) from error
 
         yield content_of

@@ -1,4 +1,4 @@
-"""The reader of every data set, as arrays in (N, C, H, W) uint8, and those that ship in assets/data."""
+"""Reading data sets as (N, C, H, W) uint8 arrays: one entry point, and the readers of those in assets/data."""
 
 import csv
 import functools
@@ -28,10 +28,10 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
     Args:
         record: the record of the data set.
         part: "train" or "test".
-        domain: for data with domains, which of them.
+        domain: which domain, for data that has domains.
 
     Returns:
-        Images (N, C, H, W) uint8 and labels (N,) int64, in an order that never changes.
+        Images (N, C, H, W) uint8 and labels (N,) int64, in a fixed order.
 
     Raises:
         DataError: a file of the data set is missing or damaged, and can't be fetched.
@@ -50,11 +50,11 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
 
 @functools.lru_cache(maxsize=4)
 def _shipped(folder: Path, name: str, part: str, domain: str | None) -> tuple[Images, Labels]:
-    """What ships never changes: unpacking it takes longer than a small experiment."""
-    found = _READERS[name](folder, part, domain)
-    for array in found:
+    """Images (N, C, H, W) and labels (N,), cached: unpacking them takes longer than a small experiment."""
+    arrays = _READERS[name](folder, part, domain)
+    for array in arrays:
         array.setflags(write=False)
-    return found
+    return arrays
 
 
 def _fashion_mnist(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
@@ -87,10 +87,10 @@ def _emoji(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]
     tiles = pixels.reshape(-1, side, per_row, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
     classes = DATA["emoji"].classes
     labels = np.array([classes.index(row["class"]) for row in rows], np.int64)
-    # Split by the emoji itself, so that no emoji is trained on in one vendor's drawing and tested in another's.
-    held_out = np.array([zlib.crc32(row["id"].encode()) % 10 < 3 for row in rows])
-    chosen = np.flatnonzero(held_out if part == "test" else ~held_out)
-    return tiles[chosen], labels[chosen]
+    # Split by the emoji itself, so that none is trained on in one vendor's drawing and tested in another's.
+    is_test = np.array([zlib.crc32(row["id"].encode()) % 10 < 3 for row in rows])
+    selected = np.flatnonzero(is_test if part == "test" else ~is_test)
+    return tiles[selected], labels[selected]
 
 
 _READERS = {"fashion-mnist": _fashion_mnist, "mnist": _mnist, "emoji": _emoji}

@@ -1,4 +1,4 @@
-"""Records of the data sets: what a person may choose, with sizes and licences. Free of heavy imports."""
+"""Records of the data sets, with sizes and licences. Without heavy imports."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class DataInfo:
 
     Attributes:
         shape: (channels, height, width) of every image.
-        train_images, test_images: images available; for data with domains, in the smallest domain.
-        domains: names of its domains, or empty. Training and test images may come from different ones.
+        train_images, test_images: number of images; for data with domains, of the smallest domain.
+        domains: names of its domains, if any. Training and test images may come from different ones.
         embedded: whether its files ship with the project.
     """
 
@@ -156,10 +156,15 @@ DATA: dict[str, DataInfo] = {
 
 
 def check_domain(record: DataInfo, domain: str | None, field: str) -> None:
-    """See that a data set has the domain that a field names, if it names one.
+    """Check that a data set has a domain.
+
+    Args:
+        record: of the data set.
+        domain: the domain, or None.
+        field: the spec's field that names it, for the message.
 
     Raises:
-        SpecError: it has not; the message lists those that it has.
+        SpecError: it does not; the message lists its domains.
     """
     if domain is not None and domain not in record.domains:
         allowed = ", ".join(record.domains) or "none: it has no domains"

@@ -1,4 +1,4 @@
-"""The images of one experiment: a seeded, stratified draw from a data set."""
+"""The images of one experiment: a seeded, stratified sample of a data set."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from core.data.registry import DataInfo
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test images of one experiment: (N, C, H, W) uint8 with (N,) int64 labels."""
+    """Training and test images of one experiment, (N, C, H, W) uint8 each, with (N,) int64 labels."""
 
     train_x: Images
     train_y: Labels
@@ -28,7 +28,13 @@ def draw(
     train_domain: str | None = None,
     test_domain: str | None = None,
 ) -> Split:
-    """Draw a split; training and test images come from the data set's own, disjoint parts.
+    """Draw training and test images from the disjoint parts of a data set.
+
+    Args:
+        info: the record of the data set.
+        train_size, test_size: number of images.
+        seed: of the sample.
+        train_domain, test_domain: domains, for data that has them.
 
     Raises:
         DataError: the data set's files can't be read.
@@ -42,7 +48,16 @@ def draw(
 
 
 def stratified(y: Labels, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Rows of a random sample in which every class keeps its share of `y` (largest remainders first)."""
+    """Rows of a random sample in which every class keeps its share (largest remainders first).
+
+    Args:
+        y: (N,) labels.
+        size: rows in the sample.
+        rng: source of randomness.
+
+    Returns:
+        (size,) rows of y, in random order.
+    """
     classes, counts = np.unique(y, return_counts=True)
     exact = size * counts / counts.sum()
     quota = np.floor(exact).astype(int)

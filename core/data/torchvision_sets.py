@@ -1,7 +1,7 @@
-"""Well-known data sets that torchvision reads: from the folder `paths.data()`, or fetched into it when first used.
+"""Well-known data sets that torchvision reads, from the folder `paths.data()`; downloaded into it on first use.
 
-The folder is laid out as torchvision lays it out, so that one which torchvision filled can be named as it is. Torch is
-imported only where images are read.
+The folder has torchvision's layout, so that an existing torchvision folder can be used. Torch is imported only when
+images are read.
 """
 
 import gzip
@@ -27,8 +27,8 @@ class Source:
 
     Attributes:
         kind: its class in `torchvision.datasets`.
-        url: what is fetched, or the page that leads to it.
-        files: each published file, and the files read from it once it is unpacked; relative to the folder.
+        url: of the download, or of the page that links to it.
+        files: each published file, with the files that it unpacks to; relative to the folder.
     """
 
     kind: str
@@ -71,27 +71,27 @@ SOURCES: dict[str, Source] = {
 }
 
 PCAM_STEPS = {"train": 16, "test": 4}
-"""Every how many images of PatchCamelyon one is taken: all of them are 8 GB, and what is read is held in memory."""
+"""Stride at which images of PatchCamelyon are taken: all of them are 8 GB, and a data set is read into memory."""
 
 _STAGED = ".fetching-"
 _STALE = 3600.0
-"""Seconds without a write after which a download is taken for one whose process was killed."""
+"""Seconds without a write after which a download counts as abandoned."""
 
 
 def present(record: DataInfo) -> bool:
-    """Whether a data set is on this machine, so that no download is needed; the files are not opened."""
+    """Whether the files of a data set are on this machine, so that no download is needed; they are not opened."""
     return record.name not in SOURCES or not _missing(record)
 
 
 def availability(record: DataInfo) -> str:
-    """Whether a data set of `SOURCES` is on this machine, and else what to do, as the end of a sentence."""
+    """Whether a data set of `SOURCES` is on this machine and, if not, what to do; as the end of a sentence."""
     if present(record):
         return "on this machine"
     return f"not on this machine; {_remedy(record)}, or let the first run fetch it"
 
 
 def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """All images of one part of a data set of `SOURCES`, fetched where they are not on this machine.
+    """All images of one part of a data set of `SOURCES`, downloaded if they are not on this machine.
 
     Args:
         record: the record of the data set.
@@ -102,7 +102,7 @@ def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int
         and every 4th test image.
 
     Raises:
-        DataError: files are missing or damaged, and can't be fetched; which ones, and where to put them.
+        DataError: files are missing or damaged, and can't be fetched; names them, and where to put them.
     """
     folder = paths.data()
     try:
@@ -126,7 +126,7 @@ def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int
 
 
 def _missing(record: DataInfo) -> list[str]:
-    """Published files that are neither here nor unpacked here."""
+    """Published files that are neither present nor unpacked."""
     folder = paths.data()
     return [
         published
@@ -136,31 +136,31 @@ def _missing(record: DataInfo) -> list[str]:
 
 
 def _remedy(record: DataInfo) -> str:
-    names = _missing(record) or list(SOURCES[record.name].files)  # all here and yet unreadable: all anew
+    names = _missing(record) or list(SOURCES[record.name].files)  # all present and yet unreadable: all again
     return f"put {', '.join(names)} into {paths.data()} (or set POISON_LAB_DATA to the folder that holds them)"
 
 
 def _open(name: str, part: str, folder: Path, *, download: bool = False) -> tuple[Any, Any]:
-    """Images and labels as torchvision reads them; it compares all files but PatchCamelyon's with their MD5 first."""
+    """Images and labels as torchvision reads them; it verifies the MD5 of all files but PatchCamelyon's."""
     from torchvision import datasets
 
     match name:
         case "stl10":
-            # Without the 100,000 unlabelled images, which would be 2.8 GB to keep and to check at every read.
+            # Without the 100,000 unlabelled images: 2.8 GB to store, and to verify at every read.
             labelled = type("Labelled", (datasets.STL10,), {"train_list": datasets.STL10.train_list[:2]})
-            found = labelled(folder, split=part, download=download)
-            return found.data, found.labels
+            dataset = labelled(folder, split=part, download=download)
+            return dataset.data, dataset.labels
         case "svhn":
-            found = datasets.SVHN(folder, split=part, download=download)
-            return found.data, found.labels
+            dataset = datasets.SVHN(folder, split=part, download=download)
+            return dataset.data, dataset.labels
         case "pcam":
             return _open_pcam(part, folder, download=download)
-    found = getattr(datasets, SOURCES[name].kind)(folder, train=part == "train", download=download)
-    return found.data.transpose(0, 3, 1, 2), found.targets
+    dataset = getattr(datasets, SOURCES[name].kind)(folder, train=part == "train", download=download)
+    return dataset.data.transpose(0, 3, 1, 2), dataset.targets
 
 
 def _open_pcam(part: str, folder: Path, *, download: bool) -> tuple[Any, Any]:
-    """Not by torchvision's class: it unpacks 7 GB in memory, and gives one image at a time."""
+    """Without torchvision's class, which unpacks 7 GB in memory and reads one image at a time."""
     import h5py
     from torchvision.datasets import PCAM
     from torchvision.datasets.utils import check_integrity, download_file_from_google_drive
@@ -179,14 +179,14 @@ def _open_pcam(part: str, folder: Path, *, download: bool) -> tuple[Any, Any]:
 
 
 def _fetch(name: str, part: str, folder: Path) -> tuple[Any, Any]:
-    """Like `_open`, after unpacking what is here packed or else a download.
+    """Like `_open`, after unpacking archives that are present or else downloading them.
 
-    Both happen in a folder beside, from which only whole files move to where they count; it goes in the end.
+    Both happen in a temporary folder, from which only complete files are moved to their place.
     """
     from torchvision.datasets.utils import check_integrity
 
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    _remove_stale(folder)
     with TemporaryDirectory(dir=folder, prefix=_STAGED) as place:
         staged = Path(place)
         for archive, md5 in _md5s(name, part).items():
@@ -194,17 +194,17 @@ def _fetch(name: str, part: str, folder: Path) -> tuple[Any, Any]:
             # A damaged one is not linked: torchvision would write the download over it.
             if check_integrity(folder / archive, md5):
                 (staged / archive).symlink_to((folder / archive).absolute())
-        found = _open(name, part, staged, download=True)
+        arrays = _open(name, part, staged, download=True)
         for files in SOURCES[name].files.values():
             for file in files:
                 if (staged / file).is_file() and not (staged / file).is_symlink():
                     (folder / file).parent.mkdir(exist_ok=True)
                     (staged / file).replace(folder / file)
-    return found
+    return arrays
 
 
 def _md5s(name: str, part: str) -> dict[str, str]:
-    """The published files that a part needs, and their MD5 by torchvision."""
+    """The published files that a part needs, with torchvision's MD5 of each."""
     from torchvision import datasets
 
     match name:
@@ -213,16 +213,16 @@ def _md5s(name: str, part: str) -> dict[str, str]:
             return {file: md5}
         case "pcam":
             return {f"pcam/{file}.gz": md5 for file, _, md5 in datasets.PCAM._FILES[part].values()}
-    found = getattr(datasets, SOURCES[name].kind)
-    return {found.filename: found.tgz_md5}
+    kind = getattr(datasets, SOURCES[name].kind)
+    return {kind.filename: kind.tgz_md5}
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what downloads left whose process was killed; one that still writes, here or elsewhere, is spared."""
-    for left in folder.glob(f"{_STAGED}*"):
+def _remove_stale(folder: Path) -> None:
+    """Remove the temporary folders of downloads whose process was killed, but not of those that still write."""
+    for staged in folder.glob(f"{_STAGED}*"):
         try:
-            written = max(path.lstat().st_mtime for path in (left, *left.rglob("*")))
-        except FileNotFoundError:  # it ends at this moment
+            written = max(path.lstat().st_mtime for path in (staged, *staged.rglob("*")))
+        except FileNotFoundError:  # that download just ended
             continue
         if time.time() - written > _STALE:
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(staged, ignore_errors=True)

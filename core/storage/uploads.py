@@ -121,8 +121,8 @@ def preview(name: str) -> Preview:
     found = folders.load(Path(record.source))
     rows = {label: np.flatnonzero(found.y == i) for i, label in enumerate(found.classes)}
     return Preview(
-        train={label: int((~found.tested[of]).sum()) for label, of in rows.items()},
-        test={label: int(found.tested[of].sum()) for label, of in rows.items()},
+        train={label: int((~found.is_test[of]).sum()) for label, of in rows.items()},
+        test={label: int(found.is_test[of].sum()) for label, of in rows.items()},
         samples={label: found.x[of[:SAMPLES]] for label, of in rows.items()},
     )
 

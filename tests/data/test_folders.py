@@ -67,7 +67,7 @@ def test_both_forms_hold_the_same_images(tmp_path: Path) -> None:
     one, other = (folders.load(make(content(), tmp_path)) for make in (as_folder, as_zip))
     assert one.digest == other.digest
     np.testing.assert_array_equal(one.x, other.x)
-    np.testing.assert_array_equal(one.tested, other.tested)
+    np.testing.assert_array_equal(one.is_test, other.is_test)
 
 
 def test_an_image_keeps_its_middle_and_stands_upright(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_copies_of_an_image_are_never_on_both_sides(tmp_path: Path) -> None:
     files |= {f"dogs/copy{i}.png": files[f"dogs/{4 * (i % 5)}.png"] for i in range(30)}
     found = folders.load(as_folder(files, tmp_path))
     sides: dict[bytes, set[bool]] = {}
-    for image, side in zip(found.x, found.tested, strict=True):
+    for image, side in zip(found.x, found.is_test, strict=True):
         sides.setdefault(image.tobytes(), set()).add(bool(side))
     assert all(len(side) == 1 for side in sides.values())
 
@@ -141,7 +141,7 @@ def test_a_zip_packed_by_an_unusual_method_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for inside, data in content().items():
             archive.writestr(inside, data, zipfile.ZIP_LZMA)
-    with pytest.raises(DataError, match="pack it anew, by deflate"):
+    with pytest.raises(DataError, match="pack it again, by deflate"):
         folders.load(tmp_path / "a.zip")
 
 
@@ -157,7 +157,7 @@ def test_a_zip_packed_by_an_unusual_method_is_refused(tmp_path: Path) -> None:
 def test_an_image_that_cannot_be_unpacked_is_named(spoil: Callable[[bytes], bytes], tmp_path: Path) -> None:
     path = as_zip(content(), tmp_path)
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(DataError, match=r"can't be unpacked \(.+\): pack it anew"):
+    with pytest.raises(DataError, match=r"can't be unpacked \(.+\): pack it again"):
         folders.load(path)
 
 
@@ -235,7 +235,7 @@ def test_a_name_of_an_earlier_reader_is_refused_with_what_to_do(
     folder = as_folder(content(), tmp_path)
     before = info(f"image-folder:{folder}").name
     monkeypatch.setattr(folders, "READER_VERSION", 2)
-    with pytest.raises(DataError, match=r"version 1 of the reader.*version 2 reads them otherwise.*leave out the #"):
+    with pytest.raises(DataError, match=r"version 1 of the reader.*version 2 reads them differently.*leave out the #"):
         resolve(parse_spec({"data": before, "train_size": 20, "test_size": 10}))
     assert main(["run", "--out", str(tmp_path / "run"), "--data", before]) == 2
     said = capsys.readouterr().err
