@@ -1,1 +1,1 @@
-"""Frozen feature extractors: their records, weights, and the features that they make."""
+"""Frozen feature extractors: records, weights, and extraction of features."""

@@ -18,14 +18,19 @@ from core.system.errors import WeightsError
 class Extractor(nn.Module):
     """f: images (N, C, H, W) in [0, 1], C = 1 or 3, to features (N, width).
 
-    Frozen and in eval mode for good: BatchNorm uses its running statistics, parameters take no gradient.
-    The images' own gradient flows, through the resize and the normalisation.
+    Always frozen and in eval mode: BatchNorm uses its running statistics, and parameters take no gradient.
+    Gradients flow to the images, through the resize and the normalisation.
+
+    Args:
+        info: the record.
+        backbone: images (N, 3, input_size, input_size), normalised, to features (N, width).
+        input_size: side in pixels to which images are resized.
     """
 
     mean: Tensor
     std: Tensor
     hashed: dict[object, "hashlib._Hash"]
-    """What `features.digest` has seen of the weights, by their version and the shape of the images."""
+    """Hashes of the weights that `features.digest` reuses, by their version and the shape of the images."""
 
     def __init__(self, info: ExtractorInfo, backbone: nn.Module, input_size: int) -> None:
         super().__init__()
@@ -40,7 +45,7 @@ class Extractor(nn.Module):
 
     @property
     def version(self) -> tuple[tuple[int, int], ...]:
-        """Equal as long as nothing has written to a weight: where each tensor lies, and how often it was changed."""
+        """Address and modification count of every tensor: equal as long as nothing has written to a weight."""
         return tuple((tensor.data_ptr(), tensor._version) for tensor in self._tensors())
 
     @property
@@ -52,7 +57,7 @@ class Extractor(nn.Module):
         return chain(self.parameters(), self.buffers())
 
     def train(self, mode: bool = True) -> "Extractor":
-        """Stay in eval mode whatever is asked for: a frozen extractor has no other."""
+        """Stay in eval mode: a frozen extractor has no other."""
         super().train(False)
         return self
 
@@ -72,6 +77,11 @@ class Extractor(nn.Module):
 def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extractor:
     """Build an extractor with its weights on a device.
 
+    Args:
+        info: the record.
+        input_size: side in pixels to which images are resized.
+        device: where it computes.
+
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
     """
@@ -81,7 +91,7 @@ def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extract
 
 
 def _timm(info: ExtractorInfo) -> nn.Module:
-    # Random weights are drawn from a generator of their own: a control must be the same in every run.
+    # Random weights come from a separate, fixed seed: a control must be the same in every run.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = files.backbone(info.library, info.arch)
@@ -109,7 +119,7 @@ _BUILDERS = {"timm": _timm, "torchvision": _torchvision, "own": _own}
 
 
 def map_in_order(source: dict[str, Tensor], target: nn.Module) -> dict[str, Tensor]:
-    """Rename weights to another implementation's names, entry by entry.
+    """Weights renamed to another implementation's names, entry by entry; shapes stay as they are, (out, in, ...).
 
     Two implementations of one architecture register their layers in the same order, so that the n-th entry
     of one is the n-th of the other; every shape is checked.
@@ -127,14 +137,19 @@ def map_in_order(source: dict[str, Tensor], target: nn.Module) -> dict[str, Tens
 
 
 def load(backbone: nn.Module, weights: dict[str, Tensor], info: ExtractorInfo) -> None:
-    """Load weights; entries of the classifier that the backbone was built without are left out.
+    """Load weights into a backbone; entries that it lacks, such as the classifier's, are ignored.
+
+    Args:
+        backbone: the module.
+        weights: by name, in the shapes of the backbone's own.
+        info: the record, for messages.
 
     Raises:
         WeightsError: an entry is missing or has another shape.
     """
-    wanted = backbone.state_dict()
+    expected = backbone.state_dict()
     try:
-        backbone.load_state_dict({key: weights[key] for key in wanted})
+        backbone.load_state_dict({key: weights[key] for key in expected})
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"The weights of {info.name!r} do not fit {info.arch}: {reason}.") from error

@@ -1,4 +1,4 @@
-"""Features of images: extracted once, in batches, cached on disk by content, and scaled once and for all."""
+"""Features of images: extracted in batches, cached on disk by content, and standardised by a fixed map."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -20,18 +20,22 @@ FEATURE_NORM = 3.0
 STD_FLOOR = 0.25
 
 SHAPES = 16
-"""Shapes of images for which an extractor keeps its hash."""
+"""Number of image shapes for which an extractor keeps the hash of its weights."""
 
 BATCH = 250
-"""Images per forward pass: features must not depend on who asks, so it is the same everywhere."""
+"""Images per forward pass; the same everywhere, so that features do not depend on the caller."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The fixed affine map after the backbone: each coordinate centred and divided, fitted on clean data.
+    """The fixed affine map after the backbone, which standardises each coordinate; fitted on clean data.
 
-    Linear probes converge, and one ridge λ means the same for every extractor, only on standardised
-    features. The map is part of f: fitted once on the clean training images, then frozen.
+    Only on standardised features do linear probes converge, and does one ridge λ mean the same for every
+    extractor. The map is part of f: fitted once on the clean training images, then frozen.
+
+    Attributes:
+        mean: (d,) mean of each coordinate.
+        factor: (d,) what each centred coordinate is multiplied by.
     """
 
     mean: Tensor
@@ -39,10 +43,10 @@ class Scale:
 
     @classmethod
     def fit(cls, raw: Tensor) -> "Scale":
-        """Fit on raw features (n, d). A coordinate that never changes carries nothing and becomes 0.
+        """Fit on raw features (n, d). A constant coordinate becomes 0.
 
-        The deviation that divides is at least `STD_FLOOR` of the median one: a coordinate that fires on a
-        single training image would otherwise throw every other image that it fires on far off.
+        A coordinate is divided by at least `STD_FLOOR` times the median deviation: one that is active on a
+        single training image would otherwise dominate the features of any other image it is active on.
         """
         mean, std = raw.mean(0), raw.std(0, correction=0)
         alive = std > 1e-6
@@ -75,11 +79,13 @@ def extract(
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Features (N, d) float32 of images (N, C, H, W), in batches; uint8 ones are divided by 255.
+    """Features (N, d) float32 of images, computed in batches.
 
     Args:
-        extractor: an `Extractor`, or a whole `Pipeline`.
-        on_step: told (images done, images in all) after each batch.
+        extractor: an `Extractor`, or a `Pipeline`.
+        images: (N, C, H, W), in [0, 1] or uint8, which is divided by 255.
+        device: where to compute.
+        on_step: called with (images done, total) after each batch.
     """
     return np.concatenate(list(batches(extractor, images, device, on_step)))
 
@@ -91,10 +97,14 @@ def batches(
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """The rows of `extract`, batch by batch: no more than two batches are in memory, however many images there are.
+    """The rows of `extract` in batches (some rows, d) float32, of which at most two are in memory.
 
-    A GPU is given its next batch before the features of the last one are waited for. Batches that are too large for its
+    A GPU gets its next batch before the features of the last one are copied back. Batches that are too large for its
     memory are halved, down to one image; on a GPU that may change the last digits.
+
+    Args:
+        extractor, device, on_step: see `extract`.
+        images: (N, C, H, W), see `extract`.
     """
     waiting: Tensor | None = None
     start, size = 0, BATCH
@@ -126,39 +136,43 @@ def cached(
     on_step: Callable[[int, int], None] | None = None,
     name: str | None = None,
 ) -> tuple[NDArray[np.float32], bool]:
-    """Like `extract`, kept on the disk and mapped from there, and answered where the same images were seen before.
+    """Like `extract`, with the features in the disk cache, from which large ones are memory-mapped.
 
     Args:
-        name: their `digest`, where it is known already.
+        extractor: without a scale.
+        images: (N, C, H, W) uint8.
+        device: where to compute.
+        on_step: see `extract`.
+        name: the `digest` of extractor and images, if it is known.
 
     Returns:
-        The features, and whether they came from the cache.
+        The features (N, d), and whether they came from the cache.
     """
     path = paths.cache() / "features" / f"{name or digest(extractor, images)}-{device.type}.npy"
-    found = cache.read_matrix(path, len(images))
-    if found is not None:
-        return found, True
+    features = cache.read_matrix(path, len(images))
+    if features is not None:
+        return features, True
     shape = (len(images), extractor.info.width)
     return cache.write_in_parts(path, lambda: batches(extractor, images, device, on_step), shape), False
 
 
 def digest(extractor: Extractor, images: Images) -> str:
-    """32 hexadecimal digits that name an extractor, weights and all, together with images (N, C, H, W) uint8."""
-    found = _weights_hashed(extractor, images.shape).copy()
+    """32 hexadecimal digits that identify an extractor with its weights, together with images (N, C, H, W) uint8."""
+    sha256 = _weights_hashed(extractor, images.shape).copy()
     for start in range(0, len(images), BATCH):
-        found.update(np.ascontiguousarray(images[start : start + BATCH]).data)
-    return found.hexdigest()[:32]
+        sha256.update(np.ascontiguousarray(images[start : start + BATCH]).data)
+    return sha256.hexdigest()[:32]
 
 
 def _weights_hashed(extractor: Extractor, shape: tuple[int, ...]) -> "hashlib._Hash":
-    """The hash of an extractor before any image; an extractor that nothing has written to since keeps it."""
+    """The hash of an extractor before any image; cached until something writes to a weight."""
     key = (shape, extractor.version)
     if key not in extractor.hashed:
-        found = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {shape}".encode())
+        sha256 = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {shape}".encode())
         for name, value in extractor.state_dict().items():
-            found.update(name.encode())
-            found.update(value.cpu().contiguous().numpy().tobytes())
+            sha256.update(name.encode())
+            sha256.update(value.cpu().contiguous().numpy().tobytes())
         if len(extractor.hashed) >= SHAPES:
             extractor.hashed.clear()
-        extractor.hashed[key] = found
+        extractor.hashed[key] = sha256
     return extractor.hashed[key]

@@ -1,6 +1,6 @@
-"""Weights files that a person brings: `timm:ARCH@FILE`, `torchvision:ARCH@FILE`, or `own:ARCH@FILE` of `pretrain`.
+"""The user's own weights files: `timm:ARCH@FILE`, `torchvision:ARCH@FILE`, or `own:ARCH@FILE` of `pretrain`.
 
-A name that was resolved ends with `#` and 16 digits of the file's SHA-256: another content is another extractor.
+A resolved name ends with `#` and 16 digits of the file's SHA-256: different content is a different extractor.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ LIBRARIES = ("timm", "torchvision", "own")
 SUFFIXES = (".safetensors", ".pt", ".pth")
 SIZES = (64, 128, 224)
 INSIDE = ("state_dict", "model", "teacher", "student", "model_state_dict", "module", "net")
-"""Keys under which published checkpoints keep their tensors; DINO's teacher goes before its student."""
+"""Keys under which published checkpoints nest their tensors; DINO's teacher takes precedence over its student."""
 PREFIXES = (
     "",
     "module.",
@@ -45,7 +45,7 @@ PREFIXES = (
     "module.visual.",
     "visual.trunk.",
 )
-"""Before the names of a backbone in checkpoints of SimCLR, MoCo (v3: `module.base_encoder.`), DINO and CLIP."""
+"""Prefixes of a backbone's names in checkpoints of SimCLR, MoCo (v3: `module.base_encoder.`), DINO and CLIP."""
 _NAME = re.compile(rf"({'|'.join(LIBRARIES)}):([^@\s]+)@(.+?)(?:#([0-9a-f]{{16}}))?")
 _PIXELS = 224
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -54,7 +54,7 @@ _Text = Annotated[str, Field(max_length=100)]
 
 
 class _Record(BaseModel):
-    """What is read of the record in a file of `pretrain`: anybody can write anything there."""
+    """The record in a file of `pretrain`, as far as it is read; untrusted."""
 
     arch: _Text = ""
     mean: tuple[_Finite, _Finite, _Finite]
@@ -67,15 +67,15 @@ class _Record(BaseModel):
 
 
 def is_user_supplied(name: str) -> bool:
-    """Whether a name asks for a person's file rather than for an entry of the registry."""
+    """Whether a name is of a user-supplied file rather than of an entry of the registry."""
     return name.startswith(("upload:", *(f"{library}:" for library in LIBRARIES)))
 
 
 def info(name: str) -> ExtractorInfo:
-    """The record of a brought extractor, its name resolved.
+    """The record of a user-supplied extractor, with its name resolved.
 
     Raises:
-        SpecError: the name is not LIBRARY:ARCH@FILE, or no such architecture.
+        SpecError: the name is not LIBRARY:ARCH@FILE, or the architecture is unknown.
         WeightsError: the file is missing, of an unknown kind, or has changed since the name was resolved.
     """
     match = _NAME.fullmatch(name)
@@ -92,8 +92,8 @@ def info(name: str) -> ExtractorInfo:
     digest = _digest(path, status.st_mtime_ns, status.st_size)
     if expected not in (None, digest):
         raise WeightsError(f"Weights file {path} has changed since: its SHA-256 does not begin with {expected}.")
-    about = _record(path) if library == "own" else None
-    mean, std, sizes = _preprocessing(library, arch, about)
+    record = _record(path) if library == "own" else None
+    mean, std, sizes = _preprocessing(library, arch, record)
     width, macs = _measure(library, arch, sizes[0])
     return ExtractorInfo(
         name=f"{library}:{arch}@{path}#{digest}",
@@ -106,11 +106,11 @@ def info(name: str) -> ExtractorInfo:
         std=std,
         input_sizes=sizes,
         macs=macs,
-        pretrained_on="unknown" if about is None else about.data,
-        method="unknown" if about is None else about.method,
-        licence="unknown" if about is None else about.licence,
+        pretrained_on="unknown" if record is None else record.data,
+        method="unknown" if record is None else record.method,
+        licence="unknown" if record is None else record.licence,
         paper="unknown",
-        domain="" if about is None else about.domain or "",
+        domain="" if record is None else record.domain or "",
     )
 
 
@@ -128,41 +128,41 @@ def backbone(library: str, arch: str) -> nn.Module:
 
 
 def build(info: ExtractorInfo) -> nn.Module:
-    """The backbone of a brought file, with its weights.
+    """The backbone of a user-supplied file, with its weights.
 
     Raises:
         WeightsError: the file can't be read, carries code, or lacks entries of the architecture.
     """
     path = Path(info.weights)
-    found = _tensors(path)
-    with torch.device("meta"):  # a small file must not make room for a network of gigabytes
+    tensors = _tensors(path)
+    with torch.device("meta"):  # a small file must not allocate a network of gigabytes
         model = backbone(info.library, info.arch)
-    wanted = model.state_dict()
-    fitting = _without_prefix(found, wanted)
-    if isinstance(model, VisionTransformer) and wanted.keys() - fitting.keys():
-        # timm knows how DINOv2 and CLIP name and shape what its own transformers have.
+    expected = model.state_dict()
+    fitting = _without_prefix(tensors, expected)
+    if isinstance(model, VisionTransformer) and expected.keys() - fitting.keys():
+        # timm knows how DINOv2 and CLIP name and shape the entries of its own transformers.
         try:
-            converted = checkpoint_filter_fn(dict(found), model)
+            converted = checkpoint_filter_fn(dict(tensors), model)
         except (KeyError, ValueError, RuntimeError, AttributeError):
             converted = {}
-        fitting = _without_prefix(converted, wanted) or fitting
-    missing = sorted(wanted.keys() - fitting.keys())
+        fitting = _without_prefix(converted, expected) or fitting
+    missing = sorted(expected.keys() - fitting.keys())
     if missing:
         raise WeightsError(
-            f"Weights file {path} does not fit {info.library}:{info.arch}: {len(missing)} of {len(wanted)} entries are "
-            f"missing or have another shape, such as {missing[0]!r}. Name the architecture that it was made with."
+            f"Weights file {path} does not fit {info.library}:{info.arch}: {len(missing)} of {len(expected)} entries "
+            f"are missing or have another shape, such as {missing[0]!r}. Name the architecture that it was made with."
         )
     model = backbone(info.library, info.arch)
     model.load_state_dict(fitting)
     return model
 
 
-def _without_prefix(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries that the model wants, under the prefix that gives the most of them."""
+def _without_prefix(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries that the model expects, under the prefix that matches most of them."""
 
     def under(prefix: str) -> dict[str, Tensor]:
-        named = ((name, found.get(prefix + name)) for name in wanted)
-        return {name: value for name, value in named if value is not None and value.shape == wanted[name].shape}
+        named = ((name, tensors.get(prefix + name)) for name in expected)
+        return {name: value for name, value in named if value is not None and value.shape == expected[name].shape}
 
     return max((under(prefix) for prefix in PREFIXES), key=len)
 
@@ -182,7 +182,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def recorded_arch(path: Path) -> str:
-    """The architecture that a file of `pretrain` says it is of.
+    """The architecture that the record in a file of `pretrain` names.
 
     Raises:
         WeightsError: the file has no record.
@@ -205,11 +205,11 @@ def _record(path: Path) -> _Record:
 
 
 def _preprocessing(
-    library: str, arch: str, about: _Record | None
+    library: str, arch: str, record: _Record | None
 ) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[int, ...]]:
     """Mean, deviation and input sizes, the default first."""
-    if about is not None:
-        return about.mean, about.std, (about.input_size,)
+    if record is not None:
+        return record.mean, record.std, (record.input_size,)
     if library == "torchvision":
         fixed = arch.startswith(("vit", "swin"))
         return *IMAGENET, (_PIXELS,) if fixed else SIZES
@@ -223,7 +223,7 @@ def _preprocessing(
 
 @lru_cache(maxsize=64)
 def _measure(library: str, arch: str, size: int) -> tuple[int, float]:
-    """Width, and multiply-adds at 224 pixels, of an architecture; nothing is allocated."""
+    """Width of an architecture, and its multiply-adds at 224 pixels; allocates nothing."""
     try:
         with torch.device("meta"):
             model = backbone(library, arch).eval()

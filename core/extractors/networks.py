@@ -15,10 +15,10 @@ class Arch:
     """One network.
 
     Attributes:
-        layers, channels: of each of four stages.
+        layers, channels: of each of the four stages.
         stride: of the first convolution.
-        last_stride: of the fourth stage; the second and the third always halve the map.
-        pool: side of the map that is left; each of its places has features of its own.
+        last_stride: of the fourth stage; the second and the third always halve the feature map.
+        pool: side of the pooled feature map; the features of its positions are concatenated.
     """
 
     layers: tuple[int, int, int, int]
@@ -29,19 +29,19 @@ class Arch:
 
     @property
     def width(self) -> int:
-        """Features that the network ends with."""
+        """Number of features."""
         return self.channels[-1] * self.pool**2
 
 
 ARCHS: dict[str, Arch] = {
-    # Where a sleeve or a heel is tells classes apart: four quarters of the image keep what a mean over all would lose.
+    # The position of a sleeve or a heel distinguishes classes: pooling by quarters keeps what a global mean would lose.
     "resnet10-small": Arch((1, 1, 1, 1), (32, 64, 128, 128), stride=2, last_stride=1, pool=2),
     "resnet18-small": Arch((2, 2, 2, 2), (32, 64, 128, 256), stride=1),
 }
 
 
 def network(name: str) -> nn.Module:
-    """A network with fresh weights: images (N, 3, H, W) to features (N, width of its `Arch`).
+    """A network with random weights: images (N, 3, H, W) to features (N, width of its `Arch`).
 
     Raises:
         SpecError: no architecture has this name.
@@ -50,7 +50,7 @@ def network(name: str) -> nn.Module:
         raise unknown("architecture", name, ARCHS)
     arch = ARCHS[name]
     model: nn.Module = ResNet(BasicBlock, arch.layers, num_classes=0, channels=arch.channels)
-    # The usual stem, 7 x 7 at stride 2 and a pool, would leave next to nothing of 28 pixels.
+    # The usual stem, 7 x 7 at stride 2 and a pool, would leave too little of 28 pixels.
     model.conv1 = nn.Conv2d(3, STEM, 3, stride=arch.stride, padding=1, bias=False)
     model.maxpool = nn.Identity()
     for part in model.get_submodule("layer4").modules():

@@ -1,4 +1,4 @@
-"""Extractors that a process holds from run to run: weights are read and hashed once, and what is held is bounded."""
+"""A bounded pool of extractors that a process reuses between runs, so that weights are read and hashed once."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Key:
-    """What makes an extractor: a file that was written to since is another one."""
+    """What identifies an extractor; a file that was modified is another one."""
 
     info: ExtractorInfo
     file: tuple[Path, int, int, int] | None
@@ -27,15 +27,20 @@ class _Key:
     device: torch.device
 
 
-_held: OrderedDict[_Key, tuple[Extractor, object]] = OrderedDict()
-"""With the version at which each was built, what was used last at the end."""
+_pool: OrderedDict[_Key, tuple[Extractor, object]] = OrderedDict()
+"""Each extractor with its version when it was built; most recently used last."""
 _lock = threading.Lock()
 
 
 def extractor(info: ExtractorInfo, input_size: int, device: torch.device) -> Extractor:
-    """An extractor on a device: the one that is held, else a new one, which is then held while there is room.
+    """An extractor on a device: from the pool, or built and added to it as far as the limit allows.
 
-    Runs share it, so none may write to it; one that was written to all the same is built anew.
+    Runs share it, so none may write to it; one that was written to nevertheless is rebuilt.
+
+    Args:
+        info: the record.
+        input_size: side in pixels to which images are resized.
+        device: where it computes.
 
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
@@ -44,19 +49,19 @@ def extractor(info: ExtractorInfo, input_size: int, device: torch.device) -> Ext
     limit = model_megabytes() * MEGABYTE
     with _lock:
         key = _Key(info, _identity(file_of(info)), input_size, device)
-        found, version = _held.pop(key, (None, None))
-        if found is not None and found.version != version:
-            log.warning("Extractor %s was written to by a run; it is built anew", info.name)
-            found = None
-        found = found or build(info, input_size, device)
-        _held[key] = (found, found.version)
-        while sum(one.bytes for one, _ in _held.values()) > limit:
-            _held.popitem(last=False)
-    return found
+        pooled, version = _pool.pop(key, (None, None))
+        if pooled is not None and pooled.version != version:
+            log.warning("Extractor %s was written to by a run; it is rebuilt", info.name)
+            pooled = None
+        pooled = pooled or build(info, input_size, device)
+        _pool[key] = (pooled, pooled.version)
+        while sum(extractor.bytes for extractor, _ in _pool.values()) > limit:
+            _pool.popitem(last=False)
+    return pooled
 
 
 def _identity(path: Path | None) -> tuple[Path, int, int, int] | None:
-    """What changes when a file is written to or replaced; of one that is missing `build` knows what to say."""
+    """What changes when a file is modified or replaced; None if it is missing, which `build` reports."""
     if path is None or not path.is_file():
         return None
     status = path.stat()

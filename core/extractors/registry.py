@@ -1,4 +1,4 @@
-"""Records of the extractors: weights, preprocessing, width, licence and paper in one place. No torch."""
+"""Records of the extractors: weights, preprocessing, width, licence and paper. Without torch."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ class ExtractorInfo:
         mean, std: per channel, of images in [0, 1]; part of f, as is the resize to the input size.
         input_sizes: sides in pixels that are offered; the first is the default.
         macs: multiply-adds of one forward pass at 224 × 224, for cost estimates.
-        pretrained_on: the data set the weights were learnt on, "" for none, "unknown" where nobody says.
-        domain: of that data set, the one domain that was seen; "" for all.
+        pretrained_on: the data set of the pretraining, "" for none, "unknown" if it is not known.
+        domain: the domain of that data set; "" for all of them.
     """
 
     name: str

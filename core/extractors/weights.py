@@ -1,4 +1,4 @@
-"""Finding and reading weights files. Nothing that could carry code is ever loaded."""
+"""Finding and reading weights files. Pickled code is never loaded."""
 
 import hashlib
 import zipfile
@@ -16,11 +16,11 @@ from core.system.errors import WeightsError
 from core.system.files import zip_members
 
 MAX_UNPACKED = 4 << 30
-"""Bytes of a file that torch saved, unpacked: what it holds may be packed a thousandfold."""
+"""Largest unpacked size in bytes of a file that torch saved: its content may be compressed a thousandfold."""
 
 
 def state_dict(info: ExtractorInfo) -> dict[str, Tensor]:
-    """The published weights of an extractor: from the installed package, a local file, or a download.
+    """The weights of an extractor by name, in their own shapes (out, in, ...): from a package, a file or a download.
 
     Raises:
         WeightsError: the file is missing and can't be fetched, or it is damaged.
@@ -39,7 +39,7 @@ def file_of(info: ExtractorInfo) -> Path | None:
     """
     if not info.weights:
         return None
-    if Path(info.weights).is_absolute():  # a person's own
+    if Path(info.weights).is_absolute():  # user-supplied
         return Path(info.weights)
     if info.library == "own":
         return paths.EXTRACTORS / info.weights
@@ -47,7 +47,7 @@ def file_of(info: ExtractorInfo) -> Path | None:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Read tensors from a file, refusing pickled code.
+    """Read tensors by name, of any shapes (out, in, ...), from a file; pickled code is refused.
 
     Published files carry a prefix of their SHA-256 in their name (`name-0123abcd.pth`); it is checked.
 
@@ -58,7 +58,7 @@ def read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"Weights file {path} is missing: put it there.")
     digest = path.stem.rpartition("-")[2]
     if len(digest) == 8 and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest):
-        raise WeightsError(f"Weights file {path} is damaged: its SHA-256 does not begin with {digest}. Fetch it anew.")
+        raise WeightsError(f"Weights file {path} is damaged: its SHA-256 does not begin with {digest}. Fetch it again.")
     loaded = unpickled(path)
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise WeightsError(f"Weights file {path} is not a dictionary of tensors.")
@@ -69,7 +69,7 @@ def unpickled(path: Path) -> Any:
     """The content of a file that torch saved, refusing pickled code.
 
     Raises:
-        WeightsError: damaged, or it holds more than plain data, or too much.
+        WeightsError: the file is damaged, too large, or holds more than plain data.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -87,7 +87,7 @@ def unpickled(path: Path) -> Any:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file by name.
+    """All tensors of a safetensors file by name, in their own shapes (out, in, ...).
 
     Raises:
         WeightsError: missing or damaged.
@@ -96,7 +96,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"Weights file {path} is not readable safetensors: fetch it anew.") from error
+        raise WeightsError(f"Weights file {path} is not readable safetensors: fetch it again.") from error
 
 
 def _packaged(info: ExtractorInfo) -> Path:

@@ -23,9 +23,9 @@ SIZE = 2.6
 
 @pytest.fixture(autouse=True)
 def none_held() -> Iterator[None]:
-    pool._held.clear()
+    pool._pool.clear()
     yield
-    pool._held.clear()
+    pool._pool.clear()
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_beyond_the_limit_what_was_used_least_recently_goes(
     take(record, 36)
     assert take(record, 28) is first
     assert take(record, 32) is not second
-    assert len(pool._held) == 2
+    assert len(pool._pool) == 2
 
 
 @pytest.mark.parametrize("megabytes", ["0", "1"])
@@ -83,7 +83,7 @@ def test_what_is_larger_than_the_limit_is_not_held(
 ) -> None:
     monkeypatch.setenv("POISON_LAB_MODEL_MEGABYTES", megabytes)
     assert take(record) is not take(record)
-    assert not pool._held
+    assert not pool._pool
 
 
 def test_one_that_was_written_to_is_built_anew(record: ExtractorInfo, caplog: pytest.LogCaptureFixture) -> None:
