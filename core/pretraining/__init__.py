@@ -1,1 +1,1 @@
-"""Extractors of our own, learnt without labels."""
+"""Self-supervised pretraining of extractors."""

@@ -1,4 +1,4 @@
-"""Random views of images, a whole batch at a time: every image with a crop, a flip and colours of its own."""
+"""Random views of a batch of images, each with its own crop, flip and colours."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ class Augmentation:
     """What may change between two views of one image.
 
     Attributes:
-        area: least part of the image that a crop keeps.
-        flip: whether left and right may change places; not for digits.
+        area: smallest fraction of the image's area that a crop keeps.
+        flip: whether to mirror horizontally at random; not for digits.
         brightness, contrast: largest relative change.
-        colour: largest relative change of a single channel; nothing on grey images.
+        colour: largest relative change of a single channel; no effect on grey images.
         noise: standard deviation of the noise on each pixel.
     """
 
@@ -28,7 +28,13 @@ class Augmentation:
 
 
 def view(x: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """One random view of each image (N, C, H, W) in [0, 1]; the generator's device is the images'."""
+    """One random view (N, C, H, W) of each image.
+
+    Args:
+        x: (N, C, H, W) images in [0, 1].
+        how: what may change.
+        generator: source of randomness, on the images' device.
+    """
     n, channels = x.shape[:2]
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:

@@ -13,10 +13,13 @@ PROJECTION = 128
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """The normalised temperature-scaled cross-entropy of two views' embeddings, (N, k) each, of unit length.
+    """The normalised temperature-scaled cross-entropy: each embedding has to identify its other view among 2N - 1.
 
-    Each embedding must find its other view among all 2N - 1 others. Where several processes train together, the
-    others are those of all of them.
+    With several processes, the embeddings of all of them take part.
+
+    Args:
+        first, second: (N, k) embeddings of unit length, one of each view.
+        temperature: divides the similarities.
     """
     if dist.is_available() and dist.is_initialized():
         gathered = (all_gather(part) for part in (first, second))  # type: ignore[no-untyped-call]
@@ -30,7 +33,13 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
 
 
 class Method(nn.Module):
-    """A backbone with what its method trains it by; `forward` is the loss of two views (N, C, H, W)."""
+    """A backbone with its training objective; `forward` is the loss of two views.
+
+    Args:
+        backbone: images (N, C, H, W) to features (N, width).
+        width: number of features.
+        temperature: of the contrastive loss.
+    """
 
     backbone: nn.Module
 
@@ -44,24 +53,30 @@ class Method(nn.Module):
 
     @abstractmethod
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """The loss."""
+        """The loss of two views (N, C, H, W) each."""
 
     def after_step(self) -> None:
-        """What follows each step of the optimiser."""
+        """Called after each optimiser step."""
 
 
 class SimCLR(Method):
-    """Both views pass the same network; the batch holds the negatives."""
+    """Both views pass through the same network; the batch provides the negatives."""
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """NT-Xent."""
+        """The NT-Xent loss of two views (N, C, H, W) each."""
         embedded = F.normalize(self.projector(self.backbone(torch.cat([first, second]))), dim=1)
         a, b = embedded.chunk(2)
         return nt_xent(a, b, self.temperature)
 
 
 class MoCo(Method):
-    """One view passes a slow copy of the network; a queue of its embeddings holds the negatives."""
+    """One view passes through a momentum copy of the network; a queue of its embeddings provides the negatives.
+
+    Args:
+        backbone, width, temperature: see `Method`.
+        momentum: of the moving average of weights.
+        length: of the queue.
+    """
 
     queue: Tensor
     position: Tensor
@@ -76,7 +91,7 @@ class MoCo(Method):
         self.register_buffer("position", torch.zeros((), dtype=torch.long))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """InfoNCE, each view in turn as the query."""
+        """The InfoNCE loss of two views (N, C, H, W) each, which take turns as the query."""
         a, b = (F.normalize(self.projector(self.backbone(x)), dim=1) for x in (first, second))
         with torch.no_grad():
             slow_a, slow_b = (F.normalize(self.slow(x), dim=1) for x in (first, second))
@@ -102,7 +117,7 @@ class MoCo(Method):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Let the slow copy follow."""
+        """Update the momentum copy."""
         for slow, fast in zip(
             self.slow.parameters(), nn.Sequential(self.backbone, self.projector).parameters(), strict=True
         ):

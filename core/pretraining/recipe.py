@@ -14,9 +14,9 @@ from core.pretraining.probes import linear_probe
 from core.pretraining.train import Progress, Settings, export, features_of, is_first_process, pretrain
 
 NO_FLIP = ("mnist", "svhn")
-"""Data whose images mean something else in a mirror."""
+"""Data sets whose images must not be mirrored."""
 BANK, QUERIES = 5_000, 1_000
-"""Training images that vote, and that are queries, while kNN accuracy is monitored."""
+"""Training images that kNN accuracy is monitored with: neighbours, and images to classify."""
 PROBE_IMAGES = 10_000
 
 
@@ -29,17 +29,24 @@ def pretrain_data(
     device: torch.device,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any] | None:
-    """Pre-train on all training images of a data set, and write weights and record to a safetensors file.
+    """Pretrain on all training images of a data set, and write weights and record to a safetensors file.
 
-    Labels are read to monitor and to measure, never to train. The checkpoint lies beside the file while it works.
-    Of data that has domains, the first one is taken where none is named.
+    Labels are used to monitor and to measure, never to train. The checkpoint is a file next to the output.
+
+    Args:
+        record: the data set.
+        settings: of the pretraining; `flip` is switched off for `NO_FLIP`.
+        out: the safetensors file.
+        domain: for data that has domains; None: the first one.
+        device: where to compute.
+        report: called with the progress after each step.
 
     Returns:
-        The record: settings, seconds, losses, kNN accuracies, the linear probe on test images and the same of raw
-        pixels. None in all but the first of several processes, which does not write either.
+        The record: settings, seconds, losses, kNN accuracies, accuracy of the linear probe on test images and of the
+        same on raw pixels. None in every process but the first, which alone writes.
 
     Raises:
-        PoisonLabError: bad settings, missing data, or a checkpoint of another pre-training.
+        PoisonLabError: invalid settings, missing data, or a checkpoint of another pretraining.
     """
     check_domain(record, domain, "domain")
     if record.domains:
@@ -52,7 +59,7 @@ def pretrain_data(
     queries = rows[: min(QUERIES, len(x) // 5)]
     bank = rows[len(queries) :][:BANK]
     checkpoint = out.with_suffix(".checkpoint")
-    done = pretrain(
+    pretrained = pretrain(
         x,
         settings,
         normalise=(mean, std),
@@ -65,13 +72,13 @@ def pretrain_data(
         return None
     test_x, test_y = (torch.from_numpy(array.copy()) for array in read(record, "test", domain))
     probe_rows = rows[:PROBE_IMAGES]
-    features = [features_of(done.backbone, part, (mean, std), device) for part in (x[probe_rows], test_x)]
+    features = [features_of(pretrained.backbone, part, (mean, std), device) for part in (x[probe_rows], test_x)]
     pixels = [part.flatten(1).float() / 255.0 for part in (x[probe_rows], test_x)]
     probes = [
         linear_probe(train.cpu(), y[probe_rows], test.cpu(), test_y, len(record.classes))
         for train, test in (features, pixels)
     ]
-    found = {
+    metadata = {
         **asdict(settings),
         "data": record.name,
         "domain": domain,
@@ -79,21 +86,21 @@ def pretrain_data(
         "input_size": x.shape[-1],
         "mean": mean,
         "std": std,
-        "seconds": done.seconds,
-        "losses": done.losses,
-        "knn": done.knn,
+        "seconds": pretrained.seconds,
+        "losses": pretrained.losses,
+        "knn": pretrained.knn,
         "linear_probe": probes[0],
         "linear_probe_of_pixels": probes[1],
         "probe_images": len(probe_rows),
         "licence": record.licence,
     }
-    export(out, done.backbone, found)
+    export(out, pretrained.backbone, metadata)
     checkpoint.unlink(missing_ok=True)
-    return found
+    return metadata
 
 
 def _statistics(x: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and deviation of each of three channels, of images in [0, 1], to three digits."""
+    """Mean and standard deviation of three channels of images x (N, C, H, W) uint8, scaled to [0, 1]; to 3 digits."""
     scaled = x.float() / 255.0
     mean, std = (value.expand(3).tolist() for value in (scaled.mean((0, 2, 3)), scaled.std((0, 2, 3))))
     return tuple(round(v, 3) for v in mean), tuple(round(v, 3) for v in std)

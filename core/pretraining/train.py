@@ -1,7 +1,7 @@
-"""Pre-training: views, a contrastive loss, AdamW with a cosine schedule, checkpoints after every epoch.
+"""Pretraining: two views, a contrastive loss, AdamW with a cosine schedule, a checkpoint after every epoch.
 
-Epoch k draws its batches and views from a seed of its own. A run that is killed goes on from its last checkpoint
-and ends with the same weights as if nothing had happened.
+Each epoch has its own seed for batches and views. A run that is killed resumes from its last checkpoint and ends
+with the same weights as one that was not.
 """
 
 import json
@@ -30,12 +30,12 @@ from core.system.files import replacing
 
 @dataclass(frozen=True)
 class Settings:
-    """One pre-training; the same settings and images give the same weights on the same machine.
+    """Settings of a pretraining; the same settings and images give the same weights on the same machine.
 
     Attributes:
         method: a key of `METHODS`.
         arch: a key of `networks.ARCHS`.
-        rate: AdamW's step at its highest, after a tenth of the steps; it falls to 0 along a cosine.
+        rate: peak learning rate of AdamW, reached after a tenth of the steps; it then falls to 0 along a cosine.
         batch: images per step, over all processes.
     """
 
@@ -52,7 +52,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a pre-training is, told after each step; `knn` after each epoch, else None."""
+    """Progress of a pretraining, reported after each step; `knn` is set after each epoch, else None."""
 
     epoch: int
     epochs: int
@@ -64,13 +64,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A finished pre-training.
+    """A finished pretraining.
 
     Attributes:
         backbone: in evaluation mode.
         losses: mean loss of each epoch.
-        knn: kNN accuracy after each epoch, empty where no labels were given.
-        seconds: in all, those before a restart included.
+        knn: kNN accuracy after each epoch; empty without labelled images.
+        seconds: total time, including that before a restart.
     """
 
     backbone: nn.Module
@@ -89,17 +89,20 @@ def pretrain(
     labelled: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Pretrained:
-    """Learn features of images (N, C, H, W) uint8 without labels.
+    """Train a backbone on images without labels.
 
     Args:
-        normalise: mean and deviation per channel, as the finished extractor will have them.
-        checkpoint: a file that is written after every epoch, and gone on from where it exists.
-        labelled: images (n, C, H, W) uint8 and labels (n,) that vote, and images and labels that are told, to
+        x: (N, C, H, W) uint8 images.
+        settings: of the pretraining.
+        normalise: mean and standard deviation per channel, as the finished extractor will use them.
+        device: where to compute.
+        checkpoint: a file that is written after every epoch; training resumes from it if it exists.
+        labelled: images (n, C, H, W) uint8 and labels (n,) of neighbours, and images and labels to classify, to
             monitor kNN accuracy. No weight depends on them.
-        report: told of progress, by the first process only.
+        report: called with the progress, by the first process only.
 
     Raises:
-        PoisonLabError: the checkpoint is of another pre-training or damaged; too few images for one batch.
+        PoisonLabError: the checkpoint is of another pretraining or damaged; too few images for one batch.
     """
     rank, world = _process()
     share = settings.batch // world
@@ -160,7 +163,13 @@ def pretrain(
 
 
 def export(path: Path, backbone: nn.Module, record: Mapping[str, Any]) -> None:
-    """Write a backbone as safetensors with its record as metadata, whole or not at all."""
+    """Write a backbone as safetensors, atomically.
+
+    Args:
+        path: the file.
+        backbone: the module.
+        record: goes into the file's metadata.
+    """
     tensors = {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()}
     with replacing(path) as file:
         file.write(save(tensors, {"record": json.dumps(dict(record), sort_keys=True)}))
@@ -172,25 +181,32 @@ def features_of(
     normalise: tuple[tuple[float, float, float], tuple[float, float, float]],
     device: torch.device,
 ) -> Tensor:
-    """Features (N, d), on the device, of images (N, C, H, W) uint8, by a backbone in evaluation mode."""
+    """Features (N, d), on the device, by a backbone in evaluation mode.
+
+    Args:
+        backbone: the module.
+        images: (N, C, H, W) uint8.
+        normalise: mean and standard deviation per channel.
+        device: where to compute.
+    """
     pipeline = nn.Sequential(_Normalise(*normalise, device), backbone.to(device)).eval()
     return torch.from_numpy(extract(pipeline, images.numpy(), device)).to(device)
 
 
 class _Normalise(nn.Module):
-    """Grey to three channels, and the extractor's own normalisation."""
+    """Expands grey images to three channels, and normalises them."""
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
         super().__init__()
         self.mean, self.std = (torch.tensor(value, device=device)[:, None, None] for value in (mean, std))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, H, W), as the backbone wants them."""
+        """Normalised images (N, 3, H, W) of images x (N, C, H, W) in [0, 1]."""
         return ((x.expand(-1, 3, -1, -1) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
 class _State:
-    """What a checkpoint holds."""
+    """The content of a checkpoint."""
 
     def __init__(
         self,
@@ -221,16 +237,16 @@ class _State:
         if not path.exists():
             return
         try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-            settings = found["settings"]
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            settings = checkpoint["settings"]
         except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
-            raise PoisonLabError(f"Checkpoint {path} can't be read: delete it to begin anew.") from error
+            raise PoisonLabError(f"Checkpoint {path} can't be read: delete it to start again.") from error
         if settings != self._settings:
             raise PoisonLabError(f"Checkpoint {path} is of other settings: delete it, or choose another --out.")
         for name, part in self._parts.items():
-            part.load_state_dict(found[name])
+            part.load_state_dict(checkpoint[name])
         for name in ("epoch", "losses", "knn", "seconds"):
-            setattr(self, name, found[name])
+            setattr(self, name, checkpoint[name])
 
 
 def _seed(*numbers: int) -> int:
@@ -241,7 +257,7 @@ def _seed(*numbers: int) -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes and speaks; True where there is no other."""
+    """Whether this process writes and reports; True if there is no other."""
     return _process()[0] == 0
 
 
@@ -254,7 +270,7 @@ def _process() -> tuple[int, int]:
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[torch.device]:
-    """Join the processes that torchrun started, if it did: yields the device of this one."""
+    """Join the process group of torchrun, if there is one; yields the device of this process."""
     if "RANK" not in os.environ:
         yield device
         return
