@@ -1,1 +1,1 @@
-"""Defences: what a person who trains a head can do about poison, without knowing which points are poison."""
+"""Data-sanitisation defences: they filter a training set without knowing which points are poisoned."""

@@ -1,4 +1,4 @@
-"""What a person asks for: which defences, one after another, with their settings. Free of torch."""
+"""Chains of defences, as a user specifies them. Without torch."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ def parse_defence(text: str) -> DefenceSettings:
     """A defence from text such as `sever` or `sever:share=0.1,rounds=2`.
 
     Raises:
-        SpecError: what was wrong, what is allowed.
+        SpecError: says what was wrong and what is allowed.
     """
     name, _, rest = text.strip().partition(":")
     record = record_of(name)
@@ -34,7 +34,7 @@ def parse_defence(text: str) -> DefenceSettings:
 
 
 def parse_chain(texts: Sequence[str]) -> Chain:
-    """Defences from text, in the order in which they are chained.
+    """Defences from text, in the order in which they are applied.
 
     Raises:
         SpecError: see `parse_defence`.
@@ -43,14 +43,14 @@ def parse_chain(texts: Sequence[str]) -> Chain:
 
 
 def in_order(chain: Iterable[DefenceSettings]) -> Chain:
-    """Defences in the order in which they are chained, each once."""
-    place = {name: i for i, name in enumerate(RECORDS)}
+    """Defences in the order in which they are applied, each once."""
+    position = {name: i for i, name in enumerate(RECORDS)}
     by_name = {settings.name: settings for settings in chain}
-    return tuple(sorted(by_name.values(), key=lambda settings: place[settings.name]))
+    return tuple(sorted(by_name.values(), key=lambda settings: position[settings.name]))
 
 
 def as_text(defence: DefenceSettings) -> str:
-    """A defence as `parse_defence` reads it; settings at their defaults are left out."""
+    """A defence as text for `parse_defence`; settings at their defaults are omitted."""
     changed = defence.model_dump(exclude_defaults=True)
     changed.pop("name", None)
     parameters = ",".join(f"{key}={value}" for key, value in changed.items())

@@ -1,4 +1,4 @@
-"""Label issues: cleanlab's confident learning on probabilities of heads that were not trained on the point."""
+"""Label issues: cleanlab's confident learning on cross-validated probabilities."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -19,18 +19,18 @@ class LabelIssues(DefenceSettings):
 
 
 def judge(settings: LabelIssues, data: "TrainingSet") -> "Verdict":
-    """Cross-validate, then ask cleanlab."""
+    """Remove the label issues that cleanlab finds in cross-validated probabilities."""
     import numpy as np
     import torch
-    from cleanlab.filter import find_label_issues  # with it comes much that nothing else needs
+    from cleanlab.filter import find_label_issues  # imports much that nothing else needs
     from cleanlab.rank import get_label_quality_scores
 
     from core.defences.algorithms.base import Verdict
     from core.defences.algorithms.cross_validation import held_out_probabilities
 
-    # cleanlab wants every class to be there, as one that another defence has removed is not.
-    there, labels = np.unique(data.y.cpu().numpy(), return_inverse=True)
-    p = held_out_probabilities(data, settings.folds)[:, there]
+    # cleanlab requires every class to have points, but another defence may have removed one.
+    present, labels = np.unique(data.y.cpu().numpy(), return_inverse=True)
+    p = held_out_probabilities(data, settings.folds)[:, present]
     p /= p.sum(1, keepdims=True)
     issues = find_label_issues(labels=labels, pred_probs=p, n_jobs=1)  # a worker may start no processes
     quality = get_label_quality_scores(labels=labels, pred_probs=p)

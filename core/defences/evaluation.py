@@ -1,4 +1,4 @@
-"""What a chain of defences is worth on one poisoned training set, judged by someone who knows the poison."""
+"""Evaluation of a chain of defences on one poisoned training set, with knowledge of which points are poisoned."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from core.system import device as devices
 from core.system.arrays import Array
 
 RANDOM_DRAWS = 5
-"""Random filters that the baseline is the mean of."""
+"""Number of random filters that the baseline averages over."""
 
 
 ReportProgress = Callable[[int, int], None]
@@ -36,18 +36,27 @@ def defend(
     seed: int = 0,
     report: ReportProgress = lambda done, total: None,
 ) -> DefenceVerdict:
-    """Let one chain of defences go over a run; see `Poisoned.defended`."""
+    """Evaluate a chain of defences on a run.
+
+    Args:
+        features: see `Poisoned.of`.
+        chain: the defences, in order.
+        n_classes: c.
+        ridge: λ of the head.
+        device: where to compute; None: the CPU.
+        seed, report: see `Poisoned.defended`.
+    """
     return Poisoned.of(features, n_classes, ridge, device).defended(chain, seed=seed, report=report)
 
 
 @dataclass(frozen=True)
 class Poisoned:
-    """A poisoned training set, clean points first, and its judge; the heads of what nobody filters are solved once.
+    """A poisoned training set with its evaluation; the heads without a filter are solved once.
 
     Attributes:
-        data: clean points, then poison.
-        n_clean: how many are clean.
-        evaluate: the judge, who knows the clean points and the test set.
+        data: clean points, then poisoned ones.
+        n_clean: number of clean points.
+        evaluate: knows the clean points and the test set.
     """
 
     data: TrainingSet
@@ -58,30 +67,38 @@ class Poisoned:
     def of(
         cls, features: Mapping[str, Array], n_classes: int, ridge: float, device: torch.device | None = None
     ) -> "Poisoned":
-        """Of a run's `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z` and `test_y`."""
+        """The poisoned training set of a run.
+
+        Args:
+            features: the run's `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d)
+                and `test_y` (t,).
+            n_classes: c.
+            ridge: λ of the head.
+            device: where to compute; None: the CPU.
+        """
         a = devices.tensors(features, device or torch.device("cpu"))
         z, y = torch.cat([a["train_z"], a["poison_z"]]), torch.cat([a["train_y"], a["poison_y"]])
-        judge = Evaluator(a["train_z"], a["train_y"], a["test_z"], a["test_y"], n_classes, ridge)
-        return cls(TrainingSet(z, y, n_classes, ridge), len(a["train_y"]), judge)
+        evaluator = Evaluator(a["train_z"], a["train_y"], a["test_z"], a["test_y"], n_classes, ridge)
+        return cls(TrainingSet(z, y, n_classes, ridge), len(a["train_y"]), evaluator)
 
     @cached_property
     def is_poison(self) -> Tensor:
-        """(N,) bool."""
+        """(N,) bool: whether a point is poisoned."""
         return torch.arange(len(self.data.y), device=self.data.y.device) >= self.n_clean
 
     @cached_property
     def clean_head(self) -> Tensor:
-        """(c, d + 1), which is what a perfect filter would give."""
+        """(c, d + 1) head of the clean points, the result of a perfect filter."""
         return self.evaluate.retrain()
 
     @cached_property
     def poisoned_head(self) -> Tensor:
-        """(c, d + 1), without any filter."""
+        """(c, d + 1) head of all points, the result without a filter."""
         return self.data.fit(start=self.clean_head)
 
     @cached_property
     def unfiltered(self) -> tuple[Score, Score]:
-        """Of the clean and of the poisoned head."""
+        """The scores of the clean and of the poisoned head."""
         return self.evaluate.score(self.clean_head), self.evaluate.score(self.poisoned_head, self.clean_head)
 
     def defended(
@@ -92,12 +109,13 @@ class Poisoned:
         n_random: int = RANDOM_DRAWS,
         report: ReportProgress = lambda done, total: None,
     ) -> DefenceVerdict:
-        """Let defences go over the training set, one after another, and train the head on what is left.
+        """Apply defences one after another, and train the head on the points that are left.
 
         Args:
-            chain: specs of defences; none at all keeps everything.
-            seed: of the order in which a defence gets the points, and of the random filters.
-            n_random: random filters; with none, their accuracy is that of the poisoned head.
+            chain: the defences, in order; an empty chain keeps all points.
+            seed: of the order in which defences get the points, and of the random filters.
+            n_random: number of random filters; with 0, their accuracy is that of the poisoned head.
+            report: called with (defences done, total).
         """
         data, is_poison, score = self.data, self.is_poison, self.evaluate.score
         draw = torch.Generator().manual_seed(seed)
@@ -130,7 +148,7 @@ class Poisoned:
 
 
 def _shuffled(data: TrainingSet, defence: DefenceSettings, draw: torch.Generator) -> Verdict:
-    """Let a defence judge points in random order: their places must not tell it which are poison."""
+    """The verdict of a defence that gets the points in random order, so that it can't tell poison by its position."""
     order = torch.randperm(len(data.y), generator=draw).to(data.y.device)
     verdict = judge(defence, TrainingSet(data.z[order], data.y[order], data.n_classes, data.ridge))
     keep, suspicion = torch.empty_like(verdict.keep), torch.empty_like(verdict.suspicion)

@@ -1,4 +1,4 @@
-"""The outer call of every defence: no defence is trusted to keep its contract."""
+"""The outer call of every defence, which checks that it keeps its contract."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,11 +17,10 @@ T = TypeVar("T")
 
 
 def judge(settings: DefenceSettings, data: TrainingSet) -> Verdict:
-    """What a defence makes of a training set.
+    """The verdict of a defence on a training set.
 
     Raises:
-        DefenceError: the defence answers otherwise than its record promises, or, where it comes from a plug-in, raised
-            an error.
+        DefenceError: the defence breaks its contract or, if it comes from a plug-in, raised an error.
     """
     record = record_of(settings.name)
     if record.judge is None:
@@ -39,10 +38,10 @@ def judge(settings: DefenceSettings, data: TrainingSet) -> Verdict:
 
 
 def score_function(name: str) -> Callable[[TrainingSet], ScoreFunction]:
-    """How the score function of a defence that can be evaded is fitted, with its default settings.
+    """Fits the score function of an evadable defence, with its default settings.
 
     Raises:
-        SpecError: there is no such defence.
+        SpecError: the defence is unknown.
         DefenceError: it has no score function.
     """
     record = record_of(name)
@@ -52,7 +51,7 @@ def score_function(name: str) -> Callable[[TrainingSet], ScoreFunction]:
 
 
 def _suspicion(record: DefenceRecord, settings: RankedSettings, data: TrainingSet) -> Tensor:
-    """(N,) float64 of a defence that ranks points."""
+    """(N,) float64 suspicion by a defence that ranks points."""
     if record.suspicion is None:
         return _fitted(record, settings, data)[1].double()
     rank = record.suspicion
@@ -62,7 +61,7 @@ def _suspicion(record: DefenceRecord, settings: RankedSettings, data: TrainingSe
 
 
 def _fitted(record: DefenceRecord, settings: DefenceSettings, data: TrainingSet) -> tuple[ScoreFunction, Tensor]:
-    """A score function fitted to a training set, and the suspicion (N,) of its own points."""
+    """A score function fitted to a training set, and the suspicion (N,) of that set's points."""
     fit = record.score_function
     assert fit is not None
     score = _called(record, fit, lambda: fit(settings, data))
@@ -74,10 +73,10 @@ def _fitted(record: DefenceRecord, settings: DefenceSettings, data: TrainingSet)
 
 
 def _check(record: DefenceRecord, suspicion: object, data: TrainingSet) -> None:
-    """Check that there is a finite number for each point.
+    """Check that suspicion is one finite number for each point.
 
     Raises:
-        DefenceError: there is not.
+        DefenceError: it is not.
     """
     if not isinstance(suspicion, Tensor) or not suspicion.is_floating_point() or suspicion.shape != data.y.shape:
         raise DefenceError(f"The defence {record.name!r} did not judge each of the {len(data.y)} points.")
@@ -86,19 +85,19 @@ def _check(record: DefenceRecord, suspicion: object, data: TrainingSet) -> None:
 
 
 def _called(record: DefenceRecord, function: Callable[..., object], call: Callable[[], T]) -> T:
-    """What a call of a defence's own function returns.
+    """The result of calling one of a defence's functions.
 
     Args:
         record: of the defence.
-        function: which of its functions is called.
+        function: the function that is called, whose file the error names.
         call: calls it.
 
     Raises:
-        DefenceError: the function of a plug-in raised an error. One of ours is a bug of ours, and stays what it is.
+        DefenceError: the function of a plug-in raised an error. Errors of shipped defences are bugs, and pass through.
     """
     try:
         return call()
-    except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory has a sentence of its own
+    except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory errors have a message of their own
         raise
     except (Exception, SystemExit) as error:
         if record.name not in PLUGINS:

@@ -1,4 +1,4 @@
-"""Neighbours' labels: the defence that asks the nearest neighbours for their labels."""
+"""Neighbours' labels: points whose nearest neighbours have other labels."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,7 @@ class KNN(RankedSettings):
 
 
 def suspicion(settings: KNN, data: "TrainingSet") -> "Tensor":
-    """(N,) in [0, 1]: the share of nearby points with another label, near ones counting more, so that few are equal."""
+    """(N,) in [0, 1]: share of neighbours with another label, weighted by inverse distance, which also breaks ties."""
     from core.heads.neighbours import neighbours
 
     near, distance = neighbours(data.z, settings.k)

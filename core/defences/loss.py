@@ -1,4 +1,4 @@
-"""The loss of each point under the head trained with all."""
+"""The loss of each point under the head trained on all of them."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +16,7 @@ class Loss(RankedSettings):
 
 
 def score_function(settings: Loss, data: "TrainingSet") -> "ScoreFunction":
-    """Losses."""
+    """The cross-entropy of points under the head trained on the whole set."""
     from functools import partial
 
     from core.defences.algorithms.base import losses

@@ -1,4 +1,4 @@
-"""The range check: far outside of the range that most points span, in any coordinate."""
+"""The range check: points far outside the range of most others, in any coordinate."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 EDGE = 0.1
-"""Part of the points at either end that the range leaves out: as much poison can't widen it."""
+"""Share of the points at either end that the range leaves out: that much poison can't widen it."""
 
 
 class Range(DefenceSettings):
@@ -23,9 +23,10 @@ class Range(DefenceSettings):
 
 
 def judge(settings: Range, data: "TrainingSet") -> "Verdict":
-    """Measure by how many widths of the range, beside the same of the middle point.
+    """Remove points that are outside by more than `tolerance` times the median.
 
-    In many dimensions every point is outside somewhere.
+    A point's distance is measured in widths of the range. In many dimensions every point is outside in some coordinate,
+    hence the comparison with the median.
     """
     import torch
 
@@ -33,11 +34,11 @@ def judge(settings: Range, data: "TrainingSet") -> "Verdict":
     from core.extractors.features import STD_FLOOR
 
     z = data.z.double()
-    # kthvalue, as quantile refuses large tensors; of both ends the same number of points.
+    # kthvalue, as quantile rejects large tensors; the same number of points at both ends.
     n = len(z)
     edge = max(1, round(EDGE * n))
     low, high = z.kthvalue(edge, dim=0).values, z.kthvalue(n + 1 - edge, dim=0).values
-    # Most coordinates of sparse features are the same for nearly all points: there the deviation is the width.
+    # Most coordinates of sparse features are equal for nearly all points: there the deviation serves as the width.
     deviation = z.std(0)
     width = torch.maximum(high - low, deviation.clamp_min(STD_FLOOR * float(deviation.median())))
     outside = torch.maximum((z - high) / width, (low - z) / width).amax(1).clamp_min(0.0)

@@ -1,8 +1,8 @@
-"""The one record of a defence: everything that is known of it, in the defence's own file. Free of torch.
+"""The record of a defence: everything that the rest of the code knows about it. Without torch.
 
-A defence gets features and labels, never which points are poison. It decides what to keep (`judge`), or only says how
-suspicious each point is (`suspicion`), or fits a function that could be held to any other point (`score_function`):
-an attack can be made to pass the last kind. What is missing fails when the record is made, by name.
+A defence gets features and labels, but not which points are poisoned. It decides what to keep (`judge`), or returns how
+suspicious each point is (`suspicion`), or fits a score function that applies to any point (`score_function`): attacks
+can evade the last kind. A record that lacks something fails when it is created, with a message that names it.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DefenceRecord:
-    """Everything that is known of one defence.
+    """Everything that the rest of the code knows about a defence. Exactly one of the last three is required.
 
     Attributes:
-        settings: what a person chooses, with the defence's name.
-        title: what a person calls it.
-        summary: what it removes, in one plain sentence.
-        source: where it is from.
-        rank: its place where several are chained, lower first: what trains heads comes last.
-        judge: from settings and a training set to what is kept, and how suspicious each point is.
-        suspicion: (N,) the larger the more suspicious; the share of `RankedSettings` is removed of each class.
-        score_function: fitted to a training set: suspicion (m,) float64 of features (m, d) with labels (m,), convex in
-            the features and differentiable almost everywhere. The share is removed likewise, and an attack can be made
-            to pass it. Of the three, exactly one is given.
+        settings: its parameters, with the defence's name.
+        title: its name for people.
+        summary: what it removes, in one sentence.
+        source: the publication.
+        rank: its position in a chain, lower first; defences that train heads come last.
+        judge: from settings and a training set to the points to keep, and how suspicious each is.
+        suspicion: from settings and a training set to (N,) suspicion, larger for more suspicious points; the share of
+            `RankedSettings` is removed from each class.
+        score_function: from settings and a training set to a function: suspicion (m,) float64 of features (m, d) with
+            labels (m,), convex in the features and differentiable almost everywhere. The share is removed likewise,
+            and attacks can evade it.
     """
 
     settings: type[DefenceSettings]
@@ -61,10 +62,10 @@ class DefenceRecord:
 
     @property
     def name(self) -> str:
-        """Its name in chains of defences."""
+        """Its name in specs and chains."""
         return default_name(self.settings)
 
     @property
     def evadable(self) -> bool:
-        """Whether an attack can be made to pass it."""
+        """Whether attacks can evade it."""
         return self.score_function is not None

@@ -1,4 +1,4 @@
-"""The table of defences: a record a file of this package, and those that plug-ins bring. Free of torch."""
+"""The registry of defences: one record in each file of this package, and those of plug-ins. Without torch."""
 
 from core import defences
 from core.defences.record import DefenceRecord
@@ -6,17 +6,17 @@ from core.spec import registry
 from core.system.errors import unknown
 
 NO_DEFENCES = {"chain", "evaluation", "execution", "record", "registry", "settings", "verdict"}
-"""Modules of this package that are no defences."""
+"""Modules of this package that are not defences."""
 
 RECORDS: dict[str, DefenceRecord] = {}
-"""Every defence by its name, in the order in which several are chained."""
+"""Every defence by its name, in the order in which they are applied."""
 
 
 def register(record: DefenceRecord) -> None:
-    """Add a defence; one that can be evaded can be asked for by specs.
+    """Register a defence; if it is evadable, specs can name it as one to evade.
 
     Raises:
-        RecordError: a defence or an attack has this name already.
+        RecordError: a defence or an attack has the same name.
     """
     registry.claim(record.name)
     RECORDS[record.name] = record
@@ -28,7 +28,7 @@ def register(record: DefenceRecord) -> None:
 
 
 def forget(name: str) -> None:
-    """Take a defence back."""
+    """Unregister a defence."""
     RECORDS.pop(name, None)
     registry.forget(name)
 
@@ -37,7 +37,7 @@ def record_of(name: str) -> DefenceRecord:
     """The record of a defence.
 
     Raises:
-        SpecError: no defence has this name; the message lists those that there are.
+        SpecError: no defence has this name; the message lists the known ones.
     """
     if name not in RECORDS:
         raise unknown("defence", name, RECORDS)

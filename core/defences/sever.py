@@ -21,7 +21,7 @@ class Sever(RankedSettings):
 
 
 def judge(settings: Sever, data: "TrainingSet") -> "Verdict":
-    """Round by round, each with a head of what is kept."""
+    """Remove outliers in rounds, each with the head of the points that are left."""
     import torch
 
     from core.defences.algorithms.base import TrainingSet, Verdict
@@ -35,15 +35,15 @@ def judge(settings: Sever, data: "TrainingSet") -> "Verdict":
         left = TrainingSet(data.z[rows], data.y[rows], data.n_classes, data.ridge)
         theta = left.fit(start=theta)
         score = gradient_outliers(left, theta)
-        # In [0, 1] of what stays; above it of what goes, the earlier the more.
+        # In [0, 1] for kept points, above it for removed ones: the earlier removed, the larger.
         suspicion[rows] = score / score.max().clamp_min(1e-300)
         for members in data.classes():
-            here = members[keep[members]]
-            # By the end of round r the class has lost r parts of the share, however few its points are.
+            kept = members[keep[members]]
+            # After round r the class has lost r parts of the share, rounded as a whole.
             quota = round(settings.share * len(members) * (done + 1) / settings.rounds)
-            gone = here[suspicion[here].topk(quota - (len(members) - len(here))).indices]
-            suspicion[gone] += settings.rounds - done
-            keep[gone] = False
+            removed = kept[suspicion[kept].topk(quota - (len(members) - len(kept))).indices]
+            suspicion[removed] += settings.rounds - done
+            keep[removed] = False
     return Verdict(keep, suspicion)
 
 

@@ -18,13 +18,13 @@ class Slab(RankedSettings):
 
 
 def score_function(settings: Slab, data: "TrainingSet") -> "ScoreFunction":
-    """Distances along the line to another class's centre; of all others, the largest."""
+    """The largest distance from the centre of the class along a line to another class's centre."""
     import torch
 
     from core.defences.algorithms.geometry import centres
 
     middle = centres(data)
-    # No line leads from a centre to itself, nor to that of a class without points.
+    # There is no line from a centre to itself, nor to that of a class without points.
     length = torch.cdist(middle, middle, compute_mode="donot_use_mm_for_euclid_dist")
     length = torch.where(length > 0, length, torch.inf)
 

@@ -18,7 +18,7 @@ class Sphere(RankedSettings):
 
 
 def score_function(settings: Sphere, data: "TrainingSet") -> "ScoreFunction":
-    """Distances."""
+    """The distance of points from the centre of their class."""
     from core.defences.algorithms.geometry import centres
 
     middle = centres(data)

@@ -1,4 +1,4 @@
-"""The SVD residual: what is left of a point after the main directions of its class."""
+"""The SVD residual: the part of a point that the main directions of its class do not explain."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,7 @@ class SVD(RankedSettings):
 
 
 def score_function(settings: SVD, data: "TrainingSet") -> "ScoreFunction":
-    """Norms of the residuals."""
+    """The norm of what the main directions of the class leave unexplained."""
     import torch
 
     fitted: list[tuple[int, Tensor, Tensor]] = []

@@ -1,4 +1,4 @@
-"""The trimmed head: train, keep the points with the smallest losses, and so on; the trimmed loss never rises."""
+"""The trimmed head: alternately train, and keep the points with the smallest losses; the trimmed loss never rises."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +24,7 @@ class Trim(DefenceSettings):
 
 
 def judge(settings: Trim, data: "TrainingSet") -> "Verdict":
-    """Until the same points are kept twice."""
+    """Alternate between training and selecting until the selection repeats."""
     import torch
 
     from core.defences.algorithms.base import Verdict

@@ -1,4 +1,4 @@
-"""What a chain of defences is worth on one run, as numbers in one typed form. Free of torch."""
+"""The typed result of evaluating a chain of defences on one run. Without torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,14 +9,14 @@ from core.heads.scores import Score
 
 @dataclass(frozen=True)
 class DefenceStep:
-    """What one defence of a chain, or the whole of it, has removed.
+    """What one defence, or a whole chain, removed.
 
     Attributes:
-        name: of the defence; "" of the whole chain.
-        removed: rows of the training set, clean points first, then poison.
-        n_poison, n_clean: poisoned and clean points of what it was given.
-        poison_removed: poisoned points among the removed.
-        auc: area under the ROC curve of its suspicion; None for a chain, and where it was given no poison.
+        name: of the defence; "" for the whole chain.
+        removed: rows of the training set, in which clean points come before poisoned ones.
+        n_poison, n_clean: number of poisoned and clean points in its input.
+        poison_removed: number of poisoned points among the removed.
+        auc: area under the ROC curve of its suspicion; None for a chain, and if its input had no poison.
     """
 
     name: str
@@ -28,12 +28,12 @@ class DefenceStep:
 
     @property
     def precision(self) -> float:
-        """Of what was removed, the share that is poison; 0 where nothing was."""
+        """Share of the removed points that are poisoned; 0 if none was removed."""
         return self.poison_removed / len(self.removed) if self.removed else 0.0
 
     @property
     def recall(self) -> float:
-        """Of the poison, the share that was removed; 0 where there was none."""
+        """Share of the poisoned points that were removed; 0 if there were none."""
         return self.poison_removed / self.n_poison if self.n_poison else 0.0
 
     @property
@@ -43,7 +43,7 @@ class DefenceStep:
 
     @classmethod
     def from_json(cls, step: Mapping[str, Any]) -> "DefenceStep":
-        """Read what `to_json` has written.
+        """Read the output of `to_json`.
 
         Raises:
             KeyError: a number is missing.
@@ -58,7 +58,7 @@ class DefenceStep:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, with what follows from it."""
+        """Plain data, including derived numbers."""
         return {
             "name": self.name,
             "removed": list(self.removed),
@@ -74,13 +74,13 @@ class DefenceStep:
 
 @dataclass(frozen=True)
 class DefenceVerdict:
-    """A chain of defences on one run.
+    """The effect of a chain of defences on one run.
 
     Attributes:
-        clean: of the head of the clean points, which is what a perfect filter would give.
-        poisoned: of the head of the whole training set.
-        defended: of the head of what the chain keeps.
-        random: mean accuracy of heads without as many points, drawn at random.
+        clean: score of the head of the clean points, the result of a perfect filter.
+        poisoned: score of the head of the whole training set.
+        defended: score of the head of the points that the chain keeps.
+        random: mean accuracy of heads after removing the same number of random points.
         steps: each defence in turn.
         whole: all of them together.
     """
@@ -94,12 +94,12 @@ class DefenceVerdict:
 
     @property
     def regained(self) -> float:
-        """Points of test accuracy that the chain gives back; negative where it costs more than it saves."""
+        """Percentage points of test accuracy that the chain recovers; negative if it costs more than it saves."""
         return 100 * (self.defended.accuracy - self.poisoned.accuracy)
 
     @classmethod
     def from_json(cls, verdict: Mapping[str, Any]) -> "DefenceVerdict":
-        """Read what `to_json` has written.
+        """Read the output of `to_json`.
 
         Raises:
             KeyError: a number is missing.
@@ -114,7 +114,7 @@ class DefenceVerdict:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, with what follows from it."""
+        """Plain data, including derived numbers."""
         return {
             "clean": asdict(self.clean),
             "poisoned": asdict(self.poisoned),

@@ -1,1 +1,1 @@
-"""What defences compute with: the training set, its verdict, and what several defences share."""
+"""The types that defences compute with, and code that several of them share."""

@@ -1,4 +1,4 @@
-"""Probabilities that heads give points which they were not trained on."""
+"""Cross-validated class probabilities."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from core.heads import logistic as head
 
 
 def held_out_probabilities(data: TrainingSet, folds: int) -> Any:
-    """(N, c) NumPy: each point by a head of the other folds; a row's fold is its place modulo their number."""
+    """(N, c) NumPy array: the probabilities of each point by a head of the other folds; row i is in fold i % folds."""
     fold = torch.arange(len(data.y), device=data.y.device) % folds
     p = torch.zeros(len(data.y), data.n_classes, dtype=torch.float64, device=data.y.device)
     theta: Tensor | None = None
-    for one in range(folds):
-        theta = data.fit(torch.nonzero(fold != one).flatten(), theta)
-        p[fold == one] = torch.softmax(head.logits(theta, data.z[fold == one]), dim=1)
+    for i in range(folds):
+        theta = data.fit(torch.nonzero(fold != i).flatten(), theta)
+        p[fold == i] = torch.softmax(head.logits(theta, data.z[fold == i]), dim=1)
     return p.cpu().numpy()

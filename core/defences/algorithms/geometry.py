@@ -1,4 +1,4 @@
-"""Where the classes lie."""
+"""Centres of classes."""
 
 import torch
 from torch import Tensor
@@ -7,8 +7,8 @@ from core.defences.algorithms.base import TrainingSet
 
 
 def centres(data: TrainingSet) -> Tensor:
-    """(c, d) the middle of each class: the median of each coordinate, which few far points can't move; NaN of none."""
-    found = torch.full((data.n_classes, data.z.shape[1]), torch.nan, dtype=torch.float64, device=data.z.device)
+    """(c, d) centre of each class: the median of each coordinate, robust to outliers; NaN for an empty class."""
+    medians = torch.full((data.n_classes, data.z.shape[1]), torch.nan, dtype=torch.float64, device=data.z.device)
     for rows in data.classes():
-        found[data.y[rows[0]]] = data.z[rows].double().median(dim=0).values
-    return found
+        medians[data.y[rows[0]]] = data.z[rows].double().median(dim=0).values
+    return medians

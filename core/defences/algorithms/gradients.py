@@ -1,7 +1,7 @@
 """Outliers among the gradients of a class.
 
-The gradient of a point in theta is its error (c,) times its features (d + 1,). These N c (d + 1) numbers are never
-written down: the singular vector comes from products with them.
+The gradient of a point in theta is the outer product of its error (c,) and its features (d + 1,). The N c (d + 1)
+numbers are never stored: the singular vector is computed from products with them.
 """
 
 from typing import Any
@@ -16,18 +16,24 @@ from core.heads import logistic as head
 
 
 def gradient_outliers(data: TrainingSet, theta: Tensor) -> Tensor:
-    """(N,) squared projection of each point's centred gradient on the first singular direction of its class."""
+    """(N,) squared projection of each point's centred gradient on the first singular direction of its class.
+
+    The gradients are those of the loss at a head theta (c, d + 1).
+    """
     z1 = head.with_ones(data.z)
     residual = head.errors(torch.softmax(z1 @ theta.T, dim=1), data.y)
-    found = torch.zeros(len(data.y), dtype=torch.float64, device=data.y.device)
+    projections = torch.zeros(len(data.y), dtype=torch.float64, device=data.y.device)
     for rows in data.classes():
         if len(rows) > 1:
-            found[rows] = _first_direction(residual[rows], z1[rows])
-    return found
+            projections[rows] = _on_first_direction(residual[rows], z1[rows])
+    return projections
 
 
-def _first_direction(residual: Tensor, z1: Tensor) -> Tensor:
-    """(k,) squared projections of the rows residual_i ⊗ z1_i, less their mean, on their first singular vector."""
+def _on_first_direction(residual: Tensor, z1: Tensor) -> Tensor:
+    """(k,) squared projections of the centred rows residual_i ⊗ z1_i on their first singular vector.
+
+    The residual is (k, c) and z1 is (k, d + 1).
+    """
     k, c, width = len(z1), residual.shape[1], z1.shape[1]
     mean = residual.T @ z1 / k
 
@@ -36,13 +42,13 @@ def _first_direction(residual: Tensor, z1: Tensor) -> Tensor:
         along = (residual * (z1 @ direction.T)).sum(1) - (mean * direction).sum()
         return along.cpu().numpy()
 
-    def pull(u: Any) -> Any:
+    def transposed(u: Any) -> Any:
         weights = torch.as_tensor(np.ravel(u), dtype=torch.float64, device=z1.device)
         back = (residual * weights[:, None]).T @ z1 - weights.sum() * mean
         return back.flatten().cpu().numpy()
 
-    gradients = LinearOperator((k, c * width), matvec=project, rmatvec=pull, dtype=np.float64)
-    # Drawn, not constant: to the centred rows a constant vector is nothing.
+    gradients = LinearOperator((k, c * width), matvec=project, rmatvec=transposed, dtype=np.float64)
+    # Random, as the centred rows map a constant vector to 0.
     start = np.random.default_rng(0).standard_normal(min(k, c * width))
     u, s, _ = svds(gradients, k=1, v0=start)
     return torch.as_tensor(np.square(u[:, 0] * s[0]), device=z1.device)
