@@ -135,7 +135,7 @@ def images_per_second(name: str) -> tuple[float, bool]:
     return 1 / (macs * rates["rates"].get(key, _default(kind, "extract", variant))), key in rates["rates"]
 
 
-class Progress:
+class ProgressEstimate:
     """How far a run is, by the time that it has taken and the time that is left.
 
     The stage at work is timed by its own steps once it has made some; stages to come, by the estimate.

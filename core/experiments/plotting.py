@@ -16,14 +16,14 @@ from core.experiments import projection
 from core.experiments.plot_data import PlotData
 from core.experiments.projection import Features
 from core.experiments.result import Poison, to_uint8
-from core.experiments.trajectory import Step
+from core.experiments.trajectory import EvaluatedStep
 from core.heads import logistic as head
 from core.heads.neighbours import neighbours
 from core.system.arrays import Array
 
-NEAR = 10
+N_NEIGHBOURS = 10
 """Neighbours that are kept of each point."""
-JUDGED = 1_000
+NEIGHBOURHOOD_SAMPLE = 1_000
 """Clean points whose neighbourhoods on the map are compared with those in feature space."""
 _TOLERANCE = 1e-6
 
@@ -48,7 +48,9 @@ class Heads:
     ridge: float
 
 
-def plot_data(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[Step] = ()) -> PlotData:
+def plot_data(
+    train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[EvaluatedStep] = ()
+) -> PlotData:
     """Fit the map, and compute all that is drawn of a run.
 
     Args:
@@ -85,7 +87,7 @@ def plot_data(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, 
         poison_pca=_flattened(flat, poison.z),
         stage2_pca=None if stage2 is None else _flattened(flat, stage2),
         pca_share=flat.explained_variance_ratio_.astype(np.float32),
-        **_judged(heads, poison),
+        **_point_arrays(heads, poison),
         **_trajectory(steps, flat),
     )
 
@@ -95,7 +97,7 @@ def _flattened(fitted: PCA, z: Array) -> Array:
     return np.asarray(fitted.transform(z), np.float32)
 
 
-def _trajectory(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
+def _trajectory(steps: Sequence[EvaluatedStep], flat: PCA) -> dict[str, Array]:
     """Where the poison was at each step that has any, and its images.
 
     On principal components alone: a point that is placed on a UMAP anew at each step jumps.
@@ -121,7 +123,7 @@ def preserved(z: Features, xy: Features) -> float:
         Of the 15 nearest points of a point in feature space, the share that is among its 15 nearest on the map: the
         mean over (a sample of) the points, in [0, 1]. Chance is about 15 / n.
     """
-    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(z))[:JUDGED])
+    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(z))[:NEIGHBOURHOOD_SAMPLE])
     true, shown = (neighbours(torch.from_numpy(space), projection.NEIGHBORS, rows)[0] for space in (z, xy))
     return float((true[:, :, None] == shown[:, None, :]).any(2).double().mean())
 
@@ -143,11 +145,11 @@ def influence(heads: Heads, z: Tensor, y: Tensor) -> Tensor:
     return -((problem.z @ q.T) * head.errors(curvature.p, y)).sum(1) / len(y)
 
 
-def _judged(heads: Heads, poison: Poison) -> dict[str, Array]:
+def _point_arrays(heads: Heads, poison: Poison) -> dict[str, Array]:
     """Of clean training points, then poison: logits, neighbours and influence."""
     z = torch.cat([heads.z, torch.from_numpy(poison.z).to(heads.z)])
     y = torch.cat([heads.y, torch.from_numpy(poison.y).to(heads.y)])
-    near, distance = neighbours(z, NEAR)
+    near, distance = neighbours(z, N_NEIGHBOURS)
     return {
         "logits_clean": _half(head.logits(heads.clean, z)),
         "logits": _half(head.logits(heads.poisoned, z)),

@@ -50,13 +50,13 @@ class Points:
     @property
     def influence(self) -> Array:
         """(n + m,) what each point adds to the mean test loss, in thousandths."""
-        return 1e3 * _kept(self.plot.influence)
+        return 1e3 * _require(self.plot.influence)
 
     def positions(self, space: Literal["xy", "pca"]) -> Array:
         """(n + m, 2) on the map: "xy" as UMAP drew it, "pca" on principal components."""
         if space == "xy":
             return np.concatenate([self.plot.train_xy, self.plot.poison_xy])
-        return np.concatenate([_kept(self.plot.train_pca), _kept(self.plot.poison_pca)])
+        return np.concatenate([_require(self.plot.train_pca), _require(self.plot.poison_pca)])
 
     def plane(self, a: int, b: int, head: str) -> Array:
         """(n + m, 2): by how much a head prefers class b to class a, and the first principal component.
@@ -89,11 +89,11 @@ class Points:
 
     def neighbours(self, row: int) -> list[tuple[int, float]]:
         """The points nearest to the given one in feature space, nearest first, with their distances."""
-        near, distances = _kept(self.plot.near)[row], _kept(self.plot.near_distance)[row]
+        near, distances = _require(self.plot.near)[row], _require(self.plot.near_distance)[row]
         return [(int(point), float(distance)) for point, distance in zip(near, distances, strict=True)]
 
     def _stored_logits(self, head: str) -> Array:
-        return _kept({"clean": self.plot.logits_clean, "poisoned": self.plot.logits}[head])
+        return _require({"clean": self.plot.logits_clean, "poisoned": self.plot.logits}[head])
 
 
 def images(spec: ExperimentSpec, plot: PlotData) -> Array:
@@ -109,7 +109,7 @@ def images(spec: ExperimentSpec, plot: PlotData) -> Array:
     return np.concatenate([draw_for(spec).train_x, plot.base_x if plot.poison_x is None else plot.poison_x])
 
 
-def _kept(array: Array | None) -> Array:
+def _require(array: Array | None) -> Array:
     """An array that is there.
 
     Raises:

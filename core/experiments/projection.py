@@ -117,5 +117,5 @@ def fit(z: Features, seed: int = 0) -> Map:
 
 def _principal(z: Features, seed: int) -> Features:
     """(n, 2): the first two principal components, the largest value 10, as umap begins its own layouts."""
-    found = PCA(2, random_state=seed).fit_transform(z)
-    return np.asarray(10 * found / max(float(np.abs(found).max()), 1e-12), np.float32)
+    components = PCA(2, random_state=seed).fit_transform(z)
+    return np.asarray(10 * components / max(float(np.abs(components).max()), 1e-12), np.float32)

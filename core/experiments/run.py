@@ -36,14 +36,14 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
 
 def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_map: bool) -> Result:
     plugins = of_plugins(spec)  # a record that can't be asked fails now, not when the attack is over
-    watch = RunWatch(on_event, trajectory.Trail() if with_map else None)
+    watch = RunWatch(on_event, trajectory.TrajectoryRecorder() if with_map else None)
     loaded = phases.load(spec, device, watch)
     extracted = phases.extract(loaded, watch)
     clean = phases.train_clean(spec, loaded, extracted, watch)
     attack = phases.attack(spec, loaded, extracted, clean, watch)
     evaluated = phases.evaluate(spec, extracted, clean, attack, watch)
-    poison = phases.poison_of(attack.attacked, evaluated.poison_z)
-    steps = phases.judge_trajectory(clean, attack, evaluated, poison, watch)
+    poison = phases.poison_arrays(attack.attacked, evaluated.poison_z)
+    steps = phases.evaluate_trajectory(clean, attack, evaluated, poison, watch)
     plot = phases.draw(spec, loaded, extracted, clean, evaluated, poison, steps, watch) if with_map else None
     return Result(
         spec=spec,
@@ -56,7 +56,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
         inversion_gap=None if evaluated.gap is None else float(evaluated.gap.mean()),
         seconds=watch.seconds,
         curve=watch.curve,
-        features=phases.fitted_on(loaded, extracted, poison),
+        features=phases.fitted_arrays(loaded, extracted, poison),
         poison=poison,
         plot=plot,
         notes={

@@ -20,7 +20,7 @@ from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
 
 BUDGETS = (0.01, 0.03, 0.1, 0.2)
-MOST_RUNS = 64
+MAX_RUNS = 64
 """Of one sweep: as many as the engine takes of one person at a time."""
 FLIPS: dict[str, Any] = {"attack": "label-flip", "label_rule": "random"}
 """The line that every attack must beat: wrong labels at random, on images as they are."""
@@ -44,7 +44,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Found:
+class CellResult:
     """What is known of a cell so far; fractions in [0, 1], one number for each finished seed."""
 
     cell: Cell
@@ -93,10 +93,10 @@ def cells(
         extractors: none: the base's own.
 
     Raises:
-        SpecError: bad names or values, or more than `MOST_RUNS` experiments.
+        SpecError: bad names or values, or more than `MAX_RUNS` experiments.
     """
     budgets, seeds = list(budgets), list(seeds)
-    found = []
+    cells = []
     for extractor in list(extractors) or [base.extractor]:
         size = base.input_size if extractor == base.extractor else None
         shared = {**base.model_dump(), "extractor": extractor, "input_size": size}
@@ -104,11 +104,11 @@ def cells(
             for budget in budgets:
                 values = {**shared, **_attack(base, attack), "budget": budget}
                 specs = tuple(resolve(parse_spec({**values, "seed": seed})) for seed in seeds)
-                found.append(Cell(attack, extractor, budget, specs))
-    count = len(hashes(found))
-    if count > MOST_RUNS:
-        raise SpecError(f"This sweep has {count} runs, at most {MOST_RUNS} are allowed: take fewer budgets or seeds.")
-    return found
+                cells.append(Cell(attack, extractor, budget, specs))
+    count = len(hashes(cells))
+    if count > MAX_RUNS:
+        raise SpecError(f"This sweep has {count} runs, at most {MAX_RUNS} are allowed: take fewer budgets or seeds.")
+    return cells
 
 
 def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
@@ -122,12 +122,12 @@ def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
     }
 
 
-def hashes(places: Iterable[Cell]) -> dict[str, ExperimentSpec]:
+def hashes(cells: Iterable[Cell]) -> dict[str, ExperimentSpec]:
     """Every experiment of a sweep once, by its hash, in order."""
-    return {spec.hash: spec for cell in places for spec in cell.specs}
+    return {spec.hash: spec for cell in cells for spec in cell.specs}
 
 
-def collect(places: Iterable[Cell], summary_of: Callable[[str], RunSummary | None]) -> list[Found]:
+def collect(cells: Iterable[Cell], summary_of: Callable[[str], RunSummary | None]) -> list[CellResult]:
     """What is known of each cell.
 
     Args:
@@ -135,26 +135,26 @@ def collect(places: Iterable[Cell], summary_of: Callable[[str], RunSummary | Non
         summary_of: the summary of a finished run by its hash, or None.
     """
     results = []
-    for cell in places:
+    for cell in cells:
         summaries = [summary for spec in cell.specs if (summary := summary_of(spec.hash)) is not None]
         clean = [summary.clean.accuracy for summary in summaries]
-        results.append(Found(cell, clean, [summary.poisoned.accuracy for summary in summaries]))
+        results.append(CellResult(cell, clean, [summary.poisoned.accuracy for summary in summaries]))
     return results
 
 
-def table(found: Iterable[Found]) -> list[dict[str, Any]]:
+def result_rows(results: Iterable[CellResult]) -> list[dict[str, Any]]:
     """Plain rows, for a data frame or a file; what is not known yet is None."""
     rows = []
-    for one in found:
-        drop = one.drop
+    for result in results:
+        drop = result.drop
         rows.append(
             {
-                "attack": one.cell.attack,
-                "extractor": one.cell.extractor,
-                "budget": one.cell.budget,
-                "seeds": len(one.clean),
-                "clean": statistics.mean(one.clean) if one.clean else None,
-                "poisoned": statistics.mean(one.poisoned) if one.poisoned else None,
+                "attack": result.cell.attack,
+                "extractor": result.cell.extractor,
+                "budget": result.cell.budget,
+                "seeds": len(result.clean),
+                "clean": statistics.mean(result.clean) if result.clean else None,
+                "poisoned": statistics.mean(result.poisoned) if result.poisoned else None,
                 "drop_points": drop.mean if drop else None,
                 "drop_low": drop.low if drop else None,
                 "drop_high": drop.high if drop else None,
@@ -163,9 +163,9 @@ def table(found: Iterable[Found]) -> list[dict[str, Any]]:
     return rows
 
 
-def as_csv(found: Iterable[Found]) -> str:
-    """`table` as a file."""
-    rows, text = table(found), io.StringIO()
+def as_csv(results: Iterable[CellResult]) -> str:
+    """`result_rows` as a file."""
+    rows, text = result_rows(results), io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
