@@ -2,13 +2,13 @@
 
 from core.certificates.certificate import AddedPoints, Certificates, FlippedLabels
 from core.storage.features import run_with_features
-from core.storage.kept_results import KeptResults
+from core.storage.result_cache import ResultCache
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError
 
-FEWEST, MOST = 2, 1000
+MIN_PARTITIONS, MAX_PARTITIONS = 2, 1000
 """Partitions that are allowed."""
-_CERTIFICATES = KeptResults("certified", version=2)
+_CERTIFICATES = ResultCache("certified", version=2)
 
 
 def check(partitions: int) -> int:
@@ -17,8 +17,8 @@ def check(partitions: int) -> int:
     Raises:
         SpecError: it is out of bounds.
     """
-    if not FEWEST <= partitions <= MOST:
-        raise SpecError(f"{partitions} partitions are asked for; allowed: {FEWEST} to {MOST:,}.")
+    if not MIN_PARTITIONS <= partitions <= MAX_PARTITIONS:
+        raise SpecError(f"{partitions} partitions are asked for; allowed: {MIN_PARTITIONS} to {MAX_PARTITIONS:,}.")
     return partitions
 
 
@@ -41,18 +41,18 @@ def certify(root: str, spec_hash: str, partitions: int) -> Certificates:
         SpecError: too few partitions, or too many.
         StoreError: there is no such run, or it is damaged.
     """
-    kept = find(spec_hash, check(partitions))
-    if kept is not None:
-        return kept
+    stored = find(spec_hash, check(partitions))
+    if stored is not None:
+        return stored
     # Flipped labels know nothing of partitions: another number of these trains none of their heads again.
     flipped = _flipped(spec_hash)
-    both = certified(run_with_features(root, spec_hash), partitions, flipped=flipped)
+    both = certify_run(run_with_features(root, spec_hash), partitions, flipped=flipped)
     _CERTIFICATES.write(_added_key(spec_hash, partitions), both.added.to_json())
     _CERTIFICATES.write(_flipped_key(spec_hash), both.flipped.to_json())
     return both
 
 
-def certified(run: StoredRun, partitions: int, flipped: FlippedLabels | None = None) -> Certificates:
+def certify_run(run: StoredRun, partitions: int, flipped: FlippedLabels | None = None) -> Certificates:
     """Both certificates of a run that has its features.
 
     Args:
@@ -73,8 +73,8 @@ def certified(run: StoredRun, partitions: int, flipped: FlippedLabels | None = N
 
 
 def _flipped(spec_hash: str) -> FlippedLabels | None:
-    kept = _CERTIFICATES.read(_flipped_key(spec_hash))
-    return None if kept is None else FlippedLabels.from_json(kept)
+    stored = _CERTIFICATES.read(_flipped_key(spec_hash))
+    return None if stored is None else FlippedLabels.from_json(stored)
 
 
 def _added_key(spec_hash: str, partitions: int) -> str:

@@ -6,10 +6,10 @@ from core.defences.chain import Chain, as_text, parse_chain
 from core.defences.verdict import DefenceVerdict
 from core.spec.registry import PLUGINS
 from core.storage.features import run_with_features
-from core.storage.kept_results import KeptResults
+from core.storage.result_cache import ResultCache
 from core.storage.runs import StoredRun
 
-_VERDICTS = KeptResults("defended", version=1)
+_VERDICTS = ResultCache("defended", version=1)
 
 
 def key(spec_hash: str, chain: Chain) -> str:
@@ -20,8 +20,8 @@ def key(spec_hash: str, chain: Chain) -> str:
 
 def find(spec_hash: str, chain: Chain) -> DefenceVerdict | None:
     """The verdict that is kept; None where nobody has asked yet."""
-    kept = _VERDICTS.read(key(spec_hash, chain))
-    return None if kept is None else DefenceVerdict.from_json(kept)
+    stored = _VERDICTS.read(key(spec_hash, chain))
+    return None if stored is None else DefenceVerdict.from_json(stored)
 
 
 def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
@@ -39,15 +39,15 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
         StoreError: there is no such run, or it is damaged.
     """
     chain = parse_chain(texts)
-    kept = find(spec_hash, chain)
-    if kept is not None:
-        return kept
-    verdict = judged(run_with_features(root, spec_hash), chain)
+    stored = find(spec_hash, chain)
+    if stored is not None:
+        return stored
+    verdict = judge_run(run_with_features(root, spec_hash), chain)
     _VERDICTS.write(key(spec_hash, chain), verdict.to_json())
     return verdict
 
 
-def judged(run: StoredRun, chain: Chain) -> DefenceVerdict:
+def judge_run(run: StoredRun, chain: Chain) -> DefenceVerdict:
     """Judge a chain on a run that has its features; nothing is kept.
 
     Raises:

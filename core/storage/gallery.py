@@ -96,14 +96,14 @@ def entries() -> tuple[Entry, ...]:
 
 
 @dataclass(frozen=True)
-class Built:
+class GalleryChange:
     """A run that ships; `change` says what a new computation changed: "new", "same", or old and new numbers."""
 
     folder: Path
     change: str
 
 
-def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: bool = False) -> Iterator[Built]:
+def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: bool = False) -> Iterator[GalleryChange]:
     """Compute what ships and is not there yet, and drop what no longer ships.
 
     The large `features.npz` of a run stays behind: it is computed anew in seconds. The map of its clean features
@@ -125,13 +125,13 @@ def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: boo
         folder = runs / entry.spec.hash
         before = _summary(folder)
         if before is not None and not again:
-            yield Built(folder, "same")
+            yield GalleryChange(folder, "same")
             continue
         result = run(entry.spec, observe)
         change = "new" if before is None else changes(before, result.summary())
         if change != "same":
             _ship(result, folder, maps, trained)
-        yield Built(folder, change)
+        yield GalleryChange(folder, change)
     _drop_maps(runs, maps)
 
 

@@ -43,7 +43,7 @@ class UseMarks:
 
 
 class Pins:
-    """Runs that are never deleted to make room: the files in `pinned`.
+    """Runs that are never deleted: the files in `pinned`.
 
     Args:
         root: the folder of runs.

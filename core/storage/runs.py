@@ -92,7 +92,7 @@ class Store:
             self._uses.note(spec_hash)
 
     def pin(self, spec_hash: str) -> None:
-        """Keep a run for good: `clean` never deletes it. It stays pinned when it is made again.
+        """Keep a run for good: `clean` never deletes it. It stays pinned when it is recomputed.
 
         Raises:
             StoreError: there is no such run, it ships, or the disk can't be written.
@@ -100,7 +100,7 @@ class Store:
         self._retention.pin(spec_hash)
 
     def unpin(self, spec_hash: str) -> None:
-        """Let a run go when room is needed; nothing happens where it was not pinned.
+        """Allow a run to be deleted again; a no-op if it is not pinned.
 
         Raises:
             StoreError: there is no such run, or the disk can't be written.
@@ -108,23 +108,23 @@ class Store:
         self._retention.unpin(spec_hash)
 
     def is_pinned(self, spec_hash: str) -> bool:
-        """Whether a run is never deleted to make room."""
+        """Whether a run is pinned."""
         return self._retention.is_pinned(spec_hash)
 
     def entries(self) -> builtins.list[retention.Entry]:
-        """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
+        """Everything that can be deleted: runs by hash, damaged ones as `damaged/…`; no shipped runs."""
         return self._retention.entries()
 
     def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.CleanUp:
-        """Delete what was damaged, then the runs that were used least recently, until the rest takes `limit` bytes.
+        """Delete damaged runs, then the least recently used, until the rest takes at most `limit` bytes.
 
-        Never those that are pinned or ship, nor what was written or read in the last
-        `core.storage.retention.YOUNG_SECONDS`. What is deleted is gone at once and whole, so that a reader finds a run
-        or none. Of several processes that clean one store, one goes after the other.
+        Pinned and shipped runs are never deleted, nor runs written or read in the last
+        `core.storage.retention.YOUNG_SECONDS`. Deletion is atomic: a reader sees a whole run or none. Processes
+        that clean the same store take turns.
 
         Args:
             limit: in bytes.
-            keep: hashes of runs that stay as well.
-            dry_run: only say what would go.
+            keep: hashes of further runs to keep.
+            dry_run: only report what would be deleted.
         """
         return self._retention.clean(limit, keep=keep, dry_run=dry_run)

@@ -63,8 +63,8 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
     reader = {} if folders.READER_VERSION == 1 else {"reader": folders.READER_VERSION}  # the first did not name itself
 
     def check(path: Path, name: str) -> dict[str, Any]:
-        found = folders.info(f"image-folder:{path}")
-        return {**asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name)), **reader}
+        info = folders.info(f"image-folder:{path}")
+        return {**asdict(replace(info, name=name, title=Path(file_name).stem, source=file_name)), **reader}
 
     digested = json.dumps(reader).encode() if reader else b""  # the same file read otherwise is another data set
     return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
@@ -88,13 +88,13 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
         from core.extractors import files
         from core.extractors.build import build
 
-        asked = files.recorded_arch(path) if library == "own" else arch
-        found = files.info(f"{library}:{asked}@{path}")
+        named_arch = files.recorded_arch(path) if library == "own" else arch
+        info = files.info(f"{library}:{named_arch}@{path}")
         with torch.inference_mode():
-            features = build(found, found.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
+            features = build(info, info.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
         if not bool(features.isfinite().all()):
             raise WeightsError(f"{path} gives features that are not finite: it is damaged, or of another architecture.")
-        return asdict(replace(found, name=name, title=f"{asked}, {file_name}", weights=file_name))
+        return asdict(replace(info, name=name, title=f"{named_arch}, {file_name}", weights=file_name))
 
     suffix = Path(file_name).suffix.lower()
     digested = f"{library}:{arch}:".encode()  # the same file under another architecture is another extractor
@@ -118,12 +118,12 @@ def preview(name: str) -> Preview:
     from core.data import folders
 
     record = images(name)
-    found = folders.load(Path(record.source))
-    rows = {label: np.flatnonzero(found.y == i) for i, label in enumerate(found.classes)}
+    image_folder = folders.load(Path(record.source))
+    rows = {label: np.flatnonzero(image_folder.y == i) for i, label in enumerate(image_folder.classes)}
     return Preview(
-        train={label: int((~found.tested[of]).sum()) for label, of in rows.items()},
-        test={label: int(found.tested[of].sum()) for label, of in rows.items()},
-        samples={label: found.x[of[:SAMPLES]] for label, of in rows.items()},
+        train={label: int((~image_folder.tested[of]).sum()) for label, of in rows.items()},
+        test={label: int(image_folder.tested[of].sum()) for label, of in rows.items()},
+        samples={label: image_folder.x[of[:SAMPLES]] for label, of in rows.items()},
     )
 
 

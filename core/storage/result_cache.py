@@ -11,7 +11,7 @@ from core.system import cache, paths
 
 
 @dataclass(frozen=True)
-class KeptResults:
+class ResultCache:
     """Answers to one kind of question.
 
     Attributes:
