@@ -125,12 +125,12 @@ class Connection:
     async def _count(self) -> None:
         """Take in which workers are there, and warm up those that are new, where that was asked for."""
         workers = (await self.client.scheduler.identity(n_workers=-1))["workers"]
-        before = self._threads_by_worker
-        self._threads_by_worker = {address: about["nthreads"] for address, about in workers.items()}
+        previous = self._threads_by_worker
+        self._threads_by_worker = {address: info["nthreads"] for address, info in workers.items()}
         if self._warm_up is not None:
-            here = self._threads_by_worker
-            self._warming = {address: future for address, future in self._warming.items() if address in here}
-            for address in here.keys() - before.keys():
+            current = self._threads_by_worker
+            self._warming = {address: future for address, future in self._warming.items() if address in current}
+            for address in current.keys() - previous.keys():
                 self._warm(address)
 
     def _warm(self, address: str) -> None:

@@ -81,7 +81,7 @@ class Dispatcher:
             return
         with self._jobs.lock:
             job.future = future
-            unwanted = job.over
+            unwanted = job.finished
         if unwanted:
             future.cancel()
         else:
@@ -124,7 +124,7 @@ class Dispatcher:
     def _on_done(self, job: Job, execution: Execution, future: Future) -> None:
         """The scheduler is done with a job; called by a thread of the client's."""
         job.off_worker.set()
-        if job.over:
+        if job.finished:
             return
         try:
             outcome = self._outcome(job, future)

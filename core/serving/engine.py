@@ -106,16 +106,16 @@ class Engine:
         stored = not again and self.store.get(spec.hash) is not None
         with self._jobs.lock:
             known = self._jobs.latest(spec.hash)
-            if known is not None and not known.over:
+            if known is not None and not known.finished:
                 known.people.add(person)
                 return known
             if known is not None and known.state == "done" and spec.hash in self.store and not again:
                 return known
             in_flight = self._jobs.in_flight()
-            of_person = sum(person in other.people for other in in_flight)
-            job = Job(spec, person, self._jobs, priority=-of_person, number=self._jobs.next_number())
+            person_runs = sum(person in other.people for other in in_flight)
+            job = Job(spec, person, self._jobs, priority=-person_runs, number=self._jobs.next_number())
             if not stored:
-                self._check(job, person, of_person, len(in_flight))
+                self._check(job, person, person_runs, len(in_flight))
             self._jobs.add(job)
             if stored:
                 self._end(job, Outcome("done"))
@@ -181,16 +181,16 @@ class Engine:
         self._dispatcher.close()
         self.connection.close()
 
-    def lose(self) -> None:
+    def fail_jobs(self) -> None:
         """Fail what is in flight: the cluster is gone."""
         with self._jobs.lock:
             for job in self._jobs.all():
                 self._end(job, Outcome("failed", LOST))
                 job.off_worker.set()
 
-    def adopt(self, before: "Engine") -> None:
+    def adopt(self, previous: "Engine") -> None:
         """Know the jobs of an engine whose cluster is gone, so that people who come back see how they ended."""
-        self._jobs.adopt(before._jobs)
+        self._jobs.adopt(previous._jobs)
 
     def _execution(self) -> Execution:
         return Execution(
@@ -202,12 +202,18 @@ class Engine:
             log_form=self._log_form,
         )
 
-    def _check(self, job: Job, person: str, of_person: int, of_all: int) -> None:
+    def _check(self, job: Job, person: str, person_runs: int, all_runs: int) -> None:
         """Refuse what is beyond the limits, and count and log it."""
-        expected = sum(job.expected.values())
+        expected_seconds = sum(job.expected.values())
         try:
             self.connection.require()
-            check_limits(self.limits, person=person, of_person=of_person, of_all=of_all, expected=expected)
+            check_limits(
+                self.limits,
+                person=person,
+                person_runs=person_runs,
+                all_runs=all_runs,
+                expected_seconds=expected_seconds,
+            )
         except EngineError as error:
             self._outcomes["refused"] += 1
             log.info("%s refused: %s", job.title, error, extra=job.log_fields)
@@ -215,7 +221,7 @@ class Engine:
 
     def _cancel(self, job: Job, person: str | None) -> bool:
         with self._jobs.lock:
-            if job.over:
+            if job.finished:
                 return job.state == "cancelled"
             if not job.leave(person):
                 return False
@@ -262,14 +268,14 @@ def get_engine() -> Engine:
     """
     global _engine
     with _engine_lock:
-        before = _engine
-        if before is not None and before.alive:
-            return before
-        if before is not None:
+        previous = _engine
+        if previous is not None and previous.alive:
+            return previous
+        if previous is not None:
             log.warning("The cluster is gone; starting another")
-            before.lose()
-            before.close()
+            previous.fail_jobs()
+            previous.close()
         _engine = Engine(scheduler=scheduler(), n_workers=workers(), limits=Limits.read(), log_form=log_form())
-        if before is not None:
-            _engine.adopt(before)
+        if previous is not None:
+            _engine.adopt(previous)
         return _engine

@@ -86,7 +86,7 @@ class Job:
         self._owner = owner
         self._state: State = "queued"
         self._error: str | None = None
-        self._progress = cost.Progress(self.expected)
+        self._progress = cost.ProgressEstimate(self.expected)
         self._curve: list[CurvePoint] = []
         self._started: float | None = None
         self._ended: float | None = None
@@ -98,7 +98,7 @@ class Job:
         return self._state
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether nothing will change any more."""
         return self._over.is_set()
 
@@ -177,12 +177,12 @@ class Job:
         with self._owner.lock:
             self.worker = worker
             self.off_worker.clear()
-            if self.over:
+            if self.finished:
                 return False
             self.attempts += 1
             self._state = "running"
             self._started = time.time()
-            self._progress = cost.Progress(self.expected)
+            self._progress = cost.ProgressEstimate(self.expected)
             self._curve = []
             return True
 
@@ -200,9 +200,9 @@ class Job:
     def requeue(self) -> bool:
         """Its worker is lost, and it waits for another; whether it does, i.e. was not over."""
         with self._owner.lock:
-            if self.over:
+            if self.finished:
                 return False
-            self._state, self._progress = "queued", cost.Progress(self.expected)
+            self._state, self._progress = "queued", cost.ProgressEstimate(self.expected)
             return True
 
     def end(self, state: State, error: str | None = None) -> bool:
@@ -216,7 +216,7 @@ class Job:
             Whether it was not over before; else nothing changes.
         """
         with self._owner.lock:
-            if self.over:
+            if self.finished:
                 return False
             self._state, self._error, self._ended = state, error, time.time()
             self._over.set()

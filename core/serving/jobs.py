@@ -63,7 +63,7 @@ class Jobs:
 
     def in_flight(self) -> list[Job]:
         """Those that are not over; the caller holds the lock."""
-        return [job for job in self._by_run.values() if not job.over]
+        return [job for job in self._by_run.values() if not job.finished]
 
     def queue(self) -> list[Job]:
         """Those that wait, in the order in which the scheduler takes them up; the caller holds the lock."""
@@ -92,14 +92,14 @@ class Jobs:
 
     def forget_old(self) -> None:
         """Let go of those that are over and off their workers, but for the latest; the caller holds the lock."""
-        over = [job for job in self._by_run.values() if job.over and job.off_worker.is_set()]
+        over = [job for job in self._by_run.values() if job.finished and job.off_worker.is_set()]
         for old in over[:-REMEMBERED]:
             del self._by_run[old.run_id]
             if self._latest.get(old.id) is old:
                 del self._latest[old.id]
 
-    def adopt(self, before: "Jobs") -> None:
+    def adopt(self, previous: "Jobs") -> None:
         """Know the jobs of an engine before this one, too; of the same spec, this one's is the latest."""
         with self.lock:
-            self._by_run = {**before._by_run, **self._by_run}
-            self._latest = {**before._latest, **self._latest}
+            self._by_run = {**previous._by_run, **self._by_run}
+            self._latest = {**previous._latest, **self._latest}

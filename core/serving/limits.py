@@ -4,7 +4,7 @@ from core.system.errors import EngineError
 from core.system.settings import Limits
 
 
-def check_limits(limits: Limits, *, person: str, of_person: int, of_all: int, expected: float) -> None:
+def check_limits(limits: Limits, *, person: str, person_runs: int, all_runs: int, expected_seconds: float) -> None:
     """Refuse a run that is beyond a limit.
 
     Args:
@@ -16,18 +16,18 @@ def check_limits(limits: Limits, *, person: str, of_person: int, of_all: int, ex
     Raises:
         EngineError: there are too many runs in flight, or this one would take too long.
     """
-    if person and of_person >= limits.person_runs:
+    if person and person_runs >= limits.person_runs:
         raise EngineError(
-            f"You have {of_person} runs in flight, at most {limits.person_runs} are allowed; wait for some "
+            f"You have {person_runs} runs in flight, at most {limits.person_runs} are allowed; wait for some "
             "to end or cancel them."
         )
-    if of_all >= limits.all_runs:
+    if all_runs >= limits.all_runs:
         raise EngineError(
-            f"{of_all:,} runs are in flight on this server, at most {limits.all_runs:,} are allowed; wait for some "
+            f"{all_runs:,} runs are in flight on this server, at most {limits.all_runs:,} are allowed; wait for some "
             "to end."
         )
-    if expected > limits.run_seconds:
+    if expected_seconds > limits.run_seconds:
         raise EngineError(
-            f"This run is expected to take {expected:,.0f} s on this machine, at most {limits.run_seconds:,.0f} s "
-            "are allowed here; choose fewer images, steps or poisons, or run it from the command line."
+            f"This run is expected to take {expected_seconds:,.0f} s on this machine, at most "
+            f"{limits.run_seconds:,.0f} s are allowed here; choose fewer images, steps or poisoned samples, or run it from the command line."
         )

@@ -21,7 +21,7 @@ OPEN_FILES = Path("/dev/fd")
 """A name for each open file of the process that looks into it; Linux, macOS and the BSDs have it."""
 
 
-def send_at_once() -> None:
+def enable_nodelay() -> None:
     """Have every connection send at once that a listening socket of this process accepts from now on.
 
     Where the platform has no `/dev/fd`, nothing is done: the server only is slower.

@@ -43,7 +43,7 @@ class JobStatus:
     lacks_workers: bool = False
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether nothing will change any more."""
         return self.state not in {"queued", "running"}
 

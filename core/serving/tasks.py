@@ -25,14 +25,14 @@ class Task:
         self._future = future
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether it is done or has failed."""
         return bool(self._future.done())
 
     @property
     def error(self) -> str | None:
         """What went wrong, for a person to read; None while it is not over, and where nothing did."""
-        if not self.over or self._future.status == "finished":
+        if not self.finished or self._future.status == "finished":
             return None
         error = self._future.exception() if self._future.status == "error" else None
         if isinstance(error, PoisonLabError):

@@ -106,7 +106,7 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
         reporter.flush()
         store = Store(Path(execution.root), shipped=None)
         store.put(result)
-        make_room(store, spec.hash, execution.limits)
+        enforce_limits(store, spec.hash, execution.limits)
     except BaseException as error:
         traceback.clear_frames(error.__traceback__)  # else they hold the run's tensors
         raise
@@ -193,7 +193,7 @@ def release_gpu_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def make_room(store: Store, written: str, limits: Limits) -> None:
+def enforce_limits(store: Store, written: str, limits: Limits) -> None:
     """Hold store and cache to their limits; what goes wrong here is no fault of the run, which is stored.
 
     Args:
