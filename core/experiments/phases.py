@@ -245,7 +245,16 @@ def poison_arrays(attacked: Attacked, poison_z: Tensor) -> Poison:
 
 
 def fitted_arrays(loaded: Loaded, extracted: Extracted, poison: Poison) -> dict[str, Array]:
-    """The arrays that the heads were fitted on: the content of features.npz, see `StoredRun.features` for shapes."""
+    """The arrays that the heads were fitted on: the content of features.npz.
+
+    Args:
+        loaded: labels of the clean data.
+        extracted: features of the clean data.
+        poison: features and labels of the poison.
+
+    Returns:
+        `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d) and `test_y` (t,).
+    """
     return {
         "train_z": extracted.train_z.cpu().numpy(),
         "train_y": loaded.split.train_y,

@@ -1,7 +1,7 @@
-"""Many experiments that differ in little: accuracy against budget, or attacks against extractors, over seeds. No torch.
+"""Sweeps: accuracy against budget, or attacks against extractors, over seeds. Free of torch.
 
-A sweep is a list of specs and nothing else. Whatever of it the store holds is its result so far, so it is resumable by
-nature, shares runs with everything else, and shows what is there while the rest is computed.
+A sweep is only a list of specs; its results are those of them that the store holds. It is therefore resumable, shares
+runs with everything else, and can be shown while it is being computed.
 """
 
 import csv
@@ -21,20 +21,20 @@ from core.system.errors import SpecError
 
 BUDGETS = (0.01, 0.03, 0.1, 0.2)
 MAX_RUNS = 64
-"""Of one sweep: as many as the engine takes of one person at a time."""
+"""Runs in one sweep: the engine's limit of runs in flight per person."""
 FLIPS: dict[str, Any] = {"attack": "label-flip", "label_rule": "random"}
-"""The line that every attack must beat: wrong labels at random, on images as they are."""
+"""The baseline of every sweep: random label flips on unmodified images."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a sweep.
+    """One attack, extractor and budget of a sweep.
 
     Attributes:
-        attack: its name; "flips" for the baseline.
-        extractor: its name.
+        attack: name of the attack; "flips" for the baseline.
+        extractor: name of the extractor.
         budget: ε_d.
-        specs: one experiment for each seed.
+        specs: one experiment per seed.
     """
 
     attack: str
@@ -45,7 +45,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What is known of a cell so far; fractions in [0, 1], one number for each finished seed."""
+    """Results of a cell so far: accuracies in [0, 1], one per finished seed."""
 
     cell: Cell
     clean: list[float] = field(default_factory=list)
@@ -53,13 +53,13 @@ class CellResult:
 
     @property
     def drop(self) -> "Interval | None":
-        """Points of accuracy lost."""
+        """Interval of the drop of accuracy, in points; None without a finished seed."""
         return interval([100 * (a - b) for a, b in zip(self.clean, self.poisoned, strict=True)])
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and where the true one lies with 95 % confidence (Student's t); no width with one seed."""
+    """A mean over seeds and its 95 % confidence interval (Student's t); of zero width with one seed."""
 
     mean: float
     low: float
@@ -68,7 +68,7 @@ class Interval:
 
 
 def interval(values: Sequence[float]) -> Interval | None:
-    """The interval of some measurements; None of none."""
+    """The confidence interval of some measurements; None if there are none."""
     if not values:
         return None
     mean = statistics.mean(values)
@@ -85,15 +85,18 @@ def cells(
     seeds: Iterable[int],
     extractors: Iterable[str] = (),
 ) -> list[Cell]:
-    """The places of a sweep: random flips first, then each attack, on each extractor at each budget.
+    """The cells of a sweep: random flips first, then each attack, on each extractor at each budget.
 
     Args:
-        base: what all have in common. An attack keeps its constraint and label rule where it can run under them, else
-            it takes the first that it can; the base's own attack keeps its parameters.
-        extractors: none: the base's own.
+        base: the common settings. An attack that does not support its constraint or label rule gets the last that it
+            supports; the base's own attack keeps its parameters.
+        attacks: names of attacks.
+        budgets: budgets ε_d.
+        seeds: seeds, each of which is one run per cell.
+        extractors: names of extractors; if empty, that of `base`.
 
     Raises:
-        SpecError: bad names or values, or more than `MAX_RUNS` experiments.
+        SpecError: invalid names or values, or more than `MAX_RUNS` experiments.
     """
     budgets, seeds = list(budgets), list(seeds)
     cells = []
@@ -123,16 +126,16 @@ def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
 
 
 def hashes(cells: Iterable[Cell]) -> dict[str, ExperimentSpec]:
-    """Every experiment of a sweep once, by its hash, in order."""
+    """The distinct experiments of a sweep by hash, in order."""
     return {spec.hash: spec for cell in cells for spec in cell.specs}
 
 
 def collect(cells: Iterable[Cell], summary_of: Callable[[str], RunSummary | None]) -> list[CellResult]:
-    """What is known of each cell.
+    """Collect the results of each cell.
 
     Args:
         places: the cells of a sweep.
-        summary_of: the summary of a finished run by its hash, or None.
+        summary_of: returns the summary of a finished run by its hash, else None.
     """
     results = []
     for cell in cells:
@@ -143,7 +146,7 @@ def collect(cells: Iterable[Cell], summary_of: Callable[[str], RunSummary | None
 
 
 def result_rows(results: Iterable[CellResult]) -> list[dict[str, Any]]:
-    """Plain rows, for a data frame or a file; what is not known yet is None."""
+    """Results as plain rows, for a data frame or a file; missing values are None."""
     rows = []
     for result in results:
         drop = result.drop
@@ -164,7 +167,7 @@ def result_rows(results: Iterable[CellResult]) -> list[dict[str, Any]]:
 
 
 def as_csv(results: Iterable[CellResult]) -> str:
-    """`result_rows` as a file."""
+    """`result_rows` as CSV."""
     rows, text = result_rows(results), io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -29,5 +29,6 @@ def check_limits(limits: Limits, *, person: str, person_runs: int, all_runs: int
     if expected_seconds > limits.run_seconds:
         raise EngineError(
             f"This run is expected to take {expected_seconds:,.0f} s on this machine, at most "
-            f"{limits.run_seconds:,.0f} s are allowed here; choose fewer images, steps or poisoned samples, or run it from the command line."
+            f"{limits.run_seconds:,.0f} s are allowed here; choose fewer images, steps or poisoned samples, or run it "
+            "from the command line."
         )

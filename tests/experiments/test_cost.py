@@ -136,7 +136,7 @@ def test_what_can_not_be_learnt_or_written_is_logged(house: Path, caplog: pytest
         cost.record(summary(ExperimentSpec(extractor="nope"), {}))
         (house / "rates.json").mkdir()
         cost.record(summary(ExperimentSpec(), {"extract": 1.0}))
-    assert "can't be learnt" in caplog.text
+    assert "can't be updated" in caplog.text
     assert "can't be written" in caplog.text
 
 
