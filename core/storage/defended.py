@@ -1,4 +1,4 @@
-"""Chains of defences on stored runs, each judged once and kept on disk. Free of torch until it judges."""
+"""Verdicts on chains of defences for stored runs, computed once and cached on disk. Imports torch only to compute."""
 
 from collections.abc import Sequence
 
@@ -13,25 +13,25 @@ _VERDICTS = ResultCache("defended", version=1)
 
 
 def key(spec_hash: str, chain: Chain) -> str:
-    """32 hexadecimal digits that name a chain on a run."""
-    # Another version of a plug-in is another defence.
+    """The cache key of a chain on a run: 32 hexadecimal digits."""
+    # Another version of a plug-in counts as another defence.
     return _VERDICTS.key(spec_hash, [as_text(defence) + PLUGINS.get(defence.name, "") for defence in chain])
 
 
 def find(spec_hash: str, chain: Chain) -> DefenceVerdict | None:
-    """The verdict that is kept; None where nobody has asked yet."""
+    """The cached verdict; None if `judge` has not computed it yet."""
     stored = _VERDICTS.read(key(spec_hash, chain))
     return None if stored is None else DefenceVerdict.from_json(stored)
 
 
 def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
-    """Judge a chain on a stored run, unless that was done before, and keep the verdict.
+    """The verdict on a chain for a stored run, from the cache or else computed and cached.
 
-    A run that ships without its features is computed once more, to the same result, and stored with them.
+    A run that ships without its features is recomputed, with the same result, and stored with them.
 
     Args:
         root: the folder of the store.
-        spec_hash: of the run.
+        spec_hash: hash of the run.
         texts: see `parse_chain`.
 
     Raises:
@@ -48,7 +48,7 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
 
 
 def judge_run(run: StoredRun, chain: Chain) -> DefenceVerdict:
-    """Judge a chain on a run that has its features; nothing is kept.
+    """Evaluate a chain on a run that has its features, without the cache.
 
     Raises:
         StoreError: they are missing or damaged.

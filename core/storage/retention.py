@@ -40,7 +40,7 @@ class RunRetention:
         """Keep a run for good.
 
         Raises:
-            StoreError: there is no such run, it ships, or the disk can't be written.
+            StoreError: there is no such run, it is a shipped one, or the disk is not writable.
         """
         with self._locked():
             if not self._folders.is_own(spec_hash):
@@ -56,7 +56,7 @@ class RunRetention:
         """Allow a run to be deleted again; a no-op if it is not pinned.
 
         Raises:
-            StoreError: there is no such run, or the disk can't be written.
+            StoreError: there is no such run, or the disk is not writable.
         """
         if not self.is_pinned(spec_hash) and not self._folders.places(spec_hash):
             raise StoreError(f"Run {spec_hash} isn't stored, so there is nothing to unpin.")
@@ -85,7 +85,13 @@ class RunRetention:
         return entries
 
     def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.CleanUp:
-        """Delete damaged runs, then the least recently used; see `core.storage.runs.Store.clean`."""
+        """Delete damaged runs, then the least recently used; see `core.storage.runs.Store.clean`.
+
+        Args:
+            limit: in bytes.
+            keep: hashes of further runs to keep.
+            dry_run: only report what would be deleted.
+        """
         keep = set(keep)
         renamed: list[Path] = []
 
@@ -134,17 +140,17 @@ class RunRetention:
         """Let one process at a time pin and delete; without locking where the file system has none."""
         try:
             file = (self._root / ".lock").open("w")
-        except OSError:  # nothing can be written here, so nothing can be deleted either
+        except OSError:  # read-only, so nothing can be deleted either
             yield
             return
         with file:
             with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
+                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file releases it
             yield
 
 
 def _last_write(folder: Path) -> float:
-    """When a run was written, in epoch seconds; 0 where it is not there."""
+    """Time at which a run was written, in epoch seconds; 0 if it does not exist."""
     try:
         return (folder / "manifest.json").stat().st_mtime
     except OSError:
