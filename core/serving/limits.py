@@ -1,17 +1,18 @@
-"""Whether a run may be asked for now: the limits of a server, each refused in a sentence with its number."""
+"""The limits of a server on requested runs, with an error message for each."""
 
 from core.system.errors import EngineError
 from core.system.settings import Limits
 
 
 def check_limits(limits: Limits, *, person: str, person_runs: int, all_runs: int, expected_seconds: float) -> None:
-    """Refuse a run that is beyond a limit.
+    """Reject a run that exceeds a limit.
 
     Args:
         limits: of the server.
-        person: who asks; "" has no limit of their own.
-        of_person, of_all: runs in flight of that person, and of all.
-        expected: seconds that the run is expected to take.
+        person: who requests it; "" has no personal limit.
+        person_runs: runs in flight of that person.
+        all_runs: all runs in flight.
+        expected_seconds: estimated duration of the run.
 
     Raises:
         EngineError: there are too many runs in flight, or this one would take too long.

@@ -48,13 +48,13 @@ def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
     lines: list[str] = []
     (found,) = measure([spec], tmp_path / "results.json", measured, device="cpu", report=lines.append)
     from core.experiments.run import run
-    from core.storage.defended import judged, parse_chain
+    from core.storage.defended import judge_run, parse_chain
     from core.storage.runs import Store
 
     stored = Store(tmp_path / "store").put(run(spec, device="cpu", with_map=False))
     assert found["poisoned"] == stored.summary.poisoned.accuracy
     for name, told in found["defences"].items():
-        expected = judged(stored, parse_chain([name]))
+        expected = judge_run(stored, parse_chain([name]))
         assert told["accuracy"] == expected.defended.accuracy
         assert (told["found"], told["clean_lost"]) == (expected.whole.poison_removed, expected.whole.clean_lost)
     assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]

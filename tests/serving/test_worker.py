@@ -79,7 +79,7 @@ def test_a_run_is_done_though_no_room_can_be_made(
 
     monkeypatch.setattr(Store, "clean", broken)
     enforce_limits(engine.store, "", Limits())
-    assert "No room could be made" in caplog.text
+    assert "can't be cleaned" in caplog.text
 
 
 class FakeCuda:
