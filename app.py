@@ -89,7 +89,7 @@ def stop_engine() -> None:
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Warm the pages and the engine up beside the server, so that the first page does not wait for them."""
-    nodelay.send_at_once()
+    nodelay.enable_nodelay()
     starting = asyncio.create_task(asyncio.to_thread(start))
     try:
         yield {"engine": starting}

@@ -61,7 +61,7 @@ def served(spec: ExperimentSpec, device: str) -> Run:
             total = time.perf_counter() - began
             stored = engine.store.get(job.id)
             assert stored is not None
-            return run(stored.result, total)
+            return run(dict(stored.content), total)
         finally:
             engine.close()
 

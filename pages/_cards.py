@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
-from core.presentation import export, wording
+from core.presentation import captions, export
 from core.presentation.report import report
 from core.spec.events import STAGES
 from core.storage.runs import StoredRun
@@ -59,10 +59,10 @@ def images_card(run: StoredRun, plot: PlotData) -> None:
             icon=":material/scatter_plot:",
         )
     else:
-        st.caption(wording.difference_words(factor))
-    if words := wording.decoder_words(run.summary.notes):
+        st.caption(captions.difference_caption(factor))
+    if words := captions.decoder_caption(run.summary.notes):
         st.caption(words)
-    if words := wording.evasion_words(run.summary):
+    if words := captions.evasion_caption(run.summary):
         st.caption(words)
     rows = sorted_rows(plot)
     page = 1
@@ -71,12 +71,12 @@ def images_card(run: StoredRun, plot: PlotData) -> None:
     rows = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
     classes = run.summary.classes
     with st.container(height=SCROLL_HEIGHT, border=False, key="images-scroll"):
-        captions = [image_words(plot, classes, row) for row in rows]
+        texts = [image_words(plot, classes, row) for row in rows]
         st.image(
             _runs.strips(root, run.hash, tuple(rows)),
-            caption=captions,
+            caption=texts,
             width="content" if makes_images else TILE_WIDTH,
-            alt=[re.sub(r"\*\*|\\", "", caption) for caption in captions],
+            alt=[re.sub(r"\*\*|\\", "", caption) for caption in texts],
         )
 
 
@@ -134,7 +134,7 @@ def map_card(run: StoredRun, plot: PlotData) -> None:
         config={"displaylogo": False, "scrollZoom": True},
         alt="Map of the clean training features by class, with the poisoned points and where they came from",
     )
-    st.caption(wording.map_words(plot))
+    st.caption(captions.map_caption(plot))
 
 
 def accuracy_card(run: StoredRun) -> None:
@@ -164,7 +164,7 @@ def reach_card(run: StoredRun) -> None:
     threshold = run.summary.threshold
     if threshold is None:
         return
-    st.markdown(wording.reach_words(threshold))
+    st.markdown(captions.reach_caption(threshold))
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "reach"),
         key="reach",

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.experiments.plot_data import PlotData
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of, shafts
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row, shafts
 from core.system.arrays import Array
 
 NAMES = "ABCD"
@@ -207,7 +207,7 @@ def strip(images: Sequence[Array | None]) -> bytes:
     """One PNG of images (C, H, W) uint8 side by side; a crossed tile where there is none."""
     shape = next(image.shape for image in images if image is not None)
     tiles = [_missing(shape) if image is None else image for image in images]
-    return row_of(tiles, STRIP_PIXELS)
+    return image_row(tiles, STRIP_PIXELS)
 
 
 def _missing(shape: tuple[int, ...]) -> Array:

@@ -5,13 +5,13 @@ from typing import Any
 import streamlit as st
 
 from core.defences.verdict import DefenceVerdict
-from core.presentation.lessons import Step
+from core.presentation.lessons import LessonStep
 from core.storage import defended
 from core.storage.runs import StoredRun
 from pages import _defences
 
 
-def chosen_chain(step: Step, place: str) -> tuple[Any, ...]:
+def chosen_chain(step: LessonStep, place: str) -> tuple[Any, ...]:
     """The defences of a step: its own, or those that the person has chosen, which begin with its own."""
     if not step.chooses:
         return step.chain
@@ -21,7 +21,7 @@ def chosen_chain(step: Step, place: str) -> tuple[Any, ...]:
 
 
 def defence_box(
-    step: Step, run: StoredRun | None, chain: tuple[Any, ...], *, is_known: bool, obstacle: str, place: str
+    step: LessonStep, run: StoredRun | None, chain: tuple[Any, ...], *, is_known: bool, obstacle: str, place: str
 ) -> None:
     """Which defences go over the run, and the button that has a worker apply them.
 

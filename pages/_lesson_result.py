@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core.defences.verdict import DefenceVerdict
-from core.presentation.lessons import Step
+from core.presentation.lessons import LessonStep
 from core.storage.runs import StoredRun
 from pages import _cards, _defences, _runs
 from pages._lesson_defence import defence_card
@@ -21,7 +21,9 @@ VIEW_WORDS = {
 NUMBERS_IN_A_ROW = 3
 
 
-def view_card(run: StoredRun, step: Step, chain: tuple[Any, ...], verdict: DefenceVerdict | None, place: str) -> None:
+def view_card(
+    run: StoredRun, step: LessonStep, chain: tuple[Any, ...], verdict: DefenceVerdict | None, place: str
+) -> None:
     """One part of the result; the person chooses which."""
     there = {"reach": run.summary.threshold is not None, "defence": bool(step.defend)}
     views = [name for name in VIEW_WORDS if there.get(name, True)]
@@ -58,7 +60,7 @@ def open_view(place: str) -> None:
 
 
 def result_panel(
-    step: Step,
+    step: LessonStep,
     run: StoredRun | None,
     beside: StoredRun | None,
     chain: tuple[Any, ...],

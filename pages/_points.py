@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from core.experiments.points import Points
 from core.presentation import figures
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row
 from core.system.arrays import Array
 
 SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
@@ -186,7 +186,7 @@ def table(points: Points, images: Array, rows: Sequence[int], head: str) -> Mapp
 
 def picture(image: Array) -> str:
     """An image (C, H, W) uint8 as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(row_of([image], TILE_PIXELS, gap=0)).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(image_row([image], TILE_PIXELS, gap=0)).decode()}"
 
 
 def chosen_rows(selection: dict[str, Any]) -> list[int]:

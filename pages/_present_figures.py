@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from core.experiments.plot_data import PlotData
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, row_of
-from core.presentation.story import ClassChange, class_centres, spread
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row
+from core.presentation.story import ClassChange, class_centres, spread_labels
 from core.system.arrays import Array
 
 CROWD_WIDTH = 80
@@ -54,7 +54,7 @@ def _rgba(colour: str, alpha: int) -> tuple[int, int, int, int]:
 
 def tiles(images: Sequence[Array]) -> bytes:
     """One PNG of images (C, H, W) uint8 side by side, large enough for a projector."""
-    return row_of(images, TILE_PIXELS)
+    return image_row(images, TILE_PIXELS)
 
 
 def simple_map(plot: PlotData, classes: Sequence[str], ink: str, paper: str) -> go.Figure:
@@ -87,7 +87,7 @@ def simple_map(plot: PlotData, classes: Sequence[str], ink: str, paper: str) -> 
         hoverinfo="skip",
     )
     if is_named:
-        for name, (x, height) in zip(classes, spread(class_centres(xy, y, len(classes)), xy), strict=True):
+        for name, (x, height) in zip(classes, spread_labels(class_centres(xy, y, len(classes)), xy), strict=True):
             if np.isfinite(x):
                 figure.add_annotation(
                     x=x,

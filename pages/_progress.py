@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.presentation.lessons import Lesson, Step
+from core.presentation.lessons import Lesson, LessonStep
 from pages._controls import quoted
 
 KEYS: tuple[str, ...] = ("lesson", "step", "answers", "done")
@@ -45,7 +45,7 @@ class Progress:
         return Progress(self.lesson, 0, {}, done)
 
 
-def open_step(progress: Progress, lessons: Sequence[Lesson]) -> tuple[Lesson, Step] | None:
+def open_step(progress: Progress, lessons: Sequence[Lesson]) -> tuple[Lesson, LessonStep] | None:
     """The lesson and step that are open; None in the list of lessons."""
     lesson = next((one for one in lessons if one.id == progress.lesson), None)
     return None if lesson is None else (lesson, lesson.steps[progress.step])

@@ -57,7 +57,7 @@ def submit_all(specs: Iterable[ExperimentSpec]) -> None:
 
 def cancel(job: "Job") -> None:
     """Stop a run, or leave it to the others who wait for it."""
-    if not job.cancel(_runs.person()) and not job.status().over:  # it may have ended since the page was drawn
+    if not job.cancel(_runs.person()) and not job.status().finished:  # it may have ended since the page was drawn
         dismiss(job.id)
         st.session_state.left.add(job.id)
         st.toast("The run goes on: someone else waits for it too.", icon=":material/group:")
@@ -74,7 +74,7 @@ def watched_jobs(specs: Iterable[ExperimentSpec]) -> "list[Job]":
     for spec in specs:
         if spec.hash not in state.left and spec.hash not in state.watched:
             job = engine().job(spec.hash)
-            if job is not None and not job.status().over:
+            if job is not None and not job.status().finished:
                 state.watched.append(spec.hash)
     jobs = {job_id: engine().job(job_id) for job_id in state.watched}
     state.watched = [job_id for job_id, job in jobs.items() if job is not None]
@@ -93,7 +93,7 @@ def show(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     state.setdefault("left", set())
     state.setdefault("submit_error", "")
     with no_engine_told():
-        state.polling = any(not job.status().over for job in watched_jobs(wanted))
+        state.polling = any(not job.status().finished for job in watched_jobs(wanted))
         st.fragment(_card, run_every=REFRESH_SECONDS if state.polling else None)(wanted, row)
 
 
@@ -118,10 +118,10 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
             compare_again(job_id)
         state.watched = [job_id for job_id in state.watched if job_id not in finished]
         st.rerun()
-    if state.polling != any(not status.over for status in statuses.values()):
+    if state.polling != any(not status.finished for status in statuses.values()):
         st.rerun()  # the page draws this card with a timer while something is in flight, else without
     hashes = [spec.hash for spec in wanted]
-    row(any(name in statuses and not statuses[name].over for name in hashes))
+    row(any(name in statuses and not statuses[name].finished for name in hashes))
     if state.submit_error:
         st.error(state.submit_error, title="The run did not start", icon=":material/error:")
     again_words()
@@ -159,7 +159,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
     with st.container(border=True, key=f"job-{job.id}"):
         if not is_asked:
             st.caption(f"Other settings than in the sidebar: {_runs.words(job.spec)}")
-        if status.over:
+        if status.finished:
             if status.state == "failed":
                 st.error(status.error or "", title="The run failed", icon=":material/error:")
             else:

@@ -15,7 +15,7 @@ from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.presentation import facts as outcome
 from core.presentation import figures
-from core.presentation.export import plot_of
+from core.presentation.export import require_plot
 from core.presentation.facts import Fact
 from core.presentation.lessons import Lesson, load
 from core.serving.middleware import PERSON_COOKIE
@@ -188,7 +188,7 @@ def _run(root: str, spec_hash: str) -> tuple[StoredRun, int | None]:
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
 def _plot(root: str, spec_hash: str) -> PlotData:
-    return plot_of(_run(root, spec_hash)[0])
+    return require_plot(_run(root, spec_hash)[0])
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
@@ -244,19 +244,21 @@ def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
 @st.cache_data(max_entries=100, show_spinner=False)
 def samples(root: str, spec_hash: str, count: int) -> bytes:
     """A PNG row of the first poisoned images of a run."""
-    return figures.row_of(_made(_plot(root, spec_hash).poison_x)[:count], figures.STRIP_PIXELS)
+    return figures.image_row(_made(_plot(root, spec_hash).poison_x)[:count], figures.STRIP_PIXELS)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
 def sample(root: str, spec_hash: str, row: int) -> bytes:
     """A PNG of one poisoned image of a run."""
-    return figures.row_of([_made(_plot(root, spec_hash).poison_x)[row]], figures.STRIP_PIXELS, gap=0)
+    return figures.image_row([_made(_plot(root, spec_hash).poison_x)[row]], figures.STRIP_PIXELS, gap=0)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
 def walked(root: str, spec_hash: str, row: int) -> list[bytes]:
     """A PNG of each of the first poisons at one step of the walk."""
-    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _made(_plot(root, spec_hash).walk_x)[row]]
+    return [
+        figures.image_row([image], figures.STRIP_PIXELS, gap=0) for image in _made(_plot(root, spec_hash).walk_x)[row]
+    ]
 
 
 def _made(images: Array | None) -> Array:
@@ -273,7 +275,7 @@ def _made(images: Array | None) -> Array:
 @st.cache_data(max_entries=100, show_spinner=False)
 def bases(root: str, spec_hash: str, count: int) -> list[bytes]:
     """A PNG of each of the real images that the first poisons start from."""
-    return [figures.row_of([image], figures.STRIP_PIXELS, gap=0) for image in _plot(root, spec_hash).base_x[:count]]
+    return [figures.image_row([image], figures.STRIP_PIXELS, gap=0) for image in _plot(root, spec_hash).base_x[:count]]
 
 
 def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:

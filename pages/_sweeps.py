@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from core.experiments.sweep import Found
+from core.experiments.sweep import CellResult
 from core.presentation.figures import NEUTRAL, PALETTE
 
 LINES_HEIGHT = 440
 
 
-def lines(found: Sequence[Found], titles: Mapping[str, str]) -> go.Figure:
+def lines(found: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
     """Test accuracy against budget, a line an attack; whiskers are 95 % intervals over seeds.
 
     Args:
@@ -57,7 +57,7 @@ def lines(found: Sequence[Found], titles: Mapping[str, str]) -> go.Figure:
     return chart
 
 
-def matrix(found: Sequence[Found], titles: Mapping[str, str]) -> go.Figure:
+def matrix(found: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
     """Points of accuracy lost, attacks against extractors; what is not known yet stays empty.
 
     Args:

@@ -117,7 +117,7 @@ def show_images(name: str) -> None:
     st.success(f"Kept as `{name}`.", icon=":material/check_circle:")
     for label, samples in found.samples.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(figures.row_of(samples), width="content", alt=f"Images of {label}")
+            st.image(figures.image_row(samples), width="content", alt=f"Images of {label}")
             st.markdown(f"**{plain(label)}**  \n{found.train[label]:,} to train, {found.test[label]:,} to test")
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 

@@ -8,7 +8,7 @@ import streamlit as st
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.verdict import DefenceVerdict
 from core.experiments.plot_data import PlotData
-from core.presentation import figures, wording
+from core.presentation import captions, figures
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
@@ -71,7 +71,7 @@ def controls(run: StoredRun) -> tuple[Any, ...]:
         share = _defences.slider(widget="defend-share")
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
     write(names, share)
-    if words := wording.evasion_words(run.summary):
+    if words := captions.evasion_caption(run.summary):
         st.caption(words)
     _defences.about(names)
     return _defences.chain_of(names, share)
@@ -144,7 +144,7 @@ def images(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) ->
     everything, n = _runs.images(str(results()), run.hash), plot.n_clean
     labels = [run.summary.classes[int(plot.train_y[row] if row < n else plot.poison_y[row - n])] for row in shown]
     _cards.side_by_side(
-        [figures.row_of([everything[row]], figures.STRIP_PIXELS, gap=0) for row in shown],
+        [figures.image_row([everything[row]], figures.STRIP_PIXELS, gap=0) for row in shown],
         labels,
         [
             f"{'Clean' if row < n else 'Poisoned'} image labelled {label}"

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.experiments import cost
-from core.presentation.lessons import Lesson, Step
+from core.presentation.lessons import Lesson, LessonStep
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.system.errors import LessonError, StoreError
@@ -48,7 +48,7 @@ def head(lesson: Lesson, number: int) -> None:
     st.progress((number + 1) / len(lesson.steps), text=f"Step {number + 1} of {len(lesson.steps)} · {path}")
 
 
-def tasks(step: Step, met: tuple[bool, ...]) -> None:
+def tasks(step: LessonStep, met: tuple[bool, ...]) -> None:
     """What completes the step, with what is done already."""
     icons = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
     st.markdown("  \n".join(f"{icons[ok]} {one.task}" for one, ok in zip(step.done, met, strict=True)))
@@ -103,7 +103,7 @@ def navigation(lesson: Lesson, number: int) -> None:
         )
 
 
-def obstacle_words(step: Step, spec: ExperimentSpec | None, is_hidden: bool) -> str:
+def obstacle_words(step: LessonStep, spec: ExperimentSpec | None, is_hidden: bool) -> str:
     """Why nothing can be run yet; "" where it can."""
     if spec is None:
         return "Choose settings that can be run; see the message above"

@@ -63,7 +63,7 @@ def situation(run: StoredRun, plot: PlotData | None, told: Story) -> None:
             f"{images(told.n_train)} collected in places where anybody can add some. Nobody looks at each of them."
         )
     if plot is not None:
-        rows = story.one_of_each(plot.base_y, EXAMPLES)
+        rows = story.one_per_class(plot.base_y, EXAMPLES)
         words = [classes[int(plot.base_y[row])] for row in rows]
         st.caption("Some of the images that it learns from")
         gallery([_present_figures.tiles([plot.base_x[row]]) for row in rows], words, "An image of")
@@ -96,7 +96,7 @@ def slipped_in(run: StoredRun, plot: PlotData | None, told: Story) -> None:
         )
     if plot is not None and plot.poison_x is not None:
         classes = run.summary.classes
-        rows = story.one_of_each(plot.base_y, PAIRS)
+        rows = story.one_per_class(plot.base_y, PAIRS)
         names = [[classes[int(y[row])] for y in (plot.base_y, plot.poison_y)] for row in rows]
         st.caption("Left the real image, right what was slipped in, and what it claims to be")
         gallery(
@@ -142,7 +142,7 @@ def sees(run: StoredRun, plot: PlotData | None, told: Story) -> None:
         return
     text, figure = st.columns([1, 2], gap="large")
     with text:
-        astray = story.landed_elsewhere(plot)
+        astray = story.count_landed_elsewhere(plot)
         big(
             f"{astray:,} of {told.n_poison:,}",
             "lie among images of another kind than they claim to be"
@@ -346,4 +346,4 @@ except StoreError as error:
     st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
 step = asked_step()
 bar(shown, step)
-list(STEPS.values())[step - 1](shown, plot, story.tell(shown.summary, plot))
+list(STEPS.values())[step - 1](shown, plot, story.story_of(shown.summary, plot))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.experiments.plot_data import PlotData
-from core.presentation.explanations import explained
+from core.presentation.explanations import explain_stage
 from core.presentation.stages import TITLES, ShownStep, StageLoss, losses, shown_steps
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
@@ -100,7 +100,7 @@ def walk(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: bool) 
     if found:
         st.markdown(lost_words(found))
     with st.container(border=True):
-        told = explained(here.stage, run.summary.description)
+        told = explain_stage(here.stage, run.summary.description)
         st.subheader(TITLES[here.stage])
         left, right = st.columns([1.3, 1], gap="medium")
         with left:

@@ -136,7 +136,7 @@ def stop(jobs: "list[Job]") -> None:
 def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
     """The runs of this sweep that wait or are computed, whoever has asked for them."""
     known = (_running.engine().job(spec_hash) for spec_hash in sweep.hashes(places))
-    return [job for job in known if job is not None and not job.status().over]
+    return [job for job in known if job is not None and not job.status().finished]
 
 
 def left_words(statuses: "list[JobStatus]") -> str:
@@ -204,7 +204,7 @@ def chart(places: list[sweep.Cell]) -> None:
         "Whiskers are 95 % intervals over seeds (Student's t). Attacks on features make no images: they bound the rest."
     )
     with st.expander("Numbers", icon=":material/table:"):
-        st.dataframe(sweep.table(found), hide_index=True, key="sweep-table", alt="The numbers of the plot")
+        st.dataframe(sweep.result_rows(found), hide_index=True, key="sweep-table", alt="The numbers of the plot")
 
 
 @st.fragment

@@ -78,7 +78,7 @@ def test_the_end_of_the_server_ends_the_engine_that_is_there(failed: bool, monke
     closed: list[FakeEngine] = []
     engine = FakeEngine(alive=True)
     monkeypatch.setattr(FakeEngine, "close", lambda self: closed.append(self), raising=False)
-    monkeypatch.setattr(nodelay, "send_at_once", lambda: None)
+    monkeypatch.setattr(nodelay, "enable_nodelay", lambda: None)
 
     def start() -> None:
         if failed:

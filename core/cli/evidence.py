@@ -65,7 +65,7 @@ def compare_settings(
     from core.system.device import use_all_cores
 
     use_all_cores()
-    rows = compare.compare(todo, folder, device=device, tell=typer.echo)
+    rows = compare.compare(todo, folder, device=device, report=typer.echo)
     for gap in compare.gaps(rows):
         typer.echo(compare.verdict(gap))
     typer.echo(str(folder / "settings.md"))
@@ -95,5 +95,5 @@ def reproduce(
     from core.system.device import use_all_cores
 
     use_all_cores()
-    evidence.reproduce(todo, folder, device=device, processes=processes, tell=typer.echo)
+    evidence.reproduce(todo, folder, device=device, processes=processes, report=typer.echo)
     typer.echo(str(folder / "results.md"))

@@ -72,7 +72,7 @@ def defend(
     from core.system.device import use_all_cores
 
     use_all_cores()
-    results = [defended.judged(stored, chain) for chain in chains]
+    results = [defended.judge_run(stored, chain) for chain in chains]
     if as_json:
         plain = [verdict.to_json() for verdict in results]
         typer.echo(json.dumps(plain if each else plain[0], indent=1))
@@ -94,7 +94,7 @@ def certify(
     from core.system.device import use_all_cores
 
     use_all_cores()
-    result = certified.certified(stored, partitions)
+    result = certified.certify_run(stored, partitions)
     if as_json:
         typer.echo(json.dumps(result.to_json(), indent=1))
     else:

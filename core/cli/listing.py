@@ -20,9 +20,9 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
     for kind in ("data", "extractors", "attacks", "defenses", "constraints", "label_rules"):
         typer.echo(kind)
         rows = []
-        for name, about in everything[kind].items():
-            words = about if isinstance(about, str) else about.get("about", about["title"])
-            if kind == "data" and not about["embedded"]:
-                words += f": {'on this machine' if about['here'] else availability(DATA[name])}"
-            rows.append([name, words])
+        for name, details in everything[kind].items():
+            description = details if isinstance(details, str) else details.get("about", details["title"])
+            if kind == "data" and not details["embedded"]:
+                description += f": {'on this machine' if details['here'] else availability(DATA[name])}"
+            rows.append([name, description])
         typer.echo(text_table(rows, align="ll", indent=2))

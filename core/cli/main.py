@@ -31,7 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare-settings": evidence.compare_settings,
     "reproduce": evidence.reproduce,
 }
-PASSING_ON = ("scheduler", "worker")
+PASS_THROUGH = ("scheduler", "worker")
 """Commands that hand options which they do not know to the program that they start."""
 
 
@@ -43,7 +43,7 @@ def _assemble() -> typer.Typer:
     )
     group.callback()(plugins.start)
     for name, command in COMMANDS.items():
-        settings = {"allow_extra_args": True, "ignore_unknown_options": True} if name in PASSING_ON else None
+        settings = {"allow_extra_args": True, "ignore_unknown_options": True} if name in PASS_THROUGH else None
         group.command(name, context_settings=settings)(plugins.with_plugins(command))
     return group
 
@@ -59,9 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: those of this process if None.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    parameters = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli(given or ["--help"], standalone_mode=False)
+        code = cli(parameters or ["--help"], standalone_mode=False)
     except Cancelled as error:
         sys.stderr.write(f"{error}\n")
         return 130

@@ -18,7 +18,7 @@ from typer.models import OptionInfo
 from core.spec.experiment import ExperimentSpec
 
 DEFAULTS = ExperimentSpec()
-FURTHER_NAMES = {"ridge": ("--lambda",)}
+EXTRA_NAMES = {"ridge": ("--lambda",)}
 """Names of an option beside that of its field."""
 NO_OPTIONS = {"plugins"}
 """Fields that nobody types: they follow from `--plugin`."""
@@ -47,7 +47,7 @@ def options_of(model: type[ExperimentSpec]) -> list[inspect.Parameter]:
             inspect.Parameter.KEYWORD_ONLY,
             # On a command line an attack is its name; `--set` gives its parameters.
             default=defaults.attack.name if name == "attack" else getattr(defaults, name),
-            annotation=Annotated[_kind(field), _option(name, field)],
+            annotation=Annotated[_option_type(field), _option(name, field)],
         )
         for name, field in model.model_fields.items()
         if name not in NO_OPTIONS
@@ -71,7 +71,7 @@ def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]
     return command
 
 
-def given(context: typer.Context) -> dict[str, Any]:
+def explicit_parameters(context: typer.Context) -> dict[str, Any]:
     """The parameters that stand on the command line, with their values; defaults are not among them."""
     return {
         name: value
@@ -96,9 +96,9 @@ def help_text(field: FieldInfo) -> str:
 
 
 def _option(name: str, field: FieldInfo, note: str = "") -> OptionInfo:
-    names = (flag(name), *FURTHER_NAMES[name]) if name in FURTHER_NAMES else ()
-    made: OptionInfo = typer.Option(*names, help=f"{help_text(field)} {note}".rstrip())
-    return made
+    names = (flag(name), *EXTRA_NAMES[name]) if name in EXTRA_NAMES else ()
+    option_info: OptionInfo = typer.Option(*names, help=f"{help_text(field)} {note}".rstrip())
+    return option_info
 
 
 def _choices(field: FieldInfo) -> str:
@@ -124,7 +124,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
-def _kind(field: FieldInfo) -> Any:
+def _option_type(field: FieldInfo) -> Any:
     """The type that Typer parses: a number or a flag, and text for all else, which the model then checks."""
     scalars = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind in (bool, int, float)]
     kind = scalars[0] if scalars else str

@@ -44,13 +44,13 @@ def check_parent(out: Path) -> None:
         raise SpecError(f"--out {out} can't be written: its folder is not there, or not yours to write to.")
 
 
-def existing_folder(out: Path | None, usual: Path) -> Path:
+def existing_folder(out: Path | None, default: Path) -> Path:
     """The folder of a measurement: `--out`, else the usual one.
 
     Raises:
         SpecError: there is no such folder.
     """
-    folder = out or usual
+    folder = out or default
     if not folder.is_dir():
         raise SpecError(f"--out {folder} is not a folder.")
     return folder

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.options import Device, Quiet, flag, given, with_experiment_options
+from core.cli.options import Device, Quiet, explicit_parameters, flag, with_experiment_options
 from core.cli.outputs import check_run_folder
 from core.cli.progress import ProgressLine
 from core.spec import defaults as spec_defaults
@@ -14,7 +14,7 @@ from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import PoisonLabError, SpecError
 
-NOT_OF_THE_EXPERIMENT = {"out", "spec", "device", "quiet"}
+NON_SPEC_OPTIONS = {"out", "spec", "device", "quiet"}
 """Options that go with `--spec`: they say nothing of the experiment itself."""
 SHORTCUTS = ("stage2", "target")
 """Parameters of attacks that have an option of their own beside `--set`."""
@@ -39,22 +39,22 @@ def run(
     **fields: Any,
 ) -> None:
     """Run one experiment and write its folder."""
-    asked = {name: value for name, value in given(context).items() if name not in NOT_OF_THE_EXPERIMENT}
+    explicit = {name: value for name, value in explicit_parameters(context).items() if name not in NON_SPEC_OPTIONS}
     if spec is not None:
         from core.presentation import export
 
-        if asked:
-            options = ", ".join(map(flag, asked))
+        if explicit:
+            options = ", ".join(map(flag, explicit))
             raise SpecError(f"--spec is the whole experiment: leave out {options}, or change the file.")
         experiment = export.read_spec(spec)
     else:
         from core.catalog import choices
 
-        experiment = choices.resolve(parse_spec(_values(asked)))
+        experiment = choices.resolve(parse_spec(_values(explicit)))
     _execute(experiment, out, device, quiet)
 
 
-def _values(asked: dict[str, Any]) -> dict[str, Any]:
+def _values(explicit: dict[str, Any]) -> dict[str, Any]:
     """What `parse_spec` takes: the fields that were given, parameters of the attack within the attack.
 
     Fields that were not given are left out, so that `parse_spec` alone decides about defaults: today's, or those of the
@@ -63,10 +63,10 @@ def _values(asked: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SpecError: `--set` without a value.
     """
-    values = {name: value for name, value in asked.items() if name in ExperimentSpec.model_fields}
-    values[spec_defaults.KEY] = asked.get(spec_defaults.KEY, spec_defaults.CURRENT)
-    attack: dict[str, Any] = {name: asked[name] for name in SHORTCUTS if name in asked}
-    for item in asked.get("set_", ()):
+    values = {name: value for name, value in explicit.items() if name in ExperimentSpec.model_fields}
+    values[spec_defaults.KEY] = explicit.get(spec_defaults.KEY, spec_defaults.CURRENT)
+    attack: dict[str, Any] = {name: explicit[name] for name in SHORTCUTS if name in explicit}
+    for item in explicit.get("set_", ()):
         name, sign, text = item.partition("=")
         if not sign:
             raise SpecError(f"--set takes NAME=VALUE; got {item!r}.")

@@ -44,8 +44,10 @@ def sweep(
         use_all_cores()
         for i, experiment in enumerate(missing, start=1):
             summary = store.put(run(experiment, device=device)).summary
-            asked = f"{experiment.attack.name} {experiment.extractor} {experiment.budget:g} seed {experiment.seed}"
-            typer.echo(f"{i}/{len(missing)} {asked}: {summary.drop():.1f}")
+            description = (
+                f"{experiment.attack.name} {experiment.extractor} {experiment.budget:g} seed {experiment.seed}"
+            )
+            typer.echo(f"{i}/{len(missing)} {description}: {summary.drop():.1f}")
     points = sweeps.collect(cells, lambda spec_hash: stored.summary if (stored := store.get(spec_hash)) else None)
     write_text(out, sweeps.as_csv(points))
     typer.echo(str(out))

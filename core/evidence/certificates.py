@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from core.evidence.measurements import Measured, Measurements
+from core.evidence.measurements import MeasuredRow, Measurements
 from core.spec.experiment import ExperimentSpec
 from core.system.tables import markdown_table
 
@@ -12,7 +12,7 @@ PARTITIONS = (50, 100, 200)
 FLIPS = (1, 2, 3, 5)
 
 
-def measured(spec: ExperimentSpec, device: str = "auto") -> Measured:
+def measured(spec: ExperimentSpec, device: str = "auto") -> MeasuredRow:
     """Certified accuracies, as shares in [0, 1], of the clean data of an experiment; its attack makes no difference."""
     from core.certificates.evaluation import added, flipped
     from core.experiments.run import run
@@ -28,28 +28,28 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> Measured:
     }
 
 
-def text(found: Measurements, certified: Sequence[Measured]) -> str:
+def text(measurements: Measurements, certified: Sequence[MeasuredRow]) -> str:
     """Certified accuracies beside what the strongest attack of `found` leaves of a single head."""
-    budgets = sorted({key.budget for key in found.by_key})
+    budgets = sorted({key.budget for key in measurements.by_key})
     n = certified[0]["spec"]["train_size"]
     noise = certified[0]["flipped"]["noise"]
-    pairs = dict.fromkeys((one["spec"]["data"], one["spec"]["extractor"]) for one in certified)
+    pairs = dict.fromkeys((row["spec"]["data"], row["spec"]["extractor"]) for row in certified)
     added_rows, flipped_rows = [], []
     for pair in pairs:
-        mine = [one for one in certified if (one["spec"]["data"], one["spec"]["extractor"]) == pair]
+        own = [row for row in certified if (row["spec"]["data"], row["spec"]["extractor"]) == pair]
         name = f"`{pair[0]}` by `{pair[1]}`"
-        worst = (_worst(found, pair, budget) for budget in budgets)
-        plain = _mean(one["plain"] for one in mine)
+        worst = (_worst(measurements, pair, budget) for budget in budgets)
+        plain = _mean(row["plain"] for row in own)
         added_rows.append([name, "one head, worst attack of those above", plain, *worst])
         for i, k in enumerate(PARTITIONS):
-            clean = _mean(one["added"][i]["clean"] for one in mine)
-            certain = (
-                _mean(_at(one["added"][i]["certified"], round(budget * n)) for one in mine) for budget in budgets
+            clean = _mean(row["added"][i]["clean"] for row in own)
+            certified_accuracies = (
+                _mean(_at(row["added"][i]["certified"], round(budget * n)) for row in own) for budget in budgets
             )
-            added_rows.append([name, f"{k} heads, certified", clean, *certain])
-        clean = _mean(one["flipped"]["clean"] for one in mine)
-        certain = (_mean(_at(one["flipped"]["certified"], flips) for one in mine) for flips in FLIPS)
-        flipped_rows.append([name, clean, *certain])
+            added_rows.append([name, f"{k} heads, certified", clean, *certified_accuracies])
+        clean = _mean(row["flipped"]["clean"] for row in own)
+        certified_accuracies = (_mean(_at(row["flipped"]["certified"], flips) for row in own) for flips in FLIPS)
+        flipped_rows.append([name, clean, *certified_accuracies])
     at = [f"{100 * budget:g} %, {round(budget * n)} points" for budget in budgets]
     return "\n\n".join(
         [
@@ -64,11 +64,11 @@ def text(found: Measurements, certified: Sequence[Measured]) -> str:
     )
 
 
-def _worst(found: Measurements, pair: tuple[str, str], budget: float) -> str:
+def _worst(measurements: Measurements, pair: tuple[str, str], budget: float) -> str:
     """The least mean accuracy that an attack of this budget leaves."""
-    keys = [key for key in found.by_key if key[:2] == pair and key.budget == budget]
-    left = [found.values(key, lambda one: float(one["poisoned"])) for key in keys]
-    return f"{100 * min(statistics.mean(one.values()) for one in left if one):.1f}"
+    keys = [key for key in measurements.by_key if key[:2] == pair and key.budget == budget]
+    accuracies = [measurements.values(key, lambda row: float(row["poisoned"])) for key in keys]
+    return f"{100 * min(statistics.mean(row.values()) for row in accuracies if row):.1f}"
 
 
 def _at(curve: list[float], points: int) -> float:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.attacks.registry import record_of
 from core.catalog import choices
-from core.evidence.measurements import Comparison, Measurements, lost, paired, stage2_lost
+from core.evidence.measurements import Comparison, Measurements, accuracy_drop, paired, stage2_drop
 from core.experiments.sweep import Interval
 
 Verdict = Literal["holds", "holds in part", "does not hold", "too close to tell"]
@@ -36,7 +36,7 @@ class Claim:
     """
 
     name: str
-    words: str
+    statement: str
     source: str
     compare: Callable[[Measurements], list[Comparison]]
     judge: Callable[[Interval], Verdict]
@@ -44,10 +44,10 @@ class Claim:
 
     def verdicts(self, measurements: Measurements) -> list[tuple[Comparison, Verdict]]:
         """Each comparison with its verdict; one that has nothing to compare is left out."""
-        comparisons = [(one, one.pooled) for one in self.compare(measurements)]
+        comparisons = [(comparison, comparison.pooled) for comparison in self.compare(measurements)]
         return [
-            (one, self.judge(pooled) if pooled.seeds > 1 else "too close to tell")
-            for one, pooled in comparisons
+            (comparison, self.judge(pooled) if pooled.seeds > 1 else "too close to tell")
+            for comparison, pooled in comparisons
             if pooled is not None
         ]
 
@@ -61,16 +61,16 @@ class Claim:
         return "does not hold" if "does not hold" in verdicts else "too close to tell"
 
 
-def above(one: Interval) -> Verdict:
+def above(interval: Interval) -> Verdict:
     """Whether it lies above 0."""
-    return "holds" if one.low > 0 else "does not hold" if one.high < 0 else "too close to tell"
+    return "holds" if interval.low > 0 else "does not hold" if interval.high < 0 else "too close to tell"
 
 
 def below(limit: float) -> Callable[[Interval], Verdict]:
     """Whether it lies below a limit."""
 
-    def judge(one: Interval) -> Verdict:
-        return "holds" if one.high < limit else "does not hold" if one.low > limit else "too close to tell"
+    def judge(interval: Interval) -> Verdict:
+        return "holds" if interval.high < limit else "does not hold" if interval.low > limit else "too close to tell"
 
     return judge
 
@@ -99,25 +99,25 @@ def _pixels_free(measurements: Measurements) -> list[Comparison]:
     return [
         paired(
             measurements,
-            f"`{one}`: pixels of any value minus valid ones",
-            measurements.select([one], ["none"]),
+            f"`{attack}`: pixels of any value minus valid ones",
+            measurements.select([attack], ["none"]),
             constraint="valid",
         )
-        for one in PIXELS
+        for attack in PIXELS
     ]
 
 
 def _features_beat_pixels(measurements: Measurements) -> list[Comparison]:
-    bound = ["valid", "perturbation"]
+    constrained = ["valid", "perturbation"]
     return [
-        paired(measurements, f"`{mine}` minus `{other}`", measurements.select([mine], bound), attack=other)
-        for mine, other in product(("ft-matching", "ft-decoder"), PIXELS)
+        paired(measurements, f"`{attack}` minus `{other}`", measurements.select([attack], constrained), attack=other)
+        for attack, other in product(("ft-matching", "ft-decoder"), PIXELS)
     ]
 
 
 def _weak(measurements: Measurements) -> list[Comparison]:
-    drops = [measurements.values(key, lost) for key in measurements.select(["ue-input"])]
-    return [Comparison("drop of `ue-input`", [one for one in drops if one is not None])]
+    drops = [measurements.values(key, accuracy_drop) for key in measurements.select(["ue-input"])]
+    return [Comparison("drop of `ue-input`", [by_seed for by_seed in drops if by_seed is not None])]
 
 
 def _inversion(measurements: Measurements) -> list[Comparison]:
@@ -125,10 +125,10 @@ def _inversion(measurements: Measurements) -> list[Comparison]:
     for attack in ("ft-matching", "ft-decoder", "ft-donor"):
         shares = []
         for key in measurements.select([attack]):
-            mine, before = measurements.values(key, lost), measurements.values(key, stage2_lost)
-            if mine and before and statistics.mean(before.values()) >= FEW:
-                whole = statistics.mean(before.values())
-                shares.append({seed: 100 * mine[seed] / whole for seed in mine})
+            drops, stage2_drops = measurements.values(key, accuracy_drop), measurements.values(key, stage2_drop)
+            if drops and stage2_drops and statistics.mean(stage2_drops.values()) >= FEW:
+                stage2_mean = statistics.mean(stage2_drops.values())
+                shares.append({seed: 100 * drops[seed] / stage2_mean for seed in drops})
         comparisons.append(Comparison(f"`{attack}`: what its images keep of stage 2's drop", shares, "percent"))
     return comparisons
 
@@ -147,17 +147,22 @@ def _stage2(measurements: Measurements) -> list[Comparison]:
 
 def _beats_flips(measurements: Measurements) -> list[Comparison]:
     return [
-        paired(measurements, f"`{one}` minus `label-flip`", measurements.select([one]), attack="label-flip")
-        for one in (*IMAGES, *FEATURES)
+        paired(measurements, f"`{attack}` minus `label-flip`", measurements.select([attack]), attack="label-flip")
+        for attack in (*IMAGES, *FEATURES)
     ]
 
 
 def _grows(measurements: Measurements) -> list[Comparison]:
     budgets = sorted({key.budget for key in measurements.by_key})
-    words = f"{100 * budgets[-1]:g} % minus {100 * budgets[0]:g} %"
+    difference = f"{100 * budgets[-1]:g} % minus {100 * budgets[0]:g} %"
     return [
-        paired(measurements, f"`{one}`: {words}", measurements.select([one], budgets=budgets[-1:]), budget=budgets[0])
-        for one in (*IMAGES, *FEATURES)
+        paired(
+            measurements,
+            f"`{attack}`: {difference}",
+            measurements.select([attack], budgets=budgets[-1:]),
+            budget=budgets[0],
+        )
+        for attack in (*IMAGES, *FEATURES)
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core.catalog.choices import resolve
-from core.evidence.measurements import Measured, lost, stage2_lost
+from core.evidence.measurements import MeasuredRow, accuracy_drop, stage2_drop
 from core.experiments.sweep import Interval, interval
 from core.presentation import lessons
 from core.spec.experiment import ExperimentSpec
@@ -12,14 +12,14 @@ from core.system.tables import markdown_table, plus_minus
 
 def steps() -> list[tuple[str, ExperimentSpec]]:
     """Each experiment of a lesson, with the place where it first comes up, as in "10.2"."""
-    found: dict[str, tuple[str, ExperimentSpec]] = {}
+    by_hash: dict[str, tuple[str, ExperimentSpec]] = {}
     for number, lesson in enumerate(lessons.load(), start=1):
         for place, step in enumerate(lesson.steps, start=1):
             for spec in (step.spec, step.beside_spec):
                 if spec is not None:
                     spec = resolve(spec)
-                    found.setdefault(spec.hash, (f"{number}.{place}", spec))
-    return list(found.values())
+                    by_hash.setdefault(spec.hash, (f"{number}.{place}", spec))
+    return list(by_hash.values())
 
 
 def specs(seeds: Sequence[int]) -> list[ExperimentSpec]:
@@ -27,16 +27,16 @@ def specs(seeds: Sequence[int]) -> list[ExperimentSpec]:
     return [spec.model_copy(update={"seed": seed}) for seed in seeds for _, spec in steps()]
 
 
-def text(known: Mapping[str, Measured], seeds: Sequence[int]) -> str:
+def text(known: Mapping[str, MeasuredRow], seeds: Sequence[int]) -> str:
     """Clean accuracy and drop of each, as Markdown.
 
     Args:
         known: what was measured, by the hash of the spec.
     """
-    rows = []
+    lines = []
     for place, spec in steps():
-        mine = [known.get(spec.model_copy(update={"seed": seed}).hash) for seed in seeds]
-        asked = [
+        rows = [known.get(spec.model_copy(update={"seed": seed}).hash) for seed in seeds]
+        settings = [
             place,
             f"`{spec.attack.name}`",
             f"`{spec.data}` by `{spec.extractor}`",
@@ -45,26 +45,26 @@ def text(known: Mapping[str, Measured], seeds: Sequence[int]) -> str:
             spec.constraint,
             spec.label_rule,
         ]
-        rows.append([*asked, *_measured([one for one in mine if one is not None], len(seeds))])
+        lines.append([*settings, *_measured([row for row in rows if row is not None], len(seeds))])
     header = ["Step", "Attack", "Data", "Images", "ε", "Constraint", "Labels", "Clean, %", "Drop", "Stage 2"]
-    words = (
+    intro = (
         "Each lesson's experiments with the lesson's own settings, over the same seeds; a class sees seed 0. Where the "
         "interval is wider than the drop, another seed may tell another story."
     )
-    return f"{words}\n\n{markdown_table(header, rows)}"
+    return f"{intro}\n\n{markdown_table(header, lines)}"
 
 
-def _measured(rows: Sequence[Measured], n_seeds: int) -> list[str]:
+def _measured(rows: Sequence[MeasuredRow], n_seeds: int) -> list[str]:
     """Clean accuracy, drop and that of stage 2, where every seed was measured."""
     if len(rows) < n_seeds:
         return ["not measured yet", "", ""]
-    stage2 = interval([stage2_lost(row) for row in rows]) if rows[0]["stage2"] is not None else None
-    clean, drop = interval([100 * row["clean"] for row in rows]), interval([lost(row) for row in rows])
-    return [mean_and_interval(one) for one in (clean, drop, stage2)]
+    stage2 = interval([stage2_drop(row) for row in rows]) if rows[0]["stage2"] is not None else None
+    clean, drop = interval([100 * row["clean"] for row in rows]), interval([accuracy_drop(row) for row in rows])
+    return [mean_and_interval(value) for value in (clean, drop, stage2)]
 
 
-def mean_and_interval(one: Interval | None) -> str:
+def mean_and_interval(value: Interval | None) -> str:
     """Mean ± half the width of the interval, to one decimal."""
-    if one is None:
+    if value is None:
         return ""
-    return plus_minus(one.mean, one.high - one.mean if one.seeds > 1 else None)
+    return plus_minus(value.mean, value.high - value.mean if value.seeds > 1 else None)

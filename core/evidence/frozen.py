@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.defences.registry import RECORDS
-from core.evidence.measurements import Measured
+from core.evidence.measurements import MeasuredRow
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import PLUGINS
 
@@ -20,13 +20,13 @@ class Frozen:
         missing_defences: the defences that went over none, or not over all.
     """
 
-    rows: list[Measured]
+    rows: list[MeasuredRow]
     defences: list[str]
     missing: list[tuple[str, str]]
     missing_defences: list[str]
 
 
-def frozen(todo: Sequence[ExperimentSpec], known: Mapping[str, Measured]) -> Frozen:
+def frozen(todo: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
     """Sort out what was measured of some experiments.
 
     Args:

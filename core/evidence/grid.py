@@ -40,7 +40,7 @@ def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
     return [pair for pair in PAIRS if pair[0] in (data or known)]
 
 
-def lines() -> list[tuple[str, str]]:
+def attack_constraint_pairs() -> list[tuple[str, str]]:
     """Every attack that ships with every constraint that it can be bound by, in the order of the catalog."""
     shipped = {name: record for name, record in RECORDS.items() if name not in PLUGINS}
     return [(name, constraint) for name, record in shipped.items() for constraint in record.constraints]
@@ -62,8 +62,10 @@ def specs(
     Raises:
         SpecError: bad names or values.
     """
-    found = []
-    for seed, budget, (data, extractor), (attack, constraint) in product(seeds, budgets, among, lines()):
+    specs = []
+    for seed, budget, (data, extractor), (attack, constraint) in product(
+        seeds, budgets, among, attack_constraint_pairs()
+    ):
         values: dict[str, Any] = {
             **(sizes or SIZES),
             "data": data,
@@ -74,5 +76,5 @@ def specs(
             "budget": budget,
             "seed": seed,
         }
-        found.append(choices.resolve(parse_spec(values)))
-    return found
+        specs.append(choices.resolve(parse_spec(values)))
+    return specs

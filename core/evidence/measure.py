@@ -11,17 +11,17 @@ from typing import Any
 from core.spec.experiment import ExperimentSpec
 from core.system.files import write_text
 
-How = Callable[[ExperimentSpec, str], dict[str, Any]]
+MeasureFunction = Callable[[ExperimentSpec, str], dict[str, Any]]
 
 
 def measure(
     todo: Sequence[ExperimentSpec],
     path: Path,
-    how: How,
+    measure_one: MeasureFunction,
     *,
     device: str = "auto",
     processes: int = 1,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
     """The numbers of each resolved spec, in order: read from a JSON file, or else measured and added to it.
 
@@ -33,39 +33,39 @@ def measure(
     """
     known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     missing = [spec for spec in todo if spec.hash not in known]
-    for done, (spec, found) in enumerate(_measured(missing, how, device, processes), start=1):
-        known[spec.hash] = found
+    for done, (spec, row) in enumerate(_measured(missing, measure_one, device, processes), start=1):
+        known[spec.hash] = row
         write_text(path, _as_json(known))
         where = f"{spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} seed {spec.seed}"
-        tell(f"{done}/{len(missing)} {where}")
+        report(f"{done}/{len(missing)} {where}")
     return [known[spec.hash] for spec in todo]
 
 
 def _as_json(known: dict[str, dict[str, Any]]) -> str:
     """One experiment a line, so that a change is seen for what it is."""
-    lines = (f"{json.dumps(name)}: {json.dumps(one, sort_keys=True)}" for name, one in sorted(known.items()))
+    lines = (f"{json.dumps(name)}: {json.dumps(row, sort_keys=True)}" for name, row in sorted(known.items()))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _measured(
-    missing: Sequence[ExperimentSpec], how: How, device: str, processes: int
+    missing: Sequence[ExperimentSpec], measure_one: MeasureFunction, device: str, processes: int
 ) -> Iterable[tuple[ExperimentSpec, dict[str, Any]]]:
     if processes == 1 or len(missing) < 2:
         for spec in missing:
-            yield spec, how(spec, device)
+            yield spec, measure_one(spec, device)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_take, initargs=(threads,)) as pool:
-        waiting = {pool.submit(how, spec, device): spec for spec in missing}
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_limit_threads, initargs=(threads,)) as pool:
+        waiting = {pool.submit(measure_one, spec, device): spec for spec in missing}
         try:
-            for one in as_completed(waiting):
-                yield waiting[one], one.result()
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _take(threads: int) -> None:
+def _limit_threads(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)

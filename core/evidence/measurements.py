@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.experiments.sweep import Interval, interval
 
-Measured = dict[str, Any]
+MeasuredRow = dict[str, Any]
 """A row of docs/results.json: see `core.evidence.attacks.measured`."""
 
 
@@ -24,9 +24,9 @@ class Key(NamedTuple):
 class Measurements:
     """What was measured, found by what was asked."""
 
-    def __init__(self, measured: Iterable[Measured]) -> None:
+    def __init__(self, measured: Iterable[MeasuredRow]) -> None:
         """Group by seed."""
-        self.by_key: dict[Key, dict[int, Measured]] = {}
+        self.by_key: dict[Key, dict[int, MeasuredRow]] = {}
         for row in measured:
             spec = row["spec"]
             key = Key(spec["data"], spec["extractor"], spec["attack"]["name"], spec["constraint"], spec["budget"])
@@ -37,7 +37,7 @@ class Measurements:
         """Those that every experiment has."""
         return sorted(set.intersection(*(set(by_seed) for by_seed in self.by_key.values())))
 
-    def values(self, key: Key, of: Callable[[Measured], float]) -> dict[int, float] | None:
+    def values(self, key: Key, of: Callable[[MeasuredRow], float]) -> dict[int, float] | None:
         """A number for each seed; None where this experiment is not there."""
         by_seed = self.by_key.get(key)
         return None if by_seed is None else {seed: of(by_seed[seed]) for seed in self.seeds}
@@ -52,12 +52,12 @@ class Measurements:
                 yield key
 
 
-def lost(row: Measured) -> float:
+def accuracy_drop(row: MeasuredRow) -> float:
     """Points of test accuracy that the poison costs."""
     return float(100 * (row["clean"] - row["poisoned"]))
 
 
-def stage2_lost(row: Measured) -> float:
+def stage2_drop(row: MeasuredRow) -> float:
     """The same of the poisoned features, before they became images."""
     return float(100 * (row["clean"] - row["stage2"]))
 
@@ -72,7 +72,7 @@ class Comparison:
         unit: of the numbers.
     """
 
-    words: str
+    description: str
     differences: list[dict[int, float]]
     unit: str = "points"
 
@@ -93,11 +93,14 @@ class Comparison:
         return above, below, len(intervals) - above - below
 
 
-def paired(measurements: Measurements, words: str, keys: Iterable[Key], **other: Any) -> Comparison:
+def paired(measurements: Measurements, description: str, keys: Iterable[Key], **other: Any) -> Comparison:
     """Points that each experiment loses more than one that differs in `other` fields, where both are there."""
     differences = []
     for key in keys:
-        mine, theirs = measurements.values(key, lost), measurements.values(key._replace(**other), lost)
+        mine, theirs = (
+            measurements.values(key, accuracy_drop),
+            measurements.values(key._replace(**other), accuracy_drop),
+        )
         if mine is not None and theirs is not None:
             differences.append({seed: mine[seed] - theirs[seed] for seed in mine})
-    return Comparison(words, differences)
+    return Comparison(description, differences)

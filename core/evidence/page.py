@@ -8,7 +8,7 @@ from core.evidence import certificates, grid
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim
 from core.evidence.classroom import mean_and_interval
 from core.evidence.frozen import Frozen
-from core.evidence.measurements import Key, Measured, Measurements, lost, stage2_lost
+from core.evidence.measurements import Key, MeasuredRow, Measurements, accuracy_drop, stage2_drop
 from core.experiments.sweep import interval
 from core.spec.experiment import parse_spec
 from core.system.tables import markdown_table
@@ -16,7 +16,7 @@ from core.system.tables import markdown_table
 COMMAND = "python -m core reproduce"
 
 
-def page(evidence: Frozen, certified: Sequence[Measured], lessons: str) -> str:
+def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> str:
     """The whole document, as Markdown.
 
     Args:
@@ -24,14 +24,14 @@ def page(evidence: Frozen, certified: Sequence[Measured], lessons: str) -> str:
         certified: see `core.evidence.certificates.measured`.
         lessons: see `core.evidence.classroom.text`.
     """
-    found, defences = Measurements(evidence.rows), evidence.defences
-    parts = [_head(found, evidence.rows[0]), "## The claims, point by point", _verdicts(found)]
-    parts += [_claim(claim, found) for claim in CLAIMS]
-    parts += ["## What the filters find, and what they give back", _filters(found, defences)]
-    parts += ["## What no attack can take", certificates.text(found, certified)]
+    measurements, defences = Measurements(evidence.rows), evidence.defences
+    parts = [_head(measurements, evidence.rows[0]), "## The claims, point by point", _verdicts(measurements)]
+    parts += [_claim(claim, measurements) for claim in CLAIMS]
+    parts += ["## What the filters find, and what they give back", _filters(measurements, defences)]
+    parts += ["## What no attack can take", certificates.text(measurements, certified)]
     parts += ["## What a class may see", lessons]
-    for pair in dict.fromkeys(key[:2] for key in found.by_key):
-        parts += [f"## `{pair[0]}` by `{pair[1]}` ({choices.setting(*pair)})", _pair(found, pair, defences)]
+    for pair in dict.fromkeys(key[:2] for key in measurements.by_key):
+        parts += [f"## `{pair[0]}` by `{pair[1]}` ({choices.setting(*pair)})", _pair(measurements, pair, defences)]
     if evidence.missing or evidence.missing_defences:
         parts += ["## Not measured yet", _missing(evidence)]
     return "\n\n".join(parts) + "\n"
@@ -44,13 +44,15 @@ def _missing(evidence: Frozen) -> str:
     return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
 
 
-def _head(found: Measurements, example: Measured) -> str:
+def _head(measurements: Measurements, example: MeasuredRow) -> str:
     spec = parse_spec(example["spec"])
-    devices = ", ".join(dict.fromkeys(one["device"] for seeds in found.by_key.values() for one in seeds.values()))
+    devices = ", ".join(
+        dict.fromkeys(row["device"] for seeds in measurements.by_key.values() for row in seeds.values())
+    )
     return (
         f"# Results\n\n`{COMMAND}` writes this page and measures what is missing of it. "
         f"{spec.train_size:,} clean training images, {spec.test_size:,} test images, λ = {spec.ridge:g}, "
-        f"{len(found.seeds)} seeds, on {devices}. Each seed draws other images and other choices of the attack. "
+        f"{len(measurements.seeds)} seeds, on {devices}. Each seed draws other images and other choices of the attack. "
         "Poison is *added*: ε is poisoned per clean image. Labels of the poison are those that the clean head finds "
         "least likely, of unlearnable examples the images' own. Attacks run with their default parameters, "
         f"`tgda-input` under `none` with a step of {grid.FREE_STEPS['tgda-input']['lr']:g}. Every accuracy is of a "
@@ -63,25 +65,36 @@ def _head(found: Measurements, example: Measured) -> str:
     )
 
 
-def _verdicts(found: Measurements) -> str:
-    rows = [[f"[{claim.words}](#{claim.name})", claim.source, f"**{claim.verdict(found)}**"] for claim in CLAIMS]
+def _verdicts(measurements: Measurements) -> str:
+    rows = [
+        [f"[{claim.statement}](#{claim.name})", claim.source, f"**{claim.verdict(measurements)}**"] for claim in CLAIMS
+    ]
     return markdown_table(["Claim", "Whose", "Here"], rows, "lll")
 
 
-def _claim(claim: Claim, found: Measurements) -> str:
-    told = claim.verdicts(found)
+def _claim(claim: Claim, measurements: Measurements) -> str:
+    verdicts = claim.verdicts(measurements)
     rows = []
-    for one, verdict in told:
-        assert one.pooled is not None
-        more, less, open_ = one.counts
-        rows.append([one.words, f"{mean_and_interval(one.pooled)} {one.unit}", f"({more}, {less}, {open_})", verdict])
-    why = claim.why.get(claim.verdict(found), "")
-    text = f'<a id="{claim.name}"></a>\n### {claim.words}\n\n{claim.source}. Here: **{claim.verdict(found)}**.'
+    for comparison, verdict in verdicts:
+        assert comparison.pooled is not None
+        more, less, open_ = comparison.counts
+        rows.append(
+            [
+                comparison.description,
+                f"{mean_and_interval(comparison.pooled)} {comparison.unit}",
+                f"({more}, {less}, {open_})",
+                verdict,
+            ]
+        )
+    why = claim.why.get(claim.verdict(measurements), "")
+    text = (
+        f'<a id="{claim.name}"></a>\n### {claim.statement}\n\n{claim.source}. Here: **{claim.verdict(measurements)}**.'
+    )
     return f"{text} {why}".rstrip() + "\n\n" + markdown_table(["Compared", "Mean", "Single", "Verdict"], rows, "llll")
 
 
-def _of(found: Measurements, key: Key, of: Callable[[Measured], float]) -> str:
-    values = found.values(key, of)
+def _of(measurements: Measurements, key: Key, of: Callable[[MeasuredRow], float]) -> str:
+    values = measurements.values(key, of)
     return mean_and_interval(interval(list(values.values()))) if values else ""
 
 
@@ -94,61 +107,65 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _filters(found: Measurements, defences: Sequence[str]) -> str:
+def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
     """Every defence on each kind of poison, at the largest budget."""
-    most = max(key.budget for key in found.by_key)
+    budget = max(key.budget for key in measurements.by_key)
     parts = [
-        f"At ε = {100 * most:g} %, each defence by itself with its default settings; most remove 5 % of each class. "
+        f"At ε = {100 * budget:g} %, each defence by itself with its default settings; most remove 5 % of each class. "
         "*Found* is the share of the poison that is removed, *clean lost* the share of the clean images; *given back* "
         "is what the filtered head gains on the poisoned one. Means over data, extractors, attacks, constraints and "
         "seeds."
     ]
     for words, (attacks, constraints) in GROUPS.items():
-        some = [
-            one
-            for key in found.select(attacks, constraints, [most])
-            for seed, one in found.by_key[key].items()
-            if seed in found.seeds
+        rows = [
+            row
+            for key in measurements.select(attacks, constraints, [budget])
+            for seed, row in measurements.by_key[key].items()
+            if seed in measurements.seeds
         ]
-        if not some:
+        if not rows:
             continue
-        mean_lost = statistics.mean(lost(one) for one in some)
-        rows = []
+        mean_lost = statistics.mean(accuracy_drop(row) for row in rows)
+        lines = []
         for name in defences:
-            told = [(one, one["defences"][name]) for one in some]
-            share = statistics.mean(100 * d["found"] / one["n_poison"] for one, d in told)
-            price = statistics.mean(100 * d["clean_lost"] / one["spec"]["train_size"] for one, d in told)
-            back = statistics.mean(100 * (d["accuracy"] - one["poisoned"]) for one, d in told)
-            rows.append([f"`{name}`", f"{share:.0f} %", f"{price:.1f} %", f"{back:+.1f}"])
+            pairs = [(row, row["defences"][name]) for row in rows]
+            recall = statistics.mean(100 * defence["found"] / row["n_poison"] for row, defence in pairs)
+            clean_lost = statistics.mean(
+                100 * defence["clean_lost"] / row["spec"]["train_size"] for row, defence in pairs
+            )
+            regained = statistics.mean(100 * (defence["accuracy"] - row["poisoned"]) for row, defence in pairs)
+            lines.append([f"`{name}`", f"{recall:.0f} %", f"{clean_lost:.1f} %", f"{regained:+.1f}"])
         header = ["Defence", "Found", "Clean lost", "Given back"]
         parts.append(
-            f"**{words[0].upper()}{words[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, rows)}"
+            f"**{words[0].upper()}{words[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, lines)}"
         )
     return "\n\n".join(parts)
 
 
-def _pair(found: Measurements, pair: tuple[str, str], defences: Sequence[str]) -> str:
+def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[str]) -> str:
     data, extractor = pair
-    keys = [key for key in found.by_key if key[:2] == (data, extractor)]
-    clean = interval([100 * one["clean"] for seed, one in found.by_key[keys[0]].items() if seed in found.seeds])
+    keys = [key for key in measurements.by_key if key[:2] == (data, extractor)]
+    clean = interval(
+        [100 * row["clean"] for seed, row in measurements.by_key[keys[0]].items() if seed in measurements.seeds]
+    )
     assert clean is not None
     budgets = sorted({key.budget for key in keys})
     header = ["Attack", "Constraint", "ε", "Drop", "Stage 2", *(f"{name}" for name in defences)]
     rows = []
-    for attack, constraint in grid.lines():
+    for attack, constraint in grid.attack_constraint_pairs():
         for budget in budgets:
             key = Key(data, extractor, attack, constraint, budget)
-            if key not in found.by_key:
+            if key not in measurements.by_key:
                 continue
-            has_stage2 = _has_inversion(found, key)
+            has_stage2 = _has_inversion(measurements, key)
             rows.append(
                 [
                     f"`{attack}`",
                     constraint,
                     f"{100 * budget:g} %",
-                    _of(found, key, lost),
-                    _of(found, key, stage2_lost) if has_stage2 else "",
-                    *(_left_by(found, key, name) for name in defences),
+                    _of(measurements, key, accuracy_drop),
+                    _of(measurements, key, stage2_drop) if has_stage2 else "",
+                    *(_left_by(measurements, key, name) for name in defences),
                 ]
             )
     words = (
@@ -158,11 +175,11 @@ def _pair(found: Measurements, pair: tuple[str, str], defences: Sequence[str]) -
     return f"{words}\n\n{markdown_table(header, rows)}"
 
 
-def _has_inversion(found: Measurements, key: Key) -> bool:
+def _has_inversion(measurements: Measurements, key: Key) -> bool:
     """Whether images were made of poisoned features, so that stage 2 has a drop of its own."""
-    return all(row["stage2"] is not None and row["gap"] is not None for row in found.by_key[key].values())
+    return all(row["stage2"] is not None and row["gap"] is not None for row in measurements.by_key[key].values())
 
 
-def _left_by(found: Measurements, key: Key, name: str) -> str:
-    values = found.values(key, lambda one: 100 * (one["clean"] - one["defences"][name]["accuracy"]))
+def _left_by(measurements: Measurements, key: Key, name: str) -> str:
+    values = measurements.values(key, lambda row: 100 * (row["clean"] - row["defences"][name]["accuracy"]))
     return "" if not values else f"{statistics.mean(values.values()):.1f}"

@@ -84,7 +84,7 @@ def measure_all(
     data: Iterable[str],
     device: "torch.device",
     path: Path = FILE,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Table:
     """Measure, and write each number into the file as soon as it is there; what else the file holds stays.
 
@@ -94,20 +94,20 @@ def measure_all(
     Raises:
         PoisonLabError: see `measure`.
     """
-    found = read(path) if path.exists() else {}
+    table = read(path) if path.exists() else {}
     for extractor in extractors:
         for name in data:
             if name not in EMBEDDED:
                 raise SpecError(f"{name!r} is no embedded data set. Known: {', '.join(EMBEDDED)}.")
             quality = measure(extractor, DATA[name], device)
-            found.setdefault(extractor, {})[name] = quality
-            text = json.dumps({key: {k: asdict(v) for k, v in row.items()} for key, row in found.items()}, indent=1)
+            table.setdefault(extractor, {})[name] = quality
+            text = json.dumps({key: {k: asdict(v) for k, v in row.items()} for key, row in table.items()}, indent=1)
             write_text(path, f"{text}\n")
-            tell(f"{extractor} {name}: linear probe {100 * quality.linear_probe:.1f}%  kNN {100 * quality.knn:.1f}%")
-    return found
+            report(f"{extractor} {name}: linear probe {100 * quality.linear_probe:.1f}%  kNN {100 * quality.knn:.1f}%")
+    return table
 
 
 def read(path: Path = FILE) -> Table:
     """What was measured."""
     stored = json.loads(path.read_text())
-    return {key: {name: Quality(**one) for name, one in row.items()} for key, row in stored.items()}
+    return {key: {name: Quality(**quality) for name, quality in row.items()} for key, row in stored.items()}

@@ -17,7 +17,7 @@ def reproduce(
     *,
     device: str = "auto",
     processes: int = 1,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Measure every experiment, the certificates of their clean data, and the lessons' experiments.
 
@@ -27,20 +27,20 @@ def reproduce(
         processes: experiments at a time.
         tell: given a line on each.
     """
-    rows = measure(todo, folder / "results.json", measured, device=device, processes=processes, tell=tell)
+    rows = measure(todo, folder / "results.json", measured, device=device, processes=processes, report=report)
     # The clean data of a pair and a seed are the same for every attack and budget.
     clean = {(spec.data, spec.extractor, spec.seed): spec for spec in todo if spec.attack.name == "label-flip"}
-    certain = measure(
+    certified = measure(
         list(clean.values()),
         folder / "certificates.json",
         certificates.measured,
         device=device,
         processes=processes,
-        tell=tell,
+        report=report,
     )
     seeds = sorted({spec.seed for spec in todo})
     in_class = classroom.specs(seeds)
-    told = measure(in_class, folder / "results.json", measured, device=device, processes=processes, tell=tell)
-    known = {spec.hash: one for spec, one in zip(in_class, told, strict=True)}
+    class_rows = measure(in_class, folder / "results.json", measured, device=device, processes=processes, report=report)
+    known = {spec.hash: row for spec, row in zip(in_class, class_rows, strict=True)}
     evidence = frozen(todo, {spec.hash: row for spec, row in zip(todo, rows, strict=True)})
-    write_text(folder / "results.md", page.page(evidence, certain, classroom.text(known, seeds)))
+    write_text(folder / "results.md", page.page(evidence, certified, classroom.text(known, seeds)))

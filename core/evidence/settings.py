@@ -73,18 +73,18 @@ def compare(
     folder: Path,
     *,
     device: str = "auto",
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[Row]:
     """Run what is missing of `specs`; write `settings.json` after each, `settings.md` and `settings.html` at the end.
 
     Args:
         tell: given a line on each finished run.
     """
-    runs = measure(todo, folder / "settings.json", measured, device=device, tell=tell)
-    found = rows(runs)
-    write_text(folder / "settings.md", page(found, runs[0]))
-    write_text(folder / "settings.html", figure(found).to_html(include_plotlyjs=True))
-    return found
+    runs = measure(todo, folder / "settings.json", measured, device=device, report=report)
+    groups = rows(runs)
+    write_text(folder / "settings.md", page(groups, runs[0]))
+    write_text(folder / "settings.html", figure(groups).to_html(include_plotlyjs=True))
+    return groups
 
 
 def measured(spec: ExperimentSpec, device: str) -> dict[str, Any]:
@@ -134,14 +134,14 @@ class Gap:
         return statistics.stdev(self.points) / len(self.points) ** 0.5 if len(self.points) > 1 else 0.0
 
 
-def gaps(found: Iterable[Row]) -> list[Gap]:
+def gaps(rows: Iterable[Row]) -> list[Gap]:
     """Each transfer beside the fine-tuning on the same data, seed by seed."""
-    found = list(found)
+    rows = list(rows)
     return [
         Gap(row.data, row.extractor, points)
-        for base in found
+        for base in rows
         if base.setting == "fine-tuning"
-        for row in found
+        for row in rows
         if row.setting == "transfer" and row.data == base.data and (points := _paired(row, base))
     ]
 
@@ -152,7 +152,7 @@ def _paired(row: Row, base: Row) -> list[float]:
     return [drop - known[seed] for seed, drop in zip(row.seeds, row.drops, strict=True) if seed in known]
 
 
-def page(found: Sequence[Row], example: dict[str, Any]) -> str:
+def page(rows: Sequence[Row], example: dict[str, Any]) -> str:
     """The comparison as a document."""
     spec = parse_spec(example["spec"])
     lines = [
@@ -161,7 +161,7 @@ def page(found: Sequence[Row], example: dict[str, Any]) -> str:
         f"`python -m core compare-settings`: {spec.attack.name} under the constraint {spec.constraint} with "
         f"{100 * spec.budget:g} % poison and {spec.label_rule} labels, {spec.train_size} training and {spec.test_size} "
         f"test images, λ = {spec.ridge:g}, on {example['device']}. Points of test accuracy, mean ± standard deviation "
-        f"over {len(found[0].drops)} seeds; each seed draws other images, the same for every extractor. *Stage 2* is "
+        f"over {len(rows[0].drops)} seeds; each seed draws other images, the same for every extractor. *Stage 2* is "
         "the drop by the poisoned features themselves, before they become images.",
         "",
         markdown_table(
@@ -175,38 +175,38 @@ def page(found: Sequence[Row], example: dict[str, Any]) -> str:
                     mean_and_deviation(row.drops),
                     mean_and_deviation(row.stage2_drops),
                 ]
-                for row in found
+                for row in rows
             ],
         ),
         "",
         "The paper's claim is that transfer loses more. Points that it lost more than fine-tuning here, paired by "
         "seed, mean ± standard error:",
         "",
-        *(f"- {verdict(gap)}" for gap in gaps(found)),
+        *(f"- {verdict(gap)}" for gap in gaps(rows)),
     ]
     return "\n".join(lines) + "\n"
 
 
 def verdict(gap: Gap) -> str:
     """One gap in words: agreement, disagreement, or too close to tell."""
-    found = interval(gap.points)
+    pooled = interval(gap.points)
     mean = statistics.mean(gap.points)
     # Of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
-    if found is None or found.seeds < 2 or found.low < 0 < found.high:
+    if pooled is None or pooled.seeds < 2 or pooled.low < 0 < pooled.high:
         word = "too close to tell"
     else:
         word = "as the paper says" if mean > 0 else "against the paper"
     return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {word}."
 
 
-def figure(found: Sequence[Row]) -> go.Figure:
+def figure(rows: Sequence[Row]) -> go.Figure:
     """Drops by data set and extractor, coloured by setting; whiskers are standard deviations over seeds."""
-    data = list(dict.fromkeys(row.data for row in found))
+    data = list(dict.fromkeys(row.data for row in rows))
     titles = [data_info(name).title for name in data]
     chart = make_subplots(len(data), shared_xaxes=True, subplot_titles=titles, vertical_spacing=0.12)
-    for setting in dict.fromkeys(row.setting for row in found):
+    for setting in dict.fromkeys(row.setting for row in rows):
         for place, name in enumerate(data, start=1):
-            group = [row for row in found if (row.setting, row.data) == (setting, name)]
+            group = [row for row in rows if (row.setting, row.data) == (setting, name)]
             chart.add_bar(
                 y=[wrapped(info(row.extractor).title) for row in group],
                 x=[statistics.mean(row.drops) for row in group],
@@ -225,7 +225,7 @@ def figure(found: Sequence[Row]) -> go.Figure:
                 col=1,
             )
     chart.update_layout(
-        height=120 + 55 * len(found),
+        height=120 + 55 * len(rows),
         margin={"l": 0, "r": 0, "t": 60, "b": 0},
         legend={"orientation": "h", "y": 1.1, "yanchor": "bottom"},
     )

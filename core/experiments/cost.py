@@ -1,7 +1,7 @@
-"""How long a run takes: before it starts, from its work and this machine's rates, and while it runs.
+"""Estimates of a run's duration, before it starts and while it runs.
 
-Work is counted in units that a formula gives for each stage (`_units`); a rate is seconds per unit. Rates
-are measured: each finished run moves them (`record`), so an estimate gets better with every run.
+The work of each stage is counted in units (`_units`); a rate is the seconds per unit on this machine. Each finished
+run updates the rates (`record`), so that estimates improve with every run.
 """
 
 import json
@@ -25,9 +25,9 @@ from core.system.paths import home
 
 log = logging.getLogger(__name__)
 
-# Seconds per unit before this machine has measured its own. Measured on two cores with the default experiment, and
-# with EfficientNet-Lite0, whose depthwise convolutions take longer than their multiply-adds; all of CUDA are guesses
-# that the first run replaces.
+# Seconds per unit until this machine has measured its own. Measured on two cores with the default experiment, and with
+# EfficientNet-Lite0, whose depthwise convolutions are slower than their multiply-adds suggest. The CUDA rates are
+# guesses that the first run replaces.
 _DEFAULTS: dict[str, dict[str, float]] = {
     "cpu": {
         "load": 0.5,
@@ -62,7 +62,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
     },
 }
 _WEIGHT = 0.5
-"""Of the newest measurement in a rate's exponential average."""
+"""Weight of the newest measurement in a rate's exponential average."""
 _PASSES = 3
 """Cost of a forward and a backward pass through the extractor, in forward passes."""
 
@@ -90,16 +90,16 @@ def total(spec: ExperimentSpec, device: str = "auto") -> float:
 
 
 def record(summary: RunSummary) -> None:
-    """Learn from a finished run.
+    """Update the rates from a finished run.
 
-    Seconds under a name that is no stage's, such as `extract_cached`, tell nothing of this machine.
-    Nothing is raised: a cost that can't be learnt is logged.
+    Seconds under a name that is not a stage's, such as `extract_cached`, are ignored. Never raises: a failure is
+    logged.
     """
     spec = summary.spec
     try:
         units = _units(spec)
     except SpecError as error:
-        log.warning("The cost of a run can't be learnt: %s", error)
+        log.warning("The rates can't be updated from a run: %s", error)
         return
     kind = _kind(summary.device)
     with _lock:
@@ -123,10 +123,10 @@ def extractor_macs(name: str, input_size: int | None) -> float:
 
 
 def images_per_second(name: str) -> tuple[float, bool]:
-    """How many images an extractor sees in a second at its default size, on the device of the latest run.
+    """Throughput of an extractor at its default input size, on the device of the latest run.
 
     Returns:
-        The number, and whether this machine has measured it; else it is a guess from the network's multiply-adds.
+        Images per second, and whether that was measured on this machine; else it is estimated from the multiply-adds.
     """
     rates, macs = _load(), extractor_macs(name, None)
     kind = _kind(rates["device"])
@@ -135,10 +135,10 @@ def images_per_second(name: str) -> tuple[float, bool]:
     return 1 / (macs * rates["rates"].get(key, _default(kind, "extract", variant))), key in rates["rates"]
 
 
-class Progress:
-    """How far a run is, by the time that it has taken and the time that is left.
+class ProgressEstimate:
+    """Progress of a run, from its elapsed and its estimated remaining time.
 
-    The stage at work is timed by its own steps once it has made some; stages to come, by the estimate.
+    The current stage is extrapolated from its own steps once it has done some; later stages use the estimate.
 
     Args:
         stages: expected seconds of each stage, from `estimate`.
@@ -154,7 +154,14 @@ class Progress:
         self._fraction = 0.0
 
     def update(self, stage: str, done: int, total: int, now: float) -> None:
-        """Take in an event that came at `now`, in seconds of any clock."""
+        """Handle an event.
+
+        Args:
+            stage: a key of `core.spec.events.STAGES`.
+            done: finished steps of the stage.
+            total: steps of the stage; 0 if unknown.
+            now: time of the event, in seconds of any clock.
+        """
         if not self.stage:
             self._begun = now
         if stage != self.stage:
@@ -170,11 +177,11 @@ class Progress:
         spent = now - self._stage_begun
         if 0 < self.done <= self.total and spent > 0:
             return later + spent * (self.total - self.done) / self.done
-        # A stage that outlasts its estimate is never said to be at its end.
+        # A stage that outlasts its estimate is never reported as complete.
         return later + max(self._stages.get(self.stage, 0.0) - spent, 0.1 * spent)
 
     def fraction(self, now: float) -> float:
-        """Part of the run that is done, in [0, 1]; never falls."""
+        """Completed fraction of the run, in [0, 1]; never decreases."""
         if self.stage:
             spent = now - self._begun
             self._fraction = max(self._fraction, spent / max(spent + self.seconds_left(now), 1e-9))
@@ -182,10 +189,10 @@ class Progress:
 
 
 def _units(spec: ExperimentSpec) -> dict[str, float]:
-    """Work of each stage that the run has: see the module's docstring.
+    """Units of work of each stage of the run; see the module's docstring.
 
     Raises:
-        SpecError: something that the spec names is not here.
+        SpecError: the spec names something that is not available.
     """
     for name, digest in spec.plugins:
         check_loaded(name, digest)
@@ -203,12 +210,12 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
     stages = record_of(spec.attack.name).stages_of(spec.attack)
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
     units |= {stage.name: stage.work(spec.attack, load) for stage in stages}
-    judged = 1 + SNAPSHOTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
-    return {**units, "evaluate": (n + m) * head, "walk": judged * (n + m) * head, "map": float(n)}
+    n_evaluated = 1 + SNAPSHOTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
+    return {**units, "evaluate": (n + m) * head, "walk": n_evaluated * (n + m) * head, "map": float(n)}
 
 
 def _variant(spec: ExperimentSpec, name: str) -> str:
-    """What else than the device a stage's rate depends on."""
+    """What the rate of a stage depends on besides the device."""
     if name == "extract":
         return extractor_info(spec.extractor).arch
     stages = {stage.name: stage for stage in record_of(spec.attack.name).stages_of(spec.attack)}
@@ -227,7 +234,7 @@ def _rate(rates: dict[str, Any], spec: ExperimentSpec, stage: str, kind: str) ->
 
 
 def _default(kind: str, stage: str, variant: str) -> float:
-    """A rate before this machine has measured its own."""
+    """The rate before this machine has measured its own."""
     return _DEFAULTS[kind].get(f"{stage}/{variant}", _DEFAULTS[kind][stage])
 
 
@@ -240,7 +247,7 @@ def _path() -> Path:
 
 
 def _load() -> dict[str, Any]:
-    """The rates file: `device` of the latest run, `rates` by key; what is unusable in it is left out."""
+    """The rates file: `device` of the latest run and `rates` by key; unusable entries are dropped."""
     try:
         stored = json.loads(_path().read_bytes())
         rates = {key: float(rate) for key, rate in stored["rates"].items()}

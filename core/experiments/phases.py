@@ -1,4 +1,4 @@
-"""The phases of a run, in order; each takes what the ones before have made and returns what it made itself."""
+"""The phases of a run, in order; each takes the results of earlier phases and returns its own."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ from core.system.arrays import Array
 
 @dataclass(frozen=True)
 class Loaded:
-    """Images, names of the classes, and the extractor on its device."""
+    """Images, class names, and the extractor on its device."""
 
     split: Split
     classes: tuple[str, ...]
@@ -39,12 +39,12 @@ class Loaded:
 
 
 def load(spec: ExperimentSpec, device: torch.device, watch: RunWatch) -> Loaded:
-    """Draw the images and build the extractor.
+    """Sample the images and build the extractor.
 
     Args:
         spec: a resolved spec.
         device: on which everything is computed.
-        watch: told of progress, as in all phases.
+        watch: receives progress events, as in all phases.
     """
     with watch.stage("load"):
         split = draw_for(spec)
@@ -101,7 +101,7 @@ def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
 
 @dataclass(frozen=True)
 class Clean:
-    """The judge, the head (c, d + 1) of the clean training set, and its score."""
+    """The evaluator, the head (c, d + 1) trained on clean data, and its score."""
 
     evaluator: Evaluator
     head: Tensor
@@ -109,7 +109,14 @@ class Clean:
 
 
 def train_clean(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, watch: RunWatch) -> Clean:
-    """Train and score the clean head."""
+    """Train and score the clean head.
+
+    Args:
+        spec: a resolved spec.
+        loaded: names of the classes.
+        extracted: features of the clean data.
+        watch: receives progress events.
+    """
     evaluator = Evaluator(
         extracted.train_z, extracted.train_y, extracted.test_z, extracted.test_y, len(loaded.classes), spec.ridge
     )
@@ -120,14 +127,22 @@ def train_clean(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, watc
 
 @dataclass(frozen=True)
 class Attack:
-    """What the attacker knew, and the poison with the rules enforced."""
+    """The attacker's knowledge, and the poison with its constraints enforced."""
 
     scene: Scene
     attacked: Attacked
 
 
 def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Clean, watch: RunWatch) -> Attack:
-    """Let the attack make its poison; it sees no test data."""
+    """Run the attack; it never sees test data.
+
+    Args:
+        spec: a resolved spec.
+        loaded: images and extractor.
+        extracted: features.
+        clean: the clean head.
+        watch: receives progress events.
+    """
     scene = Scene(
         images=torch.from_numpy(loaded.split.train_x).to(loaded.device).float() / 255.0,
         z=extracted.train_z,
@@ -148,8 +163,8 @@ class Evaluated:
     """The heads with the poison in the training set, and their scores beside the clean head's.
 
     Attributes:
-        poison_z: (m, d) features of the poison as the defender gets it.
-        gap: (m,) inversion gap, where features were inverted.
+        poison_z: (m, d) features of the poison as the defender receives it.
+        gap: (m,) inversion gap; None unless features were inverted.
         head: (c, d + 1) retrained with the poison.
         target: score of the target parameters; None where the attack has none.
         stage2: of the head retrained with stage 2's features; None where the attack has no stage 2.
@@ -166,7 +181,15 @@ class Evaluated:
 
 
 def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: Attack, watch: RunWatch) -> Evaluated:
-    """Retrain the head on the poisoned set, and on stage 2's features, and score each once on the test set."""
+    """Retrain the head on the poisoned set, and on stage 2's features, and score each once on the test set.
+
+    Args:
+        spec: a resolved spec.
+        extracted: features of the clean data.
+        clean: the clean head and its evaluator.
+        attack: the poison.
+        watch: receives progress events.
+    """
     attacked, evaluator = attack.attacked, clean.evaluator
     with watch.stage("evaluate"):
         poison_z, gap = _exported_features(extracted.pipeline, attacked, is_free=spec.constraint == "none")
@@ -186,12 +209,12 @@ def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: A
 def _exported_features(
     pipeline: features.Pipeline, attacked: Attacked, *, is_free: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Features of the poison as the defender gets it, and each image's inversion gap where there is one."""
+    """Features (m, d) of the poison as the defender receives it, and the inversion gap (m,) of each image, if any."""
     if attacked.x is None:
         assert attacked.zeta is not None
         return attacked.zeta.float(), None
-    # Extracted from the 8-bit images: what an attack believed of its own images counts for nothing. Only where nothing
-    # is checked are pixels any numbers, which 8 bits can't hold.
+    # Recomputed from the 8-bit images: the attack's own features are not trusted. Only under the constraint `none`
+    # may pixels be arbitrary numbers, which don't fit into 8 bits.
     pixels, device = attacked.x.cpu().numpy(), attacked.y.device
     exported = pixels if is_free else to_uint8(pixels)
     z = torch.from_numpy(features.extract(pipeline, exported, device)).to(device)
@@ -199,19 +222,19 @@ def _exported_features(
 
 
 def _reachability(spec: ExperimentSpec, attack: Attack, poison_z: Tensor) -> Reachability | None:
-    """What the budget can reach of the attack's target, where it has one."""
+    """Whether the budget can reach the attack's target parameters; None for attacks without a target."""
     scene, attacked = attack.scene, attack.attacked
     if attacked.target is None:
         return None
     residual, _ = Canceling.prepare(scene.problem, attacked.target, attacked.y).residual(poison_z.double())
-    # An image may have any features: only attacks that end with features are bound to their clean range.
+    # Images may have any features: only attacks that return features are limited to the clean range.
     bound = attacked.x is None and spec.constraint != "none"
     box = scene.box if bound else None
     return reachability(scene.problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
 
 
-def poison_of(attacked: Attacked, poison_z: Tensor) -> Poison:
-    """The poison as plain arrays, as the defender receives it; `poison_z` (m, d) are its features."""
+def poison_arrays(attacked: Attacked, poison_z: Tensor) -> Poison:
+    """Convert the poison to plain arrays, as the defender receives it; `poison_z` (m, d) are its features."""
     return Poison(
         x=_float32(attacked.x),
         z=poison_z.cpu().numpy(),
@@ -221,8 +244,17 @@ def poison_of(attacked: Attacked, poison_z: Tensor) -> Poison:
     )
 
 
-def fitted_on(loaded: Loaded, extracted: Extracted, poison: Poison) -> dict[str, Array]:
-    """What the heads were fitted on: the content of features.npz."""
+def fitted_arrays(loaded: Loaded, extracted: Extracted, poison: Poison) -> dict[str, Array]:
+    """The arrays that the heads were fitted on: the content of features.npz.
+
+    Args:
+        loaded: labels of the clean data.
+        extracted: features of the clean data.
+        poison: features and labels of the poison.
+
+    Returns:
+        `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d) and `test_y` (t,).
+    """
     return {
         "train_z": extracted.train_z.cpu().numpy(),
         "train_y": loaded.split.train_y,
@@ -237,26 +269,34 @@ def _float32(tensor: Tensor | None) -> Array | None:
     return None if tensor is None else tensor.detach().cpu().numpy().astype(np.float32)
 
 
-def judge_trajectory(
+def evaluate_trajectory(
     clean: Clean, attack: Attack, evaluated: Evaluated, poison: Poison, watch: RunWatch
-) -> list[trajectory.Step]:
-    """The steps by which the run came about, each judged like its end; none where no trajectory was wanted."""
-    trail, evaluator, attacked = watch.trail, clean.evaluator, attack.attacked
-    if trail is None:
+) -> list[trajectory.EvaluatedStep]:
+    """Evaluate the recorded trajectory, each step in the same way as the final result; empty without a recorder.
+
+    Args:
+        clean: the clean head and its evaluator.
+        attack: the poison.
+        evaluated: scores at the ends of the stages.
+        poison: as the defender receives it.
+        watch: holds the recorder, and receives progress events.
+    """
+    recorder, evaluator, attacked = watch.recorder, clean.evaluator, attack.attacked
+    if recorder is None:
         return []
-    trail.settle(attacked.target)
+    recorder.follow(attacked.target)
     with watch.stage("walk"):
-        ends = {"clean": trajectory.end("clean", clean.score, trail)}
+        ends = {"clean": trajectory.stage_end("clean", clean.score, recorder)}
         if evaluated.target is not None:
-            ends["target"] = trajectory.end("target", evaluated.target, trail)
+            ends["target"] = trajectory.stage_end("target", evaluated.target, recorder)
         if evaluated.stage2 is not None:
-            ends["stage2"] = trajectory.end("stage2", evaluated.stage2, trail, poison.zeta)
+            ends["stage2"] = trajectory.stage_end("stage2", evaluated.stage2, recorder, poison.zeta)
         if poison.x is not None:
-            ends["poison"] = trajectory.end("poison", evaluated.poisoned, trail, poison.z, poison.x)
-        total = len(trail) + len(ends)
-        steps: list[trajectory.Step] = []
-        for step in trajectory.judged(
-            trail,
+            ends["poison"] = trajectory.stage_end("poison", evaluated.poisoned, recorder, poison.z, poison.x)
+        total = len(recorder) + len(ends)
+        steps: list[trajectory.EvaluatedStep] = []
+        for step in trajectory.evaluate_steps(
+            recorder,
             ends,
             lambda z, start: evaluator.retrain(z, attacked.y, clean.head if start is None else start),
             lambda theta: evaluator.score(theta).accuracy,
@@ -273,10 +313,21 @@ def draw(
     clean: Clean,
     evaluated: Evaluated,
     poison: Poison,
-    steps: list[trajectory.Step],
+    steps: list[trajectory.EvaluatedStep],
     watch: RunWatch,
 ) -> PlotData:
-    """What the app draws of the run."""
+    """Compute the arrays that the app draws.
+
+    Args:
+        spec: a resolved spec.
+        loaded: images.
+        extracted: features.
+        clean: the clean head.
+        evaluated: the poisoned head.
+        poison: as the defender receives it.
+        steps: the trajectory.
+        watch: receives progress events.
+    """
     with watch.stage("map"):
         heads = Heads(
             clean=clean.head,

@@ -1,6 +1,6 @@
-"""What the app draws of a run, as typed arrays: the content of view.npz. Free of torch; nothing is computed here.
+"""The arrays that the app draws, i.e. the content of view.npz. Free of torch; nothing is computed here.
 
-Runs that were stored by earlier versions lack the arrays of what was not drawn then: those are None.
+Runs stored by earlier versions may lack arrays that were added later: those are None.
 """
 
 from collections.abc import Mapping
@@ -14,29 +14,29 @@ from core.system.arrays import Array
 
 @dataclass(frozen=True, kw_only=True)
 class PlotData:
-    """Arrays of n clean training points and m poisoned samples of a run; shared, not to be changed.
+    """Arrays of the n clean training points and m poisoned samples of a run; shared, never modify them.
 
-    The fields stand in the order in which view.npz holds them: the same run is the same bytes.
+    Fields are in the order of view.npz, so that the same run gives the same bytes.
 
     Attributes:
         train_xy: (n, 2) positions on the map, which was fitted on clean features.
-        base_xy, poison_xy: (m, 2) positions of the base points and of the poison.
+        base_xy, poison_xy: (m, 2) positions of the base points and of the poisoned samples.
         train_y: (n,) classes.
         base_y, poison_y, base_index: (m,) classes of the base points, labels of the poison, rows of the base points.
         base_x: (m, C, H, W) uint8 base images.
         shift: (m,) distance in feature space from base to poison.
-        noise_floor: distance in map units that 95 % of clean points stay within when they are placed again.
-        preserved: share in [0, 1] of neighbourhoods that the map keeps.
-        stage2_xy: (m, 2) positions of the features that stage 2 found; None without a stage 2.
+        noise_floor: 95th percentile of the distance, in map units, by which clean points move when placed again.
+        preserved: fraction in [0, 1] of neighbourhoods that the map preserves.
+        stage2_xy: (m, 2) positions of the features that stage 2 optimised; None without a stage 2.
         poison_x: (m, C, H, W) uint8 poisoned images; None where the attack makes feature vectors.
         gap: (m,) inversion gap; None without inversion.
         train_pca, poison_pca, stage2_pca: (n, 2), (m, 2), (m, 2) positions on principal components of the clean
             features, which explain `pca_share` (2,) of their variance.
-        logits_clean, logits: (n + m, c) float16 by the clean and by the poisoned head, clean points first.
-        influence: (n + m,) what each point adds to the mean test loss.
+        logits_clean, logits: (n + m, c) float16 of the clean and of the poisoned head, clean points first.
+        influence: (n + m,) contribution of each point to the mean test loss.
         near, near_distance: (n + m, k) rows of the nearest points in feature space, and float16 distances.
-        walk_pca: (s, k, 2) positions of the first k poisoned samples at each step of the trajectory that has poison.
-        walk_x: (t, j, C, H, W) uint8 images of the first j at each step that has images.
+        walk_pca: (s, k, 2) positions of the first k poisoned samples at each step of the trajectory with poison.
+        walk_x: (t, j, C, H, W) uint8 images of the first j poisoned samples at each step with images.
     """
 
     train_xy: Array
@@ -67,9 +67,9 @@ class PlotData:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "PlotData | None":
-        """Read the arrays of view.npz; None of a run that was made without a map.
+        """Read the arrays of view.npz; None if the run has no map.
 
-        Arrays of other names, which a later version may have written, are left out.
+        Unknown arrays, e.g. of a later version, are ignored.
         """
         if any(name not in arrays for name in REQUIRED):
             return None
@@ -89,25 +89,25 @@ class PlotData:
 
     @property
     def n_clean(self) -> int:
-        """n."""
+        """Number n of clean training points."""
         return len(self.train_y)
 
     @property
     def n_poison(self) -> int:
-        """m."""
+        """Number m of poisoned samples."""
         return len(self.poison_y)
 
     @property
     def makes_images(self) -> bool:
-        """Whether the run made images at all."""
+        """Whether the attack made images, not only features."""
         return self.poison_x is not None
 
     @property
     def has_points(self) -> bool:
-        """Whether the run was stored by a version that judged every single point."""
+        """Whether logits, neighbours and influence of single points are stored; not by the earliest versions."""
         return self.near is not None
 
 
 SCALARS = frozenset({"noise_floor", "preserved"})
 REQUIRED = tuple(field.name for field in fields(PlotData) if field.default is not None)
-"""Arrays that every run with a map has."""
+"""Names of the arrays that every run with a map has."""

@@ -1,7 +1,7 @@
-"""What the app draws of a run: every training point and every poison, placed on the map and judged by the heads.
+"""Computes the arrays that the app draws: every training point and poisoned sample, on the map and by both heads.
 
-Everything that needs features or heads is computed here, once, by the worker: a page only draws, and a run that ships
-without its features shows as much as one that was made here.
+Everything that needs features or heads is computed here, once, by the worker. Pages only draw, and a run that ships
+without its features shows as much as one that was computed locally.
 """
 
 from collections.abc import Sequence
@@ -16,26 +16,26 @@ from core.experiments import projection
 from core.experiments.plot_data import PlotData
 from core.experiments.projection import Features
 from core.experiments.result import Poison, to_uint8
-from core.experiments.trajectory import Step
+from core.experiments.trajectory import EvaluatedStep
 from core.heads import logistic as head
 from core.heads.neighbours import neighbours
 from core.system.arrays import Array
 
-NEAR = 10
-"""Neighbours that are kept of each point."""
-JUDGED = 1_000
-"""Clean points whose neighbourhoods on the map are compared with those in feature space."""
+N_NEIGHBOURS = 10
+"""Number of nearest neighbours stored for each point."""
+NEIGHBOURHOOD_SAMPLE = 1_000
+"""Number of clean points on which `preserved` is estimated."""
 _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Heads:
-    """The two heads of a run and the features that they are judged on; all tensors of one device.
+    """The two heads of a run and the features that they are evaluated on; all tensors on one device.
 
     Attributes:
-        clean, poisoned: (c, d + 1) float64, converged without and with the poison.
+        clean, poisoned: (c, d + 1) float64, trained to convergence without and with the poison.
         z, y: (n, d) and (n,), the clean training set.
-        test_z, test_y: the test set.
+        test_z, test_y: (t, d) and (t,), the test set.
         ridge: λ.
     """
 
@@ -48,14 +48,16 @@ class Heads:
     ridge: float
 
 
-def plot_data(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[Step] = ()) -> PlotData:
-    """Fit the map, and compute all that is drawn of a run.
+def plot_data(
+    train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[EvaluatedStep] = ()
+) -> PlotData:
+    """Fit the map, and compute everything that is drawn of a run.
 
     Args:
         train_x: (n, C, H, W) uint8, the clean training images.
-        heads: without and with the poison, and what they are judged on.
+        heads: without and with the poison, and the data to evaluate them on.
         poison: the poisoned samples.
-        gap: (m,) inversion gap of each poisoned sample, where there is one.
+        gap: (m,) inversion gap of each poisoned sample; None without inversion.
         steps: the trajectory.
     """
     train_z = heads.z.cpu().numpy()
@@ -85,20 +87,20 @@ def plot_data(train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, 
         poison_pca=_flattened(flat, poison.z),
         stage2_pca=None if stage2 is None else _flattened(flat, stage2),
         pca_share=flat.explained_variance_ratio_.astype(np.float32),
-        **_judged(heads, poison),
+        **_point_arrays(heads, poison),
         **_trajectory(steps, flat),
     )
 
 
 def _flattened(fitted: PCA, z: Array) -> Array:
-    """(k, 2) positions of features (k, d) on two principal components: a map that is linear."""
+    """(k, 2) projections of features (k, d) onto two principal components."""
     return np.asarray(fitted.transform(z), np.float32)
 
 
-def _trajectory(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
-    """Where the poison was at each step that has any, and its images.
+def _trajectory(steps: Sequence[EvaluatedStep], flat: PCA) -> dict[str, Array]:
+    """Positions and images of the poison at each step of the trajectory.
 
-    On principal components alone: a point that is placed on a UMAP anew at each step jumps.
+    On principal components only: repeatedly placing a point on the UMAP makes it jump.
     """
     arrays: dict[str, Array] = {}
     z = [step.z for step in steps if step.z is not None]
@@ -111,29 +113,33 @@ def _trajectory(steps: Sequence[Step], flat: PCA) -> dict[str, Array]:
 
 
 def preserved(z: Features, xy: Features) -> float:
-    """How much of the neighbourhoods a map keeps.
+    """Neighbourhood preservation of a map.
 
     Args:
         z: features (n, d).
         xy: positions (n, 2).
 
     Returns:
-        Of the 15 nearest points of a point in feature space, the share that is among its 15 nearest on the map: the
-        mean over (a sample of) the points, in [0, 1]. Chance is about 15 / n.
+        Fraction in [0, 1] of a point's 15 nearest neighbours in feature space that are among its 15 nearest on the
+        map, averaged over a sample of the points. Chance level is about 15 / n.
     """
-    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(z))[:JUDGED])
+    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(z))[:NEIGHBOURHOOD_SAMPLE])
     true, shown = (neighbours(torch.from_numpy(space), projection.NEIGHBORS, rows)[0] for space in (z, xy))
     return float((true[:, :, None] == shown[:, None, :]).any(2).double().mean())
 
 
 def influence(heads: Heads, z: Tensor, y: Tensor) -> Tensor:
-    """(N,) what each point of the defender's training set adds to the mean test loss, to first order.
+    """First-order influence of each training point on the mean test loss (Koh & Liang 2017, arXiv 1703.04730).
 
-    Taking point i away changes the head by H⁻¹ ∇CE_i / N (Koh & Liang 2017, arXiv 1703.04730), and so the mean
-    cross-entropy on the test set by -<H⁻¹ ∇L, ∇CE_i> / N less. Positive: the point does harm.
+    Removing point i changes the head by H⁻¹ ∇CE_i / N, and the mean test cross-entropy by <H⁻¹ ∇L, ∇CE_i> / N.
 
     Args:
-        z, y: features (N, d) and labels (N,), the poison included.
+        heads: the poisoned head and the test set.
+        z: (N, d) features of the defender's training set, poison included.
+        y: (N,) labels.
+
+    Returns:
+        (N,) influences -<H⁻¹ ∇L, ∇CE_i> / N; a point with positive influence is harmful.
     """
     n_classes = len(heads.poisoned)
     problem = head.HeadProblem(head.with_ones(z), y, n_classes, heads.ridge)
@@ -143,11 +149,11 @@ def influence(heads: Heads, z: Tensor, y: Tensor) -> Tensor:
     return -((problem.z @ q.T) * head.errors(curvature.p, y)).sum(1) / len(y)
 
 
-def _judged(heads: Heads, poison: Poison) -> dict[str, Array]:
-    """Of clean training points, then poison: logits, neighbours and influence."""
+def _point_arrays(heads: Heads, poison: Poison) -> dict[str, Array]:
+    """Logits, neighbours and influence of the n clean training points, then of the m poisoned samples."""
     z = torch.cat([heads.z, torch.from_numpy(poison.z).to(heads.z)])
     y = torch.cat([heads.y, torch.from_numpy(poison.y).to(heads.y)])
-    near, distance = neighbours(z, NEAR)
+    near, distance = neighbours(z, N_NEIGHBOURS)
     return {
         "logits_clean": _half(head.logits(heads.clean, z)),
         "logits": _half(head.logits(heads.poisoned, z)),
@@ -158,6 +164,6 @@ def _judged(heads: Heads, poison: Poison) -> dict[str, Array]:
 
 
 def _half(values: Tensor) -> Array:
-    """Three digits are enough to draw; free features can leave the range of 16 bits."""
+    """As float16, clipped: three digits suffice to draw, and free features can exceed its range."""
     most = float(np.finfo(np.float16).max)
     return values.clamp(-most, most).cpu().numpy().astype(np.float16)

@@ -1,7 +1,6 @@
-"""Every point of a finished run, clean training points first and poison after them, as one table to colour and search.
+"""All points of a finished run as one table, clean training points first, then poisoned samples.
 
-All of it is read off the arrays that the run has stored (`core.experiments.plotting`): nothing is fitted,
-extracted or trained here.
+Everything is read from stored arrays (`core.experiments.plotting`): nothing is fitted, extracted or trained here.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from core.spec.experiment import ExperimentSpec
 from core.system.arrays import Array
 
 HEADS = ("clean", "poisoned")
-"""The heads that judge the points: without and with the poison in the training set."""
+"""Names of the two heads: trained without and with the poison."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Points:
     """The n clean training points and m poisoned samples of a run.
 
     Attributes:
-        plot: the run's arrays; all but the positions on the map need `PlotData.has_points`.
-        classes: their names.
+        plot: the run's arrays; everything but positions on the map requires `PlotData.has_points`.
+        classes: class names.
     """
 
     plot: PlotData
@@ -34,35 +33,35 @@ class Points:
 
     @property
     def n_clean(self) -> int:
-        """n."""
+        """Number n of clean training points."""
         return self.plot.n_clean
 
     @cached_property
     def y(self) -> Array:
-        """(n + m,) labels, as the defender is told them."""
+        """(n + m,) labels as the defender receives them."""
         return np.concatenate([self.plot.train_y, self.plot.poison_y])
 
     @property
     def is_poison(self) -> Array:
-        """(n + m,) bool."""
+        """(n + m,) bool, true for poisoned samples."""
         return np.arange(len(self.y)) >= self.n_clean
 
     @property
     def influence(self) -> Array:
-        """(n + m,) what each point adds to the mean test loss, in thousandths."""
-        return 1e3 * _kept(self.plot.influence)
+        """(n + m,) contribution of each point to the mean test loss, in thousandths."""
+        return 1e3 * _require(self.plot.influence)
 
     def positions(self, space: Literal["xy", "pca"]) -> Array:
-        """(n + m, 2) on the map: "xy" as UMAP drew it, "pca" on principal components."""
+        """(n + m, 2) positions: "xy" on the UMAP, "pca" on two principal components."""
         if space == "xy":
             return np.concatenate([self.plot.train_xy, self.plot.poison_xy])
-        return np.concatenate([_kept(self.plot.train_pca), _kept(self.plot.poison_pca)])
+        return np.concatenate([_require(self.plot.train_pca), _require(self.plot.poison_pca)])
 
     def plane(self, a: int, b: int, head: str) -> Array:
-        """(n + m, 2): by how much a head prefers class b to class a, and the first principal component.
+        """(n + m, 2): the difference of the logits of classes b and a, and the first principal component.
 
-        The head decides between the two classes at 0 of the first coordinate: a difference of logits is linear in the
-        features, so this is a plane of feature space.
+        Both are linear in the features, so that this is a projection onto a plane of feature space, in which the
+        decision boundary between the two classes is the line at 0.
 
         Args:
             a: a class.
@@ -73,31 +72,31 @@ class Points:
         return np.column_stack([logits[:, b] - logits[:, a], self.positions("pca")[:, 0]]).astype(np.float32)
 
     def logits(self, head: str) -> Array:
-        """(n + m, c) float32 by a head of `HEADS`."""
+        """(n + m, c) float32 logits of a head of `HEADS`."""
         return self._stored_logits(head).astype(np.float32)
 
     def predicted(self, head: str) -> Array:
-        """(n + m,) the class that a head of `HEADS` chooses."""
+        """(n + m,) predictions of a head of `HEADS`."""
         return np.asarray(self._stored_logits(head).argmax(1))
 
     def losses(self, head: str) -> Array:
-        """(n + m,) cross-entropy of each point's label under a head of `HEADS`."""
+        """(n + m,) cross-entropy of each point under a head of `HEADS`."""
         logits = self.logits(head).astype(np.float64)
         top = logits.max(1)
         of_label = logits[np.arange(len(logits)), self.y]
         return np.asarray(np.log(np.exp(logits - top[:, None]).sum(1)) + top - of_label)
 
     def neighbours(self, row: int) -> list[tuple[int, float]]:
-        """The points nearest to the given one in feature space, nearest first, with their distances."""
-        near, distances = _kept(self.plot.near)[row], _kept(self.plot.near_distance)[row]
+        """Rows and distances of the nearest neighbours of a point in feature space, nearest first."""
+        near, distances = _require(self.plot.near)[row], _require(self.plot.near_distance)[row]
         return [(int(point), float(distance)) for point, distance in zip(near, distances, strict=True)]
 
     def _stored_logits(self, head: str) -> Array:
-        return _kept({"clean": self.plot.logits_clean, "poisoned": self.plot.logits}[head])
+        return _require({"clean": self.plot.logits_clean, "poisoned": self.plot.logits}[head])
 
 
 def images(spec: ExperimentSpec, plot: PlotData) -> Array:
-    """Images (n + m, C, H, W) uint8 of the points of a run; the base image where a poison is features only.
+    """Images (n + m, C, H, W) uint8 of the points of a run; base images stand in for poison without images.
 
     Args:
         spec: a resolved spec.
@@ -109,11 +108,11 @@ def images(spec: ExperimentSpec, plot: PlotData) -> Array:
     return np.concatenate([draw_for(spec).train_x, plot.base_x if plot.poison_x is None else plot.poison_x])
 
 
-def _kept(array: Array | None) -> Array:
-    """An array that is there.
+def _require(array: Array | None) -> Array:
+    """An array that must not be None.
 
     Raises:
-        ValueError: the run was stored by a version that did not judge every point.
+        ValueError: the run was stored without it, by an early version.
     """
     if array is None:
         raise ValueError("the run was stored without its points; see `PlotData.has_points`")

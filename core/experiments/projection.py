@@ -1,7 +1,7 @@
-"""The map: UMAP fitted once on clean features, poison placed into it, and the noise floor of doing so.
+"""The map: UMAP fitted once on clean features, poison placed into it, and the noise floor of placing.
 
-Another seed moves every point, so two fits are never a "shift". Clean points stay where the one fit put
-them; only new points are placed, and what placing alone moves is measured and reported.
+Another seed moves every point, so a difference between two fits is not a "shift". Clean points keep the positions of
+the single fit; only new points are placed, and the noise of placing itself is measured and reported.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from core.system import cache, paths
 Features = NDArray[np.float32]
 NEIGHBORS = 15
 SMALL = 4096
-"""Points below which all distances are computed; umap takes an approximate search for more."""
+"""Below this number of points all distances are computed; above, umap searches neighbours approximately."""
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
 
@@ -36,8 +36,8 @@ class Map:
 
     Attributes:
         xy: (n, 2) float32 positions of the clean training points.
-        noise_floor: distance, in map units, that 95% of clean points stay within when they are placed anew:
-            a shift below it means nothing.
+        noise_floor: 95th percentile of the distance, in map units, by which clean points move when placed again:
+            smaller shifts are meaningless.
     """
 
     xy: Features
@@ -46,7 +46,7 @@ class Map:
     _near: Callable[[Features], Features]
 
     def place(self, z: Features) -> Features:
-        """(m, 2) positions of new feature vectors (m, d)."""
+        """Place new feature vectors (m, d): their positions (m, 2)."""
         if len(z) == 0:
             return np.zeros((0, 2), np.float32)
         with _quiet_umap():
@@ -55,9 +55,9 @@ class Map:
 
 @contextmanager
 def _quiet_umap() -> Iterator[None]:
-    """Run umap without its warning that a seed means one thread, and give torch its threads back afterwards.
+    """Run umap without its warning that a seed implies one thread, and restore torch's number of threads.
 
-    Numba shares torch's OpenMP and would leave it with a thread for each core.
+    Numba shares torch's OpenMP and would leave it with one thread per core.
     """
     threads = torch.get_num_threads()
     try:
@@ -75,10 +75,10 @@ def cache_path(z: Features, seed: int = 0) -> Path:
 
 
 def fit(z: Features, seed: int = 0) -> Map:
-    """Fit the map of clean features (n, d), or restore it from the disk cache or from the maps that ship.
+    """Fit the map of clean features (n, d), or restore it from the disk cache or from the shipped maps.
 
     The same features give the same map. Only positions are cached; the neighbour graph that placing needs is
-    made anew, which takes a moment, and no pickle is ever read.
+    rebuilt, which is fast, and no pickle is ever read.
     """
     keep_compiled_kernels()
     neighbors = min(NEIGHBORS, len(z) - 1)
@@ -89,7 +89,7 @@ def fit(z: Features, seed: int = 0) -> Map:
     is_small = len(z) < SMALL
 
     def near(points: Features) -> Features:
-        """What the model takes for feature vectors: of few points their distances, which umap computes one by one."""
+        """The model's input for features (m, d): their distances (m, n) if there are few points."""
         return np.asarray(pairwise_distances(points, z), np.float32) if is_small else points
 
     with _quiet_umap():
@@ -107,15 +107,15 @@ def fit(z: Features, seed: int = 0) -> Map:
         xy = np.asarray(model.embedding_, np.float32)
         cache.write(path, xy)
     model.embedding_ = xy.copy()
-    model.n_epochs = None  # placing has a length of its own, read off this field
+    model.n_epochs = None  # transform derives its own number of epochs from this field
     fitted = Map(xy, 0.0, model, near)
     sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
-    # A point placed anew finds itself among its neighbours; what is left is the placing's own noise.
+    # A clean point that is placed again is its own nearest neighbour; any movement is noise of placing.
     moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
     return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), model, near)
 
 
 def _principal(z: Features, seed: int) -> Features:
-    """(n, 2): the first two principal components, the largest value 10, as umap begins its own layouts."""
-    found = PCA(2, random_state=seed).fit_transform(z)
-    return np.asarray(10 * found / max(float(np.abs(found).max()), 1e-12), np.float32)
+    """(n, 2) first two principal components of features (n, d), scaled to a maximum of 10 like umap's own layouts."""
+    components = PCA(2, random_state=seed).fit_transform(z)
+    return np.asarray(10 * components / max(float(np.abs(components).max()), 1e-12), np.float32)

@@ -1,4 +1,4 @@
-"""What a run hands back."""
+"""The result of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class Poison:
     """The poison of a run, as the defender receives it.
 
     Attributes:
-        x: (m, C, H, W) float32 in [0, 1], multiples of 1/255, or any numbers under the constraint `none`; None
-            for attacks that make features only.
+        x: (m, C, H, W) float32 in [0, 1], multiples of 1/255, or arbitrary under the constraint `none`; None for
+            attacks that make features only.
         z: (m, d) float32, features of `x`, or the free features themselves.
         y: (m,) int64 labels.
         base_index: (m,) int64, row of each base point in the training set.
@@ -35,19 +35,19 @@ class Poison:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that a run computed; `core.experiments.run_folder` writes it to disk.
+    """Everything that a run computed; written to disk by `core.experiments.run_folder`.
 
     Attributes:
         spec: the experiment, resolved.
-        device: what computed it: "cpu", or a GPU's name.
+        device: that computed it: "cpu", or the name of a GPU.
         classes: names of the c classes.
         clean, poisoned, target, stage2, inversion_gap, threshold, seconds, curve, trajectory, notes, versions, plugins:
             see `core.experiments.summary.RunSummary`.
-        features: what the heads were fitted on: `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,),
+        features: that the heads were fitted on: `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,),
             `test_z` (t, d), `test_y` (t,).
         poison: as the defender receives it.
-        plot: what the app draws; None where the run was made without a map.
-        digest: names the extractor and the training images by their content.
+        plot: arrays that the app draws; None without a map.
+        digest: content hash of extractor and training images.
     """
 
     spec: ExperimentSpec
@@ -71,7 +71,7 @@ class Result:
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def summary(self) -> RunSummary:
-        """The numbers: the content of result.json."""
+        """The numbers, i.e. the content of result.json."""
         return RunSummary(
             spec=self.spec,
             spec_hash=self.spec.hash,
@@ -96,5 +96,5 @@ class Result:
 
 
 def to_uint8(x: Array) -> Array:
-    """Images in [0, 1] as the 8-bit images that are exported."""
+    """Convert images (..., C, H, W) from [0, 1] to the exported 8-bit images (..., C, H, W)."""
     return np.rint(np.clip(x, 0.0, 1.0) * 255.0).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""`run(spec, on_event) -> Result`: the single path that the app, the command line and the tests take."""
+"""`run(spec, on_event) -> Result`: the entry point for the app, the command line and the tests."""
 
 import numpy as np
 import torch
@@ -16,18 +16,18 @@ from core.system.versions import versions
 
 
 def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto", with_map: bool = True) -> Result:
-    """Run one experiment to its end.
+    """Run one experiment.
 
-    Nothing is written but caches; an observer that raises `core.system.errors.Cancelled` stops the run.
+    Writes nothing but caches. An observer that raises `core.system.errors.Cancelled` stops the run.
 
     Args:
-        spec: what to run; `resolve`d here.
-        on_event: told of progress and of curves.
+        spec: the experiment; `resolve`d here.
+        on_event: receives progress and values of curves.
         device: "auto", "cpu" or "cuda".
         with_map: whether to fit the map; without it the result's `plot` is None.
 
     Raises:
-        PoisonLabError: bad spec, missing data or weights, no such device, too little memory, a head that does not
+        PoisonLabError: invalid spec, missing data or weights, unknown device, out of memory, or a head that does not
             converge.
     """
     with devices.explain_out_of_memory():
@@ -35,15 +35,15 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
 
 
 def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_map: bool) -> Result:
-    plugins = of_plugins(spec)  # a record that can't be asked fails now, not when the attack is over
-    watch = RunWatch(on_event, trajectory.Trail() if with_map else None)
+    plugins = of_plugins(spec)  # an incomplete plug-in record fails now, not after the attack
+    watch = RunWatch(on_event, trajectory.TrajectoryRecorder() if with_map else None)
     loaded = phases.load(spec, device, watch)
     extracted = phases.extract(loaded, watch)
     clean = phases.train_clean(spec, loaded, extracted, watch)
     attack = phases.attack(spec, loaded, extracted, clean, watch)
     evaluated = phases.evaluate(spec, extracted, clean, attack, watch)
-    poison = phases.poison_of(attack.attacked, evaluated.poison_z)
-    steps = phases.judge_trajectory(clean, attack, evaluated, poison, watch)
+    poison = phases.poison_arrays(attack.attacked, evaluated.poison_z)
+    steps = phases.evaluate_trajectory(clean, attack, evaluated, poison, watch)
     plot = phases.draw(spec, loaded, extracted, clean, evaluated, poison, steps, watch) if with_map else None
     return Result(
         spec=spec,
@@ -56,7 +56,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
         inversion_gap=None if evaluated.gap is None else float(evaluated.gap.mean()),
         seconds=watch.seconds,
         curve=watch.curve,
-        features=phases.fitted_on(loaded, extracted, poison),
+        features=phases.fitted_arrays(loaded, extracted, poison),
         poison=poison,
         plot=plot,
         notes={
@@ -72,5 +72,5 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
 
 
 def warm_up() -> None:
-    """Do what every first run waits for: import the libraries and have the map's kernels compiled."""
+    """Do the one-time work of a first run: import the libraries and compile the kernels of the map."""
     projection.fit(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)).place(np.zeros((2, 8), np.float32))

@@ -1,10 +1,10 @@
 """A run's folder on disk.
 
 result.json     the numbers: see `core.experiments.summary.RunSummary`
-features.npz    train_z, train_y, poison_z, poison_y, test_z, test_y: what the heads were fitted on
-poison.npz      x (m, C, H, W) float32 in [0, 1] (absent where the attack makes no images), y, base_index
+features.npz    train_z, train_y, poison_z, poison_y, test_z, test_y, on which the heads were fitted
+poison.npz      x (m, C, H, W) float32 in [0, 1] (missing if the attack makes no images), y, base_index
 poison/*.png    the same images in 8 bits (clipped to [0, 1] under the constraint `none`), and labels.csv
-view.npz        what the app draws: see `core.experiments.plot_data.PlotData`; empty of a run without a map
+view.npz        arrays that the app draws: see `core.experiments.plot_data.PlotData`; empty without a map
 manifest.json   SHA-256 of every file above
 """
 
@@ -29,13 +29,11 @@ from core.system.files import spreadsheet_text
 
 
 def write(result: Result, folder: Path, *, with_features: bool = True) -> None:
-    """Write a run's folder atomically: it is there whole, or not at all.
-
-    An existing folder of an earlier run at the same place is replaced.
+    """Write a run's folder atomically; replaces an existing folder.
 
     Args:
-        result: the run.
-        folder: where to; its parents are made.
+        result: of the run.
+        folder: to write; parents are created.
         with_features: whether to write the large `features.npz`.
 
     Raises:
@@ -65,7 +63,7 @@ def _write_files(result: Result, folder: Path, with_features: bool) -> None:
 
 
 def _write_images(result: Result, x: Array, folder: Path) -> None:
-    """Images (m, C, H, W) in [0, 1] as PNG files, and their labels as a table."""
+    """Write images (m, C, H, W) in [0, 1] as PNG files, and labels.csv."""
     folder.mkdir()
     with (folder / "labels.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -79,12 +77,12 @@ def _write_images(result: Result, x: Array, folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented, sorted JSON with a final newline."""
+    """Write indented, sorted JSON with a final newline."""
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Like `numpy.savez_compressed`, but with fixed time stamps: same arrays, same bytes."""
+    """Like `numpy.savez_compressed`, for arrays of any shape, but with fixed time stamps: same arrays, same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
             buffer = BytesIO()
@@ -99,7 +97,7 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def replace_folder(work: Path, target: Path) -> None:
-    """Move a finished folder into place; an older one there steps aside first and is then deleted."""
+    """Move a finished folder into place; an existing one is moved away first and then deleted."""
     if not target.exists():
         os.replace(work, target)
         return

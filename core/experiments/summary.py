@@ -1,6 +1,6 @@
-"""The numbers of a finished run in one typed form, whichever way they came: from a run, or from a stored result.json.
+"""The numbers of a finished run in one typed form, whether from a run or from a stored result.json.
 
-Stored results of earlier versions lack what was not counted then; it is None, or empty, here.
+Fields that results of earlier versions lack are None or empty.
 """
 
 import math
@@ -15,7 +15,7 @@ from core.heads.scores import Reachability, Score
 from core.spec.experiment import ExperimentSpec, parse_spec
 
 SIGNIFICANCE = 0.05
-"""The p-value of a drop below which it is not put down to luck."""
+"""A drop is significant if its p-value is below this."""
 SCORES: dict[str, tuple[str, str]] = {
     "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
     "target": (
@@ -30,12 +30,12 @@ SCORES: dict[str, tuple[str, str]] = {
     ),
     "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
 }
-"""The accuracies of a run, by their key in result.json: a name and what it means."""
+"""The accuracies of a run, by their key in result.json: name and meaning."""
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """What a run reported of itself at one step.
+    """The values that a run reported at one step.
 
     Attributes:
         stage: a key of `core.spec.events.STAGES`.
@@ -56,11 +56,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class TrajectoryStep:
-    """A step of how a run came about, judged like its end: see `core.experiments.trajectory`.
+    """An evaluated step of the trajectory of a run: see `core.experiments.trajectory`.
 
     Attributes:
         stage: one of `core.experiments.trajectory.PATH`.
-        step: steps of its stage until then.
+        step: steps of the stage so far.
         accuracy: fraction of the test set.
     """
 
@@ -75,21 +75,21 @@ class RunSummary:
 
     Attributes:
         spec: the experiment, resolved.
-        spec_hash: names it in the store.
-        device: what computed it: "cpu", or a GPU's name.
-        n_train, n_test, n_poison: clean training images, test images, poisoned samples.
+        spec_hash: identifies the run in the store.
+        device: that computed it: "cpu", or the name of a GPU.
+        n_train, n_test, n_poison: numbers of clean training images, test images and poisoned samples.
         classes: names of the c classes.
         clean, poisoned: scores of the heads trained without and with the poison.
-        target: of the target parameters; None where the attack has none.
-        stage2: of the head retrained with the poisoned features themselves; None where the attack has no stage 2.
-        inversion_gap: mean of ‖f(x) − ζ‖ / ‖ζ‖; None where nothing is inverted.
-        threshold: what the budget can reach of the target; None without one.
-        seconds: of each stage, by its key in `core.spec.events.STAGES`.
-        notes: named numbers that the attack reports beside the result.
-        curve: what the run reported of itself, step by step.
-        trajectory: how it came about; empty where it was stored without.
-        versions: of the software that computed it; empty in results of before these were kept.
-        plugins: what each plug-in that took part says of itself, by its name; empty without plug-ins.
+        target: score of the target parameters; None if the attack has none.
+        stage2: score of the head retrained with the poisoned features themselves; None if the attack has no stage 2.
+        inversion_gap: mean of ‖f(x) − ζ‖ / ‖ζ‖; None without inversion.
+        threshold: whether the budget can reach the target; None without a target.
+        seconds: duration of each stage, by its key in `core.spec.events.STAGES`.
+        notes: further named numbers that the attack reports.
+        curve: values that the run reported, step by step.
+        trajectory: evaluated steps of the attack; empty if none were stored.
+        versions: of the software that computed it; empty in early results.
+        plugins: descriptions of the plug-ins that took part, by name; empty without plug-ins.
     """
 
     spec: ExperimentSpec
@@ -117,8 +117,8 @@ class RunSummary:
         """Read the content of a result.json, of this version or an earlier one.
 
         Raises:
-            SpecError: its spec is none that this version can read.
-            KeyError: it is no result of a run.
+            SpecError: this version can't read its spec.
+            KeyError: it is not the result of a run.
         """
         return cls(
             spec=parse_spec(result["spec"], stored=True),
@@ -169,20 +169,20 @@ class RunSummary:
 
     @property
     def description(self) -> AttackDescription:
-        """What is known of the run's attack, also where the plug-in that it comes from is not here."""
+        """The description of the run's attack, even if its plug-in is not installed."""
         return describe(self.spec, self.plugins)
 
     def score(self, name: str) -> Score | None:
-        """The score of one of `SCORES`; None where the attack has no such head."""
+        """The score by its key in `SCORES`; None if the attack has no such head."""
         score: Score | None = getattr(self, name)
         return score
 
     def accuracies(self) -> dict[str, float]:
-        """Fractions of the test set by the keys of `SCORES`, of the heads that the run has."""
+        """Test accuracies, as fractions, by the keys of `SCORES` that the run has."""
         return {name: score.accuracy for name in SCORES if (score := self.score(name)) is not None}
 
     def drop(self, name: str = "poisoned") -> float:
-        """Points of test accuracy that one of the run's heads lies below the clean one.
+        """Drop of test accuracy from the clean head to another head of the run, in percentage points.
 
         Args:
             name: a key of `SCORES` that the run has.
@@ -190,15 +190,15 @@ class RunSummary:
         return float(100 * (self.clean.accuracy - self._known(name).accuracy))
 
     def standard_error(self, name: str = "poisoned") -> float:
-        """Of the accuracy of one head, in points: √(p(1 − p)/t) on t test images; arguments as for `drop`."""
+        """Standard error of a head's accuracy, in points: √(p(1 − p)/t) on t test images; arguments as for `drop`."""
         p = self._known(name).accuracy
         return 100 * math.sqrt(p * (1 - p) / self.n_test)
 
     def paired_error(self, name: str = "poisoned") -> float:
-        """Standard error of a drop, in points: √(b + c - (b - c)² / t) / t, with b test images lost, c gained, of t.
+        """Standard error of a drop, in points: √(b + c - (b - c)² / t) / t, with b of t test images lost and c gained.
 
-        Both heads see the same images, so that this is much less than two accuracies measured apart would have. Runs
-        of which nobody counted get the error of two such. Arguments as for `drop`.
+        Both heads see the same images, so that this is much less than for independent samples. Runs stored without
+        these counts get the error of independent samples. Arguments as for `drop`.
         """
         score = self._known(name)
         lost, gained = score.lost, score.gained
@@ -207,10 +207,10 @@ class RunSummary:
         return 100 * math.sqrt(max(0.0, lost + gained - (lost - gained) ** 2 / self.n_test)) / self.n_test
 
     def p_value(self, name: str = "poisoned") -> float:
-        """How often luck alone would move accuracy by as much as this drop, either way.
+        """Two-sided p-value of a drop by McNemar's exact test.
 
-        McNemar's exact test: of the test images on which the two heads differ, each is lost or gained by a fair coin.
-        Where nobody counted, a z-test of the drop by its `paired_error`. Arguments as for `drop`.
+        Under the null hypothesis each test image on which the two heads differ is lost or gained with probability
+        1/2. Runs stored without these counts get a z-test with `paired_error`. Arguments as for `drop`.
         """
         score = self._known(name)
         if score.lost is not None and score.gained is not None:

@@ -1,7 +1,7 @@
-"""Many experiments that differ in little: accuracy against budget, or attacks against extractors, over seeds. No torch.
+"""Sweeps: accuracy against budget, or attacks against extractors, over seeds. Free of torch.
 
-A sweep is a list of specs and nothing else. Whatever of it the store holds is its result so far, so it is resumable by
-nature, shares runs with everything else, and shows what is there while the rest is computed.
+A sweep is only a list of specs; its results are those of them that the store holds. It is therefore resumable, shares
+runs with everything else, and can be shown while it is being computed.
 """
 
 import csv
@@ -20,21 +20,21 @@ from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
 
 BUDGETS = (0.01, 0.03, 0.1, 0.2)
-MOST_RUNS = 64
-"""Of one sweep: as many as the engine takes of one person at a time."""
+MAX_RUNS = 64
+"""Runs in one sweep: the engine's limit of runs in flight per person."""
 FLIPS: dict[str, Any] = {"attack": "label-flip", "label_rule": "random"}
-"""The line that every attack must beat: wrong labels at random, on images as they are."""
+"""The baseline of every sweep: random label flips on unmodified images."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a sweep.
+    """One attack, extractor and budget of a sweep.
 
     Attributes:
-        attack: its name; "flips" for the baseline.
-        extractor: its name.
+        attack: name of the attack; "flips" for the baseline.
+        extractor: name of the extractor.
         budget: ε_d.
-        specs: one experiment for each seed.
+        specs: one experiment per seed.
     """
 
     attack: str
@@ -44,8 +44,8 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is known of a cell so far; fractions in [0, 1], one number for each finished seed."""
+class CellResult:
+    """Results of a cell so far: accuracies in [0, 1], one per finished seed."""
 
     cell: Cell
     clean: list[float] = field(default_factory=list)
@@ -53,13 +53,13 @@ class Found:
 
     @property
     def drop(self) -> "Interval | None":
-        """Points of accuracy lost."""
+        """Interval of the drop of accuracy, in points; None without a finished seed."""
         return interval([100 * (a - b) for a, b in zip(self.clean, self.poisoned, strict=True)])
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and where the true one lies with 95 % confidence (Student's t); no width with one seed."""
+    """A mean over seeds and its 95 % confidence interval (Student's t); of zero width with one seed."""
 
     mean: float
     low: float
@@ -68,7 +68,7 @@ class Interval:
 
 
 def interval(values: Sequence[float]) -> Interval | None:
-    """The interval of some measurements; None of none."""
+    """The confidence interval of some measurements; None if there are none."""
     if not values:
         return None
     mean = statistics.mean(values)
@@ -85,18 +85,21 @@ def cells(
     seeds: Iterable[int],
     extractors: Iterable[str] = (),
 ) -> list[Cell]:
-    """The places of a sweep: random flips first, then each attack, on each extractor at each budget.
+    """The cells of a sweep: random flips first, then each attack, on each extractor at each budget.
 
     Args:
-        base: what all have in common. An attack keeps its constraint and label rule where it can run under them, else
-            it takes the first that it can; the base's own attack keeps its parameters.
-        extractors: none: the base's own.
+        base: the common settings. An attack that does not support its constraint or label rule gets the last that it
+            supports; the base's own attack keeps its parameters.
+        attacks: names of attacks.
+        budgets: budgets ε_d.
+        seeds: seeds, each of which is one run per cell.
+        extractors: names of extractors; if empty, that of `base`.
 
     Raises:
-        SpecError: bad names or values, or more than `MOST_RUNS` experiments.
+        SpecError: invalid names or values, or more than `MAX_RUNS` experiments.
     """
     budgets, seeds = list(budgets), list(seeds)
-    found = []
+    cells = []
     for extractor in list(extractors) or [base.extractor]:
         size = base.input_size if extractor == base.extractor else None
         shared = {**base.model_dump(), "extractor": extractor, "input_size": size}
@@ -104,11 +107,11 @@ def cells(
             for budget in budgets:
                 values = {**shared, **_attack(base, attack), "budget": budget}
                 specs = tuple(resolve(parse_spec({**values, "seed": seed})) for seed in seeds)
-                found.append(Cell(attack, extractor, budget, specs))
-    count = len(hashes(found))
-    if count > MOST_RUNS:
-        raise SpecError(f"This sweep has {count} runs, at most {MOST_RUNS} are allowed: take fewer budgets or seeds.")
-    return found
+                cells.append(Cell(attack, extractor, budget, specs))
+    count = len(hashes(cells))
+    if count > MAX_RUNS:
+        raise SpecError(f"This sweep has {count} runs, at most {MAX_RUNS} are allowed: take fewer budgets or seeds.")
+    return cells
 
 
 def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
@@ -122,39 +125,39 @@ def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
     }
 
 
-def hashes(places: Iterable[Cell]) -> dict[str, ExperimentSpec]:
-    """Every experiment of a sweep once, by its hash, in order."""
-    return {spec.hash: spec for cell in places for spec in cell.specs}
+def hashes(cells: Iterable[Cell]) -> dict[str, ExperimentSpec]:
+    """The distinct experiments of a sweep by hash, in order."""
+    return {spec.hash: spec for cell in cells for spec in cell.specs}
 
 
-def collect(places: Iterable[Cell], summary_of: Callable[[str], RunSummary | None]) -> list[Found]:
-    """What is known of each cell.
+def collect(cells: Iterable[Cell], summary_of: Callable[[str], RunSummary | None]) -> list[CellResult]:
+    """Collect the results of each cell.
 
     Args:
         places: the cells of a sweep.
-        summary_of: the summary of a finished run by its hash, or None.
+        summary_of: returns the summary of a finished run by its hash, else None.
     """
     results = []
-    for cell in places:
+    for cell in cells:
         summaries = [summary for spec in cell.specs if (summary := summary_of(spec.hash)) is not None]
         clean = [summary.clean.accuracy for summary in summaries]
-        results.append(Found(cell, clean, [summary.poisoned.accuracy for summary in summaries]))
+        results.append(CellResult(cell, clean, [summary.poisoned.accuracy for summary in summaries]))
     return results
 
 
-def table(found: Iterable[Found]) -> list[dict[str, Any]]:
-    """Plain rows, for a data frame or a file; what is not known yet is None."""
+def result_rows(results: Iterable[CellResult]) -> list[dict[str, Any]]:
+    """Results as plain rows, for a data frame or a file; missing values are None."""
     rows = []
-    for one in found:
-        drop = one.drop
+    for result in results:
+        drop = result.drop
         rows.append(
             {
-                "attack": one.cell.attack,
-                "extractor": one.cell.extractor,
-                "budget": one.cell.budget,
-                "seeds": len(one.clean),
-                "clean": statistics.mean(one.clean) if one.clean else None,
-                "poisoned": statistics.mean(one.poisoned) if one.poisoned else None,
+                "attack": result.cell.attack,
+                "extractor": result.cell.extractor,
+                "budget": result.cell.budget,
+                "seeds": len(result.clean),
+                "clean": statistics.mean(result.clean) if result.clean else None,
+                "poisoned": statistics.mean(result.poisoned) if result.poisoned else None,
                 "drop_points": drop.mean if drop else None,
                 "drop_low": drop.low if drop else None,
                 "drop_high": drop.high if drop else None,
@@ -163,9 +166,9 @@ def table(found: Iterable[Found]) -> list[dict[str, Any]]:
     return rows
 
 
-def as_csv(found: Iterable[Found]) -> str:
-    """`table` as a file."""
-    rows, text = table(found), io.StringIO()
+def as_csv(results: Iterable[CellResult]) -> str:
+    """`result_rows` as CSV."""
+    rows, text = result_rows(results), io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

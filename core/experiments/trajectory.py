@@ -1,8 +1,7 @@
-"""How a run came about: snapshots of heads, features and images during each stage, each with its test accuracy.
+"""The trajectory of a run: heads, features and images at a few steps of each stage, each with its test accuracy.
 
-An attack shows what it has so far with its events. A `Trail` keeps a few of these snapshots, evenly spread over stages
-whose lengths nobody knows beforehand; the run judges them when the attack is over, so that no attacker learns what
-comes out.
+An attack attaches its current state to its events. A `TrajectoryRecorder` keeps a few of these states, evenly spread
+over stages of unknown length. They are evaluated after the attack has finished, so that no attack sees test accuracy.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,22 +18,23 @@ from core.spec.events import SNAPSHOTS, Event, Snapshot
 from core.system.arrays import Array
 
 PATH = ("clean", "target", "stage2", "invert", "pixels", "poison")
-"""Stages of a walk in order: the clean head, those of attacks (`core.spec.events.STAGES`), what the defender gets."""
-FOLLOWED = 60
-"""Poisoned samples that are followed on the map at most: the first ones."""
-PICTURED = 12
-"""Poisoned samples whose images are kept in each snapshot."""
-MOST_NUMBERS = 2_000_000
-"""Features of all poison together, above which no snapshots are kept."""
+"""Stages of a trajectory in order: the clean head, stages of attacks (`core.spec.events.STAGES`), the final poison."""
+TRACKED_SAMPLES = 60
+"""Poisoned samples whose features are recorded: the first ones."""
+IMAGE_SAMPLES = 12
+"""Poisoned samples whose images are recorded: the first ones."""
+MAX_FEATURE_VALUES = 2_000_000
+"""Numbers in the poison's feature matrix above which nothing is recorded."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A snapshot that a trail keeps.
+class RecordedState:
+    """A recorded state of an attack.
 
     Attributes:
-        done: steps of its stage until then.
-        snapshot: what the attack had; of its images the first few, in `pictures` (k, C, H, W) uint8.
+        done: steps of the stage so far.
+        moment: head and features of the attack, without images.
+        pictures: (k, C, H, W) uint8, images of the first k samples; None without images.
     """
 
     done: int
@@ -43,93 +43,93 @@ class Kept:
 
 
 @dataclass
-class _Thinned:
-    """Every k-th of the snapshots that come; k doubles whenever too many are kept."""
+class _ThinnedStates:
+    """Every k-th state of a stage; k doubles whenever too many are recorded."""
 
     every: int = 1
     seen: int = 0
     first: int = 0
     last: int = 0
-    kept: list[Kept] = field(default_factory=list)
+    recorded: list[RecordedState] = field(default_factory=list)
 
     def add(self, done: int, show: Callable[[], Snapshot]) -> None:
         if self.seen == 0:
             self.first = done
         if self.seen % self.every == 0:
-            self._keep(done - self.first, show())
+            self._record(done - self.first, show())
         self.seen += 1
         self.last = done - self.first
 
-    def _keep(self, done: int, snapshot: Snapshot) -> None:
-        if snapshot.z is not None and snapshot.z.numel() > MOST_NUMBERS:
+    def _record(self, done: int, snapshot: Snapshot) -> None:
+        if snapshot.z is not None and snapshot.z.numel() > MAX_FEATURE_VALUES:
             return
         x = snapshot.x
-        pictures = None if x is None else to_uint8(x[:PICTURED].detach().cpu().numpy())
-        # A copy: attacks move their poison in place.
+        pictures = None if x is None else to_uint8(x[:IMAGE_SAMPLES].detach().cpu().numpy())
+        # A copy: attacks update their poison in place.
         z = None if snapshot.z is None else snapshot.z.detach().clone()
-        self.kept.append(Kept(done, Snapshot(snapshot.theta, z), pictures))
-        if len(self.kept) > 2 * SNAPSHOTS:
+        self.recorded.append(RecordedState(done, Snapshot(snapshot.theta, z), pictures))
+        if len(self.recorded) > 2 * SNAPSHOTS:
             self.every *= 2
-            self.kept = self.kept[::2]
+            self.recorded = self.recorded[::2]
 
 
 @dataclass
-class Trail:
-    """An observer that keeps snapshots of every stage, and of every target that is tried."""
+class TrajectoryRecorder:
+    """An observer that records states of every stage, for every target that is tried."""
 
-    _parts: dict[tuple[str, int], _Thinned] = field(default_factory=dict)
+    _parts: dict[tuple[str, int], _ThinnedStates] = field(default_factory=dict)
     _heads: dict[int, Tensor] = field(default_factory=dict)
     _target: int = 0
 
     def __call__(self, event: Event) -> None:
-        """Keep the event's snapshot, if it has one and its turn has come."""
+        """Record the state of an event, if it has one that is due."""
         if event.snapshot is None:
             return
-        self._parts.setdefault((event.stage, event.target), _Thinned()).add(event.done, event.snapshot)
+        self._parts.setdefault((event.stage, event.target), _ThinnedStates()).add(event.done, event.snapshot)
         theta = event.snapshot().theta if event.stage == "target" else None
         if theta is not None:
             self._heads[event.target] = theta
 
-    def settle(self, theta: Tensor | None) -> None:
-        """Follow the target that the attack has kept, (c, d + 1), from now on."""
+    def follow(self, theta: Tensor | None) -> None:
+        """Select the target head (c, d + 1) that the attack has chosen; `states` are of this one from now on."""
         if theta is not None:
             self._target = next((i for i, head in self._heads.items() if torch.equal(head, theta)), 0)
 
-    def of(self, stage: str) -> list[Kept]:
-        """At most `SNAPSHOTS` + 1 snapshots of a stage, evenly spread; the last one need not be the stage's end.
+    def states(self, stage: str) -> list[RecordedState]:
+        """At most `SNAPSHOTS` + 1 evenly spread states of a stage; the last one need not be the end of the stage.
 
-        Where several targets were tried they are of the one that is followed.
+        Where several targets were tried, states are of the selected one.
         """
         part = self._part(stage)
-        if part is None or not part.kept:
+        if part is None or not part.recorded:
             return []
-        rows = np.unique(np.linspace(0, len(part.kept) - 1, SNAPSHOTS + 1).round().astype(int))
-        return [part.kept[row] for row in rows]
+        rows = np.unique(np.linspace(0, len(part.recorded) - 1, SNAPSHOTS + 1).round().astype(int))
+        return [part.recorded[row] for row in rows]
 
     def __len__(self) -> int:
-        """How many snapshots there are to judge."""
-        return sum(len(self.of(stage)) for stage in PATH)
+        """Number of states to evaluate."""
+        return sum(len(self.states(stage)) for stage in PATH)
 
-    def length(self, stage: str) -> int:
-        """Steps that a stage took."""
+    def n_steps(self, stage: str) -> int:
+        """Number of steps that a stage took."""
         part = self._part(stage)
         return 0 if part is None else part.last
 
-    def _part(self, stage: str) -> _Thinned | None:
+    def _part(self, stage: str) -> _ThinnedStates | None:
         return self._parts.get((stage, self._target)) or self._parts.get((stage, 0))
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of the walk.
+class EvaluatedStep:
+    """One step of the trajectory.
 
     Attributes:
         stage: one of `PATH`.
-        done: steps of its stage until then.
-        accuracy: fraction of the test set: of the head itself in the stages "clean" and "target", of the head retrained
-            with the poison so far in all others.
-        z: (k, d) features of the first poisons; None in stages without.
-        pictures: (k, C, H, W) uint8 images of the first poisons; None in stages without.
+        done: steps of the stage so far.
+        accuracy: fraction of the test set: of the head itself in the stages "clean" and "target", else of the head
+            retrained with the current poison.
+        z: (k, d) features of the first k poisoned samples; None in stages without.
+        pictures: (k, C, H, W) uint8 images of the first k poisoned samples; None in stages without.
     """
 
     stage: str
@@ -139,43 +139,56 @@ class Step:
     pictures: Array | None = None
 
     def summary(self) -> TrajectoryStep:
-        """What result.json holds of it."""
+        """The part that is stored in result.json."""
         return TrajectoryStep(self.stage, self.done, self.accuracy)
 
 
-def judged(
-    trail: Trail,
-    ends: Mapping[str, Step],
+def evaluate_steps(
+    recorder: TrajectoryRecorder,
+    ends: Mapping[str, EvaluatedStep],
     retrain: Callable[[Tensor, Tensor | None], Tensor],
     accuracy: Callable[[Tensor], float],
-) -> Iterator[Step]:
-    """The steps of an attack in order, each judged as the end of a run would be.
+) -> Iterator[EvaluatedStep]:
+    """Evaluate the recorded states in order, each in the same way as the final result.
 
     Args:
-        ends: how stages ended, as judged before; instead of what the trail has of that.
-        retrain: from features (m, d) of poison, and a head to begin at, to the head retrained with them.
-        accuracy: of a head on the test set.
+        recorder: holds the states.
+        ends: final steps of stages that are already evaluated; they replace the recorded ones.
+        retrain: maps features (m, d) of the poison and a head (c, d + 1) to start from to the retrained head.
+        accuracy: maps a head (c, d + 1) to its accuracy on the test set.
     """
-    near: Tensor | None = None
+    start: Tensor | None = None
     for stage in PATH:
-        for kept in trail.of(stage):
-            if stage in ends and kept.done == trail.length(stage):
+        for state in recorder.states(stage):
+            if stage in ends and state.done == recorder.n_steps(stage):
                 continue
-            theta, z = kept.snapshot.theta, kept.snapshot.z
+            theta, z = state.snapshot.theta, state.snapshot.z
             if z is not None:
-                near = theta = retrain(z.float(), near if theta is None else theta)
+                start = theta = retrain(z.float(), start if theta is None else theta)
             assert theta is not None
-            yield Step(stage, kept.done, accuracy(theta), first(z), kept.pictures)
+            yield EvaluatedStep(stage, state.done, accuracy(theta), tracked_features(z), state.pictures)
         if stage in ends:
             yield ends[stage]
 
 
-def end(stage: str, score: Score, trail: Trail, z: Array | None = None, x: Array | None = None) -> Step:
-    """The end of a stage, from what the run has found of it."""
-    pictures = None if x is None else to_uint8(x[:PICTURED])
-    return Step(stage, trail.length(stage), score.accuracy, None if z is None else z[:FOLLOWED], pictures)
+def stage_end(
+    stage: str, score: Score, recorder: TrajectoryRecorder, z: Array | None = None, x: Array | None = None
+) -> EvaluatedStep:
+    """The final step of a stage, from its known score.
+
+    Args:
+        stage: one of `PATH`.
+        score: of the stage's head.
+        recorder: knows how many steps the stage took.
+        z: (m, d) features of the poison.
+        x: (m, C, H, W) images of the poison in [0, 1].
+    """
+    pictures = None if x is None else to_uint8(x[:IMAGE_SAMPLES])
+    return EvaluatedStep(
+        stage, recorder.n_steps(stage), score.accuracy, None if z is None else z[:TRACKED_SAMPLES], pictures
+    )
 
 
-def first(z: Tensor | None) -> Array | None:
-    """The features of the poisons that are followed."""
-    return None if z is None else z[:FOLLOWED].float().cpu().numpy()
+def tracked_features(z: Tensor | None) -> Array | None:
+    """The first `TRACKED_SAMPLES` rows of features (m, d)."""
+    return None if z is None else z[:TRACKED_SAMPLES].float().cpu().numpy()

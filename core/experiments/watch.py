@@ -1,4 +1,4 @@
-"""The observer inside a run: passes events on, times the stages, and keeps the run's curve."""
+"""The observer inside a run: forwards events, times the stages and records the curve."""
 
 import time
 from collections.abc import Iterator
@@ -12,45 +12,45 @@ from core.spec.events import Event, Observer
 
 @dataclass
 class RunWatch:
-    """Passes events on, and keeps the seconds of each stage and the curve of the run.
+    """Forwards events, and records the seconds of each stage and the curve of the run.
 
     Args:
-        on_event: who else wants to know.
-        trail: keeps snapshots of the attack, where its trajectory is wanted.
+        on_event: receives every event.
+        recorder: records states of the attack; None where no trajectory is wanted.
 
-    Seconds under another name than a stage's, such as `extract_cached`, tell nothing of what the stage costs.
+    Seconds under a name that is not a stage's, such as `extract_cached`, are not used to estimate its cost.
     """
 
     on_event: Observer
-    trail: trajectory.Trail | None = None
+    recorder: trajectory.TrajectoryRecorder | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     curve: list[CurvePoint] = field(default_factory=list)
     _inside: str = ""
     _since: float = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Take in an event."""
+        """Handle an event."""
         if event.stage != self._inside:
             self._switch(event.stage)
-        if self.trail is not None:
-            self.trail(event)
+        if self.recorder is not None:
+            self.recorder(event)
         if event.values:
             self.curve.append(CurvePoint(event.stage, event.done, dict(event.values)))
         self.on_event(event)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """A stage that begins and ends here."""
+        """Time the body of a `with` statement as a stage."""
         self(Event(name))
         yield
         self.end_stage()
 
     def end_stage(self) -> None:
-        """Close the stage that is open: an attack announces its own stages by events."""
+        """End the current stage, e.g. one that an attack began by an event."""
         self._switch("")
 
     def rename(self, stage: str, name: str) -> None:
-        """Keep the seconds of a stage under another name."""
+        """Move the seconds of a stage to another name."""
         self.seconds[name] = self.seconds.pop(stage)
 
     def _switch(self, name: str) -> None:

@@ -4,7 +4,7 @@ from core.attacks.record import Explanation, lines
 from core.catalog.descriptions import AttackDescription
 
 
-def explained(stage: str, description: AttackDescription) -> Explanation:
+def explain_stage(stage: str, description: AttackDescription) -> Explanation:
     """A stage's formula and words.
 
     Args:

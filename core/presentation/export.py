@@ -59,7 +59,7 @@ def table(run: StoredRun) -> pd.DataFrame:
     Raises:
         StoreError: the run's arrays are missing or damaged.
     """
-    plot, classes = plot_of(run), np.array(run.summary.classes)
+    plot, classes = require_plot(run), np.array(run.summary.classes)
     m = plot.n_poison
     nothing = np.full(m, np.nan, np.float32)
     columns: dict[str, Any] = {
@@ -79,7 +79,7 @@ def table(run: StoredRun) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def plot_of(run: StoredRun) -> PlotData:
+def require_plot(run: StoredRun) -> PlotData:
     """The arrays of a run's figures.
 
     Raises:
@@ -169,22 +169,22 @@ def command(spec: ExperimentSpec) -> str:
     Where the file of a plug-in lies is for nobody else to know: it stands there as FILE-OF-NAME.py.
     """
     default = ExperimentSpec()
-    words = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}", "--defaults", str(defaults.CURRENT)]
+    arguments = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}", "--defaults", str(defaults.CURRENT)]
     for name in ExperimentSpec.model_fields:
         value = getattr(spec, name)
         if name == "attack":
             parameters = spec.attack.model_dump(exclude={"name"})
-            usual = type(spec.attack)().model_dump()
-            words += ["--attack", spec.attack.name]
-            for key, given in parameters.items():
-                if given != usual.get(key):  # of a plug-in that is not here no default is known
-                    words += ["--set", f"{key}={given}"]
+            defaults_of_attack = type(spec.attack)().model_dump()
+            arguments += ["--attack", spec.attack.name]
+            for key, value in parameters.items():
+                if value != defaults_of_attack.get(key):  # of a plug-in that is not here no default is known
+                    arguments += ["--set", f"{key}={value}"]
         elif name == "plugins":
             for plugin, _ in spec.plugins:
-                words += ["--plugin", f"FILE-OF-{plugin}.py"]
+                arguments += ["--plugin", f"FILE-OF-{plugin}.py"]
         elif value is not None and value != getattr(default, name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(words)
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(arguments)
 
 
 def bibtex(spec: ExperimentSpec) -> str:

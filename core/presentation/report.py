@@ -7,7 +7,7 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from core.catalog import choices
-from core.presentation import export, figures, method, report_sections, wording
+from core.presentation import captions, export, figures, method, report_sections
 from core.presentation.embedding import link, plot_html
 from core.storage.runs import StoredRun
 from core.system import paths
@@ -35,21 +35,21 @@ def report(run: StoredRun) -> str:
 
 def _results(run: StoredRun) -> dict[str, object]:
     """What the template shows of the numbers, images and plots."""
-    summary, plot = run.summary, export.plot_of(run)
+    summary, plot = run.summary, export.require_plot(run)
     return {
         "headline": report_sections.headline(summary),
         "words": choices.one_line(summary.spec),
         "findings": report_sections.findings(summary),
         "tiles": report_sections.tiles(summary),
         "images": report_sections.images(plot, summary.classes),
-        "images_words": report_sections.images_words(plot),
+        "images_caption": report_sections.images_caption(plot),
         "has_images": plot.makes_images,
         "has_shift": bool(plot.shift.any()),
-        "decoder_words": wording.decoder_words(summary.notes),
-        "evasion_words": wording.evasion_words(summary),
+        "decoder_caption": captions.decoder_caption(summary.notes),
+        "evasion_caption": captions.evasion_caption(summary),
         "n_poison": plot.n_poison,
         "map": report_sections.map_plot(plot, summary.classes),
-        "map_words": wording.map_words(plot),
+        "map_caption": captions.map_caption(plot),
         "has_stage2": plot.makes_images and plot.stage2_xy is not None,
         "accuracy": report_sections.accuracy_plot(summary),
         "per_class": report_sections.per_class_plot(summary),

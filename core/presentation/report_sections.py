@@ -10,10 +10,10 @@ from core.catalog.lookup import data_info, extractor_info
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, SIGNIFICANCE, RunSummary
 from core.heads.scores import Reachability
-from core.presentation import figures, wording
+from core.presentation import captions, figures
 from core.presentation.embedding import link, plot_html
 
-MOST_IMAGES = 24
+MAX_IMAGES = 24
 """Poisoned images that the grid shows: enough to see what the attack does, few enough to print."""
 MAP_HEIGHT = 560
 NOTES = {
@@ -146,8 +146,8 @@ class ShownImage:
 
 
 def images(plot: PlotData, classes: Sequence[str]) -> list[ShownImage]:
-    """At most `MOST_IMAGES` samples, those that have moved farthest in feature space first, else in their order."""
-    rows = np.argsort(-plot.shift, kind="stable")[:MOST_IMAGES]
+    """At most `MAX_IMAGES` samples, those that have moved farthest in feature space first, else in their order."""
+    rows = np.argsort(-plot.shift, kind="stable")[:MAX_IMAGES]
     factor = _amplification(plot)
     return [_shown(plot, classes, int(row), factor) for row in rows]
 
@@ -165,14 +165,14 @@ def _shown(plot: PlotData, classes: Sequence[str], row: int, factor: int) -> Sho
     return ShownImage(link(png, "image/png"), alt, base, label, f"{gap}shift {float(plot.shift[row]):.2f}")
 
 
-def images_words(plot: PlotData) -> str:
+def images_caption(plot: PlotData) -> str:
     """How to read the grid."""
     if not plot.makes_images:
         return (
             "This attack makes feature vectors, not images: it is the bound that attacks on images are measured "
             "against. Here are the base images that it started from."
         )
-    return wording.difference_words(_amplification(plot))
+    return captions.difference_caption(_amplification(plot))
 
 
 def _amplification(plot: PlotData) -> int:
@@ -208,7 +208,7 @@ def reach(threshold: Reachability | None) -> dict[str, str] | None:
         return None
     figure = figures.reach_figure(threshold, height=340)
     return {
-        "words": wording.reach_words(threshold).replace("**", ""),
+        "words": captions.reach_caption(threshold).replace("**", ""),
         "plot": plot_html("reach", figure, "Gradient left at the target, by budget"),
     }
 

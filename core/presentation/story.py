@@ -72,7 +72,7 @@ class Story:
         return self.hardest_hit[0] if self.hardest_hit else None
 
 
-def tell(summary: RunSummary, plot: PlotData | None) -> Story:
+def story_of(summary: RunSummary, plot: PlotData | None) -> Story:
     """The numbers of a finished run.
 
     Args:
@@ -127,7 +127,7 @@ def class_centres(train_xy: Array, train_y: Array, n_classes: int) -> Array:
     return centres
 
 
-def spread(centres: Array, train_xy: Array) -> Array:
+def spread_labels(centres: Array, train_xy: Array) -> Array:
     """Places of names (c, 2), moved apart in height where two would cover each other.
 
     Args:
@@ -144,7 +144,7 @@ def spread(centres: Array, train_xy: Array) -> Array:
     return places
 
 
-def landed_elsewhere(plot: PlotData) -> int:
+def count_landed_elsewhere(plot: PlotData) -> int:
     """How many poisoned samples lie on the map among clean images of another class than their label says."""
     k = min(NEIGHBOURS, plot.n_clean)
     _, near = cKDTree(plot.train_xy).query(plot.poison_xy, k=k)
@@ -153,7 +153,7 @@ def landed_elsewhere(plot: PlotData) -> int:
     return int(np.sum(2 * same < k))
 
 
-def one_of_each(labels: Array, most: int) -> list[int]:
+def one_per_class(labels: Array, most: int) -> list[int]:
     """Rows of as many different classes as there are, at most `most` in all.
 
     Args:

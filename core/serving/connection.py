@@ -1,4 +1,4 @@
-"""The server's line to a scheduler: this machine's own or a cluster's, and which workers are there."""
+"""The server's connection to a scheduler, local or of a cluster, and the workers it has."""
 
 import logging
 import uuid
@@ -17,10 +17,10 @@ from core.system.errors import EngineError
 log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
-"""Time that a scheduler has to answer."""
+"""Timeout for a scheduler's answer."""
 _STATUS_SECONDS = 3.0
 _ALL_CHANGES = "all"
-"""Dask's topic on which workers come and go."""
+"""Dask's topic for workers that join and leave."""
 
 
 class Connection:
@@ -31,8 +31,8 @@ class Connection:
         n_workers: worker processes to start there.
 
     Attributes:
-        client: dask's own, which sends work.
-        host: the process of scheduler and workers; None where the cluster was there already.
+        client: dask's client.
+        host: the process of scheduler and workers; None if the cluster was already running.
 
     Raises:
         EngineError: no scheduler answers.
@@ -60,26 +60,26 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the cluster is there; if not, another connection is needed."""
-        host_lives = self.host is None or self.host.alive
-        return host_lives and self.client.status not in {"closing", "closed"}
+        """Whether the cluster is reachable; if not, a new connection is needed."""
+        host_is_alive = self.host is None or self.host.alive
+        return host_is_alive and self.client.status not in {"closing", "closed"}
 
     @property
     def slots(self) -> int:
-        """Runs that execute at a time; a worker of this machine that died is on its way back."""
+        """Number of runs that can execute at a time; local workers that died are being restarted and count."""
         return self._n_workers if self.host else sum(self._threads_by_worker.values())
 
     def require(self) -> None:
-        """Make sure that the cluster is there.
+        """Check that the cluster is reachable.
 
         Raises:
-            EngineError: it is gone.
+            EngineError: it isn't.
         """
         if not self.alive:
             raise EngineError("The cluster that computes has stopped; reload the page to start another.")
 
     def workers(self) -> tuple[WorkerStatus, ...]:
-        """The workers that answer the scheduler, in the order of their addresses; takes seconds at most."""
+        """Workers that answer the scheduler, sorted by address; takes a few seconds at most."""
         if not self.alive:
             return ()
         ask = self.client.scheduler.identity
@@ -91,11 +91,11 @@ class Connection:
                 for heartbeat in heartbeats
             )
         except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
-            log.warning("The scheduler does not say what its workers do: %r", error)
+            log.warning("The scheduler does not report its workers: %r", error)
             return ()
 
     def warm_up(self, execute: str, log_form: str) -> None:
-        """Let the workers that are there, and those that come later, import what runs need; returns at once.
+        """Let current and future workers import what runs need; returns immediately.
 
         Args:
             execute: "module:function" that executes runs.
@@ -106,31 +106,31 @@ class Connection:
             self._warm(address)
 
     def close(self) -> None:
-        """End the connection, and the workers that were started for it."""
-        if self.client.status == "running":  # else the scheduler would tell a client that has left of its leaving
+        """Close the connection, and stop the workers that were started for it."""
+        if self.client.status == "running":  # else the scheduler would notify a closed client
             self.client.unsubscribe_topic(_ALL_CHANGES)
         self.client.close(timeout=5)
         if self.host:
             self.host.stop()
 
     def _on_change(self, message: tuple[float, Mapping[str, Any]]) -> None:
-        """Workers may come late and go at any time; called by the client's own thread."""
+        """A worker has joined or left; called by the client's own thread."""
         if message[1].get("action") in {"add-worker", "remove-worker"}:
             self.client.loop.add_callback(self._count_again)
 
     async def _count_again(self) -> None:
-        with suppress(OSError):  # the scheduler is gone, which the client reports
+        with suppress(OSError):  # the scheduler is unreachable, which the client reports
             await self._count()
 
     async def _count(self) -> None:
-        """Take in which workers are there, and warm up those that are new, where that was asked for."""
+        """Update the list of workers, and warm up new ones if requested."""
         workers = (await self.client.scheduler.identity(n_workers=-1))["workers"]
-        before = self._threads_by_worker
-        self._threads_by_worker = {address: about["nthreads"] for address, about in workers.items()}
+        previous = self._threads_by_worker
+        self._threads_by_worker = {address: info["nthreads"] for address, info in workers.items()}
         if self._warm_up is not None:
-            here = self._threads_by_worker
-            self._warming = {address: future for address, future in self._warming.items() if address in here}
-            for address in here.keys() - before.keys():
+            current = self._threads_by_worker
+            self._warming = {address: future for address, future in self._warming.items() if address in current}
+            for address in current.keys() - previous.keys():
                 self._warm(address)
 
     def _warm(self, address: str) -> None:

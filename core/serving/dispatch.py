@@ -1,4 +1,4 @@
-"""Jobs on their way to the workers and back: sent to the scheduler, followed, stopped, and started again."""
+"""Dispatching jobs to workers: submitting, monitoring, stopping and retrying them."""
 
 import logging
 import threading
@@ -23,17 +23,17 @@ from core.system.errors import Cancelled, PoisonLabError
 log = logging.getLogger(__name__)
 
 RETRIES = 2
-"""How often a run starts again after its worker died."""
+"""How often a run is retried after its worker died."""
 LOST = "The connection to the scheduler was lost; ask for the run again."
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run has ended, or that it is to be queued again.
+    """How a run has ended, or that it is to be requeued.
 
     Attributes:
-        error: what went wrong, for a person to read.
-        exc_info: an error that the log should show in full.
+        error: message for the user.
+        exc_info: exception to log in full.
     """
 
     state: State
@@ -46,13 +46,13 @@ class Dispatcher:
 
     Args:
         connection: to the scheduler.
-        jobs: those that messages of workers may be about.
-        store: where the workers write results.
-        end: settles a job; called by threads of the client's.
+        jobs: the jobs that messages of workers refer to.
+        store: to which the workers write results.
+        end: finishes a job; called by threads of the client.
         grace: seconds that a cancelled run has to stop by itself before its worker is restarted.
 
     Attributes:
-        topic: on which workers report what they do.
+        topic: on which workers send messages.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Dispatcher:
         connection.client.subscribe_topic(self.topic, self._on_message)
 
     def send(self, job: Job, execution: Execution) -> None:
-        """Hand a job to the scheduler; it ends, by and by, whatever comes."""
-        # Never under the lock of the jobs: the client's own thread takes it for every message.
+        """Submit a job to the scheduler; it is guaranteed to finish eventually."""
+        # Never while holding the lock of the jobs: the client's own thread takes it for every message.
         try:
             future = self._connection.client.submit(
                 *(worker.run, job.spec.to_json(), job.run_id, execution),
@@ -81,18 +81,18 @@ class Dispatcher:
             return
         with self._jobs.lock:
             job.future = future
-            unwanted = job.over
+            unwanted = job.finished
         if unwanted:
             future.cancel()
         else:
             future.add_done_callback(lambda future: self._on_done(job, execution, future))
 
     def withdraw(self, job: Job, *, was_queued: bool) -> None:
-        """Take a job that has just been cancelled from the scheduler or its worker; never under the lock.
+        """Withdraw a job that has just been cancelled from the scheduler or its worker; not to be called with the lock.
 
         Args:
-            job: it is over already.
-            was_queued: until then no worker had taken it up.
+            job: already finished.
+            was_queued: whether no worker had started it.
         """
         if not was_queued:
             self._stop_soon(job)
@@ -100,12 +100,12 @@ class Dispatcher:
             job.future.cancel()
 
     def close(self) -> None:
-        """Listen to no worker any more."""
-        if self._connection.client.status == "running":  # else the scheduler is no longer there to be told
+        """Stop listening to workers."""
+        if self._connection.client.status == "running":  # else the scheduler is unreachable
             self._connection.client.unsubscribe_topic(self.topic)
 
     def _on_message(self, message: tuple[float, Message]) -> None:
-        """Take in what a worker reports of a run; called by the client's own thread, so it must not block."""
+        """Handle a message of a worker; called by the client's own thread, so it must not block."""
         _, body = message
         with self._jobs.lock:
             job = self._jobs.of_run(body["run"])
@@ -122,17 +122,17 @@ class Dispatcher:
                 job.advance(body["event"])
 
     def _on_done(self, job: Job, execution: Execution, future: Future) -> None:
-        """The scheduler is done with a job; called by a thread of the client's."""
+        """The scheduler is done with a job; called by a thread of the client."""
         job.off_worker.set()
-        if job.over:
+        if job.finished:
             return
         try:
             outcome = self._outcome(job, future)
         except Exception as error:
-            log.exception("The outcome of run %s can't be told", job.id)
+            log.exception("The outcome of run %s can't be determined", job.id)
             outcome = Outcome("failed", internal_error(error))
         if outcome.state == "queued":
-            log.warning("The worker of run %s died; the run starts again", job.id)
+            log.warning("The worker of run %s died; retrying the run", job.id)
             if job.requeue():
                 self.send(job, execution)
             return
@@ -150,7 +150,7 @@ class Dispatcher:
             return Outcome("failed", LOST)
         error: Any = future.exception()
         if isinstance(error, KilledWorker):
-            # Runs that only waited at a worker that died have made no attempt.
+            # Runs that were only waiting at the worker that died have not made an attempt.
             if job.attempts <= RETRIES:
                 return Outcome("queued")
             return Outcome(
@@ -168,8 +168,8 @@ class Dispatcher:
         threading.Thread(target=self._stop, args=(job,), name=f"stop-{job.id}", daemon=True).start()
 
     def _stop(self, job: Job) -> None:
-        """Ask the worker to stop a run, then make it."""
-        # Not waited for: a worker that is stuck would not answer.
+        """Ask the worker to stop a run, and restart it if it doesn't."""
+        # In a thread, as a worker that is stuck would not answer.
         threading.Thread(target=self._ask_to_stop, args=(job,), daemon=True).start()
         if job.off_worker.wait(self._grace):
             return
@@ -186,4 +186,4 @@ class Dispatcher:
         try:
             self._connection.client.run(worker.stop_run, job.run_id, workers=[job.worker], on_error="ignore")
         except (OSError, ValueError, RuntimeError) as error:
-            log.info("Worker %s can't be told to stop run %s: %s", job.worker, job.id, error)
+            log.info("Worker %s can't be asked to stop run %s: %s", job.worker, job.id, error)

@@ -1,7 +1,7 @@
-"""Where runs execute: worker processes of dask.distributed, shared by everyone who uses the server.
+"""The engine executes runs in worker processes of dask.distributed, shared by all users of the server.
 
 An `Engine` talks to a scheduler. By default it starts one, with its workers, in a process of its own: see
-`core.serving.host`. `POISON_LAB_SCHEDULER=tcp://host:port` uses a cluster that is already there:
+`core.serving.host`. `POISON_LAB_SCHEDULER=tcp://host:port` uses an existing cluster:
 `core.serving.cluster` starts its scheduler and its workers, which need the same `POISON_LAB_HOME` as the server.
 """
 
@@ -34,20 +34,20 @@ GRACE_SECONDS = 10.0
 
 
 class Engine:
-    """Runs experiments, each once, and reports how far they are. Safe to use from any thread.
+    """Runs experiments, each once, and reports their progress. Safe to use from any thread.
 
     Args:
-        store: where results go; the workers must see its folder too.
+        store: for results; the workers need access to its folder.
         scheduler: address of a cluster; "" starts one on this machine.
-        n_workers: worker processes to start, i.e. runs at a time; the cores are shared out among them.
+        n_workers: worker processes to start, i.e. runs at a time; they share the cores.
         execute: "module:function" with the signature of `core.experiments.run.run`, imported by the worker.
         device: passed on to the runs.
         grace: seconds that a cancelled run has to stop before its worker is restarted.
-        limits: what people may ask for.
+        limits: on what users may request.
         log_form: how the workers log, see `core.system.logs`.
 
     Attributes:
-        store, execute, limits: as above; they hold for what is asked for from now on.
+        store, execute, limits: as above; they apply to later requests.
         connection: to the scheduler and its workers.
 
     Raises:
@@ -76,46 +76,45 @@ class Engine:
         self._journal = Journal(self.store.root)
         self.connection = Connection(scheduler, n_workers)
         for spec_hash in self._journal.interrupted():
-            log.warning("Run %s was interrupted when its server ended", spec_hash, extra={"run": spec_hash})
+            log.warning("Run %s was interrupted when its server stopped", spec_hash, extra={"run": spec_hash})
         self._jobs = Jobs(slots=lambda: self.connection.slots, cancel=self._cancel)
         self._tasks = Tasks(self.connection, log_form)
         self._dispatcher = Dispatcher(self.connection, self._jobs, self.store, self._end, grace)
 
     @property
     def alive(self) -> bool:
-        """Whether the cluster is there; if not, a new engine is needed."""
+        """Whether the cluster is reachable; if not, a new engine is needed."""
         return self.connection.alive
 
     def submit(self, spec: ExperimentSpec, person: str = "", *, again: bool = False) -> Job:
-        """Ask for an experiment.
+        """Request an experiment.
 
-        The job is done at once where the store has the result, and shared where the same experiment is
-        already waiting or running. Runs of one person follow each other: the more of them are in flight,
-        the later the next one's turn.
+        The job is done immediately if the store has the result, and shared if the same experiment is already queued
+        or running. Users take turns: the more runs of a person are in flight, the lower the priority of their next.
 
         Args:
-            spec: any spec; what it leaves open is filled in.
-            person: whose turn it counts for; all who give no name count as one person without a limit.
-            again: compute it although there is a result, which is shown meanwhile and then replaced.
+            spec: any spec; defaults are filled in.
+            person: who requests it; requests without a name count as those of one person without a limit.
+            again: recompute an existing result, which remains available until it is replaced.
 
         Raises:
-            SpecError: the spec asks for something unknown.
-            EngineError: there are too many runs in flight, this one would take too long, or the cluster is gone.
+            SpecError: the spec names something unknown.
+            EngineError: too many runs are in flight, this one would take too long, or the cluster is unreachable.
         """
         spec = resolve(spec)
         stored = not again and self.store.get(spec.hash) is not None
         with self._jobs.lock:
             known = self._jobs.latest(spec.hash)
-            if known is not None and not known.over:
+            if known is not None and not known.finished:
                 known.people.add(person)
                 return known
             if known is not None and known.state == "done" and spec.hash in self.store and not again:
                 return known
             in_flight = self._jobs.in_flight()
-            of_person = sum(person in other.people for other in in_flight)
-            job = Job(spec, person, self._jobs, priority=-of_person, number=self._jobs.next_number())
+            person_runs = sum(person in other.people for other in in_flight)
+            job = Job(spec, person, self._jobs, priority=-person_runs, number=self._jobs.next_number())
             if not stored:
-                self._check(job, person, of_person, len(in_flight))
+                self._check(job, person, person_runs, len(in_flight))
             self._jobs.add(job)
             if stored:
                 self._end(job, Outcome("done"))
@@ -125,11 +124,11 @@ class Engine:
         return job
 
     def was_interrupted(self, spec_hash: str) -> bool:
-        """Whether a run was in flight when its server ended, and nobody has asked for it since."""
+        """Whether a run was in flight when its server stopped, and has not been requested since."""
         return spec_hash not in self.store and spec_hash in self._journal.interrupted()
 
     def job(self, spec_hash: str) -> Job | None:
-        """The latest job of a spec, if the engine still knows it."""
+        """The latest job of a spec; None if there is none, or it has been forgotten."""
         return self._jobs.latest(spec_hash)
 
     def jobs(self) -> list[Job]:
@@ -137,20 +136,20 @@ class Engine:
         return self._jobs.newest_first()
 
     def run_task(self, key: str, function: str, *arguments: Any) -> Task:
-        """Have a worker do something small, before the runs that wait; what it returns is for nobody.
+        """Execute a short task on a worker, before queued runs; its return value is discarded.
 
         Args:
-            key: what is asked for: while one is on its way, or is done, the same task is given to all.
-            function: "module:function", imported by the worker, which leaves its result where all see it.
+            key: identifies the task: a task that is running or done is shared by all who request it.
+            function: "module:function", imported by the worker; it writes its result to shared storage.
             arguments: plain data.
 
         Raises:
-            EngineError: the cluster is gone.
+            EngineError: the cluster is unreachable.
         """
         return self._tasks.run(key, function, *arguments)
 
     def status(self) -> EngineStatus:
-        """Queue, outcomes and workers at this moment; asks the scheduler, for seconds at most."""
+        """Current queue, outcomes and workers; queries the scheduler, which takes a few seconds at most."""
         workers = self.connection.workers()
         with self._jobs.lock:
             states = Counter(job.state for job in self._jobs.in_flight())
@@ -166,31 +165,31 @@ class Engine:
             )
 
     def warm_up(self) -> None:
-        """Let idle workers import what runs need, so that the first run starts fast; those that come later too.
+        """Let idle workers, also future ones, import what runs need, so that the first run starts fast.
 
-        Returns at once. A run that comes meanwhile waits for what is left of it, which is work that it needs itself.
+        Returns immediately. A run that arrives meanwhile waits for the rest of the imports, which it needs anyway.
         """
         self.connection.warm_up(self.execute, self._log_form)
 
     def close(self) -> None:
-        """Cancel what is in flight and end the workers that this engine started."""
-        self._journal.close()  # first: what is in flight is interrupted, and whoever comes back should see it
+        """Cancel runs in flight and stop the workers that this engine started."""
+        self._journal.close()  # first, so that runs in flight are recorded as interrupted
         with self._jobs.lock:
             for job in self._jobs.all():
                 self._end(job, Outcome("cancelled"))
         self._dispatcher.close()
         self.connection.close()
 
-    def lose(self) -> None:
-        """Fail what is in flight: the cluster is gone."""
+    def fail_jobs(self) -> None:
+        """Mark all runs in flight as failed, as the cluster is unreachable."""
         with self._jobs.lock:
             for job in self._jobs.all():
                 self._end(job, Outcome("failed", LOST))
                 job.off_worker.set()
 
-    def adopt(self, before: "Engine") -> None:
-        """Know the jobs of an engine whose cluster is gone, so that people who come back see how they ended."""
-        self._jobs.adopt(before._jobs)
+    def adopt(self, previous: "Engine") -> None:
+        """Take over the jobs of an engine whose cluster is unreachable, so that users see how they ended."""
+        self._jobs.adopt(previous._jobs)
 
     def _execution(self) -> Execution:
         return Execution(
@@ -202,12 +201,18 @@ class Engine:
             log_form=self._log_form,
         )
 
-    def _check(self, job: Job, person: str, of_person: int, of_all: int) -> None:
-        """Refuse what is beyond the limits, and count and log it."""
-        expected = sum(job.expected.values())
+    def _check(self, job: Job, person: str, person_runs: int, all_runs: int) -> None:
+        """Reject a job that exceeds the limits, and count and log it."""
+        expected_seconds = sum(job.expected.values())
         try:
             self.connection.require()
-            check_limits(self.limits, person=person, of_person=of_person, of_all=of_all, expected=expected)
+            check_limits(
+                self.limits,
+                person=person,
+                person_runs=person_runs,
+                all_runs=all_runs,
+                expected_seconds=expected_seconds,
+            )
         except EngineError as error:
             self._outcomes["refused"] += 1
             log.info("%s refused: %s", job.title, error, extra=job.log_fields)
@@ -215,7 +220,7 @@ class Engine:
 
     def _cancel(self, job: Job, person: str | None) -> bool:
         with self._jobs.lock:
-            if job.over:
+            if job.finished:
                 return job.state == "cancelled"
             if not job.leave(person):
                 return False
@@ -225,12 +230,12 @@ class Engine:
         return True
 
     def _end(self, job: Job, outcome: Outcome) -> None:
-        """Settle a job for good, once, and note how."""
+        """Finish a job, once, and record its outcome."""
         with self._jobs.lock:
             if not job.end(outcome.state, outcome.error):
                 return
             self._journal.end(job.id)
-            if outcome.state != "done" or job.attempts:  # else it was stored before
+            if outcome.state != "done" or job.attempts:  # else the result was already stored
                 self._outcomes[outcome.state] += 1
                 _log_end(job, outcome)
             self._jobs.forget_old()
@@ -251,25 +256,25 @@ _engine_lock = threading.Lock()
 
 
 def current() -> Engine | None:
-    """The engine of this process if it is there; none is started."""
+    """The engine of this process, if it has been started."""
     return _engine
 
 
 def get_engine() -> Engine:
-    """The one engine of this process; started at the first call, and again where its cluster has died.
+    """The engine of this process; started at the first call, and restarted if its cluster has died.
 
-    Where runs execute, and what people may ask for, is read from the environment: see `core.system.settings`.
+    Scheduler, number of workers and limits are read from the environment: see `core.system.settings`.
     """
     global _engine
     with _engine_lock:
-        before = _engine
-        if before is not None and before.alive:
-            return before
-        if before is not None:
-            log.warning("The cluster is gone; starting another")
-            before.lose()
-            before.close()
+        previous = _engine
+        if previous is not None and previous.alive:
+            return previous
+        if previous is not None:
+            log.warning("The cluster is unreachable; starting another")
+            previous.fail_jobs()
+            previous.close()
         _engine = Engine(scheduler=scheduler(), n_workers=workers(), limits=Limits.read(), log_form=log_form())
-        if before is not None:
-            _engine.adopt(before)
+        if previous is not None:
+            _engine.adopt(previous)
         return _engine

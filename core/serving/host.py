@@ -1,7 +1,7 @@
-"""The process that holds the scheduler and the workers of one engine on this machine.
+"""The process that hosts the local scheduler and workers of an engine.
 
-It is a process of its own (`python -m core.serving.host N`): under Streamlit, `multiprocessing` would take the page for
-the main module and run it again in each worker. The server starts it, and it ends when its standard input does, i.e.
+It is a separate process (`python -m core.serving.host N`): under Streamlit, `multiprocessing` would take the page for
+the main module and run it in each worker. The server starts it, and it exits when its standard input is closed, i.e.
 however the server ends.
 """
 
@@ -21,10 +21,10 @@ _STOP_SECONDS = 10
 
 
 class Host:
-    """The process as the server sees it; started at once.
+    """The process as seen by the server; started by the constructor.
 
     Args:
-        n_workers: worker processes, which share the cores.
+        n_workers: number of worker processes, which share the cores.
     """
 
     def __init__(self, n_workers: int) -> None:
@@ -34,27 +34,27 @@ class Host:
             stdout=subprocess.PIPE,
             text=True,
             env=cluster.with_project(),
-            start_new_session=True,  # Ctrl-C is for the server, which then ends it in order
+            start_new_session=True,  # Ctrl-C goes to the server, which then stops it cleanly
         )
 
     @property
     def pid(self) -> int:
-        """Number of the process."""
+        """Process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it goes on."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def address(self, timeout: float) -> str:
-        """Wait for the scheduler, and give its address; to be asked for once.
+        """Wait for the scheduler and return its address; to be called once.
 
         Args:
-            timeout: seconds after which the process is ended.
+            timeout: seconds after which the process is killed.
 
         Raises:
-            OSError: it did not start.
+            OSError: the process did not start.
         """
         assert self._process.stdout is not None
         late = threading.Timer(timeout, self._process.kill)
@@ -66,7 +66,7 @@ class Host:
         return address
 
     def stop(self) -> None:
-        """End scheduler and workers, within seconds."""
+        """Stop scheduler and workers, within seconds."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
@@ -79,17 +79,17 @@ class Host:
 
 
 def serve(n_workers: int) -> None:
-    """Be the cluster of one engine until standard input ends; the address is the only line of output."""
+    """Run the cluster until standard input is closed; the scheduler's address is the only line of output."""
     output = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed must not fill the pipe
-    environment = "distributed.nanny.pre-spawn-environ"  # dask's own keeps freed memory from staying with a worker
+    os.dup2(2, 1)  # other output must not fill the pipe
+    environment = "distributed.nanny.pre-spawn-environ"  # dask's own variables make workers return freed memory
     dask.config.set(
         {
             **cluster.SETTINGS,
             **cluster.SHORT_LOGS,
             environment: {**dask.config.get(environment), **cluster.threads(n_workers)},
-            # The cluster closes a nanny for good whose worker is down this long after it died once, be it down only
-            # again: nobody would start another.
+            # After a worker died once, the cluster closes its nanny for good if the worker is down again when this
+            # time has passed, and would never start another.
             "distributed.deploy.lost-worker-timeout": "1000 days",
         }
     )
@@ -103,7 +103,7 @@ def serve(n_workers: int) -> None:
     )
     print(local.scheduler_address, file=output, flush=True)
     sys.stdin.read()
-    # No farewell: the workers end with this process, at once, and a store never holds half a result.
+    # No clean shutdown: the workers exit with this process, and a store never holds a partial result.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""A run that was asked for: what state it is in, and how it gets from one to the next."""
+"""A requested run: its state and the transitions between states."""
 
 import threading
 import time
@@ -16,16 +16,16 @@ from core.serving.status import JobStatus, State
 from core.spec.experiment import ExperimentSpec
 
 CURVE_POINTS = 1000
-"""Most points of a job's live curve; beyond, every other one is dropped."""
+"""Maximum length of a job's live curve; beyond, every other point is dropped."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a job stands in the queue.
+    """Position of a job in the queue.
 
     Attributes:
         place: k for the k-th.
-        wait: seconds until its turn, an estimate; None while there is no worker at all.
+        wait: estimated seconds until it starts; None if there is no worker.
     """
 
     place: int
@@ -33,41 +33,41 @@ class Position:
 
 
 class Owner(Protocol):
-    """What a job needs of those who keep it."""
+    """What a job needs of the collection that holds it."""
 
     @property
     def lock(self) -> AbstractContextManager[bool]:
-        """Guards the state of all jobs; may be taken again by the thread that holds it."""
+        """Reentrant lock that guards the state of all jobs."""
 
     def position(self, job: "Job") -> Position:
-        """Where a job that is queued stands; the caller holds the lock."""
+        """Position of a queued job; the caller holds the lock."""
 
     def cancel(self, job: "Job", person: str | None) -> bool:
         """See `Job.cancel`."""
 
 
 class Job:
-    """A run that was asked for; everyone who asks for the same spec holds the same job.
+    """A requested run; all requests for the same spec share one job.
 
-    It is queued, then running, perhaps queued again, and in the end done, failed or cancelled. Its transitions are
-    for those who run it, and safe from any thread.
+    A job is queued, then running, possibly queued again, and finally done, failed or cancelled. Transitions are made by
+    the engine only, and are thread-safe.
 
     Args:
         spec: the experiment, with all defaults filled in.
-        person: who asks for it first.
-        owner: keeps it.
-        priority: the higher, the earlier its turn.
-        number: of two with the same priority, the lower goes first.
+        person: who requests it first.
+        owner: the collection that holds it.
+        priority: higher priorities run first.
+        number: among equal priorities, lower numbers run first.
 
     Attributes:
-        id: the hash of the spec, under which the store has the result once the job is done.
-        run_id: of this request, unlike that of the same spec at another time.
-        people: who asked for it.
-        attempts: how often a worker has begun it.
-        worker: address of the worker that has begun it last.
-        off_worker: set while no worker is at it.
-        future: what the scheduler has of it, once it was sent there.
-        expected: seconds that each of its stages is expected to take.
+        id: hash of the spec, under which the store has the result once the job is done.
+        run_id: unique id of this job; later jobs of the same spec have another one.
+        people: who requested it.
+        attempts: how often a worker has started it.
+        worker: address of the worker that started it last.
+        off_worker: set while no worker executes it.
+        future: dask's future, once it has been submitted.
+        expected: estimated seconds of each stage.
     """
 
     def __init__(self, spec: ExperimentSpec, person: str, owner: Owner, *, priority: int = 0, number: int = 0) -> None:
@@ -86,7 +86,7 @@ class Job:
         self._owner = owner
         self._state: State = "queued"
         self._error: str | None = None
-        self._progress = cost.Progress(self.expected)
+        self._progress = cost.ProgressEstimate(self.expected)
         self._curve: list[CurvePoint] = []
         self._started: float | None = None
         self._ended: float | None = None
@@ -94,31 +94,31 @@ class Job:
 
     @property
     def state(self) -> State:
-        """Where it is between being asked for and its end."""
+        """The current state."""
         return self._state
 
     @property
-    def over(self) -> bool:
-        """Whether nothing will change any more."""
+    def finished(self) -> bool:
+        """Whether the state is final."""
         return self._over.is_set()
 
     @property
     def elapsed(self) -> float:
-        """Seconds since a worker took it up last, until it ended."""
+        """Seconds since a worker last started it, until it finished."""
         return 0.0 if self._started is None else (self._ended or time.time()) - self._started
 
     @property
     def title(self) -> str:
-        """How the log names it; never who asked for it."""
+        """Its name in the log; never says who requested it."""
         return f"Run {self.id} ({self.spec.attack.name})"
 
     @property
     def log_fields(self) -> dict[str, Any]:
-        """What a line of the log says of it beside its text; never who asked for it."""
+        """Structured fields for the log; never say who requested it."""
         return {"run": self.id, "attack": self.spec.attack.name}
 
     def status(self) -> JobStatus:
-        """The job at this moment; cheap enough to ask for every second."""
+        """The current status; cheap enough to be polled every second."""
         with self._owner.lock:
             now = time.monotonic()
             position = self._owner.position(self) if self._state == "queued" else None
@@ -139,55 +139,55 @@ class Job:
             )
 
     def wait(self, timeout: float | None = None) -> JobStatus:
-        """Block until the job is over, or for `timeout` seconds."""
+        """Block until the job is finished, or for `timeout` seconds."""
         self._over.wait(timeout)
         return self.status()
 
     def cancel(self, person: str | None = None) -> bool:
-        """Stop the job, at once if it is in the queue, else within seconds.
+        """Cancel the job: immediately if it is queued, else within seconds.
 
         Args:
-            person: who no longer wants it: it goes on while others do. None stops it for everyone.
+            person: who no longer wants it; it continues while others want it. None cancels it for everyone.
 
         Returns:
-            Whether the job is stopped.
+            Whether the job is cancelled.
         """
         return self._owner.cancel(self, person)
 
     def seconds_left(self, now: float) -> float:
-        """Seconds that the run itself is expected to take from `now`, of the monotonic clock; no wait included."""
+        """Estimated remaining seconds of the run at `now`, in monotonic seconds, without time in the queue."""
         return self._progress.seconds_left(now)
 
     def leave(self, person: str | None) -> bool:
-        """Note that a person no longer wants it, or with None that nobody does; whether nobody is left."""
+        """Remove a person, or with None everybody, from those who want it; returns whether nobody is left."""
         with self._owner.lock:
             self.people -= self.people if person is None else {person}
             return not self.people
 
     def begin(self, worker: str) -> bool:
-        """A worker is at it now.
+        """Note that a worker has started it.
 
         Args:
-            worker: its address.
+            worker: address of the worker.
 
         Returns:
-            Whether the run goes on; False where the job was over in the moment in which it left the queue, so that the
-            worker has to be stopped.
+            Whether the run continues; False if the job finished just as it left the queue, so that the worker must be
+            stopped.
         """
         with self._owner.lock:
             self.worker = worker
             self.off_worker.clear()
-            if self.over:
+            if self.finished:
                 return False
             self.attempts += 1
             self._state = "running"
             self._started = time.time()
-            self._progress = cost.Progress(self.expected)
+            self._progress = cost.ProgressEstimate(self.expected)
             self._curve = []
             return True
 
     def advance(self, event: EventData) -> None:
-        """The run has made progress; of one that does not run nothing is noted."""
+        """Record progress of the run; ignored if it is not running."""
         with self._owner.lock:
             if self._state != "running":
                 return
@@ -198,25 +198,25 @@ class Job:
                     self._curve = self._curve[::2]
 
     def requeue(self) -> bool:
-        """Its worker is lost, and it waits for another; whether it does, i.e. was not over."""
+        """Queue it again after its worker was lost; returns False if it had already finished."""
         with self._owner.lock:
-            if self.over:
+            if self.finished:
                 return False
-            self._state, self._progress = "queued", cost.Progress(self.expected)
+            self._state, self._progress = "queued", cost.ProgressEstimate(self.expected)
             return True
 
     def end(self, state: State, error: str | None = None) -> bool:
-        """Settle it for good.
+        """Finish it.
 
         Args:
             state: done, failed or cancelled.
-            error: what went wrong, for a person to read.
+            error: message for the user, if it failed.
 
         Returns:
-            Whether it was not over before; else nothing changes.
+            False, without an effect, if it had already finished.
         """
         with self._owner.lock:
-            if self.over:
+            if self.finished:
                 return False
             self._state, self._error, self._ended = state, error, time.time()
             self._over.set()

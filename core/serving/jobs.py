@@ -1,4 +1,4 @@
-"""The jobs of an engine: those in flight, in the order of their turns, and the latest that are over."""
+"""The jobs of an engine: those in flight, in order of execution, and the latest finished ones."""
 
 import itertools
 import threading
@@ -8,17 +8,17 @@ from collections.abc import Callable
 from core.serving.job import Job, Position
 
 REMEMBERED = 200
-"""Finished jobs that the engine still knows."""
+"""Number of finished jobs that the engine remembers."""
 
 
 class Jobs:
     """All jobs that an engine knows, and the lock that guards them and their states.
 
-    Methods that need the lock say so; the others take it themselves.
+    Methods that require the caller to hold the lock say so; the others acquire it themselves.
 
     Args:
-        slots: how many runs execute at a time at this moment.
-        cancel: does what `Job.cancel` promises.
+        slots: returns the number of runs that can currently execute at a time.
+        cancel: implements `Job.cancel`.
     """
 
     def __init__(self, slots: Callable[[], int], cancel: Callable[[Job, str | None], bool]) -> None:
@@ -33,11 +33,11 @@ class Jobs:
         return len(self._by_run)
 
     def next_number(self) -> int:
-        """The number of the next job: they count up."""
+        """The number of the next job; numbers increase."""
         return next(self._numbers)
 
     def add(self, job: Job) -> None:
-        """Know a job from now on, as the latest of its spec."""
+        """Add a job as the latest of its spec."""
         with self.lock:
             self._by_run[job.run_id] = self._latest[job.id] = job
 
@@ -57,21 +57,21 @@ class Jobs:
             return sorted(self._latest.values(), key=lambda job: job.number, reverse=True)
 
     def all(self) -> list[Job]:
-        """Every job, also those that a later one of the same spec has replaced."""
+        """All jobs, including those replaced by a later job of the same spec."""
         with self.lock:
             return list(self._by_run.values())
 
     def in_flight(self) -> list[Job]:
-        """Those that are not over; the caller holds the lock."""
-        return [job for job in self._by_run.values() if not job.over]
+        """Unfinished jobs; the caller holds the lock."""
+        return [job for job in self._by_run.values() if not job.finished]
 
     def queue(self) -> list[Job]:
-        """Those that wait, in the order in which the scheduler takes them up; the caller holds the lock."""
+        """Queued jobs in the order in which the scheduler starts them; the caller holds the lock."""
         waiting = (job for job in self._by_run.values() if job.state == "queued")
         return sorted(waiting, key=lambda job: (-job.priority, job.number))
 
     def position(self, job: Job) -> Position:
-        """Where a job that is queued stands; the caller holds the lock."""
+        """Position of a queued job; the caller holds the lock."""
         queue, slots, now = self.queue(), self._slots(), time.monotonic()
         index = queue.index(job)
         if not slots:
@@ -80,7 +80,7 @@ class Jobs:
         return Position(index + 1, sum(other.seconds_left(now) for other in ahead) / slots)
 
     def expected_wait(self) -> float:
-        """Seconds that a job asked for now would wait; the caller holds the lock."""
+        """Estimated seconds that a new job would wait; the caller holds the lock."""
         in_flight, slots, now = self.in_flight(), self._slots(), time.monotonic()
         if len(in_flight) < slots:
             return 0.0
@@ -91,15 +91,15 @@ class Jobs:
         return self._cancel(job, person)
 
     def forget_old(self) -> None:
-        """Let go of those that are over and off their workers, but for the latest; the caller holds the lock."""
-        over = [job for job in self._by_run.values() if job.over and job.off_worker.is_set()]
+        """Forget all but the latest finished jobs; the caller holds the lock."""
+        over = [job for job in self._by_run.values() if job.finished and job.off_worker.is_set()]
         for old in over[:-REMEMBERED]:
             del self._by_run[old.run_id]
             if self._latest.get(old.id) is old:
                 del self._latest[old.id]
 
-    def adopt(self, before: "Jobs") -> None:
-        """Know the jobs of an engine before this one, too; of the same spec, this one's is the latest."""
+    def adopt(self, previous: "Jobs") -> None:
+        """Take over the jobs of a previous engine; jobs of this one take precedence."""
         with self.lock:
-            self._by_run = {**before._by_run, **self._by_run}
-            self._latest = {**before._latest, **self._latest}
+            self._by_run = {**previous._by_run, **self._by_run}
+            self._latest = {**previous._latest, **self._latest}

@@ -1,7 +1,7 @@
-"""Runs that are in flight, on disk, so that a server that comes back knows which ones its end has interrupted.
+"""A journal of the runs in flight on disk, so that a restarted server knows which ones were interrupted.
 
-Each run has a small file, which says what it is and whose it is; each server holds a lock while it lives. The kernel
-lets go of it however the server ends, so that nothing has to be asked of processes that may be on another machine.
+There is a small file per run, named by run and server, and a lock that each server holds while it is running. The
+kernel releases it however the server ends, so that processes on other machines need not be queried.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ class Journal:
     """The runs in flight of one server, beside those of others that share its store.
 
     Args:
-        root: the folder of the store. Where nothing can be written there, runs go on without a journal.
+        root: the folder of the store. If it is read-only, runs execute without a journal.
     """
 
     def __init__(self, root: Path) -> None:
@@ -33,13 +33,13 @@ class Journal:
         self._lock: int | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self._lock_of(self._server), os.O_CREAT | os.O_RDWR)  # not passed on to workers
+            self._lock = os.open(self._lock_of(self._server), os.O_CREAT | os.O_RDWR)  # not inherited by workers
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         except OSError as error:
             log.warning("No journal of runs can be kept in %s: %s", self._folder, error)
 
     def begin(self, spec: ExperimentSpec) -> None:
-        """Note that a run is in flight; what was noted of interrupted ones of the same spec is settled by it."""
+        """Record that a run is in flight; clears records of interrupted runs of the same spec."""
         self.settle(spec.hash)
         if self._lock is None:
             return
@@ -49,32 +49,32 @@ class Journal:
             log.warning("Run %s can't be noted in %s: %s", spec.hash, self._folder, error)
 
     def end(self, spec_hash: str) -> None:
-        """Note that a run is over, however it ended; of what the server's own end has ended nothing is noted."""
+        """Record that a run has finished; ignored after `close`, so that the run counts as interrupted."""
         if self._lock is None:
             return
         with suppress(OSError):
             self._entry(spec_hash, self._server).unlink()
 
     def settle(self, spec_hash: str) -> None:
-        """Forget that a run was interrupted."""
+        """Clear the records of an interrupted run."""
         for path in self._dead_entries():
             if path.name.startswith(spec_hash):
                 with suppress(OSError):
                     path.unlink()
 
     def interrupted(self) -> dict[str, ExperimentSpec]:
-        """The runs that were in flight when their server ended, by hash."""
+        """Runs that were in flight when their server stopped, by hash."""
         specs = {}
         for path in self._dead_entries():
             try:
                 spec = parse_spec(json.loads(path.read_text()), stored=True)
-            except (OSError, ValueError, SpecError):  # just settled by another, or of another version
+            except (OSError, ValueError, SpecError):  # just cleared by another server, or of another version
                 continue
             specs[spec.hash] = spec
         return specs
 
     def close(self) -> None:
-        """Let go: what is still noted counts as interrupted from now on."""
+        """Release the lock: runs that are still recorded count as interrupted from now on."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -89,7 +89,7 @@ class Journal:
                 yield path
 
     def _is_alive(self, server: str) -> bool:
-        """Whether somebody holds the lock of a server; the lock of one that has ended is removed."""
+        """Whether a server holds its lock; removes the lock of one that has stopped."""
         path = self._lock_of(server)
         try:
             handle = os.open(path, os.O_RDWR)

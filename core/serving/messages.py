@@ -1,4 +1,4 @@
-"""What a worker sends the server while it works on a run: plain data, on one topic of the scheduler."""
+"""Messages from workers to the server during a run: plain data, on one topic of the scheduler."""
 
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
@@ -7,7 +7,7 @@ from core.system.settings import Limits
 
 
 class EventData(TypedDict):
-    """A `core.spec.events.Event` as it travels."""
+    """A `core.spec.events.Event` in a message."""
 
     stage: str
     done: int
@@ -16,13 +16,13 @@ class EventData(TypedDict):
 
 
 class Message(TypedDict):
-    """A word of a worker about a run.
+    """A message of a worker about a run.
 
     Attributes:
         run: the `run_id` of the job.
-        kind: it has begun, has made progress, or has left the worker, however it ended.
-        worker: address of the worker; with "start".
-        event: with "event".
+        kind: the run has started, has made progress, or has left the worker, whatever the outcome.
+        worker: address of the worker, if `kind` is "start".
+        event: if `kind` is "event".
     """
 
     run: str
@@ -33,14 +33,14 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class Execution:
-    """How a worker executes runs; what the server sends with each of them.
+    """How a worker executes a run; sent by the server with each run.
 
     Attributes:
         execute: "module:function" with the signature of `core.experiments.run.run`, imported by the worker.
-        topic: where messages go.
-        root: the folder of the store into which the result is written.
+        topic: for messages.
+        root: the folder of the store for the result.
         device: passed on to the run.
-        limits: to which store and cache are held once the result is written.
+        limits: enforced on store and cache once the result is written.
         log_form: how the worker logs, see `core.system.logs`.
     """
 

@@ -1,4 +1,4 @@
-"""What a server has to do, has done and takes up: numbers for its status page and for Prometheus; nobody's name."""
+"""Metrics of a server for its status page and for Prometheus, without names of users."""
 
 import os
 import time
@@ -12,17 +12,19 @@ from core.storage.runs import Store
 from core.system import cache, paths, retention
 from core.system.settings import Limits
 
-if TYPE_CHECKING:  # dask takes a second that the page should not wait for
+if TYPE_CHECKING:  # importing dask takes a second that the page should not wait for
     from core.serving.engine import Engine
 
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """What a part of the home takes, in bytes, and what it may take.
+    """Disk usage of a part of the home folder.
 
     Attributes:
-        count: how many runs or files that is.
-        pinned: how many of these are never deleted.
+        size: in bytes.
+        limit: allowed bytes.
+        count: number of runs or files.
+        pinned: number of these that are never deleted.
     """
 
     size: int
@@ -33,13 +35,13 @@ class DiskUsage:
 
 @dataclass(frozen=True)
 class ServerMetrics:
-    """A server at one moment.
+    """Metrics of a server at one point in time.
 
     Attributes:
         time: in epoch seconds.
-        engine: its status; None while there is none.
-        store, cache: finished runs, what ships aside, and what can be made again.
-        memory: bytes of the server's own process; None where the system does not say.
+        engine: its status; None if it has not been started.
+        store, cache: disk usage of finished runs, without shipped ones, and of the cache.
+        memory: bytes of the server's own process; None if the system does not report it.
     """
 
     time: float
@@ -50,11 +52,11 @@ class ServerMetrics:
 
 
 def measure(engine: "Engine | None") -> ServerMetrics:
-    """Look at everything; takes milliseconds, or seconds where the scheduler does not answer.
+    """Collect all metrics; takes milliseconds, or seconds if the scheduler does not answer.
 
     Raises:
         SettingError: a limit is out of bounds.
-        OSError: the home can't be read.
+        OSError: the home folder can't be read.
     """
     limits = Limits.read()
     store = engine.store if engine is not None else Store(paths.results())
@@ -84,13 +86,13 @@ def as_text(server: ServerMetrics) -> str:
 
 
 class _PrometheusText:
-    """Metrics that are written one after the other; those without a value are left out."""
+    """Text of metrics, one after the other; metrics without a value are left out."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
 
     def add(self, name: str, kind: Literal["gauge", "counter"], description: str, value: float) -> None:
-        """A metric that is one number."""
+        """Add a metric with a single value."""
         self._write(name, kind, description, {"": value})
 
     def add_labelled(
@@ -101,21 +103,21 @@ class _PrometheusText:
         label: str,
         values: Mapping[str, float | None],
     ) -> None:
-        """A metric that is several numbers.
+        """Add a metric with one value per label.
 
         Args:
-            name: without the prefix that all have.
-            kind: whether it may fall.
-            description: a sentence.
-            label: tells its numbers apart.
-            values: by the value of the label, which needs no escape.
+            name: without the common prefix.
+            kind: a counter never decreases.
+            description: one sentence.
+            label: name of the label.
+            values: by the value of the label, which must not need escaping.
         """
         known = {f'{{{label}="{key}"}}': value for key, value in values.items() if value is not None}
         if known:
             self._write(name, kind, description, known)
 
     def content(self) -> str:
-        """All of it."""
+        """The complete text."""
         return "\n".join(self._lines) + "\n"
 
     def _write(self, name: str, kind: str, description: str, values: Mapping[str, float]) -> None:

@@ -1,8 +1,8 @@
-"""Connections of the web server that send what they have at once.
+"""Disables Nagle's algorithm for the connections of the web server.
 
-By Nagle's algorithm a connection holds a small packet back until the one before is confirmed, for which a browser takes
-its time: some 40 ms for each small answer. asyncio turns that off (`TCP_NODELAY`) for connections whose socket says
-that its protocol is TCP (`asyncio.base_events._set_nodelay`). Those of this server say 0: Streamlit opens the listening
+With Nagle's algorithm a connection holds a small packet back until the previous one is acknowledged, which browsers
+delay: some 40 ms for each small response. asyncio turns that off (`TCP_NODELAY`) for connections whose socket says that
+its protocol is TCP (`asyncio.base_events._set_nodelay`). Those of this server report 0: Streamlit opens the listening
 socket itself (`streamlit.web.server.starlette.starlette_server._bind_socket`) without naming a protocol, and what it
 accepts takes that over. uvicorn has the same fault where it is given a socket or workers:
 https://github.com/Kludex/uvicorn/issues/3149; of asyncio on macOS: https://github.com/python/cpython/issues/148783.
@@ -18,13 +18,13 @@ from contextlib import suppress
 from pathlib import Path
 
 OPEN_FILES = Path("/dev/fd")
-"""A name for each open file of the process that looks into it; Linux, macOS and the BSDs have it."""
+"""Folder with an entry for each open file of the process; exists on Linux, macOS and the BSDs."""
 
 
-def send_at_once() -> None:
-    """Have every connection send at once that a listening socket of this process accepts from now on.
+def enable_nodelay() -> None:
+    """Set TCP_NODELAY on all listening sockets of this process, so that accepted connections inherit it.
 
-    Where the platform has no `/dev/fd`, nothing is done: the server only is slower.
+    A no-op, which only costs speed, on platforms without `/dev/fd`.
     """
     try:
         handles = [int(name) for name in os.listdir(OPEN_FILES)]
@@ -37,7 +37,7 @@ def send_at_once() -> None:
 
 
 def _set_nodelay(handle: int) -> None:
-    """Set it on a socket that listens; what it accepts inherits it."""
+    """Set it on a socket if it is listening."""
     with socket.socket(fileno=os.dup(handle)) as listener:
         if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""What an engine tells of itself at one moment: a job, a worker process, and everything together."""
+"""Status of a job, a worker process and an engine at one point in time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,25 +8,24 @@ from core.experiments.summary import CurvePoint
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 OUTCOMES = ("done", "failed", "cancelled", "refused")
-"""How a request for a run may end, other than by a result that was there already."""
+"""Outcomes of requests for runs, other than an existing result."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job at one moment.
+    """Status of a job.
 
     Attributes:
         place: k for the k-th in the queue, else 0.
         stage: a key of `core.spec.events.STAGES`, "" before the first event.
-        done, total: steps of this stage; `total` 0 means unknown.
-        fraction: part of the whole run that is done, by time, in [0, 1].
-        started: epoch seconds at which a worker took it up; None before that and for stored results.
-        elapsed: seconds since then, until it ended.
-        seconds_left: estimate, the wait in the queue included; None once it is over.
-        curve: of events that carried values, oldest first; empty for stored results, whose whole curve is in the
-            result.
-        error: what went wrong, for a person to read; only when failed.
-        lacks_workers: it waits, and the cluster has no worker at all.
+        done, total: steps of this stage; `total` is 0 if unknown.
+        fraction: completed fraction of the run's duration, in [0, 1].
+        started: epoch seconds at which a worker started it; None before that and for stored results.
+        elapsed: seconds since then, until it finished.
+        seconds_left: estimate, including time in the queue; None once it has finished.
+        curve: of events with values, oldest first; empty for stored results, which contain the whole curve.
+        error: message for the user, if it failed.
+        lacks_workers: whether it is queued and the cluster has no workers.
     """
 
     state: State
@@ -43,18 +42,18 @@ class JobStatus:
     lacks_workers: bool = False
 
     @property
-    def over(self) -> bool:
-        """Whether nothing will change any more."""
+    def finished(self) -> bool:
+        """Whether the state is final."""
         return self.state not in {"queued", "running"}
 
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """A worker process at one moment.
+    """Status of a worker process.
 
     Attributes:
-        memory: its bytes.
-        gpu_used, gpu_total: bytes of its GPU that are taken, by whomever, and all; None until it has used one.
+        memory: of the process, in bytes.
+        gpu_used, gpu_total: used, by any process, and total memory of its GPU, in bytes; None until it has used one.
     """
 
     memory: int
@@ -64,16 +63,16 @@ class WorkerStatus:
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """What an engine has to do and has done, without a word of who asked for what.
+    """Status of an engine, without names of users.
 
     Attributes:
         alive: whether runs can start.
         since: epoch seconds at which it was started.
-        queued, running: runs in flight.
-        slots: runs that execute at a time; of a cluster, by the workers that are there now.
-        wait: seconds that a run asked for now is expected to wait.
-        outcomes: how many runs were done, failed, cancelled or refused since.
-        workers: those that answer the scheduler; empty where that does not answer.
+        queued, running: numbers of runs in flight.
+        slots: runs that can execute at a time with the current workers.
+        wait: estimated seconds that a new run would wait.
+        outcomes: numbers of runs that were done, failed, cancelled or refused since the start.
+        workers: those that answer the scheduler; empty if the scheduler does not answer.
     """
 
     alive: bool
@@ -87,5 +86,5 @@ class EngineStatus:
 
 
 def internal_error(error: BaseException) -> str:
-    """What a person reads of an error whose own message is not meant for them."""
+    """Message for the user about an error whose own message is not meant for them."""
     return f"The run stopped on an internal error ({type(error).__name__}); the server's log has the details."

@@ -1,4 +1,4 @@
-"""Small pieces of work beside the runs, each done once for everyone who asks for it."""
+"""Short tasks besides runs, each executed once for all who request it."""
 
 import logging
 import threading
@@ -15,24 +15,24 @@ from core.system.errors import PoisonLabError
 log = logging.getLogger(__name__)
 
 REMEMBERED = 200
-"""Tasks that are still known."""
+"""Number of tasks that are remembered."""
 
 
 class Task:
-    """A small piece of work; everyone who asks for the same holds the same task."""
+    """A short task; all who request the same task share it."""
 
     def __init__(self, future: Future) -> None:
         self._future = future
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether it is done or has failed."""
         return bool(self._future.done())
 
     @property
     def error(self) -> str | None:
-        """What went wrong, for a person to read; None while it is not over, and where nothing did."""
-        if not self.over or self._future.status == "finished":
+        """Message for the user; None while it is unfinished, and if it succeeded."""
+        if not self.finished or self._future.status == "finished":
             return None
         error = self._future.exception() if self._future.status == "error" else None
         if isinstance(error, PoisonLabError):
@@ -48,7 +48,7 @@ class Tasks:
 
     Args:
         connection: to the workers.
-        log_form: how they log, see `core.system.logs`.
+        log_form: of the workers, see `core.system.logs`.
     """
 
     def __init__(self, connection: Connection, log_form: str) -> None:

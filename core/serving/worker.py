@@ -1,6 +1,6 @@
-"""What executes in a worker process: runs, tasks, and the warm-up before them.
+"""Code that executes in a worker process: runs, tasks and warm-up.
 
-Progress goes back as messages on one topic; results never travel: the worker writes them into the store.
+Progress is sent as messages on one topic. Results are not sent; the worker writes them to the store.
 """
 
 import gc
@@ -28,21 +28,21 @@ from core.system.settings import Limits
 log = logging.getLogger(__name__)
 
 HEARTBEAT_METRIC = "poison_lab"
-"""Under which a worker's heartbeat reports the memory of its GPU."""
+"""Key under which a worker's heartbeat reports the memory of its GPU."""
 _MESSAGE_SECONDS = 0.1
 
 _runs_to_stop: set[str] = set()
-"""Runs that were cancelled. A set look-up at each step costs nothing, a message would."""
+"""Ids of cancelled runs; looked up at each step, which is cheaper than a message."""
 
 
 class Reporter:
-    """The observer of a run: passes events on, not too often, and ends a run that is cancelled.
+    """The observer of a run: forwards events at a limited rate, and stops a cancelled run.
 
-    The last event of a stage is always passed on.
+    The last event of a stage is always forwarded.
 
     Args:
-        send: takes an event as plain data.
-        cancelled: whether the run should stop.
+        send: receives an event as plain data.
+        cancelled: returns whether the run should stop.
     """
 
     def __init__(self, send: Callable[[EventData], None], cancelled: Callable[[], bool]) -> None:
@@ -53,7 +53,7 @@ class Reporter:
         self._sent_at = -float("inf")
 
     def __call__(self, event: Event) -> None:
-        """Take in an event.
+        """Handle an event.
 
         Raises:
             Cancelled: the run should stop.
@@ -71,13 +71,13 @@ class Reporter:
             self._pending = event
 
     def flush(self) -> None:
-        """Pass on the event that was held back, if any."""
+        """Forward the pending event, if any."""
         if self._pending is not None:
             self._pass_on(self._pending)
 
     def _pass_on(self, event: Event) -> None:
         self._pending = None
-        # NumPy's numbers can't travel in a message.
+        # NumPy's numbers can't be serialised in a message.
         values = {name: float(value) for name, value in event.values.items()}
         self._send({"stage": event.stage, "done": int(event.done), "total": int(event.total), "values": values})
 
@@ -88,7 +88,7 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
     Args:
         spec_json: the experiment, with all defaults filled in.
         run_id: of the job, for messages about it.
-        execution: how, and where the result goes.
+        execution: how to run it, and the store for the result.
     """
     worker = get_worker()
     prepare(worker, execution.log_form)
@@ -106,9 +106,9 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
         reporter.flush()
         store = Store(Path(execution.root), shipped=None)
         store.put(result)
-        make_room(store, spec.hash, execution.limits)
+        enforce_limits(store, spec.hash, execution.limits)
     except BaseException as error:
-        traceback.clear_frames(error.__traceback__)  # else they hold the run's tensors
+        traceback.clear_frames(error.__traceback__)  # else they keep the run's tensors alive
         raise
     finally:
         _runs_to_stop.discard(run_id)
@@ -117,24 +117,24 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
 
 
 def stop_run(run_id: str) -> None:
-    """Let a run that is executed here end at its next step."""
+    """Stop a run of this worker at its next step."""
     _runs_to_stop.add(run_id)
 
 
 def run_task(function: str, arguments: tuple[Any, ...], log_form: str) -> None:
-    """Do something small; what it returns is for nobody.
+    """Execute a short task; its return value is discarded.
 
     Args:
-        function: "module:function", which leaves its result where all see it.
+        function: "module:function", which writes its result to shared storage.
         arguments: plain data.
-        log_form: how the worker logs, see `core.system.logs`.
+        log_form: of the worker, see `core.system.logs`.
     """
     prepare(get_worker(), log_form)
     load(function)(*arguments)
 
 
 def warm_up(execute: str, log_form: str) -> None:
-    """Import what runs need; the module of `execute` may have a function `warm_up` that does more."""
+    """Import what runs need, and call the function `warm_up` of the module of `execute`, if there is one."""
     prepare(get_worker(), log_form)
     load(execute)
     more = getattr(sys.modules[execute.partition(":")[0]], "warm_up", None)
@@ -143,14 +143,14 @@ def warm_up(execute: str, log_form: str) -> None:
 
 
 def prepare(worker: Any, log_form: str) -> None:
-    """Let a worker log as the server does, report the memory of its GPU with each heartbeat, and have its plug-ins.
+    """Set up a worker: logging, GPU memory in each heartbeat, and plug-ins.
 
     Args:
-        worker: `distributed.Worker`, which ships no types.
+        worker: `distributed.Worker`, which has no type hints.
         log_form: see `core.system.logs`.
 
     Raises:
-        PluginError: a plug-in of the environment can't be loaded, or has changed since it was.
+        PluginError: a plug-in of the environment can't be loaded, or has changed since it was loaded.
     """
     logs.setup(log_form)
     worker.metrics[HEARTBEAT_METRIC] = gpu_memory
@@ -158,7 +158,7 @@ def prepare(worker: Any, log_form: str) -> None:
 
 
 def load(function: str) -> Callable[..., Any]:
-    """Import "module:function"; torch, where that brings it, gets its number of threads."""
+    """Import "module:function", and set torch's number of threads if that imports torch."""
     module, _, name = function.partition(":")
     loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
     torch, threads = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS", "")
@@ -168,41 +168,41 @@ def load(function: str) -> Callable[..., Any]:
 
 
 def gpu_memory(worker: Any) -> dict[str, int]:
-    """Bytes of the GPU that this process uses, by the fields of `WorkerStatus`.
+    """Memory in bytes of the GPU that this process uses, by the fields of `WorkerStatus`.
 
-    Nothing where it has used none, as asking would take memory there.
+    Empty if it has not used a GPU, as a query would allocate memory on it.
 
     Args:
-        worker: whose heartbeat asks.
+        worker: passed by dask's heartbeat; unused.
     """
     torch = sys.modules.get("torch")
     try:
         if torch is None or not torch.cuda.is_initialized():
             return {}
         free, total = torch.cuda.mem_get_info()
-    except (AttributeError, RuntimeError):  # just being imported, or the GPU is in trouble
+    except (AttributeError, RuntimeError):  # torch is being imported, or the GPU has failed
         return {}
     return {"gpu_used": total - free, "gpu_total": total}
 
 
 def release_gpu_memory() -> None:
-    """Leave to others what a run no longer needs of its GPU: torch would keep all that was ever taken."""
+    """Release cached GPU memory to other processes; torch would keep all that it ever allocated."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         gc.collect()
         torch.cuda.empty_cache()
 
 
-def make_room(store: Store, written: str, limits: Limits) -> None:
-    """Hold store and cache to their limits; what goes wrong here is no fault of the run, which is stored.
+def enforce_limits(store: Store, written: str, limits: Limits) -> None:
+    """Enforce the size limits of store and cache; errors are only logged, as the run itself is stored.
 
     Args:
-        store: where the result was written.
-        written: its hash; it stays.
-        limits: what both may take.
+        store: holds the result.
+        written: hash of the result, which is kept.
+        limits: of store and cache.
     """
     try:
         store.clean(limits.store_megabytes * retention.MEGABYTE, keep=[written])
         cache.clean(limits.cache_megabytes * retention.MEGABYTE)
     except Exception:
-        log.exception("No room could be made in %s", store.root)
+        log.exception("%s can't be cleaned", store.root)

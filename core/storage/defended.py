@@ -1,4 +1,4 @@
-"""Chains of defences on stored runs, each judged once and kept on disk. Free of torch until it judges."""
+"""Verdicts on chains of defences for stored runs, computed once and cached on disk. Imports torch only to compute."""
 
 from collections.abc import Sequence
 
@@ -6,32 +6,32 @@ from core.defences.chain import Chain, as_text, parse_chain
 from core.defences.verdict import DefenceVerdict
 from core.spec.registry import PLUGINS
 from core.storage.features import run_with_features
-from core.storage.kept_results import KeptResults
+from core.storage.result_cache import ResultCache
 from core.storage.runs import StoredRun
 
-_VERDICTS = KeptResults("defended", version=1)
+_VERDICTS = ResultCache("defended", version=1)
 
 
 def key(spec_hash: str, chain: Chain) -> str:
-    """32 hexadecimal digits that name a chain on a run."""
-    # Another version of a plug-in is another defence.
+    """The cache key of a chain on a run: 32 hexadecimal digits."""
+    # Another version of a plug-in counts as another defence.
     return _VERDICTS.key(spec_hash, [as_text(defence) + PLUGINS.get(defence.name, "") for defence in chain])
 
 
 def find(spec_hash: str, chain: Chain) -> DefenceVerdict | None:
-    """The verdict that is kept; None where nobody has asked yet."""
-    kept = _VERDICTS.read(key(spec_hash, chain))
-    return None if kept is None else DefenceVerdict.from_json(kept)
+    """The cached verdict; None if `judge` has not computed it yet."""
+    stored = _VERDICTS.read(key(spec_hash, chain))
+    return None if stored is None else DefenceVerdict.from_json(stored)
 
 
 def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
-    """Judge a chain on a stored run, unless that was done before, and keep the verdict.
+    """The verdict on a chain for a stored run, from the cache or else computed and cached.
 
-    A run that ships without its features is computed once more, to the same result, and stored with them.
+    A run that ships without its features is recomputed, with the same result, and stored with them.
 
     Args:
         root: the folder of the store.
-        spec_hash: of the run.
+        spec_hash: hash of the run.
         texts: see `parse_chain`.
 
     Raises:
@@ -39,16 +39,16 @@ def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
         StoreError: there is no such run, or it is damaged.
     """
     chain = parse_chain(texts)
-    kept = find(spec_hash, chain)
-    if kept is not None:
-        return kept
-    verdict = judged(run_with_features(root, spec_hash), chain)
+    stored = find(spec_hash, chain)
+    if stored is not None:
+        return stored
+    verdict = judge_run(run_with_features(root, spec_hash), chain)
     _VERDICTS.write(key(spec_hash, chain), verdict.to_json())
     return verdict
 
 
-def judged(run: StoredRun, chain: Chain) -> DefenceVerdict:
-    """Judge a chain on a run that has its features; nothing is kept.
+def judge_run(run: StoredRun, chain: Chain) -> DefenceVerdict:
+    """Evaluate a chain on a run that has its features, without the cache.
 
     Raises:
         StoreError: they are missing or damaged.

@@ -1,4 +1,4 @@
-"""Stored runs with the features that defences and certificates work on."""
+"""Stored runs with the features that defences and certificates need."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from core.system.errors import StoreError
 
 
 def has_features(run: StoredRun) -> bool:
-    """Whether a run can be judged as it is stored; what ships is without, to be small."""
+    """Whether a run is stored with its features; shipped runs are not, to save space."""
     return (run.folder / "features.npz").exists()
 
 
 def run_with_features(root: str, spec_hash: str) -> StoredRun:
-    """A stored run with its features; one that ships without them is computed once more, and stored with them.
+    """A stored run with its features; a run that ships without them is recomputed and stored with them.
 
     Args:
         root: the folder of the store.
-        spec_hash: of the run.
+        spec_hash: hash of the run.
 
     Raises:
         StoreError: there is no such run, or it is damaged.

@@ -1,4 +1,4 @@
-"""The folders of runs, which are the truth: which runs there are, and what they hold."""
+"""The folders of runs, which are authoritative for which runs exist and what they contain."""
 
 import logging
 import re
@@ -13,15 +13,15 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 
 
 def is_hash(text: str) -> bool:
-    """Whether a text can be the hash of a spec; only such a text ever becomes part of a path."""
+    """Whether a text has the format of a spec's hash; no other text is ever used in a path."""
     return _HASH.fullmatch(text) is not None
 
 
 class RunFolders:
-    """Folders of runs, by spec hash: a person's own, and those that ship.
+    """Folders of runs by spec hash: local ones and shipped ones.
 
     Args:
-        root: the folder of a person's own runs.
+        root: the folder of local runs.
         shipped: a read-only folder of runs, or None.
     """
 
@@ -30,7 +30,7 @@ class RunFolders:
         self.shipped = shipped
 
     def places(self, spec_hash: str) -> list[RunFolder]:
-        """Where a run lies: a person's own folder of it before one that ships; empty where there is none."""
+        """Folders that hold a run, the local one before the shipped one; empty if there is none."""
         if not is_hash(spec_hash):
             return []
         places = [RunFolder(self.root / spec_hash, False)]
@@ -39,11 +39,11 @@ class RunFolders:
         return [folder for folder in places if folder.exists]
 
     def is_own(self, spec_hash: str) -> bool:
-        """Whether there is a folder of this run that does not ship."""
+        """Whether there is a local folder of this run."""
         return any(not folder.shipped for folder in self.places(spec_hash))
 
     def read(self, spec_hash: str) -> StoredRun | None:
-        """The run of a spec; None where there is none, or where it was damaged and has been set aside."""
+        """The run of a spec; None if there is none, or if it was damaged and has been quarantined."""
         for folder in self.places(spec_hash):
             try:
                 result = retried(folder.read_stored_result)
@@ -58,16 +58,16 @@ class RunFolders:
         return None
 
     def written(self, spec_hash: str) -> int | None:
-        """When the folder of a run was written, in nanoseconds of the epoch; None where there is none."""
+        """Time at which the folder of a run was written, in nanoseconds of the epoch; None if there is none."""
         for folder in self.places(spec_hash):
             try:
                 return (folder.path / "manifest.json").stat().st_mtime_ns
-            except OSError:  # just replaced by another process
+            except OSError:  # being replaced by another process
                 continue
         return None
 
     def listing(self) -> dict[str, tuple[float, bool]]:
-        """By hash, when a run was written, in epoch seconds, and whether it ships; an own run hides one that ships."""
+        """By hash: time of writing in epoch seconds, and whether the run is shipped; local runs hide shipped ones."""
         listing: dict[str, tuple[float, bool]] = {}
         for place, shipped in ((self.shipped, True), (self.root, False)):
             if place is None or not place.is_dir():
@@ -77,6 +77,6 @@ class RunFolders:
                     continue
                 try:
                     listing[folder.name] = ((folder / "manifest.json").stat().st_mtime, shipped)
-                except OSError:  # not a whole run, or just replaced by another process
+                except OSError:  # incomplete, or being replaced by another process
                     continue
         return listing

@@ -1,4 +1,4 @@
-"""The experiments that ship with the project: each opens at once, and one command computes them anew."""
+"""The experiments that ship with the project: they open instantly, and one command recomputes them."""
 
 import json
 import shutil
@@ -20,12 +20,12 @@ from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import cache, paths
 
 MAX_BYTES = 24 << 20
-"""Size of all that ships here: runs, maps and decoders."""
+"""Maximum size of everything that ships: runs, maps and decoders."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One experiment that ships: what it shows, in a few words, and its spec, resolved."""
+    """A shipped experiment: its title and its resolved spec."""
 
     title: str
     spec: ExperimentSpec
@@ -87,33 +87,37 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         ),
     ),
 }
-"""What ships, by what it shows. The first is the app's default."""
+"""The shipped experiments, in groups. The first one is the app's default."""
 
 
 def entries() -> tuple[Entry, ...]:
-    """All that ships, in order."""
+    """All shipped experiments, in order."""
     return tuple(entry for group in GROUPS.values() for entry in group)
 
 
 @dataclass(frozen=True)
-class Built:
-    """A run that ships; `change` says what a new computation changed: "new", "same", or old and new numbers."""
+class GalleryChange:
+    """A shipped run; `change` is the effect of recomputing it: "new", "same", or old and new numbers."""
 
     folder: Path
     change: str
 
 
-def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: bool = False) -> Iterator[Built]:
-    """Compute what ships and is not there yet, and drop what no longer ships.
+def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: bool = False) -> Iterator[GalleryChange]:
+    """Compute missing shipped runs, and delete those that no longer ship.
 
-    The large `features.npz` of a run stays behind: it is computed anew in seconds. The map of its clean features
-    and its decoder ship beside it, for runs of other attacks on the same images.
+    The large `features.npz` is left out, as it is recomputed in seconds. The map of the clean features and the decoder
+    ship as well, for runs of other attacks on the same images.
 
     Args:
+        observe: receives progress events.
         assets: the folder that ships.
-        again: compute all anew, and tell what has changed.
+        again: recompute all runs, and report what has changed.
+
+    Yields:
+        Each shipped run.
     """
-    # Only here: whoever reads what ships does not wait for torch.
+    # Imported here so that reading the gallery does not import torch.
     from core.experiments.run import run
 
     runs, maps, trained = (assets / folder.name for folder in (paths.GALLERY, paths.MAPS, paths.DECODERS))
@@ -125,20 +129,20 @@ def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: boo
         folder = runs / entry.spec.hash
         before = _summary(folder)
         if before is not None and not again:
-            yield Built(folder, "same")
+            yield GalleryChange(folder, "same")
             continue
         result = run(entry.spec, observe)
         change = "new" if before is None else changes(before, result.summary())
         if change != "same":
             _ship(result, folder, maps, trained)
-        yield Built(folder, change)
+        yield GalleryChange(folder, change)
     _drop_maps(runs, maps)
 
 
 def changes(before: RunSummary, after: RunSummary) -> str:
-    """What differs between two summaries of one experiment; "same" where nothing does.
+    """The differences between two summaries of one experiment; "same" if there are none.
 
-    Seconds, device and versions are no results, and neither is how a decoder was trained: it may come from the cache.
+    Seconds, device and versions are not compared, nor is the training of a decoder, which may come from the cache.
     """
     old_content, new_content = _results(before), _results(after)
     changed = []
@@ -185,7 +189,7 @@ def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
 
 
 def _drop_maps(runs: Path, maps: Path) -> None:
-    """Drop the maps that no run which ships has."""
+    """Delete the maps that no shipped run uses."""
     drawn = []
     for path in runs.glob("*/view.npz"):
         with np.load(path, allow_pickle=False) as view:

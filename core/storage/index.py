@@ -1,5 +1,7 @@
-"""An SQLite index of what a list shows of the runs: compared with their folders at every listing, built again where
-it is lost or damaged."""
+"""An SQLite index of the columns that lists of runs show.
+
+It is synchronised with the folders at every listing, and rebuilt if it is lost or damaged.
+"""
 
 import logging
 import sqlite3
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunRow:
-    """What a list shows of a run; accuracies are fractions in [0, 1], `created` is in epoch seconds."""
+    """A run in a list; accuracies are fractions in [0, 1], `created` is in epoch seconds."""
 
     hash: str
     data: str
@@ -50,14 +52,14 @@ class RunIndex:
         self._folders = folders
         self._path = folders.root / "index.sqlite"
         self._foreign: set[tuple[str, float]] = set()
-        """Hash and time of folders that are of another version; they are read once."""
+        """Hash and time of folders written by incompatible versions; they are read only once."""
 
     def rows(self, criteria: Mapping[str, str], limit: int | None = None) -> list[RunRow]:
         """Runs, newest first.
 
         Args:
-            criteria: values of columns that a row must have.
-            limit: most rows; None for all.
+            criteria: required values by column.
+            limit: maximum number of rows; None for all.
         """
         where = " AND ".join(f"{name} = ?" for name in criteria) or "1"
         query = f"SELECT * FROM runs WHERE {where} ORDER BY created DESC, hash LIMIT ?"
@@ -66,7 +68,7 @@ class RunIndex:
             with self._opened() as connection:
                 self._reconcile(connection)
                 rows = connection.execute(query, values).fetchall()
-        except sqlite3.OperationalError as error:  # e.g. the disk is full: the folders are there all the same
+        except sqlite3.OperationalError as error:  # e.g. the disk is full; the folders can still be read
             log.warning("The index in %s can't be used (%s); reading every run", self._path.parent, error)
             with closing(_connect(Path(":memory:"))) as connection:
                 self._reconcile(connection)
@@ -74,10 +76,10 @@ class RunIndex:
         return [RunRow(*(*row[:-1], bool(row[-1]))) for row in rows]
 
     def sizes(self, created: Mapping[str, float]) -> dict[str, int]:
-        """Bytes of each run on disk; measured once, as a run's folder never changes but is replaced.
+        """Size of each run in bytes; measured once, as the folder of a run is replaced but never modified.
 
         Args:
-            created: when each run was written, by its hash.
+            created: time at which each run was written, in epoch seconds, by hash.
         """
         root = self._folders.root
         sizes: dict[str, int] = {}
@@ -93,20 +95,20 @@ class RunIndex:
                     sizes[name] = size
                 for name in known.keys() - created.keys():
                     connection.execute("DELETE FROM sizes WHERE hash = ?", (name,))
-        except (OSError, sqlite3.Error) as error:  # e.g. the disk is full: all the more reason to make room
+        except (OSError, sqlite3.Error) as error:  # e.g. the disk is full, when cleaning matters most
             log.warning("The index in %s can't be used (%s)", root, error)
             return {name: retention.size_of(root / name) for name in created}
         return sizes
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """A connection to a sound index, committed at the end; a damaged file is deleted and made anew."""
+        """A connection to an intact index, committed at the end; a damaged file is deleted and rebuilt."""
         try:
             connection = _connect(self._path)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            log.warning("The index %s is damaged (%s); building it again", self._path, error)
+            log.warning("The index %s is damaged (%s); rebuilding it", self._path, error)
             for suffix in ("", "-journal", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
             connection = _connect(self._path)
@@ -114,13 +116,13 @@ class RunIndex:
             yield connection
 
     def _reconcile(self, connection: sqlite3.Connection) -> None:
-        """Make the rows of the index those of the folders."""
+        """Synchronise the rows of the index with the folders."""
         listing = self._folders.listing()
         known = {row[0]: row[1:] for row in connection.execute("SELECT hash, created, shipped FROM runs")}
         for pause in PAUSES:
             if known.keys() <= listing.keys():
                 break
-            time.sleep(pause)  # for a moment, a folder that another process replaces is not there
+            time.sleep(pause)  # a folder that another process is replacing is briefly missing
             listing |= self._folders.listing()
         for spec_hash in known.keys() - listing.keys():
             connection.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
@@ -136,7 +138,7 @@ class RunIndex:
                 connection.execute("DELETE FROM runs WHERE hash = ?", (spec_hash,))
 
     def _read(self, spec_hash: str, created: float) -> RunRow | None:
-        """The row of a run; None where its folder can't be read, or not by this version."""
+        """The row of a run; None if this version can't read its folder."""
         run = self._folders.read(spec_hash)
         try:
             return None if run is None else _row(run, created)
@@ -164,15 +166,15 @@ def _row(run: StoredRun, created: float) -> RunRow:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open an index, making its tables where they are missing.
+    """Open an index, and create missing tables.
 
     Raises:
         sqlite3.OperationalError: the file can't be opened or written.
-        sqlite3.DatabaseError: it is damaged, or of another version.
+        sqlite3.DatabaseError: it is damaged, or was written by another version.
     """
     connection = sqlite3.connect(path, timeout=30)
     try:
-        # Machines that share the folder may not share memory, as a write-ahead log has to.
+        # A write-ahead log needs shared memory, which machines that share the folder don't have.
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({', '.join(_COLUMNS)}, PRIMARY KEY (hash))")
         connection.execute("CREATE TABLE IF NOT EXISTS sizes (hash, created, bytes, PRIMARY KEY (hash))")

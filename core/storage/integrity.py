@@ -1,4 +1,4 @@
-"""A run's folder and its manifest: what is read is what was written, or is set aside as damaged."""
+"""Reading a run's folder, verified by its manifest; damaged runs are quarantined."""
 
 import hashlib
 import json
@@ -16,14 +16,14 @@ from core.system.errors import SpecError
 log = logging.getLogger(__name__)
 
 PAUSES = (0.02, 0.2)
-"""Seconds after which a folder that seems damaged or gone is looked at again."""
+"""Delays in seconds before retrying to read a folder that seems damaged or missing."""
 _VERIFIED: dict[Path, tuple[int, int, str]] = {}
-"""Size, time and checksum of files whose content was compared with the manifest, in this process."""
+"""Size, time and checksum of the files that this process has verified against their manifest."""
 _Value = TypeVar("_Value")
 
 
 class DamagedError(Exception):
-    """A file of a run is not what its manifest says."""
+    """A file of a run does not match its manifest."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class RunFolder:
     """A folder that holds one run, see `core.experiments.run_folder` for its files.
 
     Attributes:
-        path: where it lies.
-        shipped: it is read-only and may lack `features.npz`.
+        path: of the folder.
+        shipped: whether it is read-only and may lack `features.npz`.
     """
 
     path: Path
@@ -40,14 +40,14 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a whole run: its manifest is written last, and a run is deleted whole."""
+        """Whether there is a complete run: the manifest is written last, and runs are deleted atomically."""
         return (self.path / "manifest.json").is_file()
 
     def manifest(self) -> dict[str, str]:
         """The SHA-256 of each file, by its path in the folder.
 
         Raises:
-            DamagedError: it can't be read or is no such table.
+            DamagedError: the manifest can't be read.
         """
         try:
             manifest = json.loads((self.path / "manifest.json").read_bytes())
@@ -58,10 +58,10 @@ class RunFolder:
         return manifest
 
     def read(self, name: str) -> bytes:
-        """The content of a file, compared with the manifest unless that was done since it last changed.
+        """The content of a file, verified against the manifest unless it is unchanged since the last time.
 
         Raises:
-            DamagedError: it is missing or has another checksum.
+            DamagedError: it is missing or has the wrong checksum.
         """
         path = self.path / name
         try:
@@ -78,10 +78,10 @@ class RunFolder:
         return content
 
     def read_result(self) -> dict[str, Any]:
-        """The content of result.json, where every file of the manifest is there.
+        """The content of result.json, provided that every file of the manifest exists.
 
         Raises:
-            DamagedError: a file is missing, or result.json has another checksum.
+            DamagedError: a file is missing, or result.json has the wrong checksum.
         """
         result: dict[str, Any] = json.loads(self.read("result.json"))
         missing = [name for name in self.manifest() if not (self.path / name).is_file()]
@@ -92,10 +92,10 @@ class RunFolder:
         return result
 
     def read_stored_result(self) -> dict[str, Any]:
-        """As `read_result`, of a folder of a store, which is named by the hash of its spec.
+        """Like `read_result`, for a folder of a store, whose name is the hash of its spec.
 
         Raises:
-            DamagedError: also where result.json is of another run.
+            DamagedError: also if result.json belongs to another run.
         """
         result = self.read_result()
         if result.get("spec_hash") != self.path.name:
@@ -103,7 +103,7 @@ class RunFolder:
         return result
 
     def set_aside(self, reason: str) -> None:
-        """Move a damaged run of a store into its folder `damaged`."""
+        """Quarantine a damaged run: move it into the store's folder `damaged`."""
         damaged = self.path.parent / "damaged"
         damaged.mkdir(exist_ok=True)
         target = damaged / f"{self.path.name}-{uuid.uuid4().hex[:8]}"
@@ -115,10 +115,10 @@ class RunFolder:
 
 
 def retried(read: Callable[[], _Value]) -> _Value:
-    """Read again where a check fails: another process may just be replacing the folder.
+    """Retry a failing read, as another process may be replacing the folder.
 
     Raises:
-        DamagedError: it fails still.
+        DamagedError: it still fails.
     """
     for pause in PAUSES:
         try:
@@ -129,7 +129,7 @@ def retried(read: Callable[[], _Value]) -> _Value:
 
 
 def is_current(result: dict[str, Any]) -> bool:
-    """Whether this version of Poison Lab would give the spec of a result.json the same hash."""
+    """Whether this version computes the same hash for the spec of a result.json."""
     try:
         return bool(parse_spec(result["spec"], stored=True).hash == result["spec_hash"])
     except SpecError:

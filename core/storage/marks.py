@@ -1,17 +1,17 @@
-"""Marks beside the runs of a store: empty files, named by hash, which outlive a run that is made again."""
+"""Marks beside the runs of a store: empty files, named by hash, that persist when a run is recomputed."""
 
 import time
 from contextlib import suppress
 from pathlib import Path
 
 _NOTE_SECONDS = 60.0
-"""A use is noted once in so long: finer than this the order of uses does not matter."""
+"""Minimum interval between two updates of a mark; the order of uses is not needed at a finer resolution."""
 _NOTED: dict[Path, float] = {}
-"""When each mark of use was last written by this process, in monotonic seconds."""
+"""Time at which this process last wrote each mark, in monotonic seconds."""
 
 
 class UseMarks:
-    """When runs were last read: the times of the files in `used`.
+    """Times at which runs were last read: the modification times of the files in `used`.
 
     Args:
         root: the folder of runs.
@@ -21,7 +21,7 @@ class UseMarks:
         self._folder = root / "used"
 
     def note(self, spec_hash: str) -> None:
-        """Note that a run is used now; without a word where that can't be written."""
+        """Note that a run is used now; failures to write are ignored."""
         path, now = self._folder / spec_hash, time.monotonic()
         if now - _NOTED.get(path, -_NOTE_SECONDS) < _NOTE_SECONDS:
             return
@@ -30,20 +30,20 @@ class UseMarks:
             _touch(path)
 
     def last(self, spec_hash: str) -> float:
-        """When a run was last read, in epoch seconds; 0 where it never was."""
+        """Time at which a run was last read, in epoch seconds; 0 if never."""
         try:
             return (self._folder / spec_hash).stat().st_mtime
         except OSError:
             return 0.0
 
     def remove(self, spec_hash: str) -> None:
-        """Forget the use of a run that is gone; without a word where there is no mark."""
+        """Remove the mark of a deleted run, if there is one."""
         with suppress(OSError):
             (self._folder / spec_hash).unlink()
 
 
 class Pins:
-    """Runs that are never deleted to make room: the files in `pinned`.
+    """Runs that are never deleted: the files in `pinned`.
 
     Args:
         root: the folder of runs.
@@ -59,15 +59,15 @@ class Pins:
         """Pin a run.
 
         Raises:
-            OSError: the disk can't be written.
+            OSError: the disk is not writable.
         """
         _touch(self._folder / spec_hash)
 
     def remove(self, spec_hash: str) -> None:
-        """Unpin a run; nothing happens where it was not pinned.
+        """Unpin a run; a no-op if it is not pinned.
 
         Raises:
-            OSError: the disk can't be written.
+            OSError: the disk is not writable.
         """
         (self._folder / spec_hash).unlink(missing_ok=True)
 

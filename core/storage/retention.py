@@ -1,4 +1,4 @@
-"""Which runs of a store stay for good and which go to make room."""
+"""Which runs of a store are pinned and which are deleted to stay within the size limit."""
 
 import fcntl
 import logging
@@ -18,7 +18,7 @@ from core.system.errors import StoreError
 log = logging.getLogger(__name__)
 
 YOUNG_SECONDS = 300.0
-"""After a run was written or read it stays for so long, however little room there is: someone is looking at it."""
+"""A run that was written or read this recently is never deleted: somebody may be looking at it."""
 
 
 class RunRetention:
@@ -26,7 +26,7 @@ class RunRetention:
 
     Args:
         folders: the runs.
-        index: knows their sizes.
+        index: caches their sizes.
     """
 
     def __init__(self, folders: RunFolders, index: RunIndex) -> None:
@@ -40,7 +40,7 @@ class RunRetention:
         """Keep a run for good.
 
         Raises:
-            StoreError: there is no such run, it ships, or the disk can't be written.
+            StoreError: there is no such run, it is a shipped one, or the disk is not writable.
         """
         with self._locked():
             if not self._folders.is_own(spec_hash):
@@ -53,10 +53,10 @@ class RunRetention:
                 raise StoreError(f"Run {spec_hash} can't be pinned: {error.strerror}.") from error
 
     def unpin(self, spec_hash: str) -> None:
-        """Let a run go when room is needed; nothing happens where it was not pinned.
+        """Allow a run to be deleted again; a no-op if it is not pinned.
 
         Raises:
-            StoreError: there is no such run, or the disk can't be written.
+            StoreError: there is no such run, or the disk is not writable.
         """
         if not self.is_pinned(spec_hash) and not self._folders.places(spec_hash):
             raise StoreError(f"Run {spec_hash} isn't stored, so there is nothing to unpin.")
@@ -67,11 +67,11 @@ class RunRetention:
                 raise StoreError(f"Run {spec_hash} can't be unpinned: {error.strerror}.") from error
 
     def is_pinned(self, spec_hash: str) -> bool:
-        """Whether a run is never deleted to make room."""
+        """Whether a run is pinned."""
         return is_hash(spec_hash) and spec_hash in self._pins
 
     def entries(self) -> list[retention.Entry]:
-        """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
+        """Everything that can be deleted: runs by hash, damaged ones as `damaged/…`; no shipped runs."""
         own = {name: created for name, (created, shipped) in self._folders.listing().items() if not shipped}
         sizes = self._index.sizes(own)
         entries = [
@@ -85,7 +85,13 @@ class RunRetention:
         return entries
 
     def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.CleanUp:
-        """Delete what was damaged, then what was used least recently; see `core.storage.runs.Store.clean`."""
+        """Delete damaged runs, then the least recently used; see `core.storage.runs.Store.clean`.
+
+        Args:
+            limit: in bytes.
+            keep: hashes of further runs to keep.
+            dry_run: only report what would be deleted.
+        """
         keep = set(keep)
         renamed: list[Path] = []
 
@@ -94,7 +100,7 @@ class RunRetention:
                 return False
             if dry_run:
                 return True
-            path = self.take_out(entry)
+            path = self.detach(entry)
             if path is not None:
                 renamed.append(path)
             return path is not None
@@ -104,19 +110,19 @@ class RunRetention:
         for path in renamed:
             shutil.rmtree(path, ignore_errors=True)
             if path.exists():
-                log.warning("%s can't be deleted; this is tried again later", path)
+                log.warning("%s can't be deleted; trying again later", path)
         if cleaned.deleted and not dry_run:
             count, freed = len(cleaned.deleted), retention.format_size(cleaned.freed)
-            log.info("Runs deleted to make room: %d, %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
+            log.info("Runs deleted to free space: %d, %s", count, freed, extra={"runs": count, "bytes": cleaned.freed})
         if cleaned.size > limit:
             log.warning(
-                "The runs in %s take %s, %s are allowed: what is left is pinned or in use",
+                "The runs in %s take %s, %s are allowed: those left are pinned or in use",
                 *(self._root, retention.format_size(cleaned.size), retention.format_size(limit)),
             )
         return cleaned
 
-    def take_out(self, entry: retention.Entry) -> Path | None:
-        """Rename a folder, in one step, to a name that is no run's; None where it stays after all."""
+    def detach(self, entry: retention.Entry) -> Path | None:
+        """Atomically rename a run's folder so that readers no longer see it; None if it stays after all."""
         folder = self._root / entry.name
         if max(_last_write(folder), self._uses.last(entry.name)) > entry.used > 0:  # since it was listed
             return None
@@ -131,20 +137,20 @@ class RunRetention:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time decides what goes and what is pinned; where files can't be locked, on trust."""
+        """Let one process at a time pin and delete; without locking where the file system has none."""
         try:
             file = (self._root / ".lock").open("w")
-        except OSError:  # nothing can be written here, so nothing can be deleted either
+        except OSError:  # read-only, so nothing can be deleted either
             yield
             return
         with file:
             with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
+                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file releases it
             yield
 
 
 def _last_write(folder: Path) -> float:
-    """When a run was written, in epoch seconds; 0 where it is not there."""
+    """Time at which a run was written, in epoch seconds; 0 if it does not exist."""
     try:
         return (folder / "manifest.json").stat().st_mtime
     except OSError:

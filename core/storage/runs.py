@@ -1,7 +1,7 @@
-"""Finished runs on disk, by the hash of their spec: what the rest of the program knows of the store.
+"""The store of finished runs on disk, by the hash of their spec.
 
-One folder a run (see `core.experiments.run_folder`), and an SQLite index of what a list shows. The folders are the
-truth.
+There is one folder per run (see `core.experiments.run_folder`) and an SQLite index for lists. The folders are
+authoritative.
 """
 
 import builtins
@@ -27,8 +27,8 @@ class Store:
     """Finished runs, by spec hash; safe to use from several threads and processes at once.
 
     Args:
-        root: the folder of runs; made when missing.
-        shipped: a read-only folder of runs that came with the project, or None.
+        root: the folder of runs; created if missing.
+        shipped: a read-only folder of runs that ship with the project, or None.
     """
 
     def __init__(self, root: Path, shipped: Path | None = GALLERY) -> None:
@@ -42,7 +42,7 @@ class Store:
         writing.remove_leftovers(root)
 
     def put(self, result: Result) -> StoredRun:
-        """Write a result; one of the same spec is replaced.
+        """Store a result, replacing an earlier one of the same spec.
 
         Raises:
             StoreError: the folder can't be written, e.g. the disk is full.
@@ -57,9 +57,9 @@ class Store:
         return StoredRun(folder, False, json.loads(json.dumps(result.summary().to_json())))
 
     def get(self, spec_hash: str) -> StoredRun | None:
-        """The run of a spec; None where there is none, or where it was damaged and has been set aside.
+        """The run of a spec; None if there is none, or if it was damaged and has been quarantined.
 
-        result.json is checked here, the other files when they are first read.
+        Only result.json is verified here, other files when they are first read.
         """
         run = self._folders.read(spec_hash)
         if run is not None and not run.shipped:
@@ -67,11 +67,11 @@ class Store:
         return run
 
     def __contains__(self, spec_hash: object) -> bool:
-        """Whether there is a folder of this run; its files are not checked."""
+        """Whether there is a folder of this run; its files are not verified."""
         return isinstance(spec_hash, str) and bool(self._folders.places(spec_hash))
 
     def written(self, spec_hash: str) -> int | None:
-        """When the folder of a run was written, in nanoseconds of the epoch; None where there is none."""
+        """Time at which the folder of a run was written, in nanoseconds of the epoch; None if there is none."""
         return self._folders.written(spec_hash)
 
     def list(
@@ -82,49 +82,56 @@ class Store:
         attack: str | None = None,
         limit: int | None = None,
     ) -> builtins.list[RunRow]:
-        """Runs, newest first; only those of the given data set, extractor and attack, at most `limit`."""
+        """Runs, newest first.
+
+        Args:
+            data: only runs on this data set.
+            extractor: only runs with this extractor.
+            attack: only runs of this attack.
+            limit: maximum number of runs; None for all.
+        """
         criteria = {"data": data, "extractor": extractor, "attack": attack}
         return self._index.rows({name: value for name, value in criteria.items() if value is not None}, limit)
 
     def use(self, spec_hash: str) -> None:
-        """Note that a run is being looked at, though its files need not be read again."""
+        """Mark a run as used without reading its files."""
         if self._folders.is_own(spec_hash):
             self._uses.note(spec_hash)
 
     def pin(self, spec_hash: str) -> None:
-        """Keep a run for good: `clean` never deletes it. It stays pinned when it is made again.
+        """Keep a run for good: `clean` never deletes it. It stays pinned when it is recomputed.
 
         Raises:
-            StoreError: there is no such run, it ships, or the disk can't be written.
+            StoreError: there is no such run, it is a shipped one, or the disk is not writable.
         """
         self._retention.pin(spec_hash)
 
     def unpin(self, spec_hash: str) -> None:
-        """Let a run go when room is needed; nothing happens where it was not pinned.
+        """Allow a run to be deleted again; a no-op if it is not pinned.
 
         Raises:
-            StoreError: there is no such run, or the disk can't be written.
+            StoreError: there is no such run, or the disk is not writable.
         """
         self._retention.unpin(spec_hash)
 
     def is_pinned(self, spec_hash: str) -> bool:
-        """Whether a run is never deleted to make room."""
+        """Whether a run is pinned."""
         return self._retention.is_pinned(spec_hash)
 
     def entries(self) -> builtins.list[retention.Entry]:
-        """All that can be deleted: the runs by hash, what was damaged as `damaged/…`; not what ships."""
+        """Everything that can be deleted: runs by hash, damaged ones as `damaged/…`; no shipped runs."""
         return self._retention.entries()
 
     def clean(self, limit: int, *, keep: Iterable[str] = (), dry_run: bool = False) -> retention.CleanUp:
-        """Delete what was damaged, then the runs that were used least recently, until the rest takes `limit` bytes.
+        """Delete damaged runs, then the least recently used, until the rest takes at most `limit` bytes.
 
-        Never those that are pinned or ship, nor what was written or read in the last
-        `core.storage.retention.YOUNG_SECONDS`. What is deleted is gone at once and whole, so that a reader finds a run
-        or none. Of several processes that clean one store, one goes after the other.
+        Pinned and shipped runs are never deleted, nor runs written or read in the last
+        `core.storage.retention.YOUNG_SECONDS`. Deletion is atomic: a reader sees a whole run or none. Processes
+        that clean the same store take turns.
 
         Args:
             limit: in bytes.
-            keep: hashes of runs that stay as well.
-            dry_run: only say what would go.
+            keep: hashes of further runs to keep.
+            dry_run: only report what would be deleted.
         """
         return self._retention.clean(limit, keep=keep, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""One finished run on disk, and reading it."""
+"""A finished run on disk, and how to read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class StoredRun:
     """One finished run on disk.
 
     Attributes:
-        folder: where it lies; see `core.experiments.run_folder` for the files.
-        shipped: it is read-only and may lack `features.npz`: it came with the project, or is a folder that a
-            person named (`load`).
-        content: of result.json, as it was read; `summary` is its typed form.
+        folder: of the run; see `core.experiments.run_folder` for its files.
+        shipped: whether it is read-only and may lack `features.npz`: it ships with the project, or was loaded from
+            a folder (`load`).
+        content: parsed result.json; `summary` is its typed form.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class StoredRun:
         """The numbers of the run.
 
         Raises:
-            StoreError: result.json does not hold what this version reads of a run.
+            StoreError: this version can't read result.json.
         """
         try:
             return RunSummary.from_json(self.content)
@@ -59,27 +59,31 @@ class StoredRun:
         return self.summary.spec
 
     def plot(self) -> PlotData | None:
-        """What the app draws of the run; None where it was made without a map.
+        """The arrays that the app draws; None if the run has no map.
 
         Raises:
-            StoreError: the file is missing or damaged; so for `poison` and `features`.
+            StoreError: the file is missing or damaged; likewise for `poison` and `features`.
         """
         return PlotData.from_arrays(self._arrays("view.npz"))
 
     def poison(self) -> dict[str, Array]:
-        """`y` and `base_index` (m,), and `x` (m, C, H, W) float32 in [0, 1] where the attack makes images."""
+        """`y` and `base_index` (m,), and `x` (m, C, H, W) float32 in [0, 1] if the attack makes images."""
         return self._arrays("poison.npz")
 
     def features(self) -> dict[str, Array]:
-        """What the heads were fitted on: `train_z`, `train_y`, `poison_z`, `poison_y`, `test_z`, `test_y`."""
+        """The arrays that the heads were fitted on.
+
+        Returns:
+            `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d) and `test_y` (t,).
+        """
         return self._arrays("features.npz")
 
     def images(self) -> list[Path]:
-        """The poison as PNG files, in the order of its rows; empty where the attack makes no images."""
+        """PNG files of the poisoned images, in the order of their rows; empty if the attack makes no images."""
         return sorted((self.folder / "poison").glob("*.png"))
 
     def file(self, name: str) -> bytes:
-        """One file, by its path in the folder, as the manifest says that it must be.
+        """The content of a file by its path in the folder, verified against the manifest.
 
         Raises:
             StoreError: the file is missing or damaged.
@@ -92,7 +96,7 @@ class StoredRun:
         try:
             return retried(partial(folder.read, name))
         except DamagedError as error:
-            if not folder.exists:  # deleted meanwhile, whole, as the store does it
+            if not folder.exists:  # deleted by the store in the meantime
                 raise StoreError(f"Run {self.hash} isn't stored any more; run the experiment again.") from error
             if not self.shipped:
                 folder.set_aside(str(error))
@@ -104,10 +108,10 @@ class StoredRun:
 
 
 def load(path: Path) -> StoredRun:
-    """A run in a folder of any name, as the command line writes it; nothing of it is ever moved.
+    """Load a run from a folder of any name, as written by the command line; it is never modified.
 
     Raises:
-        StoreError: it is not a run's folder, or it is damaged or of another version.
+        StoreError: it is not a run's folder, is damaged, or was written by an incompatible version.
     """
     folder = RunFolder(path, shipped=True)
     if not folder.exists:

@@ -1,13 +1,13 @@
-"""What people bring through the app: checked as a whole, then kept under a name that its content gives it.
+"""User uploads: validated as a whole, then stored under a name derived from their content.
 
     uploads/images/SLUG-DIGEST/   content.zip, record.json
     uploads/weights/SLUG-DIGEST/  content.safetensors (or .pt, .pth), record.json
 
-The name `upload:SLUG-DIGEST` stands for it wherever a data set or an extractor is named, so that links and results
-never tell a path of the server. What is refused leaves nothing behind.
+An upload is used by its name `upload:SLUG-DIGEST` in place of a data set or an extractor, so that links and results
+never reveal a path of the server. Rejected uploads leave nothing behind.
 
-An upload is listed for its owner alone. Whoever was told its name may use it, too: the digest is of owner and content
-under a secret of this server, so that nobody can work the name out, not even from the same file.
+An upload is listed for its owner only, but anybody who knows its name may use it. The digest of owner and content is
+keyed with a secret of this server, so that nobody can derive the name, not even from the same file.
 """
 
 import json
@@ -39,7 +39,7 @@ _LEFTOVER_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Preview:
-    """What kept images look like: for each class, how many train and test, and a few, (k, 3, 64, 64) uint8."""
+    """A preview of uploaded images, by class: numbers of training and test images, and samples (k, 3, 64, 64) uint8."""
 
     train: dict[str, int]
     test: dict[str, int]
@@ -47,39 +47,46 @@ class Preview:
 
 
 def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
-    """Check a zip with a folder of images for each class, and keep it.
+    """Validate and store a zip with one folder of images per class.
 
     Args:
-        owner: whose it is, by any name that nobody else has; "" is everyone's.
+        file_name: name of the zip.
+        content: of the zip.
+        owner: unique name of the owner; "" is everyone.
 
     Raises:
-        DataError: what is wrong with it, and in which file; nothing is kept.
+        DataError: the upload is rejected, with the reason and the file; nothing is stored.
     """
     if Path(file_name).suffix.lower() != ".zip":
         raise DataError(f"{file_name} is not a zip: put the folders, one of images for each class, into a zip.")
 
     from core.data import folders
 
-    reader = {} if folders.READER_VERSION == 1 else {"reader": folders.READER_VERSION}  # the first did not name itself
+    reader = (
+        {} if folders.READER_VERSION == 1 else {"reader": folders.READER_VERSION}
+    )  # version 1 did not record itself
 
     def check(path: Path, name: str) -> dict[str, Any]:
-        found = folders.info(f"image-folder:{path}")
-        return {**asdict(replace(found, name=name, title=Path(file_name).stem, source=file_name)), **reader}
+        info = folders.info(f"image-folder:{path}")
+        return {**asdict(replace(info, name=name, title=Path(file_name).stem, source=file_name)), **reader}
 
-    digested = json.dumps(reader).encode() if reader else b""  # the same file read otherwise is another data set
+    digested = json.dumps(reader).encode() if reader else b""  # the same file, read in another way, is another data set
     return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
 
 
 def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owner: str = "") -> ExtractorInfo:
-    """Check a weights file by building its network and looking at an image with it, and keep it.
+    """Validate a weights file by a forward pass of its network, and store it.
 
     Args:
-        library: "timm", "torchvision", or "own" for a file of `python -m core pretrain`, whose record tells the
+        library: "timm", "torchvision", or "own" for a file of `python -m core pretrain`, which records its
             architecture.
+        arch: name of the architecture in the library.
+        file_name: name of the weights file.
+        content: of the weights file.
         owner: see `add_images`.
 
     Raises:
-        PoisonLabError: the file is refused, or there is no such architecture; nothing is kept.
+        PoisonLabError: the file is rejected, or the architecture is unknown; nothing is stored.
     """
 
     def check(path: Path, name: str) -> dict[str, Any]:
@@ -88,13 +95,13 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
         from core.extractors import files
         from core.extractors.build import build
 
-        asked = files.recorded_arch(path) if library == "own" else arch
-        found = files.info(f"{library}:{asked}@{path}")
+        named_arch = files.recorded_arch(path) if library == "own" else arch
+        info = files.info(f"{library}:{named_arch}@{path}")
         with torch.inference_mode():
-            features = build(found, found.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
+            features = build(info, info.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
         if not bool(features.isfinite().all()):
             raise WeightsError(f"{path} gives features that are not finite: it is damaged, or of another architecture.")
-        return asdict(replace(found, name=name, title=f"{asked}, {file_name}", weights=file_name))
+        return asdict(replace(info, name=name, title=f"{named_arch}, {file_name}", weights=file_name))
 
     suffix = Path(file_name).suffix.lower()
     digested = f"{library}:{arch}:".encode()  # the same file under another architecture is another extractor
@@ -102,7 +109,7 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
 
 
 def remove(name: str, owner: str) -> None:
-    """Delete an upload of an owner, or everyone's; nothing happens where it is gone already, or someone else's."""
+    """Delete an upload of an owner, or of everyone; a no-op if it does not exist or belongs to somebody else."""
     match = NAME.fullmatch(name)
     if match and belongs_to(name, owner):
         for kind in KINDS:
@@ -110,25 +117,25 @@ def remove(name: str, owner: str) -> None:
 
 
 def preview(name: str) -> Preview:
-    """What kept images look like.
+    """A preview of uploaded images.
 
     Raises:
-        DataError: no such upload is here, or it was damaged since.
+        DataError: the upload does not exist, or has been damaged.
     """
     from core.data import folders
 
     record = images(name)
-    found = folders.load(Path(record.source))
-    rows = {label: np.flatnonzero(found.y == i) for i, label in enumerate(found.classes)}
+    image_folder = folders.load(Path(record.source))
+    rows = {label: np.flatnonzero(image_folder.y == i) for i, label in enumerate(image_folder.classes)}
     return Preview(
-        train={label: int((~found.is_test[of]).sum()) for label, of in rows.items()},
-        test={label: int(found.is_test[of].sum()) for label, of in rows.items()},
-        samples={label: found.x[of[:SAMPLES]] for label, of in rows.items()},
+        train={label: int((~image_folder.is_test[of]).sum()) for label, of in rows.items()},
+        test={label: int(image_folder.is_test[of].sum()) for label, of in rows.items()},
+        samples={label: image_folder.x[of[:SAMPLES]] for label, of in rows.items()},
     )
 
 
 Check = Callable[[Path, str], dict[str, Any]]
-"""From a file and the name that it will have to its record; raises what it is refused for."""
+"""Maps a file and its future name to its record; raises an error if the file is rejected."""
 
 
 def _add(
@@ -141,7 +148,7 @@ def _add(
     owner: str,
     digested: bytes = b"",
 ) -> str:
-    """Write, check and keep a file; its name."""
+    """Write, validate and store a file; returns its name."""
     with _incoming(kind, refused) as folder:
         file = folder / f"content{suffix}"
         digest, size = secret.new_hmac(), 0
@@ -158,18 +165,18 @@ def _add(
         try:
             record = check(file, PREFIX + key)
         except PoisonLabError as error:
-            # A person knows the file by the name that it came with.
+            # Users know the file by its original name.
             raise type(error)(str(error).replace(str(file), file_name)) from error
         (folder / RECORD).write_text(json.dumps({"owner": owner_digest(owner), **record}, indent=1))
         place = folder_of(kind) / key
-        if not place.exists():  # the same content was brought before
+        if not place.exists():  # the same content was uploaded before
             folder.rename(place)
     return PREFIX + key
 
 
 @contextmanager
 def _incoming(kind: str, refused: type[PoisonLabError]) -> Iterator[Path]:
-    """A folder that is gone afterwards, unless it was moved; leftovers of killed processes go too."""
+    """A temporary folder, deleted afterwards unless it was moved; also deletes leftovers of killed processes."""
     home = folder_of(kind)
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Writing runs into a store that several processes share, and clearing what killed writes have left."""
+"""Writing runs into a store that several processes share, and removing leftovers of killed writes."""
 
 import errno
 import shutil
@@ -10,15 +10,15 @@ from core.experiments.result import Result
 
 _ATTEMPTS = 6
 _RACE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
-"""Errors of a write that met another one of the same run."""
+"""Errors of a write that raced with another one of the same run."""
 _LEFTOVER_SECONDS = 3600.0
 
 
 def write(result: Result, folder: Path) -> None:
-    """Write a run, again where another process wrote the same one at the same moment.
+    """Write a run; retries if another process writes the same one at the same time.
 
     Raises:
-        OSError: the folder can't be written.
+        OSError: the folder is not writable.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -30,11 +30,11 @@ def write(result: Result, folder: Path) -> None:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Delete the work folders of writes and deletions that were killed more than an hour ago."""
+    """Delete temporary folders of writes and deletions that were interrupted more than an hour ago."""
     for folder in root.glob(".*"):
         try:
             is_old = time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS
-        except FileNotFoundError:  # the write just ended
+        except FileNotFoundError:  # the write has just finished
             continue
         if folder.is_dir() and is_old:
             shutil.rmtree(folder, ignore_errors=True)

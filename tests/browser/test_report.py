@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.catalog.choices import resolve
 from core.presentation import export
 from core.presentation.report import report
-from core.presentation.report_sections import MOST_IMAGES
+from core.presentation.report_sections import MAX_IMAGES
 from core.spec.experiment import parse_spec
 from core.storage.runs import Store, StoredRun
 from tests.browser import server as app_server
@@ -72,7 +72,7 @@ def test_report_opens_whole_without_a_network(opened: Opened, file: Path, run: S
     pictures = page.locator("main img").evaluate_all(
         "images => images.map(image => [image.alt.length > 10, image.complete, image.naturalWidth > 0])"
     )
-    assert pictures == [[True, True, True]] * MOST_IMAGES
+    assert pictures == [[True, True, True]] * MAX_IMAGES
     assert [url for url in opened.asked if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
     assert opened.errors == []
 

@@ -93,9 +93,9 @@ def test_pins_hold(store: Store, known: dict[str, Any], monkeypatch: pytest.Monk
     monkeypatch.setattr(retention, "YOUNG_SECONDS", 0.0)
     pinned = {name for name in known["runs"] if store.is_pinned(known["runs"][name]["hash"])}
     assert pinned == {"gc-feature"}
-    gone = {entry.name for entry in store.clean(0, dry_run=True).deleted}
-    assert known["runs"]["gc-feature"]["hash"] not in gone
-    assert known["runs"]["label-flip"]["hash"] in gone
+    deleted = {entry.name for entry in store.clean(0, dry_run=True).deleted}
+    assert known["runs"]["gc-feature"]["hash"] not in deleted
+    assert known["runs"]["label-flip"]["hash"] in deleted
 
 
 def test_the_damaged_run_is_set_aside(store: Store, known: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ def test_verdicts_and_certificates_are_kept(
 
 def test_verdicts_come_out_the_same_when_they_are_computed_again(store: Store, known: dict[str, Any]) -> None:
     spec_hash, chain, verdict = known["verdicts"][0]
-    again = as_json(defended.judged(stored(store, known, "label-flip"), defended.parse_chain(chain)))
+    again = as_json(defended.judge_run(stored(store, known, "label-flip"), defended.parse_chain(chain)))
     assert stored(store, known, "label-flip").hash == spec_hash
     assert_same(again, verdict)
 

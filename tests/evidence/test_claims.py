@@ -9,14 +9,14 @@ from core.evidence import grid
 from core.evidence.claims import CLAIMS, above, below
 from core.evidence.classroom import mean_and_interval
 from core.evidence.frozen import Frozen
-from core.evidence.measurements import Comparison, Measurements, lost, paired
+from core.evidence.measurements import Comparison, Measurements, accuracy_drop, paired
 from core.evidence.page import page
 from core.experiments.sweep import Interval
 
 FINE, TRANSFER = "resnet10-small-fashion-mnist", "resnet10-small-mnist"
 
 
-def one(attack: str, drop: float, seed: int = 0, **other: Any) -> dict[str, Any]:
+def measured_row(attack: str, drop: float, seed: int = 0, **other: Any) -> dict[str, Any]:
     """An experiment whose drop is known."""
     spec = {
         "data": "fashion-mnist",
@@ -30,18 +30,18 @@ def one(attack: str, drop: float, seed: int = 0, **other: Any) -> dict[str, Any]
     }
     clean = 0.8 + 0.01 * seed
     defences = {name: {"accuracy": clean - drop / 200, "found": 30, "clean_lost": 20} for name in DEFENCES}
-    told = {"spec": spec, "clean": clean, "poisoned": clean - drop / 100, "stage2": None, "n_poison": 60}
-    return {**told, "defences": defences, "device": "cpu", **other}
+    row = {"spec": spec, "clean": clean, "poisoned": clean - drop / 100, "stage2": None, "n_poison": 60}
+    return {**row, "defences": defences, "device": "cpu", **other}
 
 
 def claim(name: str) -> Any:
-    return next(one for one in CLAIMS if one.name == name)
+    return next(claim for claim in CLAIMS if claim.name == name)
 
 
 def everywhere(drop: Any) -> list[dict[str, Any]]:
     """Every experiment of a grid; its drop is `drop(attack, constraint, budget, extractor, seed)`."""
     return [
-        one(
+        measured_row(
             attack,
             drop(attack, constraint, budget, extractor, seed),
             seed,
@@ -49,7 +49,7 @@ def everywhere(drop: Any) -> list[dict[str, Any]]:
             stage2=0.8 + 0.01 * seed - 0.2 if attack.startswith("ft-") else None,
             gap=0.7 if attack.startswith("ft-") else None,
         )
-        for attack, constraint in grid.lines()
+        for attack, constraint in grid.attack_constraint_pairs()
         for budget in grid.BUDGETS
         for extractor in (FINE, TRANSFER)
         for seed in (0, 1, 2)
@@ -57,32 +57,34 @@ def everywhere(drop: Any) -> list[dict[str, Any]]:
 
 
 def test_a_comparison_is_made_seed_by_seed() -> None:
-    found = Measurements(
-        [one("tgda-input", 5 + seed, seed) for seed in range(3)]
-        + [one("label-flip", 2 * seed, seed) for seed in range(3)]
+    measurements = Measurements(
+        [measured_row("tgda-input", 5 + seed, seed) for seed in range(3)]
+        + [measured_row("label-flip", 2 * seed, seed) for seed in range(3)]
     )
-    told = paired(found, "words", found.select(["tgda-input"]), attack="label-flip")
-    assert told.differences == [{0: pytest.approx(5), 1: pytest.approx(4), 2: pytest.approx(3)}]
-    assert told.pooled is not None
-    assert told.pooled.mean == pytest.approx(4)
+    comparison = paired(measurements, "words", measurements.select(["tgda-input"]), attack="label-flip")
+    assert comparison.differences == [{0: pytest.approx(5), 1: pytest.approx(4), 2: pytest.approx(3)}]
+    assert comparison.pooled is not None
+    assert comparison.pooled.mean == pytest.approx(4)
     # Student's t of two degrees of freedom: 4.303 standard errors.
-    assert told.pooled.high - 4 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
+    assert comparison.pooled.high - 4 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
 
 
 def test_only_seeds_that_all_have_count() -> None:
-    found = Measurements([one("noise", 1, seed) for seed in range(3)] + [one("label-flip", 1, 1)])
-    assert found.seeds == [1]
-    assert found.values(next(found.select(["noise"])), lost) == {1: pytest.approx(1)}
+    measurements = Measurements(
+        [measured_row("noise", 1, seed) for seed in range(3)] + [measured_row("label-flip", 1, 1)]
+    )
+    assert measurements.seeds == [1]
+    assert measurements.values(next(measurements.select(["noise"])), accuracy_drop) == {1: pytest.approx(1)}
 
 
 def test_what_has_no_partner_is_left_out() -> None:
-    found = Measurements([one("tgda-input", 5)])
-    assert paired(found, "words", found.select(["tgda-input"]), attack="gc-input").pooled is None
+    measurements = Measurements([measured_row("tgda-input", 5)])
+    assert paired(measurements, "words", measurements.select(["tgda-input"]), attack="gc-input").pooled is None
 
 
 def test_single_experiments_are_counted() -> None:
-    told = Comparison("words", [{0: 1.0, 1: 1.1}, {0: -1.0, 1: -1.1}, {0: -1.0, 1: 1.0}, {0: 0.0, 1: 0.5}])
-    assert told.counts == (1, 1, 2)
+    comparison = Comparison("words", [{0: 1.0, 1: 1.1}, {0: -1.0, 1: -1.1}, {0: -1.0, 1: 1.0}, {0: 0.0, 1: 0.5}])
+    assert comparison.counts == (1, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ TRUTHS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", [one.name for one in CLAIMS])
+@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
 def test_a_claim_holds_where_it_is_true_and_not_where_the_opposite_is(name: str) -> None:
     drop = TRUTHS[name]
     assert claim(name).verdict(Measurements(everywhere(drop))) == "holds"
@@ -114,19 +116,19 @@ def test_a_claim_holds_where_it_is_true_and_not_where_the_opposite_is(name: str)
     assert claim(name).verdict(Measurements(everywhere(opposite))) == "does not hold"
 
 
-@pytest.mark.parametrize("name", [one.name for one in CLAIMS])
+@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
 def test_one_seed_says_nothing(name: str) -> None:
-    first = [one for one in everywhere(TRUTHS[name]) if one["spec"]["seed"] == 0]
+    first = [row for row in everywhere(TRUTHS[name]) if row["spec"]["seed"] == 0]
     assert claim(name).verdict(Measurements(first)) == "too close to tell"
 
 
 def test_a_claim_that_only_some_attacks_bear_out_holds_in_part() -> None:
-    found = everywhere(lambda attack, *_: 9 if attack in ("label-flip", "tgda-input") else 9.0 + (attack == "gc-input"))
-    assert claim("flips").verdict(Measurements(found)) == "holds in part"
+    rows = everywhere(lambda attack, *_: 9 if attack in ("label-flip", "tgda-input") else 9.0 + (attack == "gc-input"))
+    assert claim("flips").verdict(Measurements(rows)) == "holds in part"
 
 
 def test_the_page_tells_every_claim_and_every_number() -> None:
-    found = everywhere(lambda attack, constraint, budget, extractor, seed: 100 * budget + seed)
+    rows = everywhere(lambda attack, constraint, budget, extractor, seed: 100 * budget + seed)
     certified = [
         {
             "spec": {"data": "fashion-mnist", "extractor": FINE, "train_size": 1000},
@@ -135,16 +137,16 @@ def test_the_page_tells_every_claim_and_every_number() -> None:
             "flipped": {"noise": {"heads": 5, "q": 0.6, "ridge": 0.03}, "clean": 0.75, "certified": [0.7, 0.61, 0.5]},
         }
     ]
-    told = page(Frozen(found, list(DEFENCES), [], []), certified, "of the lessons")
-    assert "## What a class may see\n\nof the lessons\n" in told
-    for one in CLAIMS:
-        assert f"### {one.words}" in told
-        assert f"(#{one.name})" in told
-    assert "11.0 ± 2.5" in told  # 10, 11 and 12 points
-    assert "| 50 heads, certified | 70.0 | 70.0 | 31.0 | 0.0 |" in told
-    assert "| 75.0 | 61.0 | 50.0 | 0.0 | 0.0 |" in told
-    for attack, constraint in grid.lines():
-        assert told.count(f"| `{attack}` | {constraint} |") == 2 * len(grid.BUDGETS)
+    text = page(Frozen(rows, list(DEFENCES), [], []), certified, "of the lessons")
+    assert "## What a class may see\n\nof the lessons\n" in text
+    for claim in CLAIMS:
+        assert f"### {claim.statement}" in text
+        assert f"(#{claim.name})" in text
+    assert "11.0 ± 2.5" in text  # 10, 11 and 12 points
+    assert "| 50 heads, certified | 70.0 | 70.0 | 31.0 | 0.0 |" in text
+    assert "| 75.0 | 61.0 | 50.0 | 0.0 | 0.0 |" in text
+    for attack, constraint in grid.attack_constraint_pairs():
+        assert text.count(f"| `{attack}` | {constraint} |") == 2 * len(grid.BUDGETS)
 
 
 def test_an_interval_as_text() -> None:

@@ -34,7 +34,7 @@ def specs(attacks: tuple[str, ...]) -> list:
 def test_the_grid_has_every_attack_under_every_constraint_in_both_settings() -> None:
     todo = grid.specs()
     assert len({spec.hash for spec in todo}) == len(todo)
-    assert len(todo) == len(grid.PAIRS) * len(grid.lines()) * len(grid.BUDGETS) * len(grid.SEEDS)
+    assert len(todo) == len(grid.PAIRS) * len(grid.attack_constraint_pairs()) * len(grid.BUDGETS) * len(grid.SEEDS)
     assert {spec.label_rule for spec in todo if spec.attack.name == "ue-input"} == {"clean"}
 
 
@@ -46,15 +46,15 @@ def test_unknown_data_are_refused() -> None:
 def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
     (spec,) = specs(("label-flip",))
     lines: list[str] = []
-    (found,) = measure([spec], tmp_path / "results.json", measured, device="cpu", tell=lines.append)
+    (found,) = measure([spec], tmp_path / "results.json", measured, device="cpu", report=lines.append)
     from core.experiments.run import run
-    from core.storage.defended import judged, parse_chain
+    from core.storage.defended import judge_run, parse_chain
     from core.storage.runs import Store
 
     stored = Store(tmp_path / "store").put(run(spec, device="cpu", with_map=False))
     assert found["poisoned"] == stored.summary.poisoned.accuracy
     for name, told in found["defences"].items():
-        expected = judged(stored, parse_chain([name]))
+        expected = judge_run(stored, parse_chain([name]))
         assert told["accuracy"] == expected.defended.accuracy
         assert (told["found"], told["clean_lost"]) == (expected.whole.poison_removed, expected.whole.clean_lost)
     assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]
@@ -112,7 +112,7 @@ def test_the_readme_says_what_the_results_say() -> None:
     measurements = Measurements(shipped()[0].rows)
     readme = (paths.ROOT / "README.md").read_text()
     for claim in CLAIMS:
-        assert f"| {claim.words} | {claim.source} | {claim.verdict(measurements)} |" in readme
+        assert f"| {claim.statement} | {claim.source} | {claim.verdict(measurements)} |" in readme
 
 
 @pytest.fixture

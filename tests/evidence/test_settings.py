@@ -99,6 +99,6 @@ def test_what_was_measured_is_not_run_again(tmp_path: Path) -> None:
     todo = settings.specs(["mnist"], ["of-mnist", LITE0.name], [0, 1, 2], {"train_size": 40, "test_size": 20})
     known = {spec.hash: measured(*run) for spec, run in zip(todo, RUNS, strict=True)}
     write_text(tmp_path / "settings.json", json.dumps(known))
-    settings.compare(todo, tmp_path, tell=lambda line: pytest.fail(f"run again: {line}"))
+    settings.compare(todo, tmp_path, report=lambda line: pytest.fail(f"run again: {line}"))
     assert "fine-tuning" in (tmp_path / "settings.md").read_text()
     assert "<html>" in (tmp_path / "settings.html").read_text()

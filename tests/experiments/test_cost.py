@@ -136,7 +136,7 @@ def test_what_can_not_be_learnt_or_written_is_logged(house: Path, caplog: pytest
         cost.record(summary(ExperimentSpec(extractor="nope"), {}))
         (house / "rates.json").mkdir()
         cost.record(summary(ExperimentSpec(), {"extract": 1.0}))
-    assert "can't be learnt" in caplog.text
+    assert "can't be updated" in caplog.text
     assert "can't be written" in caplog.text
 
 
@@ -147,7 +147,9 @@ def test_rates_file_is_plain_json(house: Path) -> None:
     assert [path.name for path in house.iterdir()] == ["rates.json"]
 
 
-def play(progress: cost.Progress, stages: dict[str, float], steps: int = 10) -> list[tuple[float, float, float]]:
+def play(
+    progress: cost.ProgressEstimate, stages: dict[str, float], steps: int = 10
+) -> list[tuple[float, float, float]]:
     """(now, fraction, seconds left) at each step of a run whose stages really take these seconds."""
     now, seen = 100.0, []
     for stage, seconds in stages.items():
@@ -160,7 +162,7 @@ def play(progress: cost.Progress, stages: dict[str, float], steps: int = 10) -> 
 
 def test_progress_of_a_run_that_goes_as_estimated() -> None:
     stages = {"load": 2.0, "clean": 1.0, "stage2": 7.0}
-    progress = cost.Progress(stages)
+    progress = cost.ProgressEstimate(stages)
     assert progress.fraction(0.0) == 0.0
     assert progress.seconds_left(0.0) == 10.0
     for spent, fraction, left in play(progress, stages):
@@ -169,7 +171,7 @@ def test_progress_of_a_run_that_goes_as_estimated() -> None:
 
 
 def test_progress_never_falls_and_corrects_itself() -> None:
-    seen = play(cost.Progress({"clean": 1.0, "stage2": 10.0}), {"clean": 5.0, "stage2": 30.0})
+    seen = play(cost.ProgressEstimate({"clean": 1.0, "stage2": 10.0}), {"clean": 5.0, "stage2": 30.0})
     fractions = [fraction for _, fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] < 1.0
@@ -178,7 +180,7 @@ def test_progress_never_falls_and_corrects_itself() -> None:
 
 
 def test_a_stage_without_steps_is_timed_by_its_estimate() -> None:
-    progress = cost.Progress({"load": 4.0, "map": 6.0})
+    progress = cost.ProgressEstimate({"load": 4.0, "map": 6.0})
     progress.update("load", 0, 0, 0.0)
     assert progress.fraction(2.0) == pytest.approx(0.2)
     assert progress.seconds_left(2.0) == pytest.approx(8.0)
@@ -188,7 +190,7 @@ def test_a_stage_without_steps_is_timed_by_its_estimate() -> None:
 
 
 def test_a_stage_that_was_not_expected_is_no_error() -> None:
-    progress = cost.Progress({"load": 4.0})
+    progress = cost.ProgressEstimate({"load": 4.0})
     progress.update("pixels", 1, 2, 0.0)
     assert progress.seconds_left(3.0) == pytest.approx(3.0)
 

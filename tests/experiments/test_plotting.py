@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from core.experiments.plotting import NEAR, Heads, influence, neighbours, plot_data, preserved
+from core.experiments.plotting import N_NEIGHBOURS, Heads, influence, neighbours, plot_data, preserved
 from core.experiments.result import Poison
 from core.heads import logistic as head
 from tests import tiny
@@ -89,7 +89,7 @@ def test_every_array_has_its_shape(kind: str, tmp_path: Path, monkeypatch: pytes
     for name in ("xy", "pca"):
         assert arrays[f"train_{name}"].shape == (200, 2)
         assert arrays[f"poison_{name}"].shape == (6, 2)
-    assert arrays["near"].shape == arrays["near_distance"].shape == (206, NEAR)
+    assert arrays["near"].shape == arrays["near_distance"].shape == (206, N_NEIGHBOURS)
     assert arrays["logits"].shape == arrays["logits_clean"].shape == (206, 10)
     assert arrays["influence"].shape == (206,)
     assert plot.preserved is not None

@@ -68,7 +68,7 @@ def test_partial_results_are_what_is_there() -> None:
     assert flips.drop is None
     assert noise.drop is not None
     assert (noise.drop.mean, noise.drop.low, noise.drop.seeds) == (pytest.approx(10), pytest.approx(10), 1)
-    rows = sweep.table([flips, noise])
+    rows = sweep.result_rows([flips, noise])
     assert rows[0]["drop_points"] is None
     assert rows[1]["poisoned"] == pytest.approx(0.8)
 

@@ -1,4 +1,4 @@
-"""The walk through a run: which snapshots are kept, and that each is judged as a run's end would be."""
+"""The walk through a run: which moments are kept, and that each is judged as a run's end would be."""
 
 from pathlib import Path
 
@@ -20,48 +20,48 @@ from tests import tiny
 OPTIMISED = sorted(set(ATTACKS) - {"label-flip", "noise"})
 
 
-def trail_of(values: list[float]) -> trajectory.Trail:
+def recorder_of(values: list[float]) -> trajectory.TrajectoryRecorder:
     """Of a stage whose poison's one feature is its step's number."""
-    trail = trajectory.Trail()
+    recorder = trajectory.TrajectoryRecorder()
     for step, value in enumerate(values):
-        trail(Event("stage2", 100 + step, 0, snapshot=lambda value=value: Snapshot(z=torch.tensor([[value]]))))
-    return trail
+        recorder(Event("stage2", 100 + step, 0, snapshot=lambda value=value: Snapshot(z=torch.tensor([[value]]))))
+    return recorder
 
 
 @pytest.mark.parametrize("steps", [1, 2, 6, 7, 8, 13, 14, 60, 1001])
-def test_moments_are_few_and_evenly_spread(steps: int) -> None:
-    trail = trail_of([float(step) for step in range(steps)])
-    kept = trail.of("stage2")
-    assert len(kept) == min(steps, len(kept)) <= trajectory.SNAPSHOTS + 1
-    assert len(kept) >= min(steps, trajectory.SNAPSHOTS)
-    done = [one.done for one in kept]
+def test_recorded_states_are_few_and_evenly_spread(steps: int) -> None:
+    recorder = recorder_of([float(step) for step in range(steps)])
+    states = recorder.states("stage2")
+    assert len(states) == min(steps, len(states)) <= trajectory.SNAPSHOTS + 1
+    assert len(states) >= min(steps, trajectory.SNAPSHOTS)
+    done = [state.done for state in states]
     assert done[0] == 0
     assert done == sorted(set(done))
-    assert [float(one.snapshot.z) for one in kept if one.snapshot.z is not None] == done
-    assert trail.length("stage2") == steps - 1
+    assert [float(state.snapshot.z) for state in states if state.snapshot.z is not None] == done
+    assert recorder.n_steps("stage2") == steps - 1
     if steps > 1:
         largest = max(np.diff([*done, steps]))
         assert largest <= max(1, 2 * np.ceil(steps / trajectory.SNAPSHOTS))
 
 
-def test_poison_that_moves_on_does_not_change_what_is_kept() -> None:
-    trail, z = trajectory.Trail(), torch.zeros(2, 3)
-    trail(Event("stage2", 0, 2, snapshot=lambda: Snapshot(z=z)))
+def test_poison_that_changes_in_place_does_not_change_recorded_states() -> None:
+    recorder, z = trajectory.TrajectoryRecorder(), torch.zeros(2, 3)
+    recorder(Event("stage2", 0, 2, snapshot=lambda: Snapshot(z=z)))
     z += 1
-    trail(Event("stage2", 1, 2, snapshot=lambda: Snapshot(z=z)))
-    first, second = (one.snapshot.z for one in trail.of("stage2"))
+    recorder(Event("stage2", 1, 2, snapshot=lambda: Snapshot(z=z)))
+    first, second = (state.snapshot.z for state in recorder.states("stage2"))
     assert first is not None
     assert second is not None
     assert float(first.abs().max()) == 0
     assert float(second.min()) == 1
 
 
-def test_very_large_poison_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trajectory, "MOST_NUMBERS", 5)
-    trail = trajectory.Trail()
+def test_very_large_poison_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trajectory, "MAX_FEATURE_VALUES", 5)
+    recorder = trajectory.TrajectoryRecorder()
     for z in (torch.zeros(2, 3), torch.zeros(1, 5)):
-        trail(Event("stage2", 0, 2, snapshot=lambda z=z: Snapshot(z=z)))
-    assert [one.snapshot.z.shape for one in trail.of("stage2") if one.snapshot.z is not None] == [(1, 5)]
+        recorder(Event("stage2", 0, 2, snapshot=lambda z=z: Snapshot(z=z)))
+    assert [state.snapshot.z.shape for state in recorder.states("stage2") if state.snapshot.z is not None] == [(1, 5)]
 
 
 @pytest.mark.parametrize("attack", OPTIMISED)
@@ -102,7 +102,7 @@ def test_the_last_moment_is_what_the_attack_hands_back(attack: str) -> None:
 
 
 def frozen(event: Event) -> Event:
-    """With its snapshot as it is now."""
+    """With its moment as it is now."""
     if event.snapshot is None:
         return event
     now = event.snapshot()
@@ -110,41 +110,44 @@ def frozen(event: Event) -> Event:
     return Event(event.stage, event.done, event.total, event.values, lambda: copy, event.target)
 
 
-def test_of_several_targets_the_kept_one_is_followed() -> None:
-    scene, trail = tiny.scene(), trajectory.Trail()
-    attacked = execute(tiny.spec("gc-feature", attack={"target": "search"}), scene, trail)
+def test_of_several_targets_the_chosen_one_is_recorded() -> None:
+    scene, recorder = tiny.scene(), trajectory.TrajectoryRecorder()
+    attacked = execute(tiny.spec("gc-feature", attack={"target": "search"}), scene, recorder)
     assert attacked.target is not None
     radius = float((attacked.target - scene.clean_head).norm())
     assert min(abs(radius - r) for r in RADII) < 1e-6
-    trail.settle(attacked.target)
-    ends = [one.snapshot.theta for one in trail.of("target")]
+    recorder.follow(attacked.target)
+    ends = [state.snapshot.theta for state in recorder.states("target")]
     assert ends[-1] is not None
     torch.testing.assert_close(ends[-1], attacked.target)
     assert attacked.zeta is not None
-    last = trail.of("stage2")[-1].snapshot.z
+    last = recorder.states("stage2")[-1].snapshot.z
     assert last is not None
     assert float((last - attacked.zeta).norm()) < 0.2 * float(attacked.zeta.norm())
 
 
-def test_steps_are_judged_by_a_head_retrained_from_nothing() -> None:
-    scene, trail = tiny.scene(), trajectory.Trail()
-    attacked = execute(tiny.spec("ft-matching", attack={"stage2": "gc", "target": "gradpc"}), scene, trail)
+def test_steps_are_evaluated_with_a_head_retrained_from_scratch() -> None:
+    scene, recorder = tiny.scene(), trajectory.TrajectoryRecorder()
+    attacked = execute(tiny.spec("ft-matching", attack={"stage2": "gc", "target": "gradpc"}), scene, recorder)
 
     def accuracy(theta: Tensor) -> float:
         return head.accuracy(theta, scene.z, scene.y)
 
-    steps = list(trajectory.judged(trail, {}, lambda z, start: scene.retrained(z, attacked.y, start), accuracy))
+    steps = list(
+        trajectory.evaluate_steps(recorder, {}, lambda z, start: scene.retrained(z, attacked.y, start), accuracy)
+    )
     assert list(dict.fromkeys(step.stage for step in steps)) == ["target", "stage2", "invert", "pixels"]
     for stage in ("target", "stage2", "invert", "pixels"):
-        for step, kept in zip([one for one in steps if one.stage == stage], trail.of(stage), strict=True):
-            theta, z = kept.snapshot.theta, kept.snapshot.z
+        for step, state in zip([step for step in steps if step.stage == stage], recorder.states(stage), strict=True):
+            theta, z = state.snapshot.theta, state.snapshot.z
             if z is not None:
                 theta = head.fit(torch.cat([scene.z, z.float()]), torch.cat([scene.y, attacked.y]), 10, tiny.RIDGE)
             assert theta is not None
             assert step.accuracy == accuracy(theta)
 
 
-def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_a_run_stores_its_trajectory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     attack = {"name": "ft-matching", "stage2": "gc", "steps": 50, "match_steps": 4, "finish_steps": 0}
     spec = parse_spec({"attack": attack, "train_size": 60, "test_size": 40, "budget": 0.3})
@@ -167,8 +170,8 @@ def test_a_run_stores_its_walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert plot.walk_x is not None
     assert plot.poison_x is not None
     assert plot.walk_pca.shape == (points, 18, 2)
-    assert plot.walk_x.shape == (images, trajectory.PICTURED, 1, 28, 28)
-    np.testing.assert_array_equal(plot.walk_x[-1], plot.poison_x[: trajectory.PICTURED])
+    assert plot.walk_x.shape == (images, trajectory.IMAGE_SAMPLES, 1, 28, 28)
+    np.testing.assert_array_equal(plot.walk_x[-1], plot.poison_x[: trajectory.IMAGE_SAMPLES])
     np.testing.assert_allclose(plot.walk_pca[-1], plot.poison_pca, atol=1e-4)
     without_map = run(spec, device="cpu", with_map=False)
     assert (list(without_map.trajectory), without_map.plot) == ([], None)

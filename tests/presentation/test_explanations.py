@@ -14,7 +14,7 @@ def test_every_stage_of_every_attack_is_explained(name: str) -> None:
     description = describe(parse_spec({"attack": name}))
     assert set(description.stages) <= {stage.name for stage in RECORDS[name].stages}
     for stage in ("clean", *description.stages, "poison"):
-        told = explanations.explained(stage, description)
+        told = explanations.explain_stage(stage, description)
         assert told.words.endswith(".")
         assert told.formula.count("{") == told.formula.count("}")
         assert told.formula.count(r"\big\l") + told.formula.count(r"\Big(") <= told.formula.count(r"\big\r") + (
@@ -24,7 +24,7 @@ def test_every_stage_of_every_attack_is_explained(name: str) -> None:
 
 def test_stage_2_is_explained_by_its_method() -> None:
     one, other = (
-        explanations.explained("stage2", describe(parse_spec({"attack": {"name": "ft-matching", "stage2": by}})))
+        explanations.explain_stage("stage2", describe(parse_spec({"attack": {"name": "ft-matching", "stage2": by}})))
         for by in ("gc", "tgda")
     )
     assert "Canceling" in one.words

@@ -6,7 +6,7 @@ import pytest
 from core.catalog.choices import resolve
 from core.experiments.summary import CurvePoint
 from core.heads.scores import Reachability
-from core.presentation import figures, wording
+from core.presentation import captions, figures
 from core.spec.experiment import parse_spec
 from tests.drawn import drawn_result
 
@@ -54,7 +54,7 @@ def test_words_on_reach_follow_the_tighter_bound(
     tau_ridge: float | None, certificate: float | None, words: str
 ) -> None:
     reach = Reachability(0.03, 0.1, tau_ridge, certificate, 0.5, [(0.01, 1.0), (0.1, 0.0)])
-    assert words in wording.reach_words(reach)
+    assert words in captions.reach_caption(reach)
     lines = figures.reach_figure(reach).layout.shapes
     assert len(lines) == sum(value is not None and value <= 0.1 for value in (tau_ridge, certificate))
 

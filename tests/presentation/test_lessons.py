@@ -13,7 +13,7 @@ from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments.run import run
 from core.heads.scores import Score
 from core.presentation.facts import Fact, facts
-from core.presentation.lessons import DEPTHS, Applied, Changed, Lesson, Opened, Ran, Reached, Regained, Step, load
+from core.presentation.lessons import DEPTHS, Applied, Changed, Lesson, LessonStep, Opened, Ran, Reached, Regained, load
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import Store, StoredRun
@@ -48,7 +48,7 @@ def tiny(**step: Any) -> Lesson:
     return Lesson.model_validate({**LESSON, "steps": [{**STEP, **step}]})
 
 
-def changed_spec(step: Step) -> ExperimentSpec:
+def changed_spec(step: LessonStep) -> ExperimentSpec:
     """The step's settings, with what it asks to change changed."""
     spec = step.spec
     for one in step.changes:
@@ -74,13 +74,13 @@ def test_every_lesson_goes_deep_and_asks(lesson: Lesson) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_sidebar_can_express_every_preset(step: Step) -> None:
+def test_the_sidebar_can_express_every_preset(step: LessonStep) -> None:
     for spec in filter(None, (step.spec, step.beside_spec, changed_spec(step))):
         assert _state.to_spec(_state.from_spec(spec)) == spec
 
 
 @pytest.mark.parametrize("step", [param for param in STEPS if param.values[0].defend])
-def test_the_page_of_defences_can_be_linked_to_every_chain(step: Step) -> None:
+def test_the_page_of_defences_can_be_linked_to_every_chain(step: LessonStep) -> None:
     names = [one.name for one in step.chain]
     share = _defences.share_of(step.chain)
     assert share in _defences.SHARES
@@ -88,7 +88,7 @@ def test_the_page_of_defences_can_be_linked_to_every_chain(step: Step) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_formulas_stand_on_lines_of_their_own(step: Step) -> None:
+def test_formulas_stand_on_lines_of_their_own(step: LessonStep) -> None:
     """Streamlit shows another form, over several lines, as an error in red."""
     fences = [line for line in step.text.splitlines() if "$$" in line]
     assert set(fences) <= {"$$"}
@@ -96,7 +96,7 @@ def test_formulas_stand_on_lines_of_their_own(step: Step) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_is_not_done_before_anything_was_done(step: Step) -> None:
+def test_a_step_is_not_done_before_anything_was_done(step: LessonStep) -> None:
     assert not all(step.met(step.spec, None, answered=False, opened=()))
 
 
@@ -121,17 +121,17 @@ def result_of(spec: ExperimentSpec, runs: dict[str, StoredRun]) -> StoredRun:
     return runs[spec.hash]
 
 
-def defended_by(step: Step, stored: StoredRun) -> DefenceVerdict | None:
+def defended_by(step: LessonStep, stored: StoredRun) -> DefenceVerdict | None:
     """What the step's defences come to; where the person chooses, the best of every defence by itself."""
     if not step.defend:
         return None
     chains = [_defences.chain_of([name], 10) for name in DEFENCES] if step.chooses else [step.chain]
-    return max((defended.judged(stored, chain) for chain in chains), key=lambda verdict: verdict.regained)
+    return max((defended.judge_run(stored, chain) for chain in chains), key=lambda verdict: verdict.regained)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
-def test_every_step_can_be_completed_and_every_question_judged(step: Step, runs: dict[str, StoredRun]) -> None:
+def test_every_step_can_be_completed_and_every_question_judged(step: LessonStep, runs: dict[str, StoredRun]) -> None:
     spec = changed_spec(step)
     for one in step.done:
         if isinstance(one, Reached):  # with settings of one's own

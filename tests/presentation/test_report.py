@@ -114,7 +114,7 @@ def test_images_are_capped_and_described(tmp_path: Path) -> None:
     run = put(tmp_path, drawn_result(many))
     page = Page(report.report(run))
     shown = page.all("img")
-    assert len(shown) == report_sections.MOST_IMAGES
+    assert len(shown) == report_sections.MAX_IMAGES
     assert all(image["alt"] and str(image["src"]).startswith("data:image/png;base64,") for image in shown)
     assert "Shown: 24 of 30, those whose features moved farthest first." in page.text
     assert "Poison 29: " in str(shown[0]["alt"]), "the farthest moved comes first"

@@ -17,7 +17,7 @@ from tests.fakes import tiny_result, tiny_spec
 def told(clean: float = 0.8, poisoned: float = 0.6, **values: Any) -> story.Story:
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 500, **values}))
     result = drawn_result(spec, clean, poisoned)
-    return story.tell(result.summary(), result.plot)
+    return story.story_of(result.summary(), result.plot)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_worst_class_lost_most() -> None:
         poisoned=Score(0.7, [0.9, 0.5]),
         stage2=Score(0.3, [0.3, 0.3]),
     )
-    found = story.tell(summary, None)
+    found = story.story_of(summary, None)
     assert found.worst == story.ClassChange("shoe", 70.0, 50.0)
     assert found.ideal_per_hundred == pytest.approx(50)
     assert (found.makes_images, found.pixels_changed, found.relabelled) == (False, False, None)
@@ -73,19 +73,19 @@ def test_poison_among_another_class_is_counted() -> None:
     plot = tiny_result(tiny_spec()).plot
     assert plot is not None
     poison = {"poison_xy": np.array([[0, 1], [9, 8], [9, 9.0]]), "poison_y": np.array([0, 0, 1])}
-    assert story.landed_elsewhere(replace(plot, train_xy=clean, train_y=np.repeat([0, 1], 6), **poison)) == 1
-    assert story.landed_elsewhere(replace(plot, train_xy=clean[:1], train_y=np.array([1]), **poison)) == 2
+    assert story.count_landed_elsewhere(replace(plot, train_xy=clean, train_y=np.repeat([0, 1], 6), **poison)) == 1
+    assert story.count_landed_elsewhere(replace(plot, train_xy=clean[:1], train_y=np.array([1]), **poison)) == 2
 
 
 def test_examples_are_of_many_classes() -> None:
-    assert story.one_of_each(np.array([3, 3, 1, 3, 2]), 4) == [0, 2, 4, 1]
-    assert story.one_of_each(np.array([3, 3, 1]), 1) == [0]
+    assert story.one_per_class(np.array([3, 3, 1, 3, 2]), 4) == [0, 2, 4, 1]
+    assert story.one_per_class(np.array([3, 3, 1]), 1) == [0]
 
 
 def test_names_that_would_cover_each_other_move_apart() -> None:
     xy = np.array([[0, 0], [10, 10.0]])
     centres = np.array([[1, 1], [1.1, 1.2], [8, 1], [1, 1.3], [np.nan, np.nan]])
-    places = story.spread(centres, xy)
+    places = story.spread_labels(centres, xy)
     assert places[[0, 2]].tolist() == centres[[0, 2]].tolist()
     heights = np.sort(places[[0, 1, 3], 1])
     assert (np.diff(heights) >= 0.7 - 1e-9).all()

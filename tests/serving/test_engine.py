@@ -25,7 +25,7 @@ def test_a_run_ends_in_the_store(engine: Engine, house: Path) -> None:
     job = engine.submit(tiny_spec(1), "ada")
     status = job.wait(PATIENCE)
     assert (status.state, status.error, status.fraction, status.place) == ("done", None, 1.0, 0)
-    assert status.over
+    assert status.finished
     assert status.seconds_left is None
     assert status.started is not None
     assert status.elapsed > 0

@@ -71,7 +71,7 @@ def test_one_of_two_people_can_not_stop_the_others_run(engine: Engine, monkeypat
     job = engine.submit(tiny_spec(13), "ada")
     assert engine.submit(tiny_spec(13), "bob") is job
     assert job.cancel("ada") is False
-    assert not job.status().over
+    assert not job.status().finished
     assert job.cancel("bob") is True
     assert job.status().state == "cancelled"
 
@@ -112,7 +112,7 @@ def test_a_job_ends_once(job: Job) -> None:
     assert job.end("failed", "why")
     assert job.end("done") is False
     assert job.requeue() is False
-    assert (job.status().state, job.status().error, job.over) == ("failed", "why", True)
+    assert (job.status().state, job.status().error, job.finished) == ("failed", "why", True)
 
 
 def test_a_job_that_is_queued_again_starts_anew(job: Job) -> None:

@@ -49,13 +49,16 @@ def test_what_would_take_too_long_is_refused_with_the_number(engine: Engine, mon
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"of_person": 2}, "^You have 2 runs in flight, at most 2 are allowed; wait"),
-        ({"of_all": 3}, "^3 runs are in flight on this server, at most 3 are allowed; wait"),
-        ({"expected": 4.5}, "^This run is expected to take 4 s on this machine, at most 4 s are allowed here; choose"),
+        ({"person_runs": 2}, "^You have 2 runs in flight, at most 2 are allowed; wait"),
+        ({"all_runs": 3}, "^3 runs are in flight on this server, at most 3 are allowed; wait"),
+        (
+            {"expected_seconds": 4.5},
+            "^This run is expected to take 4 s on this machine, at most 4 s are allowed here; choose",
+        ),
     ],
 )
 def test_each_limit_says_what_is_allowed(values: dict[str, Any], sentence: str) -> None:
-    within = {"person": "ada", "of_person": 1, "of_all": 2, "expected": 4.0}
+    within = {"person": "ada", "person_runs": 1, "all_runs": 2, "expected_seconds": 4.0}
     limits = Limits(person_runs=2, all_runs=3, run_seconds=4)
     check_limits(limits, **within)  # type: ignore[arg-type]
     with pytest.raises(EngineError, match=sentence):
@@ -63,4 +66,4 @@ def test_each_limit_says_what_is_allowed(values: dict[str, Any], sentence: str) 
 
 
 def test_who_gives_no_name_has_no_limit_of_their_own() -> None:
-    check_limits(Limits(person_runs=1), person="", of_person=9, of_all=9, expected=1.0)
+    check_limits(Limits(person_runs=1), person="", person_runs=9, all_runs=9, expected_seconds=1.0)

@@ -14,7 +14,7 @@ def test_small_answers_are_sent_at_once() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         before = set(os.listdir("/dev/fd"))
-        nodelay.send_at_once()
+        nodelay.enable_nodelay()
         assert set(os.listdir("/dev/fd")) == before, "something is held open"
         browser.connect(listener.getsockname())
         connection, _ = listener.accept()
@@ -27,5 +27,5 @@ def test_where_open_files_have_no_names_nothing_is_done(tmp_path: Path, monkeypa
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        nodelay.send_at_once()
+        nodelay.enable_nodelay()
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0

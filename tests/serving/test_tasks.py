@@ -12,7 +12,7 @@ from tests.patience import until
 def test_a_task_is_run_once_for_all_who_ask(house: Path, engine: Engine) -> None:
     task = engine.run_task("once", "tests.fakes:mark", "task")
     assert engine.run_task("once", "tests.fakes:mark", "task") is task
-    until(lambda: task.over)
+    until(lambda: task.finished)
     assert task.error is None
     assert engine.run_task("once", "tests.fakes:mark", "task") is task
     assert len(marks(house, "task")) == 1
@@ -23,7 +23,7 @@ def test_a_task_is_run_once_for_all_who_ask(house: Path, engine: Engine) -> None
 )
 def test_a_task_that_fails_says_so_and_can_be_asked_again(work: str, words: str, engine: Engine) -> None:
     task = engine.run_task(work, work)
-    until(lambda: task.over)
+    until(lambda: task.finished)
     assert task.error is not None
     assert words in task.error
     assert "secret" not in task.error

@@ -14,7 +14,7 @@ from core.serving import worker as worker_module
 from core.serving.engine import Engine
 from core.serving.messages import Execution
 from core.serving.status import WorkerStatus
-from core.serving.worker import Reporter, gpu_memory, make_room, release_gpu_memory
+from core.serving.worker import Reporter, enforce_limits, gpu_memory, release_gpu_memory
 from core.spec.events import Event
 from core.storage.runs import Store
 from core.system.errors import Cancelled, DataError
@@ -78,8 +78,8 @@ def test_a_run_is_done_though_no_room_can_be_made(
         raise RuntimeError("no")
 
     monkeypatch.setattr(Store, "clean", broken)
-    make_room(engine.store, "", Limits())
-    assert "No room could be made" in caplog.text
+    enforce_limits(engine.store, "", Limits())
+    assert "can't be cleaned" in caplog.text
 
 
 class FakeCuda:

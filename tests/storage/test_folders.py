@@ -21,8 +21,8 @@ def test_only_hashes_touch_the_file_system(store: Store, name: str) -> None:
 
 
 def test_folders_are_the_truth(store: Store) -> None:
-    gone, copied = store.put(tiny_result(tiny_spec(0))), store.put(tiny_result(tiny_spec(1)))
+    deleted, copied = store.put(tiny_result(tiny_spec(0))), store.put(tiny_result(tiny_spec(1)))
     other = Store(store.root.parent / "other", shipped=None)
     shutil.copytree(copied.folder, other.root / copied.hash)
-    shutil.rmtree(gone.folder)
+    shutil.rmtree(deleted.folder)
     assert hashes(store) == hashes(other) == {copied.hash}

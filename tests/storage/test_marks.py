@@ -36,7 +36,7 @@ def test_a_run_that_is_read_after_the_choice_stays(store: Store) -> None:
     [entry] = store.entries()
     marks._NOTED.clear()
     run.plot()
-    assert store._retention.take_out(entry) is None
+    assert store._retention.detach(entry) is None
     assert seeds(store) == [0]
 
 

@@ -44,7 +44,7 @@ def test_young_and_named_runs_stay_however_little_room_there_is(store: Store, ca
     cleaned = store.clean(0, keep=[named.hash])
     assert seeds(store) == [0, 1, 2]
     assert cleaned.size > cleaned.limit
-    assert "what is left is pinned or in use" in caplog.text
+    assert "those left are pinned or in use" in caplog.text
 
 
 def test_pinned_runs_stay_until_they_are_unpinned(store: Store) -> None:
@@ -96,9 +96,9 @@ def test_a_dry_run_says_the_same_and_deletes_nothing(store: Store, caplog: pytes
     limit = size(store) // 2
     said = store.clean(limit, dry_run=True)
     assert seeds(store) == [0, 1, 2]
-    assert "deleted to make room" not in caplog.text
+    assert "deleted to free space" not in caplog.text
     assert store.clean(limit) == said
-    assert "Runs deleted to make room: 2, " in caplog.text
+    assert "Runs deleted to free space: 2, " in caplog.text
 
 
 def test_damaged_runs_go_first_unless_they_are_pinned(store: Store) -> None:
@@ -147,7 +147,7 @@ def test_half_of_a_deletion_is_no_run_and_is_ended_later(
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         store.clean(0)
-    assert "tried again later" in caplog.text
+    assert "trying again later" in caplog.text
     assert seeds(store) == []
     assert list(store.root.glob(f".{run.hash}.gone.*"))
     Store(store.root, shipped=None)
@@ -162,13 +162,13 @@ from core.storage.runs import Store
 from tests.fakes import tiny_result, tiny_spec
 core.storage.retention.YOUNG_SECONDS = 0.05
 store = Store(Path(sys.argv[1]), shipped=None)
-gone = 0
+deleted = 0
 for step in range(3000):
     run = store.put(tiny_result(tiny_spec(step % 8)))
-    gone += len(store.clean(int(sys.argv[2]), keep=[run.hash]).deleted)
-    if step >= 30 and gone > 10:
+    deleted += len(store.clean(int(sys.argv[2]), keep=[run.hash]).deleted)
+    if step >= 30 and deleted > 10:
         break
-print(gone)
+print(deleted)
 """
 
 
@@ -203,7 +203,7 @@ def test_two_servers_clean_one_store_while_others_read(store: Store, caplog: pyt
     said = [process.communicate(timeout=120) for process in processes]
     thread.join()
     assert [process.returncode for process in processes] == [0, 0], said
-    assert sum(int(gone) for gone, _ in said) > 10
+    assert sum(int(deleted) for deleted, _ in said) > 10
     assert failures == []
     assert read > 0
     assert not (store.root / "damaged").exists()

@@ -2,7 +2,7 @@
 
 from core.presentation.figures.accuracy import accuracy_figure, per_class_figure
 from core.presentation.figures.curve import curve_figure
-from core.presentation.figures.images import STRIP_PIXELS, amplification, row_of, strip
+from core.presentation.figures.images import STRIP_PIXELS, amplification, image_row, strip
 from core.presentation.figures.map import arrows, map_figure, shafts
 from core.presentation.figures.palette import CLEAN, NEUTRAL, PALETTE, POISONED
 from core.presentation.figures.quality import quality_figure
@@ -18,11 +18,11 @@ __all__ = [
     "amplification",
     "arrows",
     "curve_figure",
+    "image_row",
     "map_figure",
     "per_class_figure",
     "quality_figure",
     "reach_figure",
-    "row_of",
     "shafts",
     "strip",
 ]

@@ -46,10 +46,10 @@ def per_class_figure(clean: Sequence[float], poisoned: Sequence[float], classes:
         )
     )
     low, high = min(0.0, *drops), max(1.0, *drops)
-    room = 0.28 * (high - low)
+    margin = 0.28 * (high - low)
     figure.update_layout(
         height=60 + 24 * len(classes), margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False, bargap=0.25
     )
-    figure.update_xaxes(range=[low - (room if low < 0 else 0), high + room], title="Points lost")
+    figure.update_xaxes(range=[low - (margin if low < 0 else 0), high + margin], title="Points lost")
     figure.update_yaxes(automargin=True, title=None, type="category", ticksuffix=" ")
     return figure

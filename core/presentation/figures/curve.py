@@ -9,7 +9,13 @@ from plotly.subplots import make_subplots
 from core.experiments.summary import CurvePoint
 from core.presentation.figures.palette import NEUTRAL, PALETTE
 
-STAGE_WORDS = {"target": "target", "stage2": "stage 2", "decoder": "decoder", "invert": "inversion", "pixels": "pixels"}
+STAGE_LABELS = {
+    "target": "target",
+    "stage2": "stage 2",
+    "decoder": "decoder",
+    "invert": "inversion",
+    "pixels": "pixels",
+}
 """Stages that have curves, short enough to stand beside each other on a phone."""
 FEW_STEPS = 8
 """Fewer values than this are drawn with their points: three of them are no curve."""
@@ -20,7 +26,7 @@ def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
     names = list(dict.fromkeys(name for point in curve for name in point.values))
     names.sort(key=lambda name: "accuracy" not in name)
     x, spans = _stage_spans(curve)
-    labels = [f"{STAGE_WORDS.get(point.stage, point.stage)}, step {point.step:,}" for point in curve]
+    labels = [f"{STAGE_LABELS.get(point.stage, point.stage)}, step {point.step:,}" for point in curve]
     figure = make_subplots(
         max(1, len(names)),
         1,
@@ -60,7 +66,7 @@ def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
         showgrid=False,
         range=[0, spans[-1][1]] if spans else None,
         tickvals=[(start + end) / 2 for start, end, _ in spans],
-        ticktext=[STAGE_WORDS.get(stage, stage) for _, _, stage in spans],
+        ticktext=[STAGE_LABELS.get(stage, stage) for _, _, stage in spans],
         tickangle=0,
     )
     figure.update_yaxes(automargin=True, nticks=5)

@@ -11,7 +11,7 @@ from core.system.arrays import Array
 STRIP_PIXELS = 80
 """Least height of an image in a strip; small images grow by whole factors."""
 GAP = 4
-MOST_AMPLIFIED = 64
+MAX_AMPLIFICATION = 64
 
 
 def amplification(base: Array, poison: Array) -> int:
@@ -21,7 +21,7 @@ def amplification(base: Array, poison: Array) -> int:
         base, poison: (m, C, H, W) uint8.
     """
     largest = int(np.abs(poison.astype(np.int16) - base).max(initial=0))
-    return min(MOST_AMPLIFIED, max(1, 127 // largest)) if largest else 0
+    return min(MAX_AMPLIFICATION, max(1, 127 // largest)) if largest else 0
 
 
 def strip(base: Array, poison: Array | None, factor: int) -> bytes:
@@ -34,10 +34,10 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
     if poison is not None:
         difference = 128 + factor * (poison.astype(np.int16) - base)
         images += [poison, np.clip(difference, 0, 255).astype(np.uint8)]
-    return row_of(images, STRIP_PIXELS)
+    return image_row(images, STRIP_PIXELS)
 
 
-def row_of(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
+def image_row(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
     """One PNG of images (C, H, W) uint8 side by side.
 
     Args:

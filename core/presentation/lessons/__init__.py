@@ -19,7 +19,7 @@ from core.presentation.lessons.conditions import (
 from core.presentation.lessons.lesson import DEPTHS, Lesson, Misconception, Teacher
 from core.presentation.lessons.loading import load
 from core.presentation.lessons.questions import Guess, Option, Question
-from core.presentation.lessons.steps import Step
+from core.presentation.lessons.steps import LessonStep
 
 __all__ = [
     "DEPTHS",
@@ -29,6 +29,7 @@ __all__ = [
     "Condition",
     "Guess",
     "Lesson",
+    "LessonStep",
     "Misconception",
     "Opened",
     "Option",
@@ -36,7 +37,6 @@ __all__ = [
     "Ran",
     "Reached",
     "Regained",
-    "Step",
     "StepState",
     "Teacher",
     "View",

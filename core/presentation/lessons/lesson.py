@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from core.presentation.lessons.questions import Words
-from core.presentation.lessons.steps import Step
+from core.presentation.lessons.steps import LessonStep
 from core.spec.models import Frozen
 
 DEPTHS = ("overview", "detail", "formula")
@@ -35,7 +35,7 @@ class Lesson(Frozen):
     about: Words
     minutes: int = Field(ge=1, le=90)
     goals: tuple[Words, ...] = Field(min_length=1)
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=9)
+    steps: tuple[LessonStep, ...] = Field(min_length=1, max_length=9)
     teacher: Teacher
 
     @model_validator(mode="after")

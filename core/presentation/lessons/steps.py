@@ -25,7 +25,7 @@ from core.spec.models import Frozen
 from core.system.errors import SpecError
 
 
-class Step(Frozen):
+class LessonStep(Frozen):
     """One step of a lesson.
 
     Attributes:

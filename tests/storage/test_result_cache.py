@@ -6,7 +6,7 @@ import pytest
 
 from core.defences.chain import parse_chain
 from core.storage import certified, defended
-from core.storage.kept_results import KeptResults
+from core.storage.result_cache import ResultCache
 
 HASH = "0123456789abcdef"
 
@@ -18,7 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_written_is_read() -> None:
-    results = KeptResults("sums", version=1)
+    results = ResultCache("sums", version=1)
     key = results.key(HASH, [1, 2])
     assert results.read(key) is None
     results.write(key, {"sum": 3})
@@ -27,7 +27,7 @@ def test_what_is_written_is_read() -> None:
 
 
 def test_another_version_asks_again() -> None:
-    first, second = KeptResults("sums", version=1), KeptResults("sums", version=2)
+    first, second = ResultCache("sums", version=1), ResultCache("sums", version=2)
     first.write(first.key(HASH), {"sum": 3})
     assert second.read(second.key(HASH)) is None
 
@@ -52,7 +52,7 @@ def test_a_home_that_exists_is_read(home: Path) -> None:
     """Keys and contents are those that earlier versions have written."""
     chain = parse_chain(["sphere", "loss:share=0.1"])
     assert defended.key(HASH, chain) == "f5d6bb2615e714d422c8dae1dc992ceb"
-    verdicts, certificates = KeptResults("defended", version=1), KeptResults("certified", version=2)
+    verdicts, certificates = ResultCache("defended", version=1), ResultCache("certified", version=2)
     verdicts.write("f5d6bb2615e714d422c8dae1dc992ceb", VERDICT)
     certificates.write("9bee4b2292021dda9ce7a91315c02d09", ADDED)
     certificates.write("1a31c88658f2ce27b2408a78c822d407", FLIPPED)

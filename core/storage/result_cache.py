@@ -1,4 +1,4 @@
-"""What was computed about stored runs, kept as JSON in the cache folder by what was asked."""
+"""A cache of results computed from stored runs: JSON files in the cache folder."""
 
 import hashlib
 import json
@@ -11,24 +11,24 @@ from core.system import cache, paths
 
 
 @dataclass(frozen=True)
-class KeptResults:
-    """Answers to one kind of question.
+class ResultCache:
+    """Cached results of one kind.
 
     Attributes:
-        kind: the name of their folder in the cache.
-        version: raise it when the same question would get another answer; those kept before are not read any more.
+        kind: name of their folder in the cache.
+        version: increase it whenever the same question gets a different answer; older results are then ignored.
     """
 
     kind: str
     version: int
 
     def key(self, *question: Any) -> str:
-        """32 hexadecimal digits that name a question, which is anything that JSON can hold."""
+        """The key of a question, which may be anything that JSON can represent: 32 hexadecimal digits."""
         text = json.dumps([self.version, *question])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """The answer; None where it is not there or damaged."""
+        """The cached answer; None if it is missing or damaged."""
         content = cache.read_bytes(self._path(key))
         if content is None:
             return None
@@ -36,7 +36,7 @@ class KeptResults:
         return answer
 
     def write(self, key: str, answer: Mapping[str, Any]) -> None:
-        """Keep an answer; where that can't be written, it is logged and computed again another time."""
+        """Cache an answer; a failure to write is only logged."""
         cache.write(self._path(key), json.dumps(answer).encode())
 
     def _path(self, key: str) -> Path:

@@ -8,7 +8,7 @@ from core.experiments.summary import RunSummary
 from core.heads.scores import Reachability
 
 
-def difference_words(factor: int) -> str:
+def difference_caption(factor: int) -> str:
     """How to read a strip of a run whose differences are amplified by `factor`; 0 is a run that changes no pixel."""
     if factor == 0:
         return "Base | poisoned | difference: no pixel is changed, only the labels are wrong."
@@ -16,7 +16,7 @@ def difference_words(factor: int) -> str:
     return f"Base | poisoned | difference{amplified}, around grey."
 
 
-def map_words(plot: PlotData) -> str:
+def map_caption(plot: PlotData) -> str:
     """How to read the map, and what must not be read into it."""
     shifts = sorted(float(value) for value in plot.shift)
     moved = (
@@ -32,7 +32,7 @@ def map_words(plot: PlotData) -> str:
     )
 
 
-def decoder_words(notes: Mapping[str, float]) -> str:
+def decoder_caption(notes: Mapping[str, float]) -> str:
     """How well the run's decoder does on real images that it was not trained on; "" where there is none."""
     if "decoder_gap" not in notes:
         return ""
@@ -42,7 +42,7 @@ def decoder_words(notes: Mapping[str, float]) -> str:
     )
 
 
-def evasion_words(summary: RunSummary) -> str:
+def evasion_caption(summary: RunSummary) -> str:
     """How much of the poison passes the defence that the attacker expects; "" where they expect none."""
     if summary.spec.evade is None:
         return ""
@@ -52,7 +52,7 @@ def evasion_words(summary: RunSummary) -> str:
     )
 
 
-def reach_words(threshold: Reachability) -> str:
+def reach_caption(threshold: Reachability) -> str:
     """In one sentence: was the target within reach of the budget?"""
     least, budget = threshold.least_budget, 100 * threshold.budget
     if least is None:
