@@ -44,6 +44,7 @@ def test_both_are_listed_where_they_belong(project: Path) -> None:
     assert "plugin" not in listing["attacks"]["blend"]
 
 
+@pytest.mark.processes
 def test_it_runs_evades_and_reports_like_the_others(project: Path) -> None:
     sizes = ("--train-size", "40", "--test-size", "20", "--budget", "0.1", "--quiet")
     ran(project, "-m", "core", "run", "--attack", "blend", "--evade", "norm", *sizes, "--out", "run")

@@ -41,7 +41,7 @@ VALUES = st.text(max_size=15) | st.integers().map(str) | st.floats().map(str)
 
 
 @QUICK
-@given(query=st.dictionaries(st.sampled_from([*_state.KEYS, "x"]), VALUES, max_size=5))
+@given(query=st.dictionaries(st.sampled_from([*_state.all_keys(), "x"]), VALUES, max_size=5))
 def test_any_link_is_a_state_that_can_be_run(query: dict[str, str]) -> None:
     targets.link(urlencode(query).encode())
 

@@ -140,6 +140,8 @@ def _plugins(values: Mapping[str, Any], stored: bool) -> tuple[tuple[str, str], 
     attack, evade, recorded = values.get("attack"), values.get("evade"), dict(_pairs(values))
     name = attack.name if isinstance(attack, AttackSettings) else attack
     name = name.get("name") if isinstance(name, Mapping) else name
+    if evade is not None and not isinstance(evade, str):
+        raise SpecError(f"evade is {evade!r}; allowed: {', '.join(registry.EVADABLE)}.")
     if evade is not None and evade not in registry.EVADABLE and not (stored and evade in recorded):
         if evade in recorded:
             registry.check_loaded(evade, recorded[evade])

@@ -73,6 +73,7 @@ def test_text_from_a_command_line_is_a_number() -> None:
         ({"constraint": "some"}, ["constraint is 'some';", *CONSTRAINTS]),
         ({"label_rule": "some"}, ["label_rule is 'some';", *LABEL_RULES]),
         ({"evade": "knn"}, ["evade is 'knn';", *EVADABLE]),
+        ({"evade": []}, ["evade is [];", *EVADABLE]),
         ({"seed": -1}, ["seed is -1;", "greater than or equal to 0"]),
         ({"train_size": 3}, ["train_size is 3;", "20"]),
         ({"train_size": 30.5}, ["train_size is 30.5;", "integer"]),
