@@ -1,6 +1,5 @@
 """Which runs of a store stay for good and which go to make room."""
 
-import fcntl
 import logging
 import shutil
 import time
@@ -14,6 +13,7 @@ from core.storage.index import RunIndex
 from core.storage.marks import Pins, UseMarks
 from core.system import retention
 from core.system.errors import StoreError
+from core.system.locks import lock
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class RunRetention:
             return
         with file:
             with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file lets go of it
+                lock(file)  # closing the file lets go of it
             yield
 
 
