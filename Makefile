@@ -17,7 +17,7 @@ COVER := --cov --cov-report=term:skip-covered
 UV := $(VENV)-constraints/bin/uv pip compile --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean
+.PHONY: help app setup test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,8 @@ help: ## Say what can be made
 
 app: $(VENV)/.run ## Set up if needed, and open the lab at a printed address
 	@$(BIN)/python -m core app --port $(PORT)
+
+setup: $(VENV)/.dev ## Set up the environment in which the lab runs and is tested
 
 test: lint $(VENV)/.kernels ## Set up if needed, check the style and the types, run all tests but those of test-slow
 	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))

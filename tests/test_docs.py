@@ -16,8 +16,10 @@ from tests.test_architecture import ORDER
 README = (paths.ROOT / "README.md").read_text()
 ARCHITECTURE = (paths.ROOT / "docs" / "architecture.md").read_text()
 EXTENDING = (paths.ROOT / "docs" / "extending.md").read_text()
+PORTABILITY = (paths.ROOT / "docs" / "portability.md").read_text()
 DOCUMENTS = (
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/method.md", "docs/cluster.md"),
+    "docs/portability.md",
     *("docs/architecture.md", "docs/extending.md", "benchmarks/README.md", "assets/LICENSES.md"),
 )
 
@@ -75,7 +77,9 @@ def test_the_page_on_architecture_names_every_page() -> None:
     assert [name for name in files if f"`{name}`" not in ARCHITECTURE] == []
 
 
-@pytest.mark.parametrize("text", [ARCHITECTURE, EXTENDING], ids=["architecture", "extending"])
+@pytest.mark.parametrize(
+    "text", [ARCHITECTURE, EXTENDING, PORTABILITY], ids=["architecture", "extending", "portability"]
+)
 def test_files_that_a_page_names_are_there(text: str) -> None:
     folders = ("core", "pages", "tests", "docs", "assets", "examples")
     named = re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]*)`", text)

@@ -1,94 +1,96 @@
-"""`doctor`: what is installed, which device computes, and what is missing and how to get it."""
+"""`doctor`: what a maintainer would ask for in one screen, and what is wrong here and how to mend it."""
 
 import json
 import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
 
+from core.cli.checks.check import Check, as_text, worst
 from core.system import paths
-from core.system.versions import PACKAGES, versions
+from core.system.errors import described
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was looked at.
+
+    Attributes:
+        checks: in the order in which they are printed.
+        extractors, data: whether the weights of each extractor and each data set are here.
+        problems: how to get what is missing, optional things included.
+        device: the name of the device on which runs compute; "none" where torch is missing or broken.
+        packages: their versions; None where they are missing.
+    """
+
+    checks: Sequence[Check]
+    extractors: dict[str, bool]
+    data: dict[str, bool]
+    problems: Sequence[str]
+    device: str
+
+    packages: dict[str, str | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "state": worst(self.checks),
+            "checks": [asdict(check) for check in self.checks],
+            "python": platform.python_version(),
+            "packages": self.packages,
+            "device": self.device,
+            "extractors": self.extractors,
+            "data": self.data,
+            "home": str(paths.home()),
+            "problems": list(self.problems),
+        }
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
-    """What is installed, which device is used, and what is missing."""
+    """What is installed and how this machine is set up; what is wrong, and what to do. Exit code 1 on a fault."""
     report = examine()
-    if as_json:
-        typer.echo(json.dumps(report, indent=1))
-    else:
-        typer.echo("\n".join(lines(report)))
+    typer.echo(json.dumps(report.to_json(), indent=1) if as_json else as_text(report.checks))
+    if worst(report.checks) == "fault":
+        raise typer.Exit(1)
 
 
-def examine() -> dict[str, Any]:
-    """Look at this machine. Keys: python, packages, device, extractors, data, home, problems."""
-    from core.data import torchvision_sets
-    from core.data.registry import DATA
-    from core.extractors.registry import EXTRACTORS, present
+def examine() -> Report:
+    """Look at this machine; nothing is written."""
+    from core.cli.checks import contents, home, machine, software
 
-    installed = versions()
-    packages = {name: installed.get(name) for name in PACKAGES}
-    problems = [
-        f"Package {name} is missing: pip install -r requirements.txt."
-        for name, version in packages.items()
-        if version is None
-    ]
-    device = "none"
-    extractors: dict[str, bool] = {}
-    if packages["torch"] and packages["torchvision"] and packages["timm"]:
-        from core.system import device as devices
-
-        device = devices.describe(devices.choose("auto"))
-        extractors = {name: present(record) for name, record in EXTRACTORS.items()}
-        problems += [
-            f"Weights of {name} are not here: put {EXTRACTORS[name].weights} into {paths.weights()}, or let the "
-            "first run fetch them."
-            for name, there in extractors.items()
-            if not there
-        ]
-    data = {name: _readable(name) for name in DATA}
-    problems += [
-        f"Data set {name} can't be read: restore assets/data."
-        if DATA[name].embedded
-        else f"Data set {name} is {torchvision_sets.availability(DATA[name])}."
-        for name, there in data.items()
-        if not there
-    ]
-    return {
-        "python": platform.python_version(),
-        "packages": packages,
-        "device": device,
-        "extractors": extractors,
-        "data": data,
-        "home": str(paths.home()),
-        "problems": problems,
+    looks: dict[str, Callable[[], Sequence[Check]]] = {
+        "Poison Lab": lambda: [software.product(), software.python(), software.system()],
+        "Packages": software.packages,
+        "Processor": lambda: [machine.processor()],
+        "Compute": machine.devices,
+        "Open files": lambda: [machine.open_files()],
+        "Home": lambda: [home.home()],
+        "Runs": lambda: [home.runs()],
+        "Environment": home.environment,
+        "Plug-ins": contents.plugins,
+        "Assets": lambda: [contents.assets()],
+        "Data sets": contents.data,
+        "Extractors": contents.extractors,
     }
+    checks = [check for name, look in looks.items() for check in _guarded(name, look)]
+    missing = [check for check in checks if check.name == "Packages" and check.state == "fault"]
+    return Report(
+        checks=checks,
+        extractors=contents.extractors_here(),
+        data=contents.data_here(),
+        problems=[*(f"{check.text}: {check.remedy}" for check in missing), *contents.missing()],
+        device=machine.device_name(),
+        packages=software.installed(),
+    )
 
 
-def lines(report: dict[str, Any]) -> list[str]:
-    """The report as lines to print."""
-    packages = [f"{name} {version or 'MISSING'}" for name, version in report["packages"].items()]
-    return [
-        f"Python     {report['python']}",
-        f"Packages   {', '.join(packages)}",
-        f"Device     {report['device']}",
-        f"Extractors {', '.join(name for name, there in report['extractors'].items() if there) or 'none'}",
-        f"Data       {', '.join(name for name, there in report['data'].items() if there) or 'none'}",
-        f"Home       {report['home']}",
-        *(f"Missing    {problem}" for problem in report["problems"]),
-    ]
-
-
-def _readable(name: str) -> bool:
-    from core.data import torchvision_sets
-    from core.data.readers import read
-    from core.data.registry import DATA
-    from core.system.errors import DataError
-
-    record = DATA[name]
-    if not record.embedded:  # up to gigabytes: whether its files are here has to do
-        return torchvision_sets.present(record)
+def _guarded(name: str, look: Callable[[], Sequence[Check]]) -> Sequence[Check]:
+    """What a look has come to; one that fails is a fault itself, and the others go on."""
     try:
-        read(record, "test", record.domains[0] if record.domains else None)
-    except DataError:
-        return False
-    return True
+        return look()
+    except Exception as error:
+        return [
+            Check(name, "fault", f"can't be looked at ({described(error)})", "See the other faults; else report it.")
+        ]

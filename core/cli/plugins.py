@@ -25,13 +25,6 @@ def load(files: list[Path] | None) -> None:
     os.environ[settings.PLUGINS] = os.pathsep.join(map(str, named))
 
 
-def load_all(files: list[Path] | None) -> None:
-    """Load what the environment names, then what `--plugin` does; errors as of `load`."""
-    if in_environment := settings.plugins():
-        _load(in_environment)
-    load(files)
-
-
 def _load(files: list[Path]) -> None:
     # Only here: few commands need the catalogue, and most people have no plug-ins.
     from core.catalog.plugins import load_plugins  # type: ignore[import-not-found,unused-ignore]
@@ -39,19 +32,25 @@ def _load(files: list[Path]) -> None:
     load_plugins(files)
 
 
-def _option(callback: Callable[[list[Path] | None], None]) -> Any:
+def _option(callback: Callable[[list[Path] | None], None] | None) -> Any:
     return typer.Option(
         "--plugin",
         metavar="FILE.py",
         help="File with attacks or defences of your own; may be repeated.",
         callback=callback,
         is_eager=True,
-        expose_value=False,
+        expose_value=callback is None,
     )
 
 
-def start(plugin: Annotated[list[Path] | None, _option(load_all)] = None) -> None:
-    """What comes before every command."""
+def start(context: typer.Context, plugin: Annotated[list[Path] | None, _option(None)] = None) -> None:
+    """What comes before every command: load what the environment names, then what `--plugin` does; errors as of `load`.
+
+    `doctor` reports what is wrong with the environment, and so can't fail on it.
+    """
+    if context.invoked_subcommand != "doctor" and (in_environment := settings.plugins()):
+        _load(in_environment)
+    load(plugin)
 
 
 def with_plugins(command: Callable[..., None]) -> Callable[..., None]:

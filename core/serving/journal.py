@@ -4,7 +4,6 @@ There is a small file per run, named by run and server, and a lock that each ser
 kernel releases it however the server ends, so that processes on other machines need not be queried.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError
 from core.system.files import write_text
+from core.system.locks import lock
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Journal:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._lock_of(self._server), os.O_CREAT | os.O_RDWR)  # not inherited by workers
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            lock(self._lock)
         except OSError as error:
             log.warning("No journal of runs can be kept in %s: %s", self._folder, error)
 
@@ -96,7 +96,7 @@ class Journal:
         except OSError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle, wait=False)
         except OSError:
             return True
         finally:

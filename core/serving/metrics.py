@@ -1,11 +1,11 @@
 """Metrics of a server for its status page and for Prometheus, without names of users."""
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import psutil
 
 from core.serving.status import EngineStatus, WorkerStatus
 from core.storage.runs import Store
@@ -156,6 +156,6 @@ def _disk_usage(entries: list[retention.Entry], megabytes: int) -> DiskUsage:
 
 def _own_memory() -> int | None:
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
+        return int(psutil.Process().memory_info().rss)
+    except (psutil.Error, OSError):
         return None

@@ -102,6 +102,17 @@ class RunFolder:
             raise DamagedError("result.json is of another run")
         return result
 
+    def verify(self) -> None:
+        """Compare every file of the run with the manifest.
+
+        Raises:
+            DamagedError: one is missing or has another checksum, or result.json is of another run.
+        """
+        self.read_stored_result()
+        for name in self.manifest():
+            if (self.path / name).is_file():  # of what is missing, `read_result` knows what has to be there
+                self.read(name)
+
     def set_aside(self, reason: str) -> None:
         """Quarantine a damaged run: move it into the store's folder `damaged`."""
         damaged = self.path.parent / "damaged"

@@ -1,6 +1,5 @@
 """Which runs of a store are pinned and which are deleted to stay within the size limit."""
 
-import fcntl
 import logging
 import shutil
 import time
@@ -14,6 +13,7 @@ from core.storage.index import RunIndex
 from core.storage.marks import Pins, UseMarks
 from core.system import retention
 from core.system.errors import StoreError
+from core.system.locks import lock
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class RunRetention:
             return
         with file:
             with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_EX)  # closing the file releases it
+                lock(file)  # closing the file releases it
             yield
 
 

@@ -75,8 +75,9 @@ def size_of(path: Path) -> int:
             stat = file.stat()
         except OSError:
             continue
-        # The blocks of many small files take more than their content; some file systems don't count them at once.
-        total += max(stat.st_size, 512 * stat.st_blocks)
+        # The blocks of many small files take more than their content; some file systems don't count them at once,
+        # and Windows never does.
+        total += max(stat.st_size, 512 * getattr(stat, "st_blocks", 0))
     return total
 
 

@@ -1,0 +1,1 @@
+"""What `doctor` looks at, a file for each kind of thing. Nothing here writes anything."""
