@@ -42,7 +42,7 @@ def _paths(text: str | tuple[Path, ...]) -> tuple[Path, ...]:
 class Settings(BaseSettings):
     """What the environment may change: `POISON_LAB_` and the name of the field in capitals.
 
-    The description of a number is the line that the README has of it.
+    The description of a number is the line that docs/operating.md has of it.
     """
 
     model_config = SettingsConfigDict(
