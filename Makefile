@@ -56,13 +56,13 @@ clean: ## Delete the environment and what tools leave behind; results in .poison
 
 ##@ Test
 
-test-fast: $(VENV)/.kernels ## Run the tests that start no browser, no server and no workers, for while one works
+test-fast: $(VENV)/.kernels ## Run the tests that start no browser, no server and no workers, for while you work
 	@$(PYTEST) -m "not slow and not browser and not processes"
 
-test: lint $(VENV)/.kernels ## Set up if needed, check the style and the types, run all tests but those of test-slow
+test: lint $(VENV)/.kernels ## Set up if needed, check style and types, run all tests but the slow ones
 	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))
 
-test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 installs all packages anew, too
+test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
 	@$(BIN)/python -m pytest -m slow
 
 coverage: $(VENV)/.kernels ## Run what make test runs, and print which lines and branches it doesn't reach
