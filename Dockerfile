@@ -1,4 +1,4 @@
-# Poison Lab as a container: `make container` builds it, README.md says how to run it.
+# Poison Lab as a container: `make container` builds it, docs/operating.md says how to run it.
 
 FROM python:3.11-slim AS packages
 # Another index for torch, such as one of wheels for the CPU alone, which are much smaller. Empty: pip's own.

@@ -19,26 +19,28 @@ UV := $(VENV)-constraints/bin/uv pip compile --quiet
 .DEFAULT_GOAL := help
 .PHONY: help app setup test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean
 
-help: ## Say what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
-	@echo "Settings: PORT=$(PORT) (of make app), PYTHON=$(PYTHON) (3.11 or newer, for a new $(VENV))"
+# A line "##@ NAME" begins a group; what follows "##" after a target says what it makes.
+help:
+	@awk -F ':[^#]*## ' '/^##@ / {printf "%s%s\n", n++ ? "\n" : "", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSettings: %s\n' 'PORT=$(PORT) of make app; PYTHON=$(PYTHON), 3.11 or newer, for a new $(VENV)'
+
+##@ Use
 
 app: $(VENV)/.run ## Set up if needed, and open the lab at a printed address
 	@$(BIN)/python -m core app --port $(PORT)
 
+container: ## Build the image poison-lab by docker or podman; TORCH_INDEX=URL takes torch from another index
+	@tool=$$(command -v docker || command -v podman) \
+		|| { echo "A container is built by docker or podman, and neither is here: install one of them."; exit 2; }; \
+	$$tool info >/dev/null 2>&1 \
+		|| { echo "$$tool is here but doesn't answer: start its service, or ask for the right to use it."; exit 2; }; \
+	set -- $$tool build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --tag poison-lab .; \
+	echo "$$*"; exec "$$@"
+
+##@ Develop
+
 setup: $(VENV)/.dev ## Set up the environment in which the lab runs and is tested
-
-test: lint $(VENV)/.kernels ## Set up if needed, check the style and the types, run all tests but those of test-slow
-	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))
-
-test-fast: $(VENV)/.kernels ## Run the tests that start no browser, no server and no workers, for while one works
-	@$(PYTEST) -m "not slow and not browser and not processes"
-
-test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 installs all packages anew, too
-	@$(BIN)/python -m pytest -m slow
-
-coverage: $(VENV)/.kernels ## Run what make test runs, and print which lines and branches it doesn't reach
-	@$(PYTEST) -m "not slow" $(COVER)
 
 lint: $(VENV)/.dev ## Check style, types and the container's recipe
 	@$(BIN)/python -m ruff check .
@@ -49,6 +51,26 @@ lint: $(VENV)/.dev ## Check style, types and the container's recipe
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/python -m ruff check --fix-only --quiet .
 	@$(BIN)/python -m ruff format --quiet .
+
+clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
+	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Test
+
+test-fast: $(VENV)/.kernels ## Run the tests that start no browser, no server and no workers, for while you work
+	@$(PYTEST) -m "not slow and not browser and not processes"
+
+test: lint $(VENV)/.kernels ## Set up if needed, check style and types, run all tests but the slow ones
+	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))
+
+test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
+	@$(BIN)/python -m pytest -m slow
+
+coverage: $(VENV)/.kernels ## Run what make test runs, and print which lines and branches it doesn't reach
+	@$(PYTEST) -m "not slow" $(COVER)
+
+##@ Maintain
 
 # What is named in the lists of requirements keeps its version; change it there first, e.g. torch and torchvision.
 constraints: ## Renew constraints.txt, the versions of all packages for Python 3.11 to 3.14; needs the internet
@@ -76,18 +98,6 @@ screenshots: $(VENV)/.dev ## Take the pictures in docs/
 
 pictures: $(VENV)/.dev ## Take pictures of every page, wide and on a phone, light and dark, into screenshots/
 	@$(BIN)/python -m tests.browser.screenshots screenshots pages
-
-container: ## Build the image poison-lab by docker or podman; TORCH_INDEX=URL takes torch from another index
-	@tool=$$(command -v docker || command -v podman) \
-		|| { echo "A container is built by docker or podman, and neither is here: install one of them."; exit 2; }; \
-	$$tool info >/dev/null 2>&1 \
-		|| { echo "$$tool is here but doesn't answer: start its service, or ask for the right to use it."; exit 2; }; \
-	set -- $$tool build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --tag poison-lab .; \
-	echo "$$*"; exec "$$@"
-
-clean: ## Delete the environment and what tools leave behind; results in .poison_lab stay
-	@rm -rf $(VENV) $(VENV)-audit $(VENV)-constraints .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps hold the set-up: a changed list of requirements or constraints installs again.
 $(VENV)/.run: requirements.txt constraints.txt | $(BIN)/pip

@@ -2,26 +2,39 @@
 
 import json
 import re
+import shlex
+from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+import core
 from core.catalog import choices
 from core.cli.main import cli
 from core.serving import cluster
+from core.spec.experiment import parse_spec
 from core.system import paths
 from core.system.settings import Settings, variable
 from tests.system.test_settings import NUMBERS
 from tests.test_architecture import ORDER
 
 README = (paths.ROOT / "README.md").read_text()
+USING = (paths.ROOT / "docs" / "using.md").read_text()
+OPERATING = (paths.ROOT / "docs" / "operating.md").read_text()
 ARCHITECTURE = (paths.ROOT / "docs" / "architecture.md").read_text()
 EXTENDING = (paths.ROOT / "docs" / "extending.md").read_text()
 PORTABILITY = (paths.ROOT / "docs" / "portability.md").read_text()
-DOCUMENTS = (
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/method.md", "docs/cluster.md"),
-    "docs/portability.md",
-    *("docs/architecture.md", "docs/extending.md", "benchmarks/README.md", "assets/LICENSES.md"),
+FOLDERS = (".github", "assets", "benchmarks", "core", "docs", "examples", "pages", "tests")
+DOCUMENTS = sorted(
+    path.relative_to(paths.ROOT).as_posix()
+    for path in (*paths.ROOT.glob("*.md"), *(path for name in FOLDERS for path in (paths.ROOT / name).rglob("*.md")))
 )
+MOST_LINES_OF_README = 150
+
+
+def test_readme_is_short_enough_to_be_read() -> None:
+    assert len(README.splitlines()) <= MOST_LINES_OF_README
 
 
 @pytest.mark.parametrize("kind", ["data", "extractors", "constraints", "label_rules"])
@@ -39,16 +52,16 @@ def test_readme_names_every_attack_that_was_measured() -> None:
     assert measured <= listed <= choices.listing()["attacks"].keys()
 
 
-def test_readme_names_every_setting_of_the_environment() -> None:
+def test_the_page_on_operating_names_every_setting_of_the_environment() -> None:
     sources = "".join(path.read_text() for path in (paths.ROOT / "core").rglob("*.py"))
     names = {*re.findall(r"POISON_LAB_[A-Z_]+", sources), *map(variable, Settings.model_fields)}
-    assert [name for name in sorted(names) if f"`{name}`" not in README] == []
+    assert [name for name in sorted(names) if f"`{name}`" not in OPERATING] == []
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_readme_explains_every_number(name: str) -> None:
+def test_the_page_on_operating_explains_every_number(name: str) -> None:
     setting = Settings.model_fields[name]
-    assert f"| `{variable(name)}` | {setting.description} (default {setting.default:,}) |" in README
+    assert f"| `{variable(name)}` | {setting.description} (default {setting.default:,}) |" in OPERATING
 
 
 def test_the_page_on_clusters_names_every_setting_that_others_schedulers_need() -> None:
@@ -99,9 +112,97 @@ def test_every_data_file_has_its_licence() -> None:
     assert [name for name in names if not any(re.fullmatch(pattern, name) for pattern in patterns)] == []
 
 
+def prose(document: str) -> str:
+    """The text of a document without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", (paths.ROOT / document).read_text(), flags=re.M | re.S)
+
+
+def links(document: str) -> list[str]:
+    """Where a document leads to in the project: targets of links, pictures and their sources."""
+    text = prose(document)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:href|src|srcset)="([^"\s]+)"', text)
+    return [target for target in targets if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(document: str) -> set[str]:
+    """The anchors of a document: those it sets itself, and those that GitHub makes of its headings."""
+    text = prose(document)
+    made: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", text, re.M):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        made.append(f"{slug}-{again}" if (again := sum(other.split("\0")[0] == slug for other in made)) else slug)
+    return {*made, *re.findall(r'<a id="([^"]+)"', text)}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_to_files(document: str) -> None:
-    path = paths.ROOT / document
-    links = re.findall(r"(?<!!)\[[^\]]+\]\(([^)#]+)\)", path.read_text())
-    local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (path.parent / link).exists()] == []
+    here = (paths.ROOT / document).parent
+    files = [file for file, _, _ in (target.partition("#") for target in links(document)) if file]
+    assert [file for file in files if not (here / file).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_to_headings(document: str) -> None:
+    here = (paths.ROOT / document).parent
+    broken = []
+    for target in links(document):
+        file, _, anchor = target.partition("#")
+        path = (here / file).resolve() if file else paths.ROOT / document
+        if anchor and anchor not in anchors(path.relative_to(paths.ROOT).as_posix()):
+            broken.append(target)
+    assert broken == []
+
+
+def test_readme_leads_to_every_page_of_the_documentation() -> None:
+    reached = {(paths.ROOT / target.partition("#")[0]).resolve() for target in links("README.md")}
+    assert set((paths.ROOT / "docs").glob("*.md")) <= reached
+    assert {paths.ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")} <= reached
+
+
+def test_the_page_on_using_names_every_page_of_the_app() -> None:
+    shell = (paths.ROOT / "pages" / "shell.py").read_text()
+    titles = re.findall(r'st\.Page\("\w+\.py", title="([^"]+)"', shell)
+    assert len(titles) >= 13
+    section = USING.partition("\n## The app's pages\n")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| \*([^*|]+)\* \| .+ \|$", section, re.M)
+    assert sorted(named) == sorted(titles)
+
+
+def commands(document: str) -> list[list[str]]:
+    """What follows `-m core` in each command of a document's blocks of code, without comments."""
+    blocks = "".join(re.findall(r"^```sh$(.*?)^```$", (paths.ROOT / document).read_text(), re.M | re.S))
+    lines = [shlex.split(line, comments=True) for line in blocks.replace("\\\n", " ").splitlines()]
+    return [line[line.index("core") + 1 :] for line in lines if "core" in line]
+
+
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if commands(name)])
+def test_options_of_commands_are_there(document: str) -> None:
+    """Those of `core scheduler` and `core worker` are dask's."""
+    known: Any = typer.main.get_command(cli)
+    for name, *arguments in commands(document):
+        if name in ("scheduler", "worker") or name.startswith("-"):
+            continue
+        options = {option for parameter in known.commands[name].params for option in parameter.opts}
+        assert {word for word in arguments if word.startswith("--")} <= options | {"--help"}, name
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/using.md"])
+def test_python_in_the_documents_runs(
+    document: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it stands, but on a tenth of the images and in few steps."""
+
+    def small(given: dict[str, Any]) -> core.ExperimentSpec:
+        steps = {"steps": 3} | ({"match_steps": 2, "finish_steps": 2} if given["attack"] == "ft-matching" else {})
+        attack = {"name": given["attack"], **steps}
+        return parse_spec({**given, "attack": attack, "train_size": 200, "test_size": 100})
+
+    run = core.run
+    monkeypatch.setattr(core, "parse_spec", small)
+    monkeypatch.setattr(core, "run", lambda spec: run(spec, with_map=False))
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python$(.*?)^```$", (paths.ROOT / document).read_text(), re.M | re.S)
+    exec(compile(code, document, "exec"), {})
+    assert re.search(r"\d", capsys.readouterr().out)

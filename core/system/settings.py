@@ -42,7 +42,7 @@ def _paths(text: str | tuple[Path, ...]) -> tuple[Path, ...]:
 class Settings(BaseSettings):
     """All settings; each is read from the variable `POISON_LAB_` and the field's name in capitals.
 
-    The description of a number is its line in the documentation.
+    The description of a number is its line in docs/operating.md.
     """
 
     model_config = SettingsConfigDict(
