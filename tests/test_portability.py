@@ -68,7 +68,7 @@ from core.serving import journal, nodelay
 from core.storage.runs import Store
 from core.system import locks, paths, retention
 
-nodelay.send_at_once()  # only slower without
+nodelay.enable_nodelay()  # only slower without
 try:
     with open(pathlib.Path(paths.home().parent) / "lock", "w") as file:
         locks.lock(file)

@@ -27,7 +27,8 @@ def home() -> Check:
         return Check("Home", "fault", f"{folder}: {nearest} can't be written to", f"Change its rights, or {set_home}")
     text = f"{folder}, {'writable' if nearest == folder else 'made by the first run'}"
     free = shutil.disk_usage(nearest).free
-    text += f", {retention.words(free)} free, {retention.words(sum(piece.size for piece in cache.pieces()))} of cache"
+    cached = sum(entry.size for entry in cache.entries())
+    text += f", {retention.format_size(free)} free, {retention.format_size(cached)} of cache"
     if free < LITTLE_SPACE:
         return Check("Home", "warning", text, "Free space, or `poison-lab store --clean`.")
     return Check("Home", "ok", text)
@@ -52,7 +53,7 @@ def runs() -> Check:
         except (DamagedError, ValueError, KeyError):
             damaged.append(name)
     size = sum(retention.size_of(root / name) for name in names)
-    text = f"{len(names):,} in {root}, {retention.words(size)}" if names else f"none yet in {root}"
+    text = f"{len(names):,} in {root}, {retention.format_size(size)}" if names else f"none yet in {root}"
     faults = {"damaged": damaged, "of another version of Poison Lab or a plug-in that is not loaded": foreign}
     texts = [f"{len(runs):,} {words} ({runs[0]})" for words, runs in faults.items() if runs]
     if aside:

@@ -20,10 +20,12 @@ def processor() -> Check:
     memory = psutil.virtual_memory()
     limit = min(memory.total, _memory_limit() or memory.total)
     cores = os.cpu_count() or 1
-    text = f"{_of(_usable_cores() or cores, cores)} core{'' if cores == 1 else 's'}, {retention.words(limit)} memory"
+    text = (
+        f"{_of(_usable_cores() or cores, cores)} core{'' if cores == 1 else 's'}, {retention.format_size(limit)} memory"
+    )
     if limit < memory.total:
-        text += f" of {retention.words(memory.total)}"
-    return Check("Processor", "ok", f"{text}, {retention.words(memory.available)} of it free on the machine")
+        text += f" of {retention.format_size(memory.total)}"
+    return Check("Processor", "ok", f"{text}, {retention.format_size(memory.available)} of it free on the machine")
 
 
 def _of(usable: int, there: int) -> str:
