@@ -75,7 +75,7 @@ try:
 except OSError as error:
     print(error.strerror)
 store = Store(paths.results())
-print(retention.size_of(paths.results()) > 0, len(store.list()) > 0, store.clean(0).gone)
+print(retention.size_of(paths.results()) > 0, len(store.list()) > 0, store.clean(0).deleted)
 journal.Journal(paths.results()).close()
 
 from core.cli.main import main

@@ -16,7 +16,7 @@ ATTACK = "ft-matching"
 """The current default attack."""
 EARLIER: dict[int, dict[str, Any]] = {}
 """By version, the defaults that the next version changed. Keys are fields ("budget"; "attack", by its name) or
-parameters of an attack ("attack.ft-matching.steps")."""
+parameters of an attack ("attack.NAME.steps")."""
 
 
 def version_of(values: Mapping[str, Any]) -> int:
