@@ -57,7 +57,7 @@ def planned(name: str, rule: LabelRule = "adversarial", budget: float = 0.04) ->
 
 def test_every_defence_with_a_score_function_can_be_expected() -> None:
     assert tuple(name for name, record in DEFENCES.items() if record.score_function is not None) == NAMES
-    assert set(NAMES) == {"sphere", "slab", "svd", "loss", "norm"}
+    assert set(NAMES) >= {"sphere", "slab", "svd", "loss", "norm"}
 
 
 @each

@@ -199,7 +199,7 @@ def test_listing_tells_of_attacks(name: str) -> None:
     for parameter in about["parameters"].values():
         if parameter["type"] in ("number", "integer"):
             assert {"minimum", "exclusiveMinimum"} & parameter.keys()
-            assert "maximum" in parameter
+            assert {"maximum", "exclusiveMaximum"} & parameter.keys()
         else:
             assert parameter["enum"]
 

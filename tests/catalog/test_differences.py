@@ -38,7 +38,8 @@ PARAMETERS = [(attack, name) for attack in ATTACKS for name in parameters(ATTACK
 def another(schema: dict[str, Any]) -> Any:
     if "enum" in schema:
         return next(value for value in schema["enum"] if value != schema["default"])
-    return schema["default"] + 1
+    default, high = schema["default"], schema.get("maximum", schema.get("exclusiveMaximum"))
+    return default + 1 if default + 1 < high else (default + high) / 2
 
 
 def test_every_field_has_another_value_here() -> None:
