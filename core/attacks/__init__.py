@@ -1,1 +1,1 @@
-"""The attacks, one a file: settings, record and runner; what several share is in algorithms/ and parts/."""
+"""The attacks, one per file: settings, record and runner. Shared code is in algorithms/ and parts/."""

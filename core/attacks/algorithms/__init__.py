@@ -1,1 +1,1 @@
-"""What runs: the plan of an attack, its images under attack, and the algorithms that several attacks share."""
+"""The algorithms of attacks: planning, images under optimisation, and what several attacks share."""

@@ -8,11 +8,21 @@ from core.attacks.algorithms.implicit import Ascent, Damage, maximise
 from core.spec.events import Observer
 
 DAMPING = 1e-2
-"""Of the implicit system on pixels: images reach less than free features, and overfit the training points sooner."""
+"""Damping of the implicit system on pixels: images reach less than free features, and overfit sooner."""
 
 
 def ascend(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
-    """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f."""
+    """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        canvas: the constraint and the extractor for these images.
+        x: (m, C, H, W) initial images.
+        steps: of projected Adam.
+        lr: its step size, for pixels in [0, 1].
+        observe: receives the progress.
+    """
     damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
     return maximise(
         damage,

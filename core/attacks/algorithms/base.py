@@ -1,4 +1,4 @@
-"""What every attack is given and hands back: what the attacker knows, the plan of the poison, and a draft."""
+"""The input and output of every attack: the attacker's knowledge, the plan of the poison, and a draft."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,15 +14,17 @@ from core.heads import logistic as head
 
 @dataclass(frozen=True)
 class Scene:
-    """All that the attacker knows: the extractor, the clean training set and the head's ridge. No test data.
+    """The attacker's knowledge: the extractor, the clean training set and the head's ridge, but no test data.
 
     Attributes:
         images: (n, C, H, W) float32 in [0, 1], multiples of 1/255.
         z: (n, d) float32 features of `images`.
-        y: (n,) int64.
+        y: (n,) int64 labels.
+        n_classes: c.
+        ridge: λ of the head.
         clean_head: (c, d + 1) float64, the converged head of the clean training set.
-        pipeline: the whole f, differentiable in the images.
-        digest: names f and the training images by content.
+        pipeline: f, from images (m, C, H, W) to features (m, d), differentiable in the images.
+        digest: identifies f and the training images by content.
     """
 
     images: Tensor
@@ -45,11 +47,17 @@ class Scene:
         return self.z.amin(0), self.z.amax(0)
 
     def features(self, x: Tensor) -> Tensor:
-        """Features (m, d) of images (m, C, H, W), as the judge will extract them."""
+        """Features (m, d) of images (m, C, H, W), as the evaluation will extract them."""
         return torch.from_numpy(extract(self.pipeline, x.cpu().numpy(), x.device)).to(x.device)
 
     def retrained(self, z: Tensor, y: Tensor, start: Tensor | None = None) -> Tensor:
-        """The converged head (c, d + 1) with poisoned features z (m, d) and labels y (m,) added."""
+        """The converged head (c, d + 1) of the training set with poisoned samples added.
+
+        Args:
+            z: (m, d) their features.
+            y: (m,) their labels.
+            start: (c, d + 1) initial head; None: the clean head.
+        """
         both = torch.cat([self.z.double(), z.double()])
         return head.fit(
             both, torch.cat([self.y, y]), self.n_classes, self.ridge, self.clean_head if start is None else start
@@ -61,9 +69,9 @@ class Feasible:
     """The feasible set of one run's constraint, as projections.
 
     Attributes:
-        low, high: (d,) each coordinate's range on the clean training set, or None where features are free.
-        delta: most change of a pixel from its base image, or None.
-        filter: the defence that the poison has to pass, or None.
+        low, high: (d,) range of each coordinate on the clean training set, or None if features are free.
+        delta: largest change of a pixel from its base image, or None.
+        filter: the defence that the poison has to evade, or None.
     """
 
     low: Tensor | None
@@ -73,15 +81,15 @@ class Feasible:
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing is checked at all."""
+        """Whether there is no constraint at all."""
         return self.low is None
 
     def features(self, z: Tensor, y: Tensor) -> Tensor:
-        """Feasible feature vectors near z (m, d), for labels y (m,): the nearest ones where there is no filter."""
+        """Feasible features (m, d) close to z (m, d), for labels y (m,): the nearest ones if there is no filter."""
         return self.features_(z.clone(), y)
 
     def features_(self, z: Tensor, y: Tensor) -> Tensor:
-        """The same in place."""
+        """`features` in place, for z (m, d) and y (m,)."""
         self._boxed_(z)
         return z if self.filter is None else self.filter.project_(z, y, self._boxed_)
 
@@ -102,7 +110,13 @@ class Feasible:
         """The nearest feasible images with 8-bit pixels: integers over 255, within δ after rounding.
 
         Rounding alone could leave the δ-ball by half a grey level, so the ball is first shrunk to the grid.
-        Where nothing is checked, pixels are any numbers and stay what they are.
+        Without a constraint, pixels may be any numbers and are unchanged.
+
+        Args:
+            x, base: (m, C, H, W) images and their base images.
+
+        Returns:
+            (m, C, H, W) images.
         """
         if self.is_free:
             return x
@@ -122,9 +136,9 @@ class Plan:
         base: (m,) int64 rows of the base points in the training set.
         y: (m,) int64 labels of the poison.
         feasible: the constraint.
-        label_for: (n,) int64 label that the rule gives a poison made from each training point; -1 where
-            any wrong label will do (the random rule).
-        seed: of the run, for whatever else is random.
+        label_for: (n,) int64 label that the rule gives to a poisoned sample made from each training point; -1
+            if any wrong label is allowed (the random rule).
+        seed: of the run, for all else that is random.
     """
 
     base: Tensor
@@ -135,7 +149,7 @@ class Plan:
 
     @property
     def n_poison(self) -> int:
-        """m."""
+        """m, the number of poisoned samples."""
         return len(self.base)
 
     def features_(self, zeta: Tensor) -> Tensor:
@@ -145,15 +159,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Draft:
-    """What an attack hands back, before the rules are enforced.
+    """The output of an attack, before the rules are enforced.
 
     Attributes:
-        target: (c, d + 1) target parameters, where the attack has them.
-        zeta: (m, d) poisoned features, where the attack has a stage 2.
-        x: (m, C, H, W) images, where the attack makes them.
-        base: (m,) other base points than the plan's, where the attack chose them by the label rule.
-        y: (m,) other labels than the plan's, where other base points ask for them.
-        notes: named numbers to report beside the result.
+        target: (c, d + 1) target parameters, if the attack has them.
+        zeta: (m, d) poisoned features, if the attack has a stage 2.
+        x: (m, C, H, W) images, if the attack makes them.
+        base: (m,) base points, if they differ from the plan's; chosen by the label rule.
+        y: (m,) labels, if other base points need other labels than the plan's.
+        notes: named numbers to report with the result.
     """
 
     target: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Images under attack: their features, and gradients of features pulled back to the pixels, chunk by chunk."""
+"""Images under optimisation: their features, and gradients pulled back from features to pixels, in chunks."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,17 +12,19 @@ from core.spec.events import Snapshot
 from core.system.device import halved
 
 CHUNK = 64
-"""Images whose activations are held at once."""
+"""Images whose activations are in memory at once."""
 
 
 class Canvas:
-    """The m images that one attack paints, bound to their base images by the constraint.
+    """The m images that an attack optimises, under the constraint relative to their base images.
 
-    Features are those of the images as they will be exported: pixels are rounded to 8 bits, and gradients pass
-    the rounding straight through.
+    Features are those of the images as they will be exported: pixels are rounded to 8 bits, with a straight-through
+    gradient.
 
-    Attributes:
+    Args:
+        pipeline: f, from images (m, C, H, W) to features (m, d).
         base: (m, C, H, W) base images.
+        feasible: the constraint.
         y: (m,) labels of the poison.
     """
 
@@ -47,24 +49,30 @@ class Canvas:
         return self._feasible.pixels(x, self.base)
 
     def show(self, x: Tensor, z: Tensor, theta: Tensor | None = None) -> Snapshot:
-        """Images (m, C, H, W) and their features (m, d) as observers see them (`implicit.Show`)."""
+        """A snapshot for observers; see `implicit.Show`.
+
+        Args:
+            x: (m, C, H, W) images.
+            z: (m, d) their features.
+            theta: (c, d + 1) a head close to the one retrained with them.
+        """
         return Snapshot(theta, z, self._feasible.eight_bit(x, self.base))
 
     def failing(self, z: Tensor) -> int:
-        """How many images of features (m, d) fail the filter; see `core.attacks.algorithms.implicit.Failing`."""
+        """How many images, of features (m, d), fail the filter; see `core.attacks.algorithms.implicit.Failing`."""
         filter_ = self._feasible.filter
         return 0 if filter_ is None else int((~filter_.passes(z, self.y)).sum())
 
     def chunks(self) -> list[tuple[slice, "Canvas"]]:
-        """The same images as canvases of at most `CHUNK` each, with their rows, for what does not couple them."""
+        """The same images as canvases of at most `CHUNK` each, with their rows, for separable objectives."""
         return [(rows, Canvas(self._pipeline, self.base[rows], self._feasible, self.y[rows])) for rows in self._chunks]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Pull]:
-        """Features (m, d), and the map from an ascent direction in them (m, d) to one in the pixels (m, C, H, W).
+        """Features (m, d) of images x (m, C, H, W), and the map from ascent directions in features to those in pixels.
 
-        Images whose features fail the filter are sent back to where they pass, instead. The map can be called once.
-        Where all images fit one chunk it reuses this pass's activations; else it makes them anew, chunk by chunk.
-        Chunks that are too large for a GPU's memory are halved, down to one image.
+        The map takes (m, d) and returns (m, C, H, W); for images that fail the filter it returns a direction towards
+        passing it instead. It can be called once. If all images fit one chunk, it reuses this pass's activations, else
+        it recomputes them chunk by chunk. Chunks that are too large for a GPU's memory are halved, down to one image.
         """
         if len(self._chunks) == 1:
             try:
@@ -78,23 +86,25 @@ class Canvas:
     def _steered(self, z: Tensor, pull: Pull) -> Pull:
         if (filter_ := self._feasible.filter) is None:
             return pull
-        return lambda ahead: pull(filter_.steer(z, self.y, ahead))
+        return lambda direction: pull(filter_.steer(z, self.y, direction))
 
     def _in_chunks(self, x: Tensor) -> Tensor:
         with torch.no_grad():
             return torch.cat([self._attached(x, rows)[1] for rows in self._chunks])
 
-    def _pull_back(self, x: Tensor, passes: list[tuple[Tensor, Tensor]], ahead: Tensor) -> Tensor:
-        """The gradient in the pixels (m, C, H, W), by the pass of all images at once where there was one."""
+    def _pull_back(self, x: Tensor, passes: list[tuple[Tensor, Tensor]], direction: Tensor) -> Tensor:
+        """The gradient in the pixels (m, C, H, W), from the pass over all images if there was one."""
         if passes:
             try:
-                return _pull(*passes.pop(), ahead)
+                return _pull(*passes.pop(), direction)
             except torch.OutOfMemoryError as error:
                 self._size = halved(min(self._size, len(x)), error)
-        return self._smaller(lambda: torch.cat([_pull(*self._attached(x, rows), ahead[rows]) for rows in self._chunks]))
+        return self._smaller(
+            lambda: torch.cat([_pull(*self._attached(x, rows), direction[rows]) for rows in self._chunks])
+        )
 
     def _smaller(self, work: Callable[[], Tensor]) -> Tensor:
-        """Do something chunk by chunk, in smaller ones until it fits."""
+        """Call work with ever smaller chunks until it fits into memory."""
         while True:
             try:
                 return work()
@@ -107,9 +117,9 @@ class Canvas:
         return leaf, self._pipeline(exported)
 
 
-def _pull(leaf: Tensor, z: Tensor, ahead: Tensor) -> Tensor:
-    # Scaled by its own size: the head's gradients are tiny, and float32 keeps its digits this way.
-    scale = ahead.norm().clamp_min(1e-30)
-    (gradient,) = torch.autograd.grad(z, leaf, (ahead / scale).to(z.dtype))
+def _pull(leaf: Tensor, z: Tensor, direction: Tensor) -> Tensor:
+    # Scaled to unit norm, as the head's gradients are tiny and would lose digits in float32.
+    scale = direction.norm().clamp_min(1e-30)
+    (gradient,) = torch.autograd.grad(z, leaf, (direction / scale).to(z.dtype))
     scaled: Tensor = gradient * scale.to(gradient.dtype)
     return scaled

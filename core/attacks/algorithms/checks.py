@@ -1,4 +1,4 @@
-"""What an attack hands back, and what it reports on the way, is checked: no attack is trusted to keep its contract."""
+"""Checks of what an attack returns, and of the events it reports: no attack is trusted to keep its contract."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,27 +15,27 @@ from core.system.errors import AttackError
 
 
 class CheckedObserver:
-    """The observer that an attack gets: it passes on events of the attack's own stages and nothing else.
+    """The observer that an attack gets: it accepts only events of the attack's own stages.
 
     Args:
-        observe: gets the events.
+        observe: receives the events.
         record: of the attack.
         n_poison: m.
     """
 
     def __init__(self, observe: Observer, record: AttackRecord, n_poison: int) -> None:
         self.raised: BaseException | None = None
-        """What the observer itself raised: to cancel the run, or by a fault of its own, which is none of the attack."""
+        """The error that the observer itself raised, for which the attack is not to blame: a cancellation or a bug."""
         self._observe = observe
         self._record = record
         self._n_poison = n_poison
         self._stages = {stage.name for stage in record.stages}
 
     def __call__(self, event: Event) -> None:
-        """Take in an event.
+        """Check an event and pass it on.
 
         Raises:
-            AttackError: it is of no stage of the attack, or its values are no numbers.
+            AttackError: its stage is not one of the attack's, or its values are not numbers.
         """
         who = f"The attack {self._record.name!r}"
         if event.stage not in self._stages:
@@ -52,7 +52,7 @@ class CheckedObserver:
             raise
 
     def _checked(self, show: Callable[[], Snapshot], stage: str) -> Snapshot:
-        """What the attack has so far: a head, or the features of all poison, beside whatever images there are."""
+        """The attack's snapshot; it has to hold a head or the features of all poisoned samples."""
         snapshot = show()
         has_head = isinstance(snapshot.theta, Tensor)
         has_features = isinstance(snapshot.z, Tensor) and len(snapshot.z) == self._n_poison
@@ -65,13 +65,16 @@ class CheckedObserver:
 
 
 def check_draft(draft: object, record: AttackRecord, scene: Scene, plan: Plan) -> Draft:
-    """What an attack hands back, once it is known to be what the record promises and to follow budget and label rule.
+    """Check that an attack's output is what its record promises, and follows budget and label rule.
 
     Args:
-        draft: whatever the runner returned.
+        draft: what the runner returned.
         record: of the attack.
-        scene: what the attacker knew.
-        plan: what the attack was given.
+        scene: what the attacker knows.
+        plan: of the poison.
+
+    Returns:
+        The draft.
 
     Raises:
         AttackError: one sentence that names the attack and what is wrong.
@@ -86,9 +89,9 @@ def check_draft(draft: object, record: AttackRecord, scene: Scene, plan: Plan) -
     base, y = (plan.base if draft.base is None else draft.base), (plan.y if draft.y is None else draft.y)
     if not len(base) == len(y) == m or not bool(follows_rule(scene, plan, base, y).all()):
         raise AttackError(f"{who} left its budget or its label rule; nothing of it is used.")
-    made = draft.x if record.makes_images else draft.zeta
+    poison = draft.x if record.makes_images else draft.zeta
     kind = "images" if record.makes_images else "feature vectors"
-    if made is None or (isinstance(made, Tensor) and (made.ndim == 0 or len(made) != m)):
+    if poison is None or (isinstance(poison, Tensor) and (poison.ndim == 0 or len(poison) != m)):
         raise AttackError(f"{who} did not make {m} {kind}, as its record says.")
     if draft.x is not None and not record.makes_images:
         raise AttackError(f"{who} made images, though its record says that it makes none.")
@@ -102,14 +105,14 @@ def check_draft(draft: object, record: AttackRecord, scene: Scene, plan: Plan) -
 
 
 def _are_rows(rows: object, limit: int) -> bool:
-    """Whether something is (k,) int64 in [0, limit)."""
+    """Whether a value is a tensor (k,) int64 in [0, limit)."""
     if not isinstance(rows, Tensor) or rows.dtype != torch.int64 or rows.ndim != 1:
         return False
     return bool(((rows >= 0) & (rows < limit)).all())
 
 
 def _problem(values: object, shape: tuple[int, ...]) -> str:
-    """What is wrong with a tensor that should hold finite numbers in a shape; "" where nothing is, or None is given."""
+    """What is wrong with a tensor that should hold finite numbers in a shape; "" if nothing is, or for None."""
     if values is None:
         return ""
     if not isinstance(values, Tensor):

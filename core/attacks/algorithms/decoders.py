@@ -2,8 +2,8 @@
 
     min over decoder of  mean ||Dec(f(x)) - x||^2 + w mean ||f(Dec(f(x))) - f(x)||^2 / ||f(x)||^2,
 
-first on the pixels alone, which is cheap, then on both. Every tenth image is held out, and what the decoder does
-to those is its reconstruction error.
+first on the pixels alone, which is cheap, then on both. Every tenth image is held out to measure the
+reconstruction error.
 """
 
 import json
@@ -26,12 +26,12 @@ from core.spec.events import Event, Observer
 from core.system import cache, paths
 
 VERSION = 1
-"""Part of every name: raise it when training would give another decoder."""
+"""Part of every file name: increment it when training would give another decoder."""
 NARROW = 256
 CHANNELS = (32, 32, 16)
 """At 1/4, 1/2 and full size."""
 DROPOUT = 0.3
-"""Of the features: a run has few training images."""
+"""Dropout of the features, since a run has few training images."""
 WEIGHT_DECAY = 1e-2
 BATCH = 64
 PIXEL_STEPS = 400
@@ -64,7 +64,7 @@ class Network(nn.Module):
         self.paint = nn.Conv2d(CHANNELS[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Images (N, C, H, W)."""
+        """Images (N, C, H, W) of features (N, d)."""
         x = self.dense(z).reshape(len(z), CHANNELS[0], *self.grid)
         for layer in (self.at_half, self.at_full):
             x = layer(F.interpolate(x, scale_factor=2.0, mode="nearest"))
@@ -77,8 +77,9 @@ class Decoder:
     """A trained decoder.
 
     Attributes:
+        network: features (N, d) to images (N, C, H, W).
         errors: `decoder_pixel_error`, root mean square over pixels in [0, 1], and `decoder_gap`, mean of
-            ||f(Dec(z)) - z|| / ||z||, both on images that it was not trained on.
+            ||f(Dec(z)) - z|| / ||z||, both on held-out images.
     """
 
     network: Network
@@ -91,20 +92,20 @@ class Decoder:
 
 
 def file_name(digest: str) -> str:
-    """Of the decoder of a scene's digest, in the cache and among those that ship."""
+    """File name of the decoder of a scene's digest, in the cache and among those that ship."""
     return f"{digest}-{VERSION}.safetensors"
 
 
 def cached(scene: Scene, observe: Observer) -> Decoder:
-    """The decoder of a scene: as it ships, from the disk cache, or trained now and cached."""
+    """The decoder of a scene: one that ships, from the disk cache, or trained now and cached."""
     name = file_name(scene.digest)
     path = paths.cache() / "decoders" / name
     observe(Event("decoder"))
-    found = _read(paths.DECODERS / name, scene) or _read(path, scene)
-    if found is None:
-        found = train(scene, observe)
-        cache.write(path, dump(found))
-    return found
+    decoder = _read(paths.DECODERS / name, scene) or _read(path, scene)
+    if decoder is None:
+        decoder = train(scene, observe)
+        cache.write(path, dump(decoder))
+    return decoder
 
 
 def train(scene: Scene, observe: Observer) -> Decoder:
@@ -130,10 +131,10 @@ def _train(scene: Scene, observe: Observer) -> Decoder:
         for _ in range(steps):
             batch = rows[torch.randint(len(rows), (min(BATCH, len(rows)),), generator=generator)].to(device)
             x, z = scene.images[batch], scene.z[batch]
-            made = network(z)
-            loss = F.mse_loss(made, x)
+            decoded = network(z)
+            loss = F.mse_loss(decoded, x)
             if weight:
-                loss = loss + weight * gaps(scene.pipeline(made), z).square().mean()
+                loss = loss + weight * gaps(scene.pipeline(decoded), z).square().mean()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -146,11 +147,11 @@ def _train(scene: Scene, observe: Observer) -> Decoder:
     decoder = Decoder(network, {})
     unseen = held_out.nonzero().squeeze(1).to(device)
     x, z = scene.images[unseen], scene.z[unseen]
-    made = decoder.paint(z)
+    decoded = decoder.paint(z)
     with torch.no_grad():
-        pairs = zip(torch.split(made, CHUNK), torch.split(z, CHUNK), strict=True)
-        gap = torch.cat([gaps(scene.pipeline(part), wanted) for part, wanted in pairs])
-    errors = {"decoder_pixel_error": float(F.mse_loss(made, x).sqrt()), "decoder_gap": float(gap.mean())}
+        pairs = zip(torch.split(decoded, CHUNK), torch.split(z, CHUNK), strict=True)
+        gap = torch.cat([gaps(scene.pipeline(images), features) for images, features in pairs])
+    errors = {"decoder_pixel_error": float(F.mse_loss(decoded, x).sqrt()), "decoder_gap": float(gap.mean())}
     return Decoder(network, errors)
 
 
@@ -167,7 +168,7 @@ def _network(scene: Scene) -> Network:
 
 
 def _read(path: Path, scene: Scene) -> Decoder | None:
-    """The decoder of a file, or None where it is not there or damaged."""
+    """The decoder in a file, or None if it is missing or damaged."""
     content, network = cache.read_bytes(path), _network(scene)
     if content is None:
         return None

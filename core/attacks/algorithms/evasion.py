@@ -1,8 +1,8 @@
-"""Poison that passes a filter: the attacker expects one of the defences (after Koh, Steinhardt, Liang 2018).
+"""Poison that evades a defence that the attacker expects (after Koh, Steinhardt, Liang 2018).
 
-The attacker fits the defence's own score function to the clean training set, which is all that they know, and
-keeps every poisoned sample below a limit of its class. Score functions are convex in the features, and so is what
-passes: it can be projected onto, and the mean of points that pass is a point that passes.
+The attacker fits the defence's own score function to the clean training set and keeps every poisoned sample below a
+limit for its class. Score functions are convex in the features, and so is the set of points that pass: it can be
+projected onto, and the mean of points that pass also passes.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from core.defences.execution import score_function
 from core.defences.settings import SHARE
 
 TOLERANCE = 1e-4
-"""An excess that counts as none: suspicion is of order 1, and features become float32 on their way to the defender."""
+"""Excess that counts as 0: suspicion is of order 1, and the defender gets features rounded to float32."""
 PROJECTED = 1e-6
-"""The excess that a projection leaves at most."""
+"""Largest excess after a projection."""
 SPARE = 1
-"""Clean points of a class above its limit beyond those that the defender removes: poison moves the scores a little."""
+"""Clean points above the limit of a class beyond those that the defender removes, since poison shifts scores."""
 ROUNDS = 30
-"""Most steps of a projection; what is left of them is a matter of the last digits."""
+"""Maximum number of steps of a projection."""
 SAFE = 0.02
-"""Part of the way from the limit to the anchor's suspicion in which images are steered back already: they hover."""
+"""Margin below the limit, as a share of the way to the anchor's suspicion, in which images are already steered back."""
 HALVINGS = 7
-"""Of the way from a base image to an image that fails: to a hundredth of it."""
+"""Bisection steps between a base image and one that fails: to a hundredth of the way."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Filter:
     """A defence as the attacker expects it.
 
     Attributes:
-        score: the defence's own, fitted to the clean training set.
-        limits: (c,) most suspicion that passes, by label; infinite for a label of no clean point.
-        anchors: (c, d) float64, for each other label a point that passes: the mean of the clean ones that do.
+        score: its score function, fitted to the clean training set.
+        limits: (c,) largest suspicion that passes, by label; infinite for labels without clean points.
+        anchors: (c, d) float64, for every other label a point that passes: the mean of the clean points that do.
         clean: (n, c) excess of each clean training point under each label.
     """
 
@@ -47,10 +47,15 @@ class Filter:
 
     @classmethod
     def fit(cls, name: str, data: TrainingSet, n_poison: int) -> "Filter":
-        """Fit to the clean training set.
+        """Fit a defence to the clean training set.
 
-        Of a class of k clean points and the poison, all of which may have its label, the defender removes the share
-        `SHARE`. The limit leaves as many clean points above it, so that these go and the poison stays.
+        The defender removes the share `SHARE` of a class, which consists of its clean points and up to all of the
+        poison. The limit leaves that many clean points above it, so that they are removed and the poison is kept.
+
+        Args:
+            name: of the defence.
+            data: the clean training set.
+            n_poison: m.
         """
         score = score_function(name)(data)
         suspicion = torch.stack([score(data.z, torch.full_like(data.y, i)) for i in range(data.n_classes)], dim=1)
@@ -65,30 +70,35 @@ class Filter:
         return cls(score, limits, anchors, suspicion - limits)
 
     def excess(self, z: Tensor, y: Tensor) -> Tensor:
-        """(m,) suspicion of features (m, d) with labels (m,) above the limit of the label; convex in the features."""
+        """(m,) suspicion of features (m, d) with labels (m,), minus the limit of the label; convex in the features."""
         return self.score(z, y) - self.limits[y]
 
     def passes(self, z: Tensor, y: Tensor) -> Tensor:
-        """(m,) bool."""
+        """(m,) bool: whether features (m, d) with labels (m,) pass."""
         return self.excess(z, y) <= TOLERANCE
 
     def slope(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The excess (m,) and a subgradient of it (m, d)."""
+        """The excess (m,) of features (m, d) with labels (m,), and a subgradient of it (m, d)."""
         leaf = z.detach().double().requires_grad_()
         excess = self.excess(leaf, y)
         (gradient,) = torch.autograd.grad(excess.sum(), leaf)
         return excess.detach(), gradient
 
     def project_(self, z: Tensor, y: Tensor, within_: Callable[[Tensor], Tensor] = lambda z: z) -> Tensor:
-        """Move features (m, d) float64 that fail to where they pass, in place; the others stay.
+        """Move features that fail to where they pass, in place; the others are unchanged.
 
-        Polyak's steps: to the zero of the excess as the subgradient foretells it, which is the nearest point that
-        passes for `sphere` and `svd`, and comes ever closer from outside for the others. Each is followed by the other
-        constraint. What is not there after `ROUNDS` steps goes towards its anchor: by convexity not farther than
-        excess_anchor / (excess_anchor - excess).
+        Polyak steps to the zero of the linearised excess, which is the nearest passing point for `sphere` and `svd` and
+        converges from outside for other defences; each is followed by the other constraint. Points that fail after
+        `ROUNDS` steps are moved towards their anchor: by convexity excess / (excess - excess_anchor) of the way at
+        most.
 
         Args:
-            within_: projects onto another convex constraint, which holds for all clean points, in place.
+            z: (m, d) float64 features.
+            y: (m,) labels.
+            within_: projects (m, d) features in place onto another convex constraint, which all clean points satisfy.
+
+        Returns:
+            z.
         """
         for _ in range(ROUNDS):
             excess, slope = self.slope(z, y)
@@ -102,18 +112,23 @@ class Filter:
         back = torch.where(excess > PROJECTED, excess / (excess - inside), 0.0)
         return z.lerp_(anchor, back[:, None])
 
-    def steer(self, z: Tensor, y: Tensor, ahead: Tensor) -> Tensor:
-        """The ascent direction `ahead` (m, d), but for features (m, d) that (nearly) fail that in which excess falls.
+    def steer(self, z: Tensor, y: Tensor, direction: Tensor) -> Tensor:
+        """Ascent directions (m, d), replaced by the descent direction of the excess for points that (nearly) fail.
 
-        It is as long as the others are on average, so that an optimiser's running moments see no other scale.
+        Replaced ones have the mean length of the others, so that an optimiser's running averages keep their scale.
+
+        Args:
+            z: (m, d) features.
+            y: (m,) labels.
+            direction: (m, d) ascent directions of the attack.
         """
         excess, slope = self.slope(z, y)
-        inwards = -slope * (ahead.norm(dim=1).mean() / slope.norm(dim=1, keepdim=True).clamp_min(1e-30))
+        inwards = -slope * (direction.norm(dim=1).mean() / slope.norm(dim=1, keepdim=True).clamp_min(1e-30))
         close = SAFE * self.excess(self.anchors[y], y)
-        return torch.where((excess > close)[:, None], inwards.to(ahead.dtype), ahead)
+        return torch.where((excess > close)[:, None], inwards.to(direction.dtype), direction)
 
     def order_by_passing(self, order: Tensor, y: Tensor) -> Tensor:
-        """Places in an order of training points (k,) with labels (k,): those that pass, then by least excess."""
+        """(k,) permutation of `order`, training points (k,) with labels (k,): those that pass first, then by excess."""
         return self.clean[order, y].clamp_min(0.0).argsort(stable=True)
 
     def retreat_to_base(
@@ -124,28 +139,34 @@ class Filter:
         export: Callable[[Tensor, Tensor], Tensor],
         features: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """Exported images (m, C, H, W), but for those that fail others between them and their base images.
+        """Images, with those that fail replaced by images between them and their base images.
 
-        Of each the one farthest from its base that passes, as far as halving the way finds it; where not even the base
-        image passes, whichever of the two has less excess.
+        A replacement is the passing image farthest from the base that bisection finds; if not even the base image
+        passes, it is the one of the two with less excess.
 
         Args:
-            export: from pixels, and base images, to images that may be exported; see `Feasible.eight_bit`.
-            features: of images, as the defender will extract them.
+            x: (m, C, H, W) exported images.
+            base: (m, C, H, W) base images.
+            y: (m,) labels.
+            export: from pixels and base images to exported images, (m, C, H, W) each; see `Feasible.eight_bit`.
+            features: from images to features (m, d), as the defender will extract them.
+
+        Returns:
+            (m, C, H, W) exported images.
         """
         rows = torch.nonzero(~self.passes(features(x), y)).flatten()
         if not len(rows):
             return x
         far, near, label = x[rows], base[rows], y[rows]
         nearer = self.excess(features(near), label) <= self.excess(features(far), label)
-        found = torch.where(nearer[:, None, None, None], near, far)
+        best = torch.where(nearer[:, None, None, None], near, far)
         low, high = (torch.full((len(rows), 1, 1, 1), end, device=x.device) for end in (0.0, 1.0))
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            tried = export(near + middle * (far - near), near)
-            passes = self.passes(features(tried), label)[:, None, None, None]
-            found, low = torch.where(passes, tried, found), torch.where(passes, middle, low)
+            candidate = export(near + middle * (far - near), near)
+            passes = self.passes(features(candidate), label)[:, None, None, None]
+            best, low = torch.where(passes, candidate, best), torch.where(passes, middle, low)
             high = torch.where(passes, high, middle)
         x = x.clone()
-        x[rows] = found
+        x[rows] = best
         return x
