@@ -14,7 +14,7 @@ from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettin
 from core.spec.events import Observer
 
 FINISH_STEP = 0.03
-"""Adam's step of the finish, of pixels in [0, 1]."""
+"""Adam's step size of the finish, for pixels in [0, 1]."""
 
 Invert = Callable[[Plan, Tensor], tuple[Tensor, Tensor, Mapping[str, float]]]
 """From a plan and poisoned features (m, d) to base points (m,), images (m, C, H, W) and numbers to report."""
@@ -23,20 +23,30 @@ Invert = Callable[[Plan, Tensor], tuple[Tensor, Tensor, Mapping[str, float]]]
 def stages_1_and_2(
     scene: Scene, plan: Plan, settings: FeatureTargetedSettings, observe: Observer
 ) -> tuple[Tensor | None, Tensor]:
-    """Target parameters (c, d + 1), where stage 2 needs them, and poisoned features (m, d)."""
+    """Target parameters and poisoned features.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        settings: of the two stages.
+        observe: receives the progress.
+
+    Returns:
+        Target parameters (c, d + 1), or None if stage 2 needs none; poisoned features (m, d).
+    """
     if settings.stage2 == "gc":
         return gc_features(scene, plan, settings.target, settings.radius, settings.steps, observe)
     return None, tgda_features(scene, plan, settings.steps, settings.lr, observe)
 
 
 def with_inversion(scene: Scene, plan: Plan, settings: InversionSettings, observe: Observer, invert: Invert) -> Draft:
-    """Poisoned features, images of them, then (ours) a finish on the head itself.
+    """Poisoned features, images of them, then (ours) finishing steps on the pixels.
 
     Args:
-        scene: all that the attacker knows.
+        scene: what the attacker knows.
         plan: of the poison.
         settings: of the three stages.
-        observe: told of progress.
+        observe: receives the progress.
         invert: stage 3.
     """
     if settings.bases == "influence":

@@ -37,10 +37,12 @@ REPORT_EVERY = 25
 
 
 def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Tensor:
-    """Target parameters (c, d + 1): the clean head, moved up the training loss inside a ball (Sun et al. 2020).
+    """Target parameters (c, d + 1) by GradPC: ascent of the training loss from the clean head (Sun et al. 2020).
 
     Args:
-        radius: most Euclidean distance from the clean head.
+        scene: what the attacker knows.
+        radius: largest Euclidean distance from the clean head.
+        observe: receives the progress.
     """
     theta = scene.clean_head
     for step in range(TARGET_STEPS):
@@ -54,21 +56,28 @@ def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Te
 
 
 def targets(scene: Scene, target: str, radius: float, observe: Observer) -> list[Tensor]:
-    """Stage 1: target parameters, (c, d + 1) each: one for "gradpc", one for each of `RADII` for "search"."""
+    """Stage 1: a list of target parameters, (c, d + 1) each.
+
+    Args:
+        scene: what the attacker knows.
+        target: "gradpc" for one target, "search" for one target for each of `RADII`.
+        radius: of "gradpc".
+        observe: receives the progress.
+    """
     radii = RADII if target == "search" else (radius,)
     return [gradpc_target(scene, r, part_of(for_target(observe, i), i, len(radii))) for i, r in enumerate(radii)]
 
 
 @dataclass(frozen=True)
 class Canceling:
-    """The residual of one target for poison labels (m,), with the constant clean term in it.
+    """The residual of one target as a function of the poison, with its constant term precomputed.
 
     Attributes:
         theta: (c, d + 1) target parameters.
         constant: (c, d + 1), g_clean + (1 + eps) ridge w.
         y: (m,) labels of the poison.
         epsilon: m / n.
-        ones: what the bias multiplies: 1, or 0 for a head without bias.
+        ones: factor of the bias: 1, or 0 for a head without bias.
     """
 
     theta: Tensor
@@ -79,10 +88,13 @@ class Canceling:
 
     @classmethod
     def prepare(cls, problem: head.HeadProblem, theta: Tensor, y: Tensor, epsilon: float | None = None) -> "Canceling":
-        """Compute the clean term once, for the defender's problem on the clean training set.
+        """Precompute the constant term.
 
         Args:
-            epsilon: another poison weight than m / n, for poison that stands for many copies of itself.
+            problem: the defender's problem on the clean training set.
+            theta: (c, d + 1) target parameters.
+            y: (m,) labels of the poison.
+            epsilon: weight of the poison, for samples that represent many copies; None: m / n.
         """
         weight = len(y) / len(problem.y) if epsilon is None else epsilon
         gradient, _ = problem.gradient(theta)
@@ -90,10 +102,11 @@ class Canceling:
         return cls(theta, constant, y, weight, float(problem.z[0, -1]))
 
     def residual(self, zeta: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The residual (c, d + 1), and the direction (m, d) in zeta in which half its square falls: minus the gradient.
+        """The residual (c, d + 1), and the negative gradient (m, d) of half its square with respect to zeta (m, d).
 
         Args:
-            out: where the direction goes.
+            zeta: (m, d) poisoned features.
+            out: (m, d) buffer for the negative gradient.
         """
         p = torch.softmax(head.logits(self.theta, zeta, self.ones), dim=1)
         errors = head.errors(p, self.y)
@@ -115,15 +128,21 @@ class Canceling:
         show: Show = show_features,
         failing: Failing = no_failures,
     ) -> Tensor:
-        """The poison, be it features or pixels, with the smallest residual; stops when it no longer falls.
+        """The poison with the smallest residual; stops when it no longer decreases.
 
-        Where some of it fails the filter, the smallest is that of the iterates of which fewest fail.
+        If some samples fail the filter, only the iterates with the fewest failures count.
 
         Args:
-            descent: where to begin, and what is allowed.
-            forward: features of the poison, and the map from a gradient in them to one in the poison.
-            stage, every: under which name, and after how many steps, progress is told.
-            show: what observers are shown of the poison so far.
+            descent: the initial poison (m, d) or (m, C, H, W), and the constraint.
+            steps: maximum number of steps.
+            forward: from the poison to its features (m, d), with the map from gradients in them to those in the poison.
+            stage, every: the stage that is reported, and the steps between two reports.
+            observe: receives the progress.
+            show: takes a snapshot of the poison for observers.
+            failing: how many samples fail the filter.
+
+        Returns:
+            The poison, in the shape of `descent.x`.
         """
         best, fewest, least, mark = descent.x.clone(), float("inf"), float("inf"), float("inf")
         best_z = best
@@ -134,7 +153,7 @@ class Canceling:
             norm = float(residual.norm())
             if (rank := (failing(features), norm)) < (fewest, least):
                 best.copy_(descent.x)
-                # What is moved in place is not kept as it is now, but its copy is.
+                # Features that are the iterate itself change in place, so that their copy is kept.
                 (fewest, least), best_z = rank, best if features is descent.x else features
             if step % every == 0 or step == steps:
                 observe(Event(stage, step, steps, {"residual": least}, partial(show, best, best_z)))
@@ -148,7 +167,15 @@ class Canceling:
 
 
 def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:
-    """Poisoned features (m, d) that cancel the gradient at theta as far as the constraint allows."""
+    """Poisoned features (m, d) that cancel the gradient at a target as far as the constraint allows.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        theta: (c, d + 1) target parameters.
+        steps: maximum number of steps.
+        observe: receives the progress.
+    """
     canceling = Canceling.prepare(scene.problem, theta, plan.y)
     descent = Ascent(scene.z[plan.base].double(), ADAM_STEP, steps, plan.features_)
     return canceling.minimise(descent, steps, observe=observe)
@@ -160,13 +187,13 @@ def cancel_on_pixels(
     """Images (m, C, H, W) that cancel the gradient at a target as far as the constraint allows.
 
     Args:
-        scene: all that the attacker knows.
+        scene: what the attacker knows.
         plan: of the poison.
-        canvas: the images, from which the descent begins.
+        canvas: the base images, from which the descent starts.
         theta: (c, d + 1) target parameters.
         steps: of projected Adam.
-        lr: its step, of pixels in [0, 1].
-        observe: told of progress.
+        lr: its step size, for pixels in [0, 1].
+        observe: receives the progress.
     """
     canceling = Canceling.prepare(scene.problem, theta, plan.y)
     descent = Ascent(canvas.base, lr, steps, canvas.project)
@@ -188,8 +215,13 @@ def gc_features(
     """Stages 1 and 2 of the feature-targeted attack.
 
     Args:
-        target: "gradpc" for one radius; "search" to keep the radius whose retrained head is worst on the
-            training set.
+        scene: what the attacker knows.
+        plan: of the poison.
+        target: "gradpc" for one radius; "search" to keep the radius whose retrained head has the lowest training
+            accuracy.
+        radius: of "gradpc".
+        steps: maximum number of steps of stage 2, for each target.
+        observe: receives the progress.
 
     Returns:
         Target parameters (c, d + 1) and poisoned features (m, d).
@@ -206,23 +238,33 @@ def search(
     make: Callable[[Tensor, Observer], Tensor],
     forward: Forward = identity_forward,
 ) -> tuple[Tensor, Tensor]:
-    """Make poison for each target (c, d + 1); where there are several, keep the one with the lowest `accuracy_after`.
+    """Make poison for each target, and keep the one with the lowest `accuracy_after`.
 
     Args:
-        make: the poison of one target, be it features or pixels.
-        forward: from the poison to its features.
+        scene: what the attacker knows.
+        plan: of the poison.
+        candidates: target parameters, (c, d + 1) each.
+        observe: receives the progress.
+        make: makes the poison, (m, d) or (m, C, H, W), for one target.
+        forward: from the poison to its features (m, d).
 
     Returns:
-        The target and its poison.
+        The target (c, d + 1) and its poison.
     """
-    found = []
+    results = []
     for i, theta in enumerate(candidates):
         poison = make(theta, part_of(for_target(observe, i), i, len(candidates)))
-        found.append((accuracy_after(scene, plan, forward(poison)[0]) if len(candidates) > 1 else 0.0, i, poison))
-    _, kept, poison = min(found, key=lambda item: item[:2])
-    return candidates[kept], poison
+        results.append((accuracy_after(scene, plan, forward(poison)[0]) if len(candidates) > 1 else 0.0, i, poison))
+    _, best, poison = min(results, key=lambda result: result[:2])
+    return candidates[best], poison
 
 
 def accuracy_after(scene: Scene, plan: Plan, features: Tensor) -> float:
-    """Training accuracy of the head retrained with poisoned features (m, d): what a search minimises."""
+    """Training accuracy of the head retrained with the poison, which a search minimises.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        features: (m, d) of the poisoned samples.
+    """
     return head.accuracy(scene.retrained(features, plan.y), scene.z, scene.y)

@@ -5,12 +5,12 @@ F(theta; z_p). By the implicit function theorem
 
     dL/dz_p = -(1/N) d/dz_p <q, grad_theta CE(theta*; z_p, y_p)>,    (H + damping I) q = grad_theta L(theta*),
 
-with H the Hessian of F at theta*, touched only by products. (TGDA, arXiv 2204.09092, with the follower's
+with H the Hessian of F at theta*, used only in products. (TGDA, arXiv 2204.09092, with the follower's
 gradient steps replaced by its optimum.)
 
-Without damping this is the exact gradient. Damping turns the ascent away from directions of theta that few
-training points bend: there the attack would only spoil what the head has memorised, which costs training
-accuracy and leaves the test accuracy alone (ours).
+Without damping this is the exact gradient. Damping turns the ascent away from directions of theta with little
+curvature: there the attack would only undo what the head has memorised, which costs training accuracy but not
+test accuracy (ours).
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from core.heads import logistic as head
 from core.spec.events import Event, Observer, Snapshot
 
 SHARPNESS = 2.0
-"""How much steeper than the head's own probabilities the outer loss is: nearer to the 0-1 loss it stands for."""
+"""Factor of the logits in the outer loss, which makes it closer to the 0-1 loss that it stands for."""
 SINGLE_TOLERANCE = 1e-5
 """Looser solves of the implicit system are done in float32."""
 DAMPING = 3e-3
@@ -51,8 +51,9 @@ def pullback(
         p: (m, c) probabilities that theta gives them.
         y: (m,) labels.
         direction: (c, d + 1).
-        ones: what the bias multiplies.
-        out: where the result goes.
+        scale: factor of the result.
+        ones: factor of the bias, see `core.heads.logistic.with_ones`.
+        out: (m, d) buffer for the result.
 
     Returns:
         (m, d).
@@ -64,10 +65,16 @@ def pullback(
 
 
 def damage(theta: Tensor, z1: Tensor, y: Tensor, sharpness: float = SHARPNESS) -> tuple[Tensor, Tensor]:
-    """The outer loss, mean probability of not choosing the true class, and its gradient in theta (c, d + 1).
+    """The outer loss, the mean probability of not predicting the true class, and its gradient (c, d + 1) in theta.
 
-    It saturates, so that points already lost stop pulling: with sharpness s it is the mean of
-    1 - softmax(s theta z)_y.
+    With sharpness s it is the mean of 1 - softmax(s theta z)_y, which saturates: points that are already
+    misclassified stop contributing.
+
+    Args:
+        theta: (c, d + 1) head.
+        z1: (N, d + 1) features with ones.
+        y: (N,) labels.
+        sharpness: s.
     """
     p = torch.softmax(sharpness * (z1 @ theta.T), dim=1)
     true = p.gather(1, y[:, None])
@@ -78,13 +85,13 @@ def damage(theta: Tensor, z1: Tensor, y: Tensor, sharpness: float = SHARPNESS) -
 
 @dataclass(frozen=True)
 class Probe:
-    """The head of one set of poisoned features and what it does.
+    """The effect of one set of poisoned features on the head.
 
     Attributes:
-        theta: (c, d + 1) converged head of clean training set and poison.
+        theta: (c, d + 1) converged head of the clean training set with the poison.
         train_accuracy: on the clean training points.
         damage: the outer loss on them.
-        gradient: (m, d) ascent direction of the outer loss in the poisoned features.
+        gradient: (m, d) gradient of the outer loss with respect to the poisoned features.
     """
 
     theta: Tensor
@@ -94,10 +101,10 @@ class Probe:
 
 
 class Damage:
-    """Evaluates poisoned features again and again for one clean training set, warm-starting every solve."""
+    """Evaluates poisoned features repeatedly for one clean training set, warm-starting every solve."""
 
     def __init__(self, scene: Scene, poison_y: Tensor) -> None:
-        """Keep what never changes; `poison_y` (m,) are the labels of the poison."""
+        """Prepare for poison with labels `poison_y` (m,)."""
         self.n = len(scene.y)
         self.y = scene.y
         self.poison_y = poison_y
@@ -107,7 +114,14 @@ class Damage:
         self.q: Tensor | None = None
 
     def probe(self, zeta: Tensor, *, tol: float = 5e-4, cg_tol: float = 1e-2, damping: float = DAMPING) -> Probe:
-        """Solve the head for poisoned features (m, d), and differentiate the damage through it."""
+        """Solve the head for poisoned features, and differentiate the damage through it.
+
+        Args:
+            zeta: (m, d) poisoned features.
+            tol: tolerance of the head's gradient norm.
+            cg_tol: relative tolerance of the implicit system.
+            damping: added to the Hessian.
+        """
         self.z1[self.n :, :-1] = zeta
         self.theta = head.solve(self.problem, self.theta, tol=tol)
         clean = self.z1[: self.n]
@@ -125,10 +139,10 @@ class Damage:
 
 
 def influential(scene: Scene, plan: Plan) -> Plan:
-    """The same plan on the m base points that, added as they are under their labels, raise the damage most.
+    """The same plan with the m base points that increase the damage most when added unchanged under their labels.
 
-    To first order, adding a point raises the outer loss by -<q, grad CE> / N (its influence). Where any wrong label
-    will do there is no one label to judge a point by, and the plan stays.
+    To first order, adding a point increases the outer loss by -<q, grad CE> / N (its influence). Under the random label
+    rule a point has no fixed label, and the plan is unchanged.
     """
     if bool((plan.label_for < 0).any()):
         return plan
@@ -137,7 +151,7 @@ def influential(scene: Scene, plan: Plan) -> Plan:
     _, curvature = scene.problem.gradient(scene.clean_head)
     q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
     influence = -((z1 @ q.T) * head.errors(curvature.p, plan.label_for)).sum(1)
-    if (filter_ := plan.feasible.filter) is not None:  # below all that pass, those that fail by how much they do
+    if (filter_ := plan.feasible.filter) is not None:  # points that fail rank below all that pass, by their excess
         excess = filter_.clean.gather(1, plan.label_for[:, None]).squeeze(1)
         influence = torch.where(excess > TOLERANCE, influence.min() - excess, influence)
     base = influence.topk(plan.n_poison).indices
@@ -145,61 +159,70 @@ def influential(scene: Scene, plan: Plan) -> Plan:
 
 
 Pull = Callable[[Tensor], Tensor]
-"""From an ascent direction in features (m, d) to one in the poison that has them."""
+"""From an ascent direction in features (m, d) to one in the poison, (m, d) or (m, C, H, W)."""
 Forward = Callable[[Tensor], tuple[Tensor, Pull]]
-"""From poison to its features (m, d) and the pull of directions in them."""
+"""From poison to its features (m, d), with the map that pulls directions back to the poison."""
 
 
 def identity_forward(zeta: Tensor) -> tuple[Tensor, Pull]:
-    """The `Forward` of poison that is features itself."""
+    """The `Forward` of poison that consists of features (m, d)."""
     return zeta, lambda gradient: gradient
 
 
 Show = Callable[..., Snapshot]
-"""From poison, its features (m, d) and, where one is known, a head near the one retrained with it, to a `Snapshot`."""
+"""From poison, its features (m, d) and, if known, a head (c, d + 1) close to the retrained one, to a `Snapshot`."""
 
 
 def show_features(zeta: Tensor, _: Tensor, theta: Tensor | None = None) -> Snapshot:
-    """The `Show` of poison that is features itself."""
+    """The `Show` of poison that consists of features.
+
+    Args:
+        zeta: (m, d) features.
+        _: the same.
+        theta: (c, d + 1) head.
+    """
     return Snapshot(theta, zeta)
 
 
 Failing = Callable[[Tensor], int]
-"""How many poisons of features (m, d) fail the filter: what an attack keeps has as few of them as it has seen."""
+"""How many poisoned samples, of features (m, d), fail the filter; attacks keep the iterate with the fewest."""
 
 
 def no_failures(_: Tensor) -> int:
-    """The `Failing` of poison that is feasible at every step."""
+    """The `Failing` of poison whose features (m, d) are projected onto the feasible set at every step."""
     return 0
 
 
 class Ascent:
-    """Projected Adam, ascending, with a cosine-decayed step, on a tensor of poisoned features or pixels.
+    """Projected Adam, ascending, with cosine decay.
 
     Attributes:
-        x: the iterate, moved in place.
+        x: the iterate, features (m, d) or images (m, C, H, W), changed in place.
     """
 
     def __init__(self, start: Tensor, lr: float, steps: int, project: Callable[[Tensor], Tensor] = lambda x: x) -> None:
-        """Begin at the projected `start`; the step falls from `lr` to a tenth of it in `steps` steps.
+        """Start at the projection of `start`.
 
         Args:
-            project: to what is allowed; it may work in place.
+            start: (m, d) or (m, C, H, W).
+            lr: initial step size; it decays to a tenth.
+            steps: over which it decays.
+            project: onto the feasible set; may work in place.
         """
         self.x = project(start.detach().clone())
         self._project = project
-        # Gradients of the head are tiny, and Adam's usual epsilon would drown them.
+        # Gradients of the head are tiny compared with Adam's usual epsilon.
         self._adam = torch.optim.Adam([self.x], lr=lr, betas=(0.9, 0.99), eps=1e-30, maximize=True, fused=True)
         self._decay = torch.optim.lr_scheduler.CosineAnnealingLR(self._adam, T_max=max(1, steps), eta_min=0.1 * lr)
 
     def step(self, gradient: Tensor) -> None:
-        """Move along the gradient, and back to what is allowed."""
+        """Take a step along the gradient, (m, d) or (m, C, H, W), and project."""
         self.x.grad = gradient
         self._adam.step()
         self._decay.step()
-        allowed = self._project(self.x)
-        if allowed is not self.x:
-            self.x.copy_(allowed)
+        projected = self._project(self.x)
+        if projected is not self.x:
+            self.x.copy_(projected)
 
 
 def maximise(
@@ -214,27 +237,32 @@ def maximise(
     show: Show = show_features,
     failing: Failing = no_failures,
 ) -> Tensor:
-    """Climb the damage that poison does to the converged head.
+    """Maximise the damage that poison does to the converged head.
 
     Args:
-        ascent: the poison, be it features or pixels.
-        forward: from the poison to its features.
-        stage: under which name progress is told.
-        show: what observers are shown of the poison so far.
+        damage: evaluates the poison.
+        ascent: the poison, features (m, d) or images (m, C, H, W), and its optimiser.
+        steps: number of steps.
+        forward: from the poison to its features (m, d).
+        stage: the stage that is reported.
+        damping: of the implicit system.
+        observe: receives the progress.
+        show: takes a snapshot of the poison for observers.
+        failing: how many samples fail the filter.
 
     Returns:
-        Of the iterates of which fewest fail, the one that leaves the lowest accuracy on the clean TRAINING set: the
-        attacker has no test set.
+        Of the iterates with the fewest failures, the one with the lowest accuracy on the clean TRAINING set, as the
+        attacker has no test set; in the shape of `ascent.x`.
     """
-    best, lowest, so_far = ascent.x, (float("inf"), float("inf")), partial(show, ascent.x, ascent.x)
+    best, lowest, snapshot = ascent.x, (float("inf"), float("inf")), partial(show, ascent.x, ascent.x)
     for step in range(steps + 1):
         features, pull = forward(ascent.x)
         probe = damage.probe(features.double(), damping=damping)
         if (rank := (failing(features), probe.train_accuracy)) < lowest:
             best, lowest = ascent.x.clone(), rank
-            so_far = partial(show, best, features, probe.theta)
+            snapshot = partial(show, best, features, probe.theta)
         values = {"train_accuracy": probe.train_accuracy, "damage": probe.damage}
-        observe(Event(stage, step, steps, values, so_far))
+        observe(Event(stage, step, steps, values, snapshot))
         if step < steps:
             ascent.step(pull(probe.gradient))
     return best

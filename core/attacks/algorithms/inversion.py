@@ -1,8 +1,8 @@
-"""Stage 3: images whose features are the poisoned ones, by feature matching on the pixels.
+"""Stage 3: images whose features match the poisoned ones, by optimising the pixels.
 
     min over feasible x of  ||f(x) - zeta||^2 / ||zeta||^2 + beta ||x - x_base||^2,
 
-all images of a chunk at once, with Adam. The starts are the nearest real images in feature space (ours) among
+all images of a chunk at once, with Adam. The initial images are the nearest real ones in feature space (ours) among
 those that the label rule allows.
 """
 
@@ -22,17 +22,23 @@ ADAM_STEP = 0.03
 
 
 def nearest_bases(scene: Scene, plan: Plan, zeta: Tensor, k: int = 1) -> Tensor:
-    """(m, k) the training images nearest to each poisoned feature, among those the label rule allows.
+    """(m, k) rows of the training images nearest to each poisoned feature, among those the label rule allows.
 
-    Where it allows fewer, the nearest stands in for what is missing.
+    If it allows fewer than k, the nearest is repeated.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        zeta: (m, d) poisoned features.
+        k: number of images for each.
     """
     distance = torch.cdist(zeta.float(), scene.z).masked_fill(~allowed_bases(scene, plan), torch.inf)
-    found = distance.topk(min(k, distance.shape[1]), largest=False)
-    return torch.where(found.values.isfinite(), found.indices, found.indices[:, :1])
+    nearest = distance.topk(min(k, distance.shape[1]), largest=False)
+    return torch.where(nearest.values.isfinite(), nearest.indices, nearest.indices[:, :1])
 
 
 def gaps(features: Tensor, zeta: Tensor) -> Tensor:
-    """(m,) relative distances ||f(x) - zeta|| / ||zeta||."""
+    """(m,) relative distances ||f(x) - zeta|| / ||zeta|| of features (m, d) to zeta (m, d)."""
     gap: Tensor = (features - zeta).norm(dim=1) / zeta.norm(dim=1).clamp_min(1e-12)
     return gap
 
@@ -40,36 +46,49 @@ def gaps(features: Tensor, zeta: Tensor) -> Tensor:
 def match_with_restarts(
     scene: Scene, plan: Plan, zeta: Tensor, steps: int, beta: float, restarts: int, observe: Observer
 ) -> tuple[Tensor, Tensor]:
-    """Match from each of the `restarts` nearest real images, and keep of each poison the closest match.
+    """Match from each of the `restarts` nearest real images, and keep the closest match for each sample.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        zeta: (m, d) poisoned features.
+        steps, beta: see `match`.
+        restarts: number of initial images for each sample.
+        observe: receives the progress.
 
     Returns:
-        Base points (m,), from which the images were made, and the images (m, C, H, W).
+        Base points (m,), from which the matches started, and images (m, C, H, W).
     """
     starts = nearest_bases(scene, plan, zeta, restarts)
     least = torch.full((len(zeta),), torch.inf, device=zeta.device)
     base, x = starts[:, 0], scene.images[starts[:, 0]]
-    for i, tried in enumerate(starts.T):
-        canvas = Canvas(scene.pipeline, scene.images[tried], plan.feasible, plan.y)
-        part = part_of(observe if i == 0 else _unseen(observe), i, starts.shape[1])
-        found, gap = match(canvas, canvas.base, scene.z[tried], zeta, steps, beta, part)
+    for i, start in enumerate(starts.T):
+        canvas = Canvas(scene.pipeline, scene.images[start], plan.feasible, plan.y)
+        part = part_of(observe if i == 0 else _without_snapshots(observe), i, starts.shape[1])
+        images, gap = match(canvas, canvas.base, scene.z[start], zeta, steps, beta, part)
         better = gap < least
-        least, base = torch.where(better, gap, least), torch.where(better, tried, base)
-        x = torch.where(better[:, None, None, None], found, x)
+        least, base = torch.where(better, gap, least), torch.where(better, start, base)
+        x = torch.where(better[:, None, None, None], images, x)
     return base, x
 
 
-def _unseen(observe: Observer) -> Observer:
-    """Without snapshots: of several starts only the first is shown, the others begin anew."""
+def _without_snapshots(observe: Observer) -> Observer:
+    """An observer without snapshots: only the first of several starts is shown, as the others start over."""
     return lambda event: observe(replace(event, snapshot=None))
 
 
 def match(
     canvas: Canvas, start: Tensor, start_z: Tensor, zeta: Tensor, steps: int, beta: float, observe: Observer
 ) -> tuple[Tensor, Tensor]:
-    """Images that match poisoned features (m, d): of each, the iterate with the smallest gap.
+    """Images that match poisoned features: for each, the iterate with the smallest gap.
 
     Args:
-        start, start_z: images (m, C, H, W) to begin at, and their features (m, d).
+        canvas: the constraint and the extractor for these images.
+        start, start_z: initial images (m, C, H, W) and their features (m, d).
+        zeta: (m, d) poisoned features.
+        steps: of projected Adam.
+        beta: weight of the distance to the base image.
+        observe: receives the progress.
 
     Returns:
         The images (m, C, H, W) and the gaps (m,) of their exported forms.
@@ -78,12 +97,12 @@ def match(
     parts = canvas.chunks()
     total = max(1, steps * len(parts))
     for i, (rows, part) in enumerate(parts):
-        wanted = zeta[rows].float()
-        weight = 2.0 / wanted.square().sum(1, keepdim=True).clamp_min(1e-24)
+        goal = zeta[rows].float()
+        weight = 2.0 / goal.square().sum(1, keepdim=True).clamp_min(1e-24)
         ascent = Ascent(start[rows], ADAM_STEP, steps, part.project)
         for step in range(steps + 1):
             features, pull = part.forward(ascent.x)
-            gap = gaps(features, wanted)
+            gap = gaps(features, goal)
             better = gap < least[rows]
             least[rows] = torch.where(better, gap, least[rows])
             x[rows] = torch.where(better[:, None, None, None], ascent.x, x[rows])
@@ -91,5 +110,5 @@ def match(
             values = {"gap": float(least[: rows.stop].mean())}
             observe(Event("invert", i * steps + step, total, values, partial(canvas.show, x, z)))
             if step < steps:
-                ascent.step(pull(weight * (wanted - features)) - 2.0 * beta * (ascent.x - part.base))
+                ascent.step(pull(weight * (goal - features)) - 2.0 * beta * (ascent.x - part.base))
     return x, least

@@ -1,4 +1,4 @@
-"""The plan of the poison: base points and labels by the rule, and from which points each may be made."""
+"""The plan of the poison: base points and labels by the label rule, and the base points that it allows."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ from core.spec.experiment import ExperimentSpec
 
 
 def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
-    """Draw the base points, a seeded sample of the training set, and give them labels by the rule.
+    """Draw the base points, a seeded sample of the training set, and assign labels by the rule.
 
-    Where the poison has to pass a filter, points that pass it under their labels come first.
+    If the poison has to pass a filter, points that pass it under their labels take precedence.
     """
     generator = torch.Generator().manual_seed(spec.seed)
     n, c = len(scene.y), scene.n_classes
     m = spec.n_poison
-    # A budget above 100% of the training set never happens, so that no point is drawn twice.
+    # The budget is at most 100% of the training set, so that no point is drawn twice.
     order = torch.randperm(n, generator=generator).to(scene.y.device)
     if spec.label_rule == "clean":
         label_for = scene.y
@@ -44,12 +44,12 @@ def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
 
 
 def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
-    """(m, n) bool: from which training points the label rule, and the filter, let each poison be made.
+    """(m, n) bool: the training points that label rule and filter allow as base of each poisoned sample.
 
-    Where no point passes the filter under a poison's label, the one with the least excess has to do.
+    If no point passes the filter under a sample's label, the one with the least excess is allowed.
     """
-    anyone = plan.label_for[None, :] < 0
-    allowed = torch.where(anyone, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+    any_label = plan.label_for[None, :] < 0
+    allowed = torch.where(any_label, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
     if (filter_ := plan.feasible.filter) is None:
         return allowed
     excess = filter_.clean[:, plan.y].T.masked_fill(~allowed, torch.inf)
@@ -57,6 +57,13 @@ def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
 
 
 def follows_rule(scene: Scene, plan: Plan, base: Tensor, y: Tensor) -> Tensor:
-    """(m,) bool: which poisoned samples of base points (m,) and labels (m,) keep to the label rule."""
-    wanted = plan.label_for[base]
-    return torch.where(wanted < 0, scene.y[base] != y, wanted == y)
+    """(m,) bool: whether each poisoned sample follows the label rule.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        base: (m,) base points.
+        y: (m,) labels.
+    """
+    required = plan.label_for[base]
+    return torch.where(required < 0, scene.y[base] != y, required == y)

@@ -8,6 +8,14 @@ from core.spec.events import Observer
 
 
 def tgda_features(scene: Scene, plan: Plan, steps: int, lr: float, observe: Observer) -> Tensor:
-    """Poisoned features (m, d) that lower the retrained head's accuracy."""
+    """Poisoned features (m, d) that lower the accuracy of the retrained head.
+
+    Args:
+        scene: what the attacker knows.
+        plan: of the poison.
+        steps: number of steps.
+        lr: Adam's step size.
+        observe: receives the progress.
+    """
     ascent = Ascent(scene.z[plan.base].double(), lr, steps, plan.features_)
     return maximise(Damage(scene, plan.y), ascent, steps, stage="stage2", damping=DAMPING, observe=observe)
