@@ -1,4 +1,4 @@
-"""The outer call of every attack: plan, run, and enforce the rules, with which no attack is trusted."""
+"""The outer call of every attack: plan, run, and enforce the rules, which are not left to the attack."""
 
 import torch
 
@@ -14,17 +14,17 @@ from core.system.errors import AttackError, PoisonLabError, where
 
 
 def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: AttackRecord | None = None) -> Attacked:
-    """Draw base points and labels, let the attack work, and enforce budget, label rule and constraint.
+    """Draw base points and labels, run the attack, and enforce budget, label rule and constraint.
 
     Args:
         spec: the experiment.
-        scene: all that the attacker knows.
-        observe: told of progress.
+        scene: what the attacker knows.
+        observe: receives the progress.
         record: of the attack; by default that of the spec's attack.
 
     Raises:
-        AttackError: the attack left its budget or its label rule, returned what its record does not promise, or, where
-            it comes from a plug-in, raised an error.
+        AttackError: the attack violated its budget, its label rule or its record or, if it comes from a plug-in,
+            raised an error.
     """
     record = record or record_of(spec.attack.name)
     plan = make_plan(scene, spec)
@@ -46,15 +46,15 @@ def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: Attac
 
 
 def _run(spec: ExperimentSpec, scene: Scene, plan: Plan, observe: Observer, record: AttackRecord) -> Draft:
-    """What the runner returns, be it a draft or not.
+    """What the runner returns; unchecked.
 
     Raises:
-        AttackError: the runner of a plug-in raised an error. One of ours is a bug of ours, and stays what it is.
+        AttackError: the runner of a plug-in raised an error. Errors of shipped attacks are bugs, and pass through.
     """
     checked = CheckedObserver(observe, record, plan.n_poison)
     try:
         return record.run(spec.attack, scene, plan, checked)
-    except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory has a sentence of its own
+    except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory errors have a message of their own
         raise
     except (Exception, SystemExit) as error:
         if record.name not in PLUGINS or error is checked.raised:

@@ -31,7 +31,11 @@ class FTDecoder(InversionSettings):
 
 
 def run(settings: FTDecoder, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Base images, which bound the change of pixels, are the real ones nearest to the poisoned features."""
+    """Decode the poisoned features; base images are the real ones nearest to them.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms import decoders
     from core.attacks.algorithms.feature_targeted import with_inversion
     from core.attacks.algorithms.inversion import nearest_bases

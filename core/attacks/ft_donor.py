@@ -1,4 +1,4 @@
-"""Feature-targeted attack whose images are real ones: the baseline of every inversion (ours)."""
+"""Feature-targeted attack with real images: the baseline of every inversion (ours)."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,11 @@ class FTDonor(FeatureTargetedSettings):
 
 
 def run(settings: FTDonor, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Poisoned features, then the real images nearest to them; nothing is optimised after stage 2."""
+    """Poisoned features, then the real images nearest to them; nothing is optimised after stage 2.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.feature_targeted import stages_1_and_2
     from core.attacks.algorithms.inversion import nearest_bases

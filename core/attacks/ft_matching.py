@@ -48,7 +48,11 @@ class FTMatching(InversionSettings):
 
 
 def run(settings: FTMatching, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Match from the nearest real images."""
+    """Poisoned features, then images whose features match them, starting from the nearest real images.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.feature_targeted import with_inversion
     from core.attacks.algorithms.inversion import match_with_restarts
 

@@ -24,7 +24,11 @@ class GCFeature(TargetSettings):
 
 
 def run(settings: GCFeature, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Choose target parameters, then cancel the gradient there."""
+    """Choose target parameters, then cancel the gradient there.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.gradient_canceling import gc_features
 

@@ -19,7 +19,11 @@ class GCInput(PixelSettings, TargetSettings):
 
 
 def run(settings: GCInput, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Of the radii, keep the one whose retrained head is worst on the training set."""
+    """Cancel the gradient for each radius, and keep the radius with the lowest training accuracy of the retrained head.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas
     from core.attacks.algorithms.gradient_canceling import cancel_on_pixels, search, targets

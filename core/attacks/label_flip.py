@@ -1,4 +1,4 @@
-"""Label flips: copies of training images under other labels. The baseline that every attack must beat."""
+"""Label flips: copies of training images under other labels, the baseline that every attack must beat."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,11 @@ class LabelFlip(AttackSettings):
 
 
 def run(settings: LabelFlip, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """The base images themselves, with the labels that the rule gave."""
+    """The base images unchanged, under the labels of the rule.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.base import Draft
 
     return Draft(x=scene.images[plan.base])

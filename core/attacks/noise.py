@@ -1,4 +1,4 @@
-"""Noise: random pixels under the labels of the rule, the control of every attack on the pixels."""
+"""Noise: random pixels under the labels of the rule, the control for every attack on the pixels."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,11 @@ class Noise(AttackSettings):
 
 
 def run(settings: Noise, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Uniform within δ of the base image, or anywhere in [0, 1]."""
+    """Uniform noise within δ of the base images, or in [0, 1].
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     import torch
 
     from core.attacks.algorithms.base import Draft

@@ -1,8 +1,8 @@
-"""The one record of an attack: everything that is known of it, in the attack's own file. Free of torch.
+"""The record of an attack: everything that the rest of the code knows about it. Without torch.
 
-A record names its settings, its stages with formula and cost, where it makes sense, what a report says of it, and its
-runner. What is missing, or makes no sense, fails when the record is made, by name. Attacks from outside are the same
-thing: see docs/extending.md.
+A record names the attack's settings, its stages with formula and cost, the constraints it supports, the steps that a
+report lists, and its runner. An incomplete or invalid record fails when it is created, with a message that names the
+fault. Plug-ins use the same records: see docs/extending.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.spec.events import Observer
 
 Family = Literal["baseline", "pixels", "features", "feature-targeted"]
-"""Which kind of attack it is; lists are in this order."""
+"""The kind of an attack; lists are in this order."""
 
 ATTACK_STAGES = ("target", "stage2", "decoder", "invert", "pixels")
 """The stages of `core.spec.events.STAGES` that belong to attacks, in the order in which they run."""
@@ -33,12 +33,12 @@ RESERVED = frozenset(
         *("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
     }
 )
-"""What links of the app hold beside the parameters of an attack, which stand in the same links by their names."""
+"""Names that the app's links use; parameters of attacks are in the same links, by their names."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a stage does: a formula in LaTeX, on lines that fit a phone, and a sentence or two."""
+    """What a stage does: a LaTeX formula, on lines that fit a phone, and a sentence or two."""
 
     formula: str
     words: str
@@ -51,14 +51,14 @@ def lines(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class Workload:
-    """How much there is to compute, for estimates of cost.
+    """The amount of computation, for cost estimates.
 
     Attributes:
-        n_train, n_poison: clean training images, poisoned samples.
+        n_train, n_poison: number of clean training images and of poisoned samples.
         extraction: multiply-adds of one image's forward pass through the extractor.
         image_step: multiply-adds of one forward and backward pass of all poisoned images.
-        head_step: products of one pass over all points with the head's parameters.
-        clean_head_step: the same over the clean points alone.
+        head_step: multiply-adds of one pass of all points through the head.
+        clean_head_step: the same for the clean points alone.
     """
 
     n_train: int
@@ -76,11 +76,11 @@ class Stage:
     Attributes:
         name: one of `ATTACK_STAGES`.
         explain: what the stage does, given the settings.
-        work: its units of work, given settings and workload: only their ratio between two specs matters.
-        used: whether the stage runs with these settings.
-        variant: what else than the device the time per unit depends on: a name, or "" for nothing.
+        work: its units of work, given settings and workload; only the ratio between two specs matters.
+        used: whether the stage runs, given the settings.
+        variant: a name for what the time per unit depends on besides the device, or "".
         by_extractor: whether the time per unit depends on the extractor's architecture.
-        single_try: whether its steps are of one try; False where targets or starts are tried one after another.
+        single_try: whether all steps belong to one attempt; False if several targets or starts are tried in turn.
     """
 
     name: str
@@ -98,22 +98,22 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackRecord:
-    """Everything that is known of one attack.
+    """Everything that the rest of the code knows about an attack.
 
     Attributes:
-        settings: what a person chooses, with the attack's name; its docstring's first line says what the attack does.
-        title: what a person calls it.
-        family: which kind it is; `rank` orders the attacks of a family.
-        stages: in the order in which they run; none for an attack that optimises nothing.
-        makes_images: whether it ends with images, or with feature vectors.
-        report_steps: what it does, step by step, with the settings of an experiment, for a report.
-        run: the runner. It gets the settings, all that the attacker knows, the plan of the poison and the observer of
-            progress, and hands back a draft, on which budget, label rule and constraint are then enforced. What it
-            needs of torch it imports when it is called, so that pages stay free of it.
-        excluded_constraints: constraints under which it makes no sense, each with the reason, a sentence that begins
-            with a small letter.
-        excluded_label_rules: likewise.
-        outcome: one sentence on how the poison came about, where the stages don't say it.
+        settings: its parameters, with the attack's name; the first line of the docstring says what the attack does.
+        title: its name for people.
+        family: its kind; `rank` orders the attacks of a family.
+        stages: in the order in which they run; empty for an attack that optimises nothing.
+        makes_images: whether it produces images, or feature vectors only.
+        report_steps: what it does, step by step, for the settings of an experiment.
+        run: the runner. It gets the settings, the attacker's knowledge (`Scene`), the plan (`Plan`) and an
+            observer of progress, and returns a `Draft`, on which budget, label rule and constraint are then enforced.
+            It imports torch when it is called, so that pages don't need torch.
+        excluded_constraints: constraints that it does not support, each with a reason: a sentence that begins with a
+            small letter.
+        excluded_label_rules: label rules that it does not support, likewise.
+        outcome: one sentence on how the poison came about, if the stages don't say it.
     """
 
     settings: type[AttackSettings]
@@ -148,9 +148,9 @@ class AttackRecord:
             ("constraint", self.excluded_constraints, CONSTRAINTS),
             ("label rule", self.excluded_label_rules, LABEL_RULES),
         ):
-            if strange := sorted(excluded.keys() - known.keys()):
+            if unknown := sorted(excluded.keys() - known.keys()):
                 raise RecordError(
-                    f"attack {name!r} excludes the {what} {strange[0]!r}, which there is not; known: {', '.join(known)}"
+                    f"attack {name!r} excludes the unknown {what} {unknown[0]!r}; known: {', '.join(known)}"
                 )
             if not known.keys() - excluded.keys():
                 raise RecordError(f"attack {name!r} leaves no {what}: it excludes all of {', '.join(known)}")
@@ -164,7 +164,7 @@ class AttackRecord:
         self._ask(self.stages, ExperimentSpec.model_construct(attack=self.settings()))
 
     def check_answers(self, spec: ExperimentSpec) -> None:
-        """Ask the record everything once about an experiment, so that a fault shows now and not on a page.
+        """Call each of the record's functions for an experiment, so that a fault shows before the run.
 
         Raises:
             RecordError: an answer is missing.
@@ -197,14 +197,14 @@ class AttackRecord:
 
     @property
     def constraints(self) -> tuple[str, ...]:
-        """The constraints under which it makes sense."""
+        """The constraints that it supports."""
         return tuple(name for name in CONSTRAINTS if name not in self.excluded_constraints)
 
     @property
     def label_rules(self) -> tuple[str, ...]:
-        """The label rules under which it makes sense."""
+        """The label rules that it supports."""
         return tuple(name for name in LABEL_RULES if name not in self.excluded_label_rules)
 
     def stages_of(self, settings: AttackSettings) -> tuple[Stage, ...]:
-        """The stages that run with some settings."""
+        """The stages that run with these settings."""
         return tuple(stage for stage in self.stages if stage.used(settings))

@@ -1,4 +1,4 @@
-"""The table of attacks: a record a file of this package, and those that plug-ins bring. Free of torch."""
+"""The registry of attacks: one record in each file of this package, and those of plug-ins. Without torch."""
 
 from typing import get_args
 
@@ -8,17 +8,17 @@ from core.spec import registry
 from core.system.errors import unknown
 
 NO_ATTACKS = {"execution", "record", "registry"}
-"""Modules of this package that are no attacks."""
+"""Modules of this package that are not attacks."""
 
 RECORDS: dict[str, AttackRecord] = {}
-"""Every attack by its name, in the order in which attacks are listed."""
+"""Every attack by its name, in listing order."""
 
 
 def register(record: AttackRecord) -> None:
-    """Add an attack, and let specs ask for it.
+    """Register an attack and make it available to specs.
 
     Raises:
-        RecordError: an attack or a defence has this name already.
+        RecordError: an attack or a defence has the same name.
     """
     registry.claim(record.name)
     RECORDS[record.name] = record
@@ -26,7 +26,7 @@ def register(record: AttackRecord) -> None:
 
 
 def forget(name: str) -> None:
-    """Take an attack back."""
+    """Unregister an attack."""
     RECORDS.pop(name, None)
     registry.forget(name)
 
@@ -35,7 +35,7 @@ def record_of(name: str) -> AttackRecord:
     """The record of an attack.
 
     Raises:
-        SpecError: no attack has this name; the message lists those that there are.
+        SpecError: no attack has this name; the message lists the known ones.
     """
     if name not in RECORDS:
         raise unknown("attack", name, RECORDS)

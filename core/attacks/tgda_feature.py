@@ -24,7 +24,11 @@ class TGDAFeature(AttackSettings):
 
 
 def run(settings: TGDAFeature, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Optimise features from the base points' own."""
+    """Optimise features, starting from those of the base points.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.tgda import tgda_features
 

@@ -18,7 +18,11 @@ class TGDAInput(PixelSettings):
 
 
 def run(settings: TGDAInput, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Climb from the base images, with the follower at its optimum."""
+    """Optimise pixels, starting from the base images, with the head at its optimum.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
+    """
     from core.attacks.algorithms.ascent_on_pixels import ascend
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas

@@ -26,9 +26,12 @@ class UEInput(AttackSettings):
 
 
 def run(settings: UEInput, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """Sign steps on the pixels in turn with the head's optimum: min over w, min over the images, of the training loss.
+    """Alternate sign steps on the pixels with retraining: minimise the training loss over both.
 
-    In the product because it teaches that this does next to nothing to a head on frozen features.
+    Included because it shows that this has almost no effect on a head on frozen features.
+
+    Args:
+        settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
     """
     from functools import partial
 

@@ -264,7 +264,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
     ),
     "an unknown constraint excluded": (
         {"    run=": "run=run, excluded_constraints={'all': 'it is so.'},"},
-        r"excludes the constraint 'all', which there is not; known: none, valid, perturbation\.",
+        r"excludes the unknown constraint 'all'; known: none, valid, perturbation\.",
     ),
     "a constraint excluded for nothing": (
         {"    run=": "run=run, excluded_constraints={'none': ''},"},

@@ -1,1 +1,1 @@
-"""What records of several attacks share: settings, and stages with their formulas and costs. Free of torch."""
+"""Settings and stages, with formulas and costs, that several attacks share. Without torch."""

@@ -7,11 +7,11 @@ from pydantic import Field
 from core.spec.models import AttackSettings, choices
 
 RADII = (1.0, 3.0, 10.0)
-"""Radii that the search for a target tries, around a head whose features have norm about 3."""
+"""Radii that the search for a target tries; features have norm about 3."""
 
 
 class TargetSettings(AttackSettings):
-    """Of attacks that aim at target parameters."""
+    """Settings of attacks that aim at target parameters."""
 
     target: Literal["gradpc", "search"] = Field(
         "search",
@@ -29,23 +29,23 @@ class TargetSettings(AttackSettings):
 
     @property
     def uses_target(self) -> bool:
-        """Always, but for subclasses that can do without."""
+        """True, except in subclasses for which a target is optional."""
         return True
 
     @property
     def radii(self) -> tuple[float, ...]:
-        """The radii that are tried; one where there is no search."""
+        """The radii that are tried; a single one without a search."""
         return RADII if self.uses_target and self.target == "search" else (self.radius,)
 
     def unread(self, label_rule: str) -> set[str]:
-        """A search has radii of its own."""
+        """A search does not read the radius."""
         if not self.uses_target:
             return {"target", "radius"}
         return {"radius"} if self.target == "search" else set()
 
 
 class PixelSettings(AttackSettings):
-    """Of attacks that ascend on the pixels."""
+    """Settings of attacks that optimise pixels."""
 
     steps: int = Field(
         60, ge=1, le=5_000, title="Steps", description="Steps on the pixels, for each target where there are several."
@@ -54,7 +54,7 @@ class PixelSettings(AttackSettings):
 
 
 class FeatureTargetedSettings(TargetSettings):
-    """Of feature-targeted attacks: how poisoned features are found (stages 1 and 2)."""
+    """Settings of feature-targeted attacks: how poisoned features are computed (stages 1 and 2)."""
 
     stage2: Literal["gc", "tgda"] = Field(
         "tgda",
@@ -79,19 +79,19 @@ class FeatureTargetedSettings(TargetSettings):
 
     @property
     def uses_target(self) -> bool:
-        """Gradient Canceling needs a target, total gradient ascent does not."""
+        """Whether stage 2 is Gradient Canceling; total gradient ascent needs no target."""
         return self.stage2 == "gc"
 
     def unread(self, label_rule: str) -> set[str]:
-        """Gradient Canceling has a step of its own."""
+        """Gradient Canceling does not read the step size."""
         return super().unread(label_rule) | ({"lr"} if self.stage2 == "gc" else set())
 
 
 class InversionSettings(FeatureTargetedSettings):
-    """Of feature-targeted attacks that make images of their own (stage 3).
+    """Settings of feature-targeted attacks that generate images (stage 3).
 
-    `finish_steps` > 0 goes on after the inversion, on the pixels, by the head's implicit gradient (ours);
-    0 is the paper's stage 3.
+    With `finish_steps` > 0, pixels are further optimised by the head's implicit gradient (ours) after the
+    inversion; 0 is the paper's stage 3.
     """
 
     bases: Literal["influence", "sample"] = Field(
@@ -110,5 +110,5 @@ class InversionSettings(FeatureTargetedSettings):
     )
 
     def unread(self, label_rule: str) -> set[str]:
-        """A label drawn at random is known only once its base point is."""
+        """Under the random label rule, base images can't be selected by their influence."""
         return super().unread(label_rule) | ({"bases"} if label_rule == "random" else set())

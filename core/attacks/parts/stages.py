@@ -1,4 +1,4 @@
-"""Stages that several attacks share: their formulas, words and costs."""
+"""Stages that several attacks share: their formulas, texts and costs."""
 
 from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettings, TargetSettings
 from core.attacks.record import Explanation, Stage, Workload, lines
@@ -48,7 +48,7 @@ CANCELING_TEXT = (
 
 
 def target_step(settings: TargetSettings) -> str:
-    """The step of a report on the choice of target parameters."""
+    """The report's step on the choice of target parameters."""
     radius = (
         "at several radii, of which the one whose poison does most harm is kept"
         if settings.target == "search"
@@ -61,10 +61,10 @@ def target_step(settings: TargetSettings) -> str:
 
 
 def feature_targeted_steps(spec: ExperimentSpec, inversion: str) -> list[str]:
-    """The steps of a report on a feature-targeted attack.
+    """The report's steps on a feature-targeted attack.
 
     Args:
-        spec: its settings are `FeatureTargetedSettings`.
+        spec: the experiment, with `FeatureTargetedSettings`.
         inversion: the step that turns features into images.
     """
     settings = spec.attack
@@ -95,7 +95,7 @@ TARGET = Stage(
 
 
 def is_single_target(settings: TargetSettings) -> bool:
-    """Whether there is one target only, so that steps are of one try."""
+    """Whether there is a single target, so that all steps belong to one attempt."""
     return len(settings.radii) == 1
 
 
@@ -104,7 +104,7 @@ def _features_work(settings: FeatureTargetedSettings, load: Workload) -> float:
 
 
 ONLY_IMAGES = {"none": "its images are always images, with pixels in [0, 1]."}
-"""Why attacks that invert features do not run under the constraint `none`."""
+"""Why attacks that invert features don't run under the constraint `none`."""
 
 FEATURES_BY_CANCELING = Stage(
     "stage2",
@@ -129,7 +129,7 @@ FEATURES_BY_EITHER = Stage(
 
 
 def finish_work(settings: InversionSettings, load: Workload) -> float:
-    """Work of the steps on the pixels after an inversion."""
+    """Work of the finishing steps."""
     return settings.finish_steps * (load.image_step + load.head_step)
 
 
