@@ -1,4 +1,4 @@
-"""Certificates: accuracy that no poison of a budget can take away, whatever the attack."""
+"""Certificates: lower bounds of the accuracy under any attack of a given budget."""
 
 PARTITIONS = 100
-"""Heads that vote, where nobody asks for another number."""
+"""Default number of heads that vote."""

@@ -1,4 +1,4 @@
-"""What is certain of a run's clean data whatever the attack, as numbers in one typed form. Free of torch."""
+"""The typed form of a run's certificates. Without torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,13 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Noise:
-    """How labels are drawn, and how the heads are trained that vote.
+    """The label noise, and the heads that vote.
 
     Attributes:
-        q: probability of another label than the given one, in (0, (c - 1) / c).
-        heads: how many are trained, each with labels of its own.
-        ridge: λ of these heads, larger than a single head's: what they lose by it they gain in agreeing.
-        seed: of the draws.
+        q: probability that a label is replaced by another, in (0, (c - 1) / c).
+        heads: number of heads, each trained on its own noisy labels.
+        ridge: λ of these heads; larger than for a single head, since it makes the heads agree more.
+        seed: of the noise.
     """
 
     q: float = 0.6
@@ -24,13 +24,13 @@ class Noise:
 
 @dataclass(frozen=True)
 class AddedPoints:
-    """The certificate against points that are added; accuracies are shares in [0, 1].
+    """The certificate against added points; accuracies are in [0, 1].
 
     Attributes:
-        partitions: heads that vote, each trained on its part of the data.
-        clean: their accuracy without poison.
-        attacked: their accuracy with the run's poison among the points.
-        certified: certified accuracy by the number of added points, from none to the first at which it is 0.
+        partitions: number of heads that vote, each trained on its part of the data.
+        clean: accuracy of the vote without poison.
+        attacked: accuracy of the vote with the run's poison.
+        certified: certified accuracy by the number of added points, from 0 to the first at which it is 0.
     """
 
     partitions: int
@@ -40,7 +40,7 @@ class AddedPoints:
 
     @classmethod
     def from_json(cls, certificate: Mapping[str, Any]) -> "AddedPoints":
-        """Read what `to_json` has written."""
+        """Read the output of `to_json`."""
         return cls(**{**certificate, "certified": tuple(certificate["certified"])})
 
     def to_json(self) -> dict[str, Any]:
@@ -48,19 +48,19 @@ class AddedPoints:
         return {**asdict(self), "certified": list(self.certified)}
 
     def at(self, points: int) -> float:
-        """Certified accuracy with so many points added."""
+        """Certified accuracy with up to so many added points."""
         return self.certified[points] if points < len(self.certified) else 0.0
 
 
 @dataclass(frozen=True)
 class FlippedLabels:
-    """The certificate against labels that are flipped; accuracies are shares in [0, 1].
+    """The certificate against flipped labels; accuracies are in [0, 1].
 
     Attributes:
-        noise: how the labels of the heads that vote are drawn.
-        clean: accuracy of the vote.
-        certified: certified accuracy by the number of flipped labels, from none to the first at which it is 0.
-        plain: pairs of a number of labels that an attacker flips, and the accuracy of a single head then.
+        noise: the label noise, and the heads that vote.
+        clean: accuracy of the vote without flips.
+        certified: certified accuracy by the number of flipped labels, from 0 to the first at which it is 0.
+        plain: pairs of a number of labels that an attacker flips, and the resulting accuracy of a single head.
     """
 
     noise: Noise
@@ -70,7 +70,7 @@ class FlippedLabels:
 
     @classmethod
     def from_json(cls, certificate: Mapping[str, Any]) -> "FlippedLabels":
-        """Read what `to_json` has written."""
+        """Read the output of `to_json`."""
         return cls(
             noise=Noise(**certificate["noise"]),
             clean=float(certificate["clean"]),
@@ -90,7 +90,7 @@ class FlippedLabels:
 
 @dataclass(frozen=True)
 class Certificates:
-    """Both certificates of a run: against points that are added, and against labels that are flipped."""
+    """Both certificates of a run: against added points, and against flipped labels."""
 
     added: AddedPoints
     flipped: FlippedLabels

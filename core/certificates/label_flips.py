@@ -1,15 +1,15 @@
 """Randomised smoothing against flipped labels (Rosenfeld et al. 2020), for the converged logistic head.
 
-Each training label is kept with probability 1 - q, and is else one of the others, uniformly; the smoothed classifier
-answers what the head trained on such labels answers most often. If an attacker flips r labels, only the r coordinates
-of the noise that they changed tell the two worlds apart. Their likelihood ratio takes the values rho^s, with
+Each training label is kept with probability 1 - q, and replaced by one of the others, uniformly, otherwise; the
+smoothed classifier predicts what the head trained on such labels predicts most often. If an attacker flips r labels,
+the two distributions differ only in these r coordinates. Their likelihood ratio takes the values rho^s, with
 
     rho = (1 - q) (c - 1) / q,     s in {-r, ..., r},
 
-the sum of r independent steps: +1 with probability 1 - q, -1 with q / (c - 1), else 0. So the least probability that
-an answer can have in the attacked world follows exactly from Neyman and Pearson (ours; the paper bounds it by the
-Kullback-Leibler divergence, which certifies less), and the largest likewise: for any number of classes an answer is
-certain while its least probability exceeds the largest of every other answer.
+the sum of r independent steps: +1 with probability 1 - q, -1 with q / (c - 1), else 0. The Neyman-Pearson lemma thus
+gives the exact least probability that a prediction can have after the attack (ours; the paper bounds it by the
+Kullback-Leibler divergence, which certifies less), and the largest likewise: for any number of classes, a prediction is
+certified while its least probability exceeds the largest of every other class.
 """
 
 from functools import lru_cache
@@ -27,11 +27,17 @@ from core.heads import logistic as head
 from core.heads.batched import fit_many
 
 CONFIDENCE = 0.999
-"""That all of one image's probabilities lie within their bounds."""
+"""Probability that all bounds of one image hold."""
 
 
 def noisy(y: Tensor, n_classes: int, noise: Noise) -> Tensor:
-    """(B, N) labels: each of y (N,) kept with probability 1 - q, else one of the others."""
+    """Noisy labels (B, N): each label is kept with probability 1 - q, else replaced by one of the others.
+
+    Args:
+        y: (N,) labels.
+        n_classes: c.
+        noise: with q, seed and the number B of heads.
+    """
     draw = torch.Generator().manual_seed(noise.seed)
     shape = (noise.heads, len(y))
     flips = torch.rand(shape, generator=draw) < noise.q
@@ -40,68 +46,82 @@ def noisy(y: Tensor, n_classes: int, noise: Noise) -> Tensor:
 
 
 def votes(z: Tensor, y: Tensor, test_z: Tensor, n_classes: int, noise: Noise) -> Tensor:
-    """(T, c) int64: for how many of the heads each class of test features (T, d) wins.
+    """(T, c) int64: the number of heads that predict each class for each test point.
 
     Args:
         z, y: training set (N, d), (N,).
+        test_z: (T, d) test features.
+        n_classes: c.
+        noise: distribution of the labels, and the number of heads.
 
     Raises:
         NotConverged: see `core.heads.batched.fit_many`.
     """
     labels = noisy(y, n_classes, noise)
-    # All labels are drawn alike, so that one head is near to the others.
+    # All labels have the same distribution, so that one head is a good start for the others.
     start = head.fit(z, labels[0], n_classes, noise.ridge)
     return counted(fit_many(z, labels, n_classes, noise.ridge, start=start, tol=TOLERANCE), test_z)
 
 
 def harmful(z: Tensor, y: Tensor, n_classes: int, ridge: float, theta: Tensor, flips: int) -> Tensor:
-    """(N,) labels of which as many are flipped as an attacker may: those that raise the damage most, to first order.
+    """(N,) labels with those flipped that increase the damage most, to first order.
 
     Args:
+        z, y: training set (N, d), (N,).
+        n_classes: c.
+        ridge: λ of the head.
         theta: (c, d + 1) the head converged on the true labels.
+        flips: number of labels to flip.
     """
     problem = head.HeadProblem(head.with_ones(z), y, n_classes, ridge)
     _, outer = damage(theta, problem.z, y)
     _, curvature = problem.gradient(theta)
     q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
-    # The gradients of a point under two labels differ by its features alone.
-    pull = problem.z @ q.T
-    gain = pull - pull.gather(1, y[:, None])
+    # The gradients of a point under two labels differ by its features, in the rows of the two labels.
+    score = problem.z @ q.T
+    gain = score - score.gather(1, y[:, None])
     gain.scatter_(1, y[:, None], -torch.inf)
     most, label = gain.max(1)
     rows = most.topk(flips).indices
     return y.index_put((rows,), label[rows])
 
 
-def certify(found: Tensor, q: float, most: int) -> Certified:
-    """What votes (T, c) make certain, each image with `CONFIDENCE`.
+def certify(counts: Tensor, q: float, max_flips: int) -> Certified:
+    """The certified predictions of a vote, each image with `CONFIDENCE`.
 
     Args:
+        counts: (T, c) votes.
         q: of the noise.
-        most: flipped labels beyond which nobody asks.
+        max_flips: largest number of flipped labels to consider.
 
     Returns:
-        Radii are -1 where not even the winner of the vote is certain.
+        Radii are -1 where not even the prediction without flips is certain.
     """
-    counts = found.cpu().numpy()
-    total, n_classes = int(counts[0].sum()), counts.shape[1]
-    winner = counts.argmax(1)
-    others = counts.copy()
-    others[np.arange(len(counts)), winner] = -1
-    low, high = bounds(counts.max(1), total, n_classes)[0], bounds(others.max(1), total, n_classes)[1]
-    radius = np.full(len(counts), -1)
-    for flips in range(most + 1):
-        # What is certain for more flips is so for fewer.
-        certain = (radius == flips - 1) & (least(low, flips, q, n_classes) > 1 - least(1 - high, flips, q, n_classes))
-        if not certain.any():
+    votes_for = counts.cpu().numpy()
+    total, n_classes = int(votes_for[0].sum()), votes_for.shape[1]
+    winner = votes_for.argmax(1)
+    others = votes_for.copy()
+    others[np.arange(len(votes_for)), winner] = -1
+    low, high = bounds(votes_for.max(1), total, n_classes)[0], bounds(others.max(1), total, n_classes)[1]
+    radius = np.full(len(votes_for), -1)
+    for flips in range(max_flips + 1):
+        # What is certified for more flips is also certified for fewer.
+        certified = (radius == flips - 1) & (least(low, flips, q, n_classes) > 1 - least(1 - high, flips, q, n_classes))
+        if not certified.any():
             break
-        radius[certain] = flips
-    place = found.device
+        radius[certified] = flips
+    place = counts.device
     return Certified(torch.from_numpy(winner).to(place), torch.from_numpy(radius).to(place))
 
 
 def bounds(counts: NDArray[np.int64], total: int, n_classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clopper and Pearson's bounds of probabilities; those of all classes hold at once with `CONFIDENCE`."""
+    """Lower and upper Clopper-Pearson bounds, (T,) each; those of all classes hold jointly with `CONFIDENCE`.
+
+    Args:
+        counts: (T,) votes, -1 or more.
+        total: number of heads that vote.
+        n_classes: c.
+    """
     alpha = (1 - CONFIDENCE) / (2 * n_classes)
     low = np.where(counts > 0, beta.ppf(alpha, counts, total - counts + 1), 0.0)
     high = np.where(counts < total, beta.ppf(1 - alpha, counts + 1, total - counts), 1.0)
@@ -109,17 +129,24 @@ def bounds(counts: NDArray[np.int64], total: int, n_classes: int) -> tuple[NDArr
 
 
 def least(p: NDArray[np.float64], flips: int, q: float, n_classes: int) -> NDArray[np.float64]:
-    """The least probability, after so many flips, of an event that has probability p before them."""
+    """(T,) least probability after label flips of events with known probability before.
+
+    Args:
+        p: (T,) probabilities before the flips.
+        flips: number of flipped labels.
+        q: of the noise.
+        n_classes: c.
+    """
     before, after = _cumulated(flips, q, n_classes)
-    # Of outcomes with one ratio any part may belong to the event: between two of them it is a line.
+    # Any part of the outcomes with equal ratio may belong to the event: interpolate linearly between ratios.
     return np.interp(p, before, after)
 
 
 @lru_cache(maxsize=1024)
 def _cumulated(flips: int, q: float, n_classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Probabilities of the likeliest outcomes before the flips, from none to all, in either world."""
+    """(2 flips + 2,) cumulated probabilities of outcomes by likelihood ratio, before and after the flips."""
     before = _sum_of_steps(flips, q, n_classes)
-    # In the attacked world a step up is as likely as a step down was.
+    # After the flips, the probabilities of steps up and down are exchanged.
     after = before[::-1]
     return np.append(0.0, before[::-1].cumsum()), np.append(0.0, after[::-1].cumsum())
 
