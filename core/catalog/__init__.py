@@ -1,1 +1,1 @@
-"""One look-up over everything that can be chosen by name, and which combinations make sense."""
+"""Lookup of everything that can be chosen by name, and validation of combinations."""

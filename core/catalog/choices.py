@@ -1,7 +1,6 @@
-"""Everything that can be chosen, by name, and the check that a choice makes sense. Free of torch.
+"""Everything that can be chosen by name, and the validation of a spec. Without torch.
 
-`resolve` is called on every way into the engine room (command line, app, Python), before anything is
-computed or written.
+Every entry point (command line, app, Python) calls `resolve` before anything is computed or written.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,13 +24,13 @@ from core.system.errors import PoisonLabError, SpecError, where
 
 
 def resolve(spec: ExperimentSpec) -> ExperimentSpec:
-    """Check names and sizes against the registries and fill in what depends on them.
+    """Validate a spec against the registries, and fill in the fields that depend on them.
 
-    Settings that the chosen attack or constraint does not read go back to their first defaults, so that two specs
-    that mean the same have the same hash, and keep it when a default changes.
+    Settings that the attack or the constraint does not read are reset to their first defaults, so that equivalent specs
+    have the same hash, and keep it when a default changes.
 
     Raises:
-        SpecError: what was wrong, what is allowed.
+        SpecError: says what was wrong and what is allowed.
     """
     for name, digest in spec.plugins:
         check_loaded(name, digest)
@@ -73,17 +72,17 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         first = {key: defaults.first(f"attack.{attack.name}.{key}", fields[key].default) for key in unread}
         fill["attack"] = spec.attack.model_copy(update=first)
         resolved = spec.model_copy(update=fill)
-        if attack.name in PLUGINS:  # what ships has tests for it
+        if attack.name in PLUGINS:  # tests cover the shipped ones
             attack.check_answers(resolved)
     return resolved
 
 
 @contextmanager
 def _faults_named(attack: AttackRecord) -> Iterator[None]:
-    """Make one sentence of what the record of a plug-in raises where it is asked about an experiment.
+    """Turn an error of a plug-in's record into one sentence.
 
     Raises:
-        SpecError: instead of the error of the plug-in; one of ours is a bug of ours, and stays what it is.
+        SpecError: instead of the plug-in's error. Errors of shipped attacks are bugs, and pass through.
     """
     try:
         yield
@@ -95,7 +94,7 @@ def _faults_named(attack: AttackRecord) -> Iterator[None]:
 
 
 def one_line(spec: ExperimentSpec) -> str:
-    """An experiment in one line."""
+    """An experiment as one line of text."""
     data = title(data_info, spec.data)
     if spec.train_domain is not None:
         same = spec.train_domain == spec.test_domain
@@ -119,20 +118,21 @@ def one_line(spec: ExperimentSpec) -> str:
 
 
 def attack_title(name: str) -> str:
-    """What a person calls an attack; the bare name where its plug-in is not here."""
+    """The title of an attack; its name if its plug-in is not loaded."""
     return ATTACKS[name].title if name in ATTACKS else name
 
 
 def defence_title(name: str) -> str:
-    """What a person calls a defence; the bare name where its plug-in is not here."""
+    """The title of a defence; its name if its plug-in is not loaded."""
     return DEFENCES[name].title if name in DEFENCES else name
 
 
 def title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
-    """What a person calls it; the bare name of an upload or a file that is gone.
+    """The title of a data set or an extractor; its name if the upload or the file no longer exists.
 
     Args:
-        info: `info` of the registry of data sets, or that of extractors.
+        info: `data_info` or `extractor_info`.
+        name: of the data set or the extractor.
     """
     try:
         return info(name).title
@@ -141,17 +141,21 @@ def title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
 
 
 SETTINGS: dict[str, tuple[str, str]] = {
-    "fine-tuning": ("fine-tuning", "the extractor has learnt from the same data, of which the head now sees a part."),
-    "domain-adaptation": ("domain adaptation", "training, test or the extractor's own images are of another domain."),
-    "transfer": ("transfer", "the extractor has learnt from other data than the head's."),
-    "random": ("control", "the extractor has learnt nothing: its weights are random."),
-    "unknown": ("unknown", "nothing says what the extractor has learnt from."),
+    "fine-tuning": ("fine-tuning", "the extractor was pretrained on the same data, of which the head now sees a part."),
+    "domain-adaptation": ("domain adaptation", "training, test or pretraining images are of different domains."),
+    "transfer": ("transfer", "the extractor was pretrained on other data than the head's."),
+    "random": ("control", "the extractor was not pretrained: its weights are random."),
+    "unknown": ("unknown", "it is not known what the extractor was pretrained on."),
 }
-"""What extractor and data are to each other, after the paper: a title and its meaning."""
+"""The relation between the extractor's pretraining data and the data, as in the paper: title and meaning."""
 
 
 def setting(data: str, extractor: str, train_domain: str | None = None, test_domain: str | None = None) -> str:
-    """The key of `SETTINGS` that a choice belongs to; of data that has domains, both are needed.
+    """The key of `SETTINGS` for a choice of data and extractor.
+
+    Args:
+        data, extractor: their names.
+        train_domain, test_domain: domains, for data that has them.
 
     Raises:
         SpecError: no extractor has this name.
@@ -167,7 +171,7 @@ def setting(data: str, extractor: str, train_domain: str | None = None, test_dom
 
 
 def listing() -> dict[str, Any]:
-    """What `python -m core list --json` prints: every name with its bounds, as plain data."""
+    """The output of `python -m core list --json`: all names and bounds, as plain data."""
     return {
         "extractors": {
             name: {
@@ -229,5 +233,5 @@ def listing() -> dict[str, Any]:
 
 
 def _plugin(name: str) -> dict[str, str]:
-    """The SHA-256 of the plug-in that something comes from; nothing for what ships."""
+    """The SHA-256 of the plug-in that an attack or a defence comes from, under "plugin"; empty for shipped ones."""
     return {"plugin": PLUGINS[name]} if name in PLUGINS else {}

@@ -1,6 +1,6 @@
-"""What is known of an attack with the settings of one experiment, as plain data.
+"""The description of an attack with the settings of one experiment, as plain data.
 
-A result that a plug-in made keeps its description, so that it is shown where the plug-in is not.
+The result of a plug-in's attack stores its description, so that it can be shown without the plug-in.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from core.spec.registry import PLUGINS
 
 @dataclass(frozen=True)
 class StageDescription:
-    """What a stage does, and whether its steps are of one try."""
+    """What a stage does, and whether all its steps belong to one attempt."""
 
     explanation: Explanation
     single_try: bool = True
@@ -27,12 +27,12 @@ class AttackDescription:
     """An attack with the settings of one experiment.
 
     Attributes:
-        title: what a person calls it.
+        title: its name for people.
         about: what it does, in one sentence.
-        makes_images: whether it ends with images, or with feature vectors.
-        stages: those that run with these settings, by name and in order.
+        makes_images: whether it produces images, or feature vectors only.
+        stages: the stages that run with these settings, by name, in order.
         report_steps: what it does, step by step.
-        outcome: one sentence on how the poison came about, where the stages don't say it.
+        outcome: one sentence on how the poison came about, if the stages don't say it.
     """
 
     title: str
@@ -44,7 +44,7 @@ class AttackDescription:
 
     @classmethod
     def of(cls, record: AttackRecord, spec: ExperimentSpec) -> "AttackDescription":
-        """Ask a record."""
+        """The description of an experiment's attack by its record."""
         return cls(
             title=record.title,
             about=record.about,
@@ -59,7 +59,7 @@ class AttackDescription:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "AttackDescription":
-        """Read what `to_json` has written."""
+        """Read the output of `to_json`."""
         stages = {
             name: StageDescription(Explanation(**stage["explanation"]), bool(stage["single_try"]))
             for name, stage in stored["stages"].items()
@@ -72,26 +72,26 @@ class AttackDescription:
 
 
 def describe(spec: ExperimentSpec, plugins: Mapping[str, Any] | None = None) -> AttackDescription:
-    """What is known of an experiment's attack: by its record, else by what the result has kept of it.
+    """The description of an experiment's attack: from its record, else the one stored with the result.
 
     Args:
         spec: of the experiment, resolved.
-        plugins: what a result.json holds under this name.
+        plugins: the entry of this name in a result.json.
     """
     name = spec.attack.name
-    kept = (plugins or {}).get(name)
+    stored = (plugins or {}).get(name)
     is_loaded = name in RECORDS and not isinstance(spec.attack, UnknownAttack)
     if is_loaded and PLUGINS.get(name) == dict(spec.plugins).get(name):
         return AttackDescription.of(RECORDS[name], spec)
-    if kept is not None and "description" in kept:
-        return AttackDescription.from_json(kept["description"])
-    # A spec alone, of a plug-in that is not here: of a result at least this much can be said.
+    if stored is not None and "description" in stored:
+        return AttackDescription.from_json(stored["description"])
+    # A spec alone, whose plug-in is not loaded.
     return AttackDescription(name, "An attack of a plug-in that is not here.", True, {}, (), "")
 
 
 def of_plugins(spec: ExperimentSpec) -> dict[str, dict[str, Any]]:
-    """What a result keeps of the plug-ins that made it, by name; empty without any."""
-    kept: dict[str, dict[str, Any]] = {name: {"sha256": digest} for name, digest in spec.plugins}
-    if spec.attack.name in kept:
-        kept[spec.attack.name]["description"] = describe(spec).to_json()
-    return kept
+    """What a result stores about its plug-ins, by name; empty without plug-ins."""
+    stored: dict[str, dict[str, Any]] = {name: {"sha256": digest} for name, digest in spec.plugins}
+    if spec.attack.name in stored:
+        stored[spec.attack.name]["description"] = describe(spec).to_json()
+    return stored

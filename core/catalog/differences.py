@@ -1,4 +1,4 @@
-"""What tells experiments apart: the fields of their specs that differ, and words for them. Free of torch."""
+"""Differences between experiments: the fields in which their specs differ, and text for them. Without torch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from core.spec.models import parameters
 Differences = list[tuple[str, list[Any]]]
 
 MAX_IN_SENTENCE = 2
-"""As many differences fit into a sentence with their values; more are named only."""
+"""Number of differences up to which a sentence states their values; if there are more, it only names them."""
 
 FIELD_LABELS: dict[str, str] = {
     "data": "data",
@@ -32,14 +32,14 @@ FIELD_LABELS: dict[str, str] = {
     "seed": "seed",
     "plugins": "plug-ins",
 }
-"""What a sentence calls each field of a spec; an attack's parameters have their own titles."""
+"""The label of each field of a spec in a sentence; parameters of attacks have their own titles."""
 
 
 def differences(specs: Sequence[ExperimentSpec]) -> Differences:
     """The fields in which experiments differ, in the order of the spec.
 
-    A field counts only where an experiment reads it: δ under another constraint than `perturbation`, or a parameter
-    that only one of the attacks has, tells nothing.
+    Only experiments that read a field are compared: δ under another constraint than `perturbation`, or a parameter
+    that only one of the attacks has, is not a difference.
 
     Returns:
         Pairs of a key of `FIELD_LABELS` and the value of each spec; None for a spec that does not read the field.
@@ -47,17 +47,17 @@ def differences(specs: Sequence[ExperimentSpec]) -> Differences:
     read = [_read(spec) for spec in specs]
     fields = dict.fromkeys(name for values in read for name in values)
     order = [name for name in FIELD_LABELS if name in fields] + [name for name in fields if name not in FIELD_LABELS]
-    found = [(name, [values.get(name) for values in read]) for name in order]
-    return [(name, values) for name, values in found if len({repr(v) for v in values if v is not None}) > 1]
+    columns = [(name, [values.get(name) for values in read]) for name in order]
+    return [(name, values) for name, values in columns if len({repr(v) for v in values if v is not None}) > 1]
 
 
 def _read(spec: ExperimentSpec) -> dict[str, Any]:
-    """Every field that an experiment reads, an attack's parameters by `attack.` and their name."""
+    """Every field that an experiment reads; parameters of the attack as `attack.NAME`."""
     values: dict[str, Any] = {name: getattr(spec, name) for name in ExperimentSpec.model_fields}
     parameters = spec.attack.model_dump()
     unread = spec.attack.unread(spec.label_rule) | {"name"}
     values["attack"] = spec.attack.name
-    values["evade"] = spec.evade or "none"  # to expect no defence is a choice, too
+    values["evade"] = spec.evade or "none"  # expecting no defence is also a choice
     values |= {f"attack.{name}": value for name, value in parameters.items() if name not in unread}
     if spec.constraint != "perturbation":
         del values["delta"]
@@ -65,7 +65,7 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
 
 
 def field_label(field: str) -> str:
-    """What a sentence calls a field."""
+    """The label of a field in a sentence."""
     if field in FIELD_LABELS:
         return FIELD_LABELS[field]
     schema = _parameter(field)
@@ -73,14 +73,14 @@ def field_label(field: str) -> str:
 
 
 def _parameter(field: str) -> Mapping[str, Any] | None:
-    """The schema of an attack's parameter, of the first attack that has it."""
+    """The schema of a parameter, from the first attack that has it."""
     name = field.removeprefix("attack.")
     schemas = (parameters(record.settings) for record in ATTACKS.values())
     return next((schema[name] for schema in schemas if name in schema), None)
 
 
 def value_text(field: str, value: Any) -> str:
-    """One value of a field as a person says it; a dash for None."""
+    """A value of a field as text; a dash for None."""
     if value is None:
         return "—"
     match field:
@@ -107,27 +107,28 @@ def value_text(field: str, value: Any) -> str:
 
 
 def sentence(specs: Sequence[ExperimentSpec], names: Sequence[str]) -> str:
-    """What tells the experiments apart, in plain text.
+    """A sentence on the differences between experiments.
 
     Args:
-        names: what each experiment is called, such as A and B.
+        specs: of the experiments.
+        names: their names, such as A and B.
     """
-    found = differences(specs)
-    if not found:
+    differing = differences(specs)
+    if not differing:
         return "Nothing that they share differs between these experiments."
-    told = [field_label(field) for field, _ in found]
-    if len(found) <= MAX_IN_SENTENCE:
-        told = [f"{field_label(field)} ({_by_value(field, values, names)})" for field, values in found]
-    return f"They differ in {_listed(told)}; everything else that they share is the same."
+    texts = [field_label(field) for field, _ in differing]
+    if len(differing) <= MAX_IN_SENTENCE:
+        texts = [f"{field_label(field)} ({_by_value(field, values, names)})" for field, values in differing]
+    return f"They differ in {_listed(texts)}; everything else that they share is the same."
 
 
 def _by_value(field: str, values: Sequence[Any], names: Sequence[str]) -> str:
-    """`A and C: 3 %; B: 5 %`: each value once, with the experiments that have it."""
+    """Each value once, with the experiments that have it: `A and C: 3 %; B: 5 %`."""
     owners: dict[str, list[str]] = {}
     for name, value in zip(names, values, strict=True):
         owners.setdefault(value_text(field, value), []).append(name)
-    return "; ".join(f"{_listed(who)}: {words}" for words, who in owners.items())
+    return "; ".join(f"{_listed(who)}: {text}" for text, who in owners.items())
 
 
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,6 +1,6 @@
-"""The record of whatever a name stands for: an entry of a registry, a file of a person's own, or an upload.
+"""Lookup of records by name: an entry of a registry, a user-supplied file, or an upload.
 
-Free of torch for everything but a weights file of a person's own.
+Imports torch only for user-supplied weights files.
 """
 
 from core.catalog import uploads
@@ -10,11 +10,11 @@ from core.system.errors import unknown
 
 
 def data_info(name: str) -> DataInfo:
-    """The record of a data set: of the registry, a folder of images (`core.data.folders`) or an upload.
+    """The record of a data set: from the registry, an image folder (`core.data.folders`) or an upload.
 
     Raises:
-        SpecError: unknown name; the message lists the known ones.
-        DataError: a folder or an upload that was named is not there, or is refused.
+        SpecError: the name is unknown; the message lists the known ones.
+        DataError: the folder or the upload is missing, or is refused.
     """
     if uploads.is_upload(name):
         return uploads.images(name)
@@ -28,11 +28,11 @@ def data_info(name: str) -> DataInfo:
 
 
 def extractor_info(name: str) -> ExtractorInfo:
-    """The record of an extractor: of the registry, a weights file (`core.extractors.files`) or an upload.
+    """The record of an extractor: from the registry, a weights file (`core.extractors.files`) or an upload.
 
     Raises:
-        SpecError: unknown name; the message lists the known ones.
-        WeightsError: a file or an upload that was named is not there.
+        SpecError: the name is unknown; the message lists the known ones.
+        WeightsError: the file or the upload is missing.
     """
     if uploads.is_upload(name):
         return uploads.weights(name)
