@@ -1,7 +1,7 @@
-"""Attacks and defences from outside: files with the same records as those that ship. See docs/extending.md.
+"""Plug-ins: files with records of attacks and defences, like those that ship. See docs/extending.md.
 
-A plug-in is Python code that runs with the rights of whoever loads it. Its SHA-256 is part of the hash of every spec
-that uses it, so that a changed file is another attack.
+A plug-in is Python code that runs with the rights of the user who loads it. Its SHA-256 is part of the hash of every
+spec that uses it, so that a changed file counts as another attack.
 """
 
 import hashlib
@@ -24,20 +24,19 @@ from core.system import settings
 from core.system.errors import PluginError, PoisonLabError, RecordError, described
 
 INTERFACE = 1
-"""Version of what plug-ins may rely on, which each names as its own INTERFACE: raised when records of before no longer
-do."""
+"""Version of the plug-in interface, which each plug-in names as its own INTERFACE; incremented by breaking changes."""
 
 Record = AttackRecord | DefenceRecord
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A file that is loaded.
+    """A loaded plug-in file.
 
     Attributes:
         digest: SHA-256 of its content.
-        names: of the attacks and defences that it has registered; none where the same content was loaded before from
-            another path.
+        names: of the attacks and defences that it registered; empty if the same content was loaded before from another
+            path.
     """
 
     digest: str
@@ -46,22 +45,22 @@ class Plugin:
 
 _loaded: dict[Path, Plugin] = {}
 _broken: dict[tuple[Path, str], str] = {}
-"""What is wrong with a file, by its path and SHA-256: a server that asks again and again does not run it each time."""
+"""Error messages by path and SHA-256, so that a server does not execute a broken file again and again."""
 _lock = threading.RLock()
-"""Pages of several people load at a time."""
+"""Pages of several users may load plug-ins at the same time."""
 
 
 def load_from_environment() -> None:
-    """Load what `POISON_LAB_PLUGINS` names; cheap where that was done before. Errors as of `load_plugins`."""
+    """Load the files of `POISON_LAB_PLUGINS`; cheap if they are loaded already. Raises the errors of `load_plugins`."""
     load_plugins(settings.plugins())
 
 
 def load_plugins(paths: Sequence[Path]) -> None:
-    """Load attacks and defences from files; one that is loaded already is left alone.
+    """Load attacks and defences from files; skips files that are loaded already.
 
     Raises:
         PluginError: a file is missing, broken, for another interface, has no records, or has changed since it was
-            loaded; which one and where. Nothing of that file is registered then.
+            loaded; names the file and, if possible, the line. Nothing of that file is registered.
     """
     with _lock:
         for path in paths:
@@ -69,12 +68,12 @@ def load_plugins(paths: Sequence[Path]) -> None:
 
 
 def loaded() -> dict[Path, Plugin]:
-    """The files that are loaded, by their absolute paths."""
+    """The loaded files, by absolute path."""
     return dict(_loaded)
 
 
 def unload(path: Path) -> None:
-    """Take back all that a file has registered."""
+    """Unregister everything that a file has registered."""
     with _lock:
         plugin = _loaded.pop(path.expanduser().absolute())
         _forget(plugin.names)
@@ -111,9 +110,9 @@ def _load(path: Path) -> None:
 
 
 def _executed(path: Path, content: bytes, digest: str) -> ModuleType:
-    """The module of a file; an error that it raises is reported with its line.
+    """The module of a file; errors that it raises are reported with their line.
 
-    What it prints goes to standard error: standard output belongs to the command that loads it.
+    Its output goes to standard error, as standard output belongs to the command.
     """
     name = _module_name(digest)
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
@@ -135,7 +134,7 @@ def _module_name(digest: str) -> str:
 
 
 def _fault(path: Path, error: BaseException) -> str:
-    """What is wrong with a file, in one sentence with its line."""
+    """An error in a file as one sentence, with its line."""
     is_syntax = isinstance(error, SyntaxError) and error.filename == str(path)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) and is_syntax else next(reversed(lines), None)
@@ -148,21 +147,21 @@ def _fault(path: Path, error: BaseException) -> str:
 
 def _check_interface(path: Path, module: ModuleType) -> None:
     """Check that a plug-in was written for this version of the interface."""
-    named = getattr(module, "INTERFACE", None)
-    if named != INTERFACE or isinstance(named, bool):
-        given = "names no interface" if named is None else f"is for interface {named!r}"
+    version = getattr(module, "INTERFACE", None)
+    if version != INTERFACE or isinstance(version, bool):
+        problem = "names no interface" if version is None else f"is for interface {version!r}"
         raise PluginError(
-            f"Plug-in {path} {given}, and this is interface {INTERFACE}: adapt it, and set INTERFACE = {INTERFACE} in "
-            "it."
+            f"Plug-in {path} {problem}, and this is interface {INTERFACE}: adapt it, and set INTERFACE = {INTERFACE} "
+            "in it."
         )
 
 
 def _records(path: Path, module: ModuleType) -> list[Record]:
     """The records of a plug-in: its RECORD, or all of its RECORDS."""
-    given = vars(module).get("RECORDS", vars(module).get("RECORD"))
-    several = list(given) if isinstance(given, list | tuple) else [given]
-    records = [record for record in several if isinstance(record, AttackRecord | DefenceRecord)]
-    if not records or len(records) < len(several):
+    value = vars(module).get("RECORDS", vars(module).get("RECORD"))
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    records = [record for record in values if isinstance(record, AttackRecord | DefenceRecord)]
+    if not records or len(records) < len(values):
         raise PluginError(
             f"Plug-in {path} has no RECORD: give it one AttackRecord or DefenceRecord of this name, or several in "
             "RECORDS."
@@ -171,7 +170,7 @@ def _records(path: Path, module: ModuleType) -> list[Record]:
 
 
 def _register(path: Path, digest: str, records: list[Record]) -> tuple[str, ...]:
-    """Register all records of a file, or none of them; their names."""
+    """Register all records of a file, or none of them; returns their names."""
     names: list[str] = []
     try:
         for record in records:

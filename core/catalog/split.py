@@ -1,4 +1,4 @@
-"""The images of an experiment, by its spec."""
+"""The images of an experiment, drawn as its spec says."""
 
 from core.catalog.lookup import data_info
 from core.data.split import Split, draw

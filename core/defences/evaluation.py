@@ -39,7 +39,7 @@ def defend(
     """Evaluate a chain of defences on a run.
 
     Args:
-        features: see `Poisoned.of`.
+        features: of a run, (n, d) features and (n,) labels of each part, see `Poisoned.of`.
         chain: the defences, in order.
         n_classes: c.
         ridge: λ of the head.
