@@ -90,7 +90,7 @@ def extract(
     return np.concatenate(list(batches(extractor, images, device, on_step)))
 
 
-@torch.inference_mode()  # as a decorator: a `with` would stay in force for whoever takes the batches
+@torch.inference_mode()  # as a decorator: a `with` would stay in force for the consumer of the batches
 def batches(
     extractor: Callable[[Tensor], Tensor],
     images: Images | NDArray[np.float32],

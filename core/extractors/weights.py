@@ -32,7 +32,7 @@ def state_dict(info: ExtractorInfo) -> dict[str, Tensor]:
 
 
 def file_of(info: ExtractorInfo) -> Path | None:
-    """The file that holds the weights of an extractor, fetched if need be; None where they are random.
+    """The file with the weights of an extractor, downloaded if necessary; None if they are random.
 
     Raises:
         WeightsError: it is missing and can't be fetched.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # whoever only shows progress does not wait for torch
+if TYPE_CHECKING:  # code that only shows progress need not import torch
     from torch import Tensor
 
 STAGES: dict[str, str] = {

@@ -53,9 +53,9 @@ def records_in(package: ModuleType, kind: type[T], others: Collection[str]) -> l
     """Import the modules of a package, and return the `RECORD` of each.
 
     Args:
-        package: holds a file per record.
-        kind: that every record is.
-        others: names of modules without a record; packages inside it are passed over, too.
+        package: contains one module for each record.
+        kind: class of the records.
+        others: names of modules without a record; subpackages are skipped, too.
 
     Raises:
         RecordError: a module has no record of this kind.

@@ -1,7 +1,7 @@
-"""Locks on files, which the kernel lets go of however their holder ends.
+"""Locks on files, which the kernel releases however their holder ends.
 
-Linux and macOS have them as `flock`. Elsewhere locking fails as it does on a file system that knows no locks: those who
-ask for one say what then holds.
+They are `flock` of Linux and macOS. On other systems locking fails, as it does on a file system without locks; callers
+define what happens then.
 """
 
 import errno
@@ -16,14 +16,14 @@ else:
 
 
 def lock(file: int | IO[str], *, wait: bool = True) -> None:
-    """Hold the lock of an open file; closing the file lets go of it.
+    """Acquire the lock of an open file; closing the file releases it.
 
     Args:
-        file: or its number.
-        wait: until whoever holds it lets go; else that is an error.
+        file: the file, or its descriptor.
+        wait: whether to wait until another holder releases it.
 
     Raises:
-        OSError: somebody else holds it, or files can't be locked here.
+        OSError: another holder has it and `wait` is false, or files can't be locked here.
     """
     if _flock is None:
         raise OSError(errno.ENOSYS, "files can't be locked on this system")

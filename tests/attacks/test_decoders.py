@@ -64,13 +64,13 @@ def test_errors_are_those_of_images_held_out() -> None:
 def test_it_is_trained_once_and_read_back_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     scene = tiny.scene()
-    told: list[Event] = []
-    first = decoders.cached(scene, told.append)
-    assert told[-1].done == told[-1].total == 30
+    events: list[Event] = []
+    first = decoders.cached(scene, events.append)
+    assert events[-1].done == events[-1].total == 30
     (file,) = (tmp_path / "cache" / "decoders").iterdir()
-    told.clear()
-    again = decoders.cached(scene, told.append)
-    assert [event.done for event in told] == [0]
+    events.clear()
+    again = decoders.cached(scene, events.append)
+    assert [event.done for event in events] == [0]
     assert first.errors == again.errors
     assert torch.equal(first.paint(scene.z), again.paint(scene.z))
     file.write_bytes(file.read_bytes()[:1000])
@@ -83,7 +83,7 @@ def test_what_ships_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     decoder = decoders.train(scene, silent)
     monkeypatch.setattr(paths, "DECODERS", tmp_path)
     (tmp_path / decoders.file_name("tiny")).write_bytes(decoders.dump(decoder))
-    monkeypatch.setattr(decoders, "train", lambda *_: pytest.fail("trained anew"))
+    monkeypatch.setattr(decoders, "train", lambda *_: pytest.fail("trained again"))
     assert torch.equal(decoders.cached(scene, silent).paint(scene.z), decoder.paint(scene.z))
 
 

@@ -183,14 +183,14 @@ def test_an_image_that_fails_is_drawn_back_no_farther_than_needed(name: str) -> 
     base, y = scene.images[plan.base], plan.y
     noise = torch.rand(base.shape, generator=torch.Generator().manual_seed(0))
     x = plan.feasible.eight_bit(torch.where(torch.arange(len(y))[:, None, None, None] < 3, base, noise), base)
-    found = filter_.retreat_to_base(x, base, y, plan.feasible.eight_bit, scene.features)
+    drawn_back = filter_.retreat_to_base(x, base, y, plan.feasible.eight_bit, scene.features)
     passed = filter_.passes(scene.features(x), y)
     assert bool(passed[:3].all())
     assert not bool(passed.all())
-    assert torch.equal(found[passed], x[passed])
-    assert bool(filter_.passes(scene.features(found), y).all())
-    assert torch.equal(plan.feasible.eight_bit(found, base), found)
-    part = (found - base).flatten(1).norm(dim=1) / (x - base).flatten(1).norm(dim=1).clamp_min(1e-12)
+    assert torch.equal(drawn_back[passed], x[passed])
+    assert bool(filter_.passes(scene.features(drawn_back), y).all())
+    assert torch.equal(plan.feasible.eight_bit(drawn_back, base), drawn_back)
+    part = (drawn_back - base).flatten(1).norm(dim=1) / (x - base).flatten(1).norm(dim=1).clamp_min(1e-12)
     further = plan.feasible.eight_bit(base + (part + 0.02)[:, None, None, None] * (x - base), base)
     assert not bool(filter_.passes(scene.features(further), y)[~passed].any())
 
@@ -232,7 +232,7 @@ def test_influential_bases_pass_where_they_can(name: str) -> None:
 def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: str) -> None:
     scene = tiny.scene()
 
-    def found(evade: str | None) -> int:
+    def n_removed(evade: str | None) -> int:
         made: Attacked = execute(tiny.spec("tgda-feature", evade=evade, budget=0.1), scene, silent)
         assert made.zeta is not None
         features = {
@@ -242,5 +242,5 @@ def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: str) -
         arrays = {key: np.asarray(value) for key, value in features.items()}
         return defend(arrays, [parse_defence(name)], 10, scene.ridge).whole.poison_removed
 
-    assert found(name) <= SHARE * 30
-    assert found(None) > found(name)
+    assert n_removed(name) <= SHARE * 30
+    assert n_removed(None) > n_removed(name)

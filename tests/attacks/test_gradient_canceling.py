@@ -138,9 +138,11 @@ def test_a_larger_budget_cancels_at_least_as_well() -> None:
 def test_features_cancel_better_than_the_images_made_of_them() -> None:
     scene = tiny.scene()
     settings = {"stage2": "gc", "target": "gradpc", "steps": 400}
-    found = execute(tiny.spec("ft-donor", attack=settings), scene, silent)
-    assert found.target is not None
-    assert found.zeta is not None
-    canceling = Canceling.prepare(scene.problem, found.target, found.y)
-    stage2, images = (float(canceling.residual(z.double())[0].norm()) for z in (found.zeta, scene.pipeline(found.x)))
+    attacked = execute(tiny.spec("ft-donor", attack=settings), scene, silent)
+    assert attacked.target is not None
+    assert attacked.zeta is not None
+    canceling = Canceling.prepare(scene.problem, attacked.target, attacked.y)
+    stage2, images = (
+        float(canceling.residual(z.double())[0].norm()) for z in (attacked.zeta, scene.pipeline(attacked.x))
+    )
     assert stage2 < images

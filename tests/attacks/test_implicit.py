@@ -1,4 +1,4 @@
-"""Implicit gradients against finite differences through a head that is solved anew each time."""
+"""Implicit gradients against finite differences through a head that is solved again each time."""
 
 import pytest
 import torch
@@ -100,12 +100,12 @@ def test_pixels_get_the_features_gradient_pulled_back() -> None:
     ahead = torch.randn(len(x), 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     features, pull = Canvas(scene.pipeline, x, plan.feasible, plan.y).forward(x)
     torch.testing.assert_close(features, scene.pipeline(x))
-    found = pull(ahead)
+    pulled = pull(ahead)
     generator = torch.Generator().manual_seed(1)
     for _ in range(3):
         direction = torch.randn(x.shape, generator=generator, dtype=torch.float64)
         plus, minus = ((scene.pipeline(x + s * 1e-6 * direction) * ahead).sum() for s in (1, -1))
-        assert float((found * direction).sum()) == pytest.approx(float(plus - minus) / 2e-6, rel=1e-5)
+        assert float((pulled * direction).sum()) == pytest.approx(float(plus - minus) / 2e-6, rel=1e-5)
 
 
 def test_ascent_climbs_a_hill_to_its_constrained_top() -> None:

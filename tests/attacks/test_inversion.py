@@ -16,19 +16,19 @@ def test_nearest_bases_equal_the_slow_version(rule: str) -> None:
     plan = make_plan(scene, tiny.spec("ft-matching", label_rule=rule))
     zeta = scene.z[plan.base].double() + 0.3
     allowed = allowed_bases(scene, plan)
-    for i, found in enumerate(nearest_bases(scene, plan, zeta, 3)):
+    for i, nearest in enumerate(nearest_bases(scene, plan, zeta, 3)):
         distances = sorted((float((zeta[i].float() - scene.z[j]).norm()), j) for j in range(300) if allowed[i, j])
-        assert found.tolist() == [j for _, j in distances[:3]]
+        assert nearest.tolist() == [j for _, j in distances[:3]]
 
 
 def test_where_too_few_are_allowed_the_nearest_stands_in() -> None:
     scene = tiny.scene()
     plan = make_plan(scene, tiny.spec("ft-matching", label_rule="clean"))
     count = int(allowed_bases(scene, plan)[0].sum())
-    found = nearest_bases(scene, plan, scene.z[plan.base], count + 2)[0]
-    assert len(set(found[:count].tolist())) == count
-    assert found[count:].tolist() == [int(found[0])] * 2
-    assert bool((scene.y[found] == plan.y[0]).all())
+    nearest = nearest_bases(scene, plan, scene.z[plan.base], count + 2)[0]
+    assert len(set(nearest[:count].tolist())) == count
+    assert nearest[count:].tolist() == [int(nearest[0])] * 2
+    assert bool((scene.y[nearest] == plan.y[0]).all())
 
 
 def test_of_several_starts_each_poison_keeps_the_closest_match() -> None:

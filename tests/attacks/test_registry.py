@@ -49,40 +49,40 @@ def test_every_attack_of_the_spec_is_here_and_described() -> None:
 @pytest.mark.parametrize(("name", "constraint", "rule", "evade"), EVADING)
 def test_the_rules_hold(name: str, constraint: str, rule: LabelRule, evade: str | None) -> None:
     spec = tiny.spec(name, constraint=constraint, label_rule=rule, delta=10.5 / 255, evade=evade)
-    scene, found = tiny.scene(), attack(spec)
+    scene, attacked = tiny.scene(), attack(spec)
     m = round(0.04 * 300)
-    assert len(found.y) == len(found.base) == m
-    assert found.base.min() >= 0
-    assert found.base.max() < 300
-    true = scene.y[found.base]
+    assert len(attacked.y) == len(attacked.base) == m
+    assert attacked.base.min() >= 0
+    assert attacked.base.max() < 300
+    true = scene.y[attacked.base]
     if rule == "clean":
-        assert torch.equal(found.y, true)
+        assert torch.equal(attacked.y, true)
     else:
-        assert bool((found.y != true).all())
+        assert bool((attacked.y != true).all())
     if rule == "adversarial":
-        logits = head.logits(scene.clean_head, scene.z[found.base])
+        logits = head.logits(scene.clean_head, scene.z[attacked.base])
         logits[torch.arange(m), true] = torch.inf
-        assert torch.equal(found.y, logits.argmin(1))
-    if found.zeta is not None and constraint != "none":
-        assert bool((found.zeta >= scene.z.amin(0) - 1e-12).all())
-        assert bool((found.zeta <= scene.z.amax(0) + 1e-12).all())
-    if found.x is not None and constraint != "none":
-        grey = found.x * 255
-        assert torch.equal(grey.round() / 255, found.x)
-        assert found.x.min() >= 0
-        assert found.x.max() <= 1
+        assert torch.equal(attacked.y, logits.argmin(1))
+    if attacked.zeta is not None and constraint != "none":
+        assert bool((attacked.zeta >= scene.z.amin(0) - 1e-12).all())
+        assert bool((attacked.zeta <= scene.z.amax(0) + 1e-12).all())
+    if attacked.x is not None and constraint != "none":
+        grey = attacked.x * 255
+        assert torch.equal(grey.round() / 255, attacked.x)
+        assert attacked.x.min() >= 0
+        assert attacked.x.max() <= 1
         if constraint == "perturbation":
             # 10.5 / 255 holds ten whole grey levels.
-            assert (grey.round() - (scene.images[found.base] * 255).round()).abs().max() <= 10
+            assert (grey.round() - (scene.images[attacked.base] * 255).round()).abs().max() <= 10
     if evade is not None:
         filter_ = make_plan(scene, spec).feasible.filter
         assert filter_ is not None
-        if found.zeta is not None:
-            assert bool(filter_.passes(found.zeta.float(), found.y).all())
-        passes = filter_.passes(found.zeta if found.x is None else scene.features(found.x), found.y)
+        if attacked.zeta is not None:
+            assert bool(filter_.passes(attacked.zeta.float(), attacked.y).all())
+        passes = filter_.passes(attacked.zeta if attacked.x is None else scene.features(attacked.x), attacked.y)
         # An image can be drawn back to its base image, but under some labels not even that passes.
-        assert bool((passes | ~filter_.passes(scene.z[found.base], found.y)).all())
-        assert found.notes["evaded"] == float(passes.double().mean())
+        assert bool((passes | ~filter_.passes(scene.z[attacked.base], attacked.y)).all())
+        assert attacked.notes["evaded"] == float(passes.double().mean())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,17 +112,17 @@ def test_progress_is_told_in_the_order_of_the_stages(name: str) -> None:
 @pytest.mark.parametrize("name", STAGED)
 @pytest.mark.parametrize("after", [0, 3])
 def test_an_observer_can_stop_it(name: str, after: int) -> None:
-    told = 0
+    n_events = 0
 
     def stop(event: Event) -> None:
-        nonlocal told
-        told += 1
-        if told > after:
+        nonlocal n_events
+        n_events += 1
+        if n_events > after:
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
         execute(tiny.spec(name), tiny.scene(), stop)
-    assert told == after + 1
+    assert n_events == after + 1
 
 
 def test_random_labels_are_uniform_over_the_wrong_ones() -> None:

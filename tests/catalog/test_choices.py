@@ -158,15 +158,15 @@ def test_stages_are_those_of_events() -> None:
 
 
 def test_listing_is_plain_data_with_every_record_and_its_bounds() -> None:
-    found = listing()
-    assert json.loads(json.dumps(found)) == found
-    assert found["data"].keys() == DATA.keys()
-    assert found["extractors"].keys() == EXTRACTORS.keys()
-    assert found["attacks"].keys() == ATTACKS.keys()
-    assert found["constraints"] == CONSTRAINTS
-    assert found["label_rules"] == LABEL_RULES
-    assert found["bounds"]["budget"] == {"exclusiveMinimum": 0, "maximum": 1, "default": 0.03}
-    assert {"budget", "delta", "train_size", "test_size", "ridge", "seed"} <= found["bounds"].keys()
+    listed = listing()
+    assert json.loads(json.dumps(listed)) == listed
+    assert listed["data"].keys() == DATA.keys()
+    assert listed["extractors"].keys() == EXTRACTORS.keys()
+    assert listed["attacks"].keys() == ATTACKS.keys()
+    assert listed["constraints"] == CONSTRAINTS
+    assert listed["label_rules"] == LABEL_RULES
+    assert listed["bounds"]["budget"] == {"exclusiveMinimum": 0, "maximum": 1, "default": 0.03}
+    assert {"budget", "delta", "train_size", "test_size", "ridge", "seed"} <= listed["bounds"].keys()
 
 
 @pytest.mark.parametrize("name", DATA)

@@ -53,9 +53,9 @@ def test_each_field_is_found_alone(field: str) -> None:
     values = [getattr(one, field), getattr(two, field)]
     assert differences([one, two]) == [(field, ["label-flip", "noise"] if field == "attack" else values)]
     assert field in FIELD_LABELS
-    told = sentence([one, two], ["A", "B"])
-    assert field_label(field) in told
-    assert all(value_text(field, value) in told for value in differences([one, two])[0][1])
+    text = sentence([one, two], ["A", "B"])
+    assert field_label(field) in text
+    assert all(value_text(field, value) in text for value in differences([one, two])[0][1])
 
 
 @pytest.mark.parametrize(("attack", "name"), PARAMETERS)

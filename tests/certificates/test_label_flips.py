@@ -69,12 +69,12 @@ def test_bounds_are_clopper_and_pearsons() -> None:
 
 
 def test_the_radius_falls_with_the_lead_and_grows_with_the_heads() -> None:
-    found = torch.tensor([[500, 0, 0], [450, 50, 0], [300, 200, 0], [251, 249, 0]])
-    radius = certify(found, 0.4, 100).radius.tolist()
+    counts = torch.tensor([[500, 0, 0], [450, 50, 0], [300, 200, 0], [251, 249, 0]])
+    radius = certify(counts, 0.4, 100).radius.tolist()
     assert radius == sorted(radius, reverse=True)
     assert radius[0] > radius[2] >= 0 > radius[3]
-    assert int(certify(10 * found, 0.4, 100).radius[0]) > radius[0]
-    assert int(certify(found, 0.4, 1).radius[0]) == 1
+    assert int(certify(10 * counts, 0.4, 100).radius[0]) > radius[0]
+    assert int(certify(counts, 0.4, 1).radius[0]) == 1
 
 
 def test_noise_keeps_a_label_as_often_as_it_says() -> None:

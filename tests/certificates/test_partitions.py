@@ -27,24 +27,24 @@ def test_a_part_depends_on_the_point_alone() -> None:
 
 def test_votes_are_those_of_heads_trained_one_by_one() -> None:
     scene, k = tiny.scene(), 5
-    found = partitions.votes(scene.z, scene.y, scene.z[:40], 10, 1e-2, k)
+    counts = partitions.votes(scene.z, scene.y, scene.z[:40], 10, 1e-2, k)
     part = partitions.part_of(scene.z, scene.y, k)
     expected = torch.zeros(40, 10, dtype=torch.int64)
     for one in range(k):
         theta = head.fit(scene.z[part == one], scene.y[part == one], 10, 1e-2)
         for image, winner in enumerate(head.logits(theta, scene.z[:40]).argmax(1).tolist()):
             expected[image, winner] += 1
-    assert found.sum(1).eq(k).all()
+    assert counts.sum(1).eq(k).all()
     # A voter is trained to a looser tolerance: a tie within it may fall the other way.
-    assert float((found != expected).double().mean()) <= 0.01
+    assert float((counts != expected).double().mean()) <= 0.01
 
 
 def test_the_order_of_the_data_changes_nothing() -> None:
     scene = tiny.scene()
     order = torch.randperm(len(scene.y), generator=torch.Generator().manual_seed(0))
-    found = partitions.votes(scene.z, scene.y, scene.z[:40], 10, 1e-2, 9)
+    counts = partitions.votes(scene.z, scene.y, scene.z[:40], 10, 1e-2, 9)
     again = partitions.votes(scene.z[order], scene.y[order], scene.z[:40], 10, 1e-2, 9)
-    assert torch.equal(found, again)
+    assert torch.equal(counts, again)
 
 
 @pytest.mark.parametrize("votes", list(itertools.product(range(4), repeat=3)))
@@ -65,14 +65,14 @@ def test_the_radius_is_the_largest_that_holds(votes: tuple[int, ...]) -> None:
 
 
 def moves(votes: tuple[int, ...]) -> list[tuple[int, ...]]:
-    found = []
+    variants = []
     for source, sink in itertools.permutations(range(len(votes)), 2):
         if votes[source]:
             moved = list(votes)
             moved[source] -= 1
             moved[sink] += 1
-            found.append(tuple(moved))
-    return found
+            variants.append(tuple(moved))
+    return variants
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +122,12 @@ def test_the_summary_of_a_run(clean: tuple[Tensor, ...]) -> None:
         "test_z": test_z.numpy(),
         "test_y": test_y.numpy(),
     }
-    found = added(features, 10, 1e-2, 15, torch.device("cpu"))
-    assert found.certified[0] == found.clean
-    assert found.certified == tuple(sorted(found.certified, reverse=True))
-    assert found.certified[-1] == 0.0 < found.certified[-2]
-    assert found.certified[3] <= found.attacked
-    assert len(found.certified) <= 15 // 2 + 2
+    certificate = added(features, 10, 1e-2, 15, torch.device("cpu"))
+    assert certificate.certified[0] == certificate.clean
+    assert certificate.certified == tuple(sorted(certificate.certified, reverse=True))
+    assert certificate.certified[-1] == 0.0 < certificate.certified[-2]
+    assert certificate.certified[3] <= certificate.attacked
+    assert len(certificate.certified) <= 15 // 2 + 2
 
 
 def test_a_curve_of_nothing_certain() -> None:

@@ -79,8 +79,8 @@ def test_an_image_keeps_its_middle_and_stands_upright(tmp_path: Path) -> None:
     for kind, image, extra in (("PNG", Image.fromarray(wide), {}), ("PNG", turned, {"exif": exif})):
         file = BytesIO()
         image.save(file, kind, **extra)
-        found = folders._image(file.getvalue(), "here")
-        np.testing.assert_array_equal(found, np.broadcast_to(np.array([10, 200, 30])[:, None, None], (3, 64, 64)))
+        pixels = folders._image(file.getvalue(), "here")
+        np.testing.assert_array_equal(pixels, np.broadcast_to(np.array([10, 200, 30])[:, None, None], (3, 64, 64)))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA"])
@@ -91,9 +91,9 @@ def test_any_mode_becomes_rgb(mode: str) -> None:
 def test_copies_of_an_image_are_never_on_both_sides(tmp_path: Path) -> None:
     files = content(20)
     files |= {f"dogs/copy{i}.png": files[f"dogs/{4 * (i % 5)}.png"] for i in range(30)}
-    found = folders.load(as_folder(files, tmp_path))
+    folder = folders.load(as_folder(files, tmp_path))
     sides: dict[bytes, set[bool]] = {}
-    for image, side in zip(found.x, found.is_test, strict=True):
+    for image, side in zip(folder.x, folder.is_test, strict=True):
         sides.setdefault(image.tobytes(), set()).add(bool(side))
     assert all(len(side) == 1 for side in sides.values())
 
@@ -238,9 +238,9 @@ def test_a_name_of_an_earlier_reader_is_refused_with_what_to_do(
     with pytest.raises(DataError, match=r"version 1 of the reader.*version 2 reads them differently.*leave out the #"):
         resolve(parse_spec({"data": before, "train_size": 20, "test_size": 10}))
     assert main(["run", "--out", str(tmp_path / "run"), "--data", before]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "to run the images as they are read now, leave out the # and what follows it." in said
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "to run the images as they are read now, leave out the # and what follows it." in errors
     assert info(before.partition("#")[0]).name != before
     (folder / "cats" / "0.png").write_bytes(picture(999))
     with pytest.raises(DataError, match="have changed since"):

@@ -93,9 +93,9 @@ def test_wrong_labels_are_found(name: str, data: TrainingSet) -> None:
 @pytest.mark.parametrize("text", ["range", "sphere:share=0.2"])
 def test_far_points_are_found(text: str, data: TrainingSet) -> None:
     """Not by the SVD: of several far points of one class it takes the directions for main ones."""
-    found = defend(features(data, far=30.0), [parse_defence(text)], 10, tiny.RIDGE)
-    assert found.whole.recall == 1.0
-    assert found.steps[0].auc == 1.0
+    verdict = defend(features(data, far=30.0), [parse_defence(text)], 10, tiny.RIDGE)
+    assert verdict.whole.recall == 1.0
+    assert verdict.steps[0].auc == 1.0
 
 
 def test_sphere_is_the_distance_to_the_median(data: TrainingSet) -> None:
@@ -136,7 +136,7 @@ def test_neighbours_are_those_of_scikit_learn(data: TrainingSet) -> None:
 
 def test_sever_finds_the_singular_vector_of_written_out_gradients(data: TrainingSet) -> None:
     theta = data.fit()
-    found = gradient_outliers(data, theta)
+    projections = gradient_outliers(data, theta)
     z1 = head.with_ones(data.z)
     for label in (0, 3):
         rows = torch.nonzero(data.y == label).flatten()
@@ -149,7 +149,7 @@ def test_sever_finds_the_singular_vector_of_written_out_gradients(data: Training
         matrix = torch.stack(gradients)
         matrix = matrix - matrix.mean(0)
         u, s, _ = torch.linalg.svd(matrix, full_matrices=False)
-        torch.testing.assert_close(found[rows], (u[:, 0] * s[0]).square(), rtol=1e-6, atol=1e-10)
+        torch.testing.assert_close(projections[rows], (u[:, 0] * s[0]).square(), rtol=1e-6, atol=1e-10)
 
 
 def test_trimming_ends_at_points_that_fit_best_among_themselves(data: TrainingSet) -> None:

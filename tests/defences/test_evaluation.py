@@ -28,42 +28,46 @@ def judged(features: dict[str, np.ndarray], *texts: str) -> DefenceVerdict:
 
 
 def test_no_defence_changes_nothing(features: dict[str, np.ndarray]) -> None:
-    found = judged(features)
-    assert found.defended == found.poisoned
-    assert (found.whole.removed, found.regained, found.random) == ((), 0.0, found.poisoned.accuracy)
-    assert found.whole.precision == found.whole.recall == 0.0
+    verdict = judged(features)
+    assert verdict.defended == verdict.poisoned
+    assert (verdict.whole.removed, verdict.regained, verdict.random) == ((), 0.0, verdict.poisoned.accuracy)
+    assert verdict.whole.precision == verdict.whole.recall == 0.0
 
 
 def test_the_defended_head_is_scikit_learns_on_what_is_kept(features: dict[str, np.ndarray]) -> None:
-    found = judged(features, "sphere", "loss:share=0.1")
+    verdict = judged(features, "sphere", "loss:share=0.1")
     z = np.concatenate([features["train_z"], features["poison_z"]])
     y = np.concatenate([features["train_y"], features["poison_y"]])
-    kept = np.setdiff1d(np.arange(len(y)), found.whole.removed)
-    for rows, score in ((kept, found.defended), (np.arange(len(y)), found.poisoned), (np.arange(175), found.clean)):
+    kept = np.setdiff1d(np.arange(len(y)), verdict.whole.removed)
+    for rows, score in (
+        (kept, verdict.defended),
+        (np.arange(len(y)), verdict.poisoned),
+        (np.arange(175), verdict.clean),
+    ):
         model = LogisticRegression(C=1 / (len(rows) * tiny.RIDGE), max_iter=5000, tol=1e-10).fit(z[rows], y[rows])
         assert model.score(features["test_z"], features["test_y"]) == pytest.approx(score.accuracy)
 
 
 def test_a_chain_removes_what_its_links_remove(features: dict[str, np.ndarray]) -> None:
-    found = judged(features, "sphere", "loss:share=0.1")
-    first, second = found.steps
+    verdict = judged(features, "sphere", "loss:share=0.1")
+    first, second = verdict.steps
     assert not set(first.removed) & set(second.removed)
-    assert sorted(first.removed + second.removed) == sorted(found.whole.removed)
+    assert sorted(first.removed + second.removed) == sorted(verdict.whole.removed)
     assert second.n_poison == FLIPPED - first.poison_removed
     assert second.n_clean == 175 - first.clean_lost
-    poison = [row for row in found.whole.removed if row >= 175]
-    assert found.whole.poison_removed == len(poison)
-    assert found.whole.precision == len(poison) / len(found.whole.removed)
-    assert found.whole.recall == len(poison) / FLIPPED
-    assert found.whole.clean_lost == len(found.whole.removed) - len(poison)
+    poison = [row for row in verdict.whole.removed if row >= 175]
+    assert verdict.whole.poison_removed == len(poison)
+    assert verdict.whole.precision == len(poison) / len(verdict.whole.removed)
+    assert verdict.whole.recall == len(poison) / FLIPPED
+    assert verdict.whole.clean_lost == len(verdict.whole.removed) - len(poison)
 
 
 def test_a_good_defence_beats_the_random_filter(features: dict[str, np.ndarray]) -> None:
     strong = {**features, "poison_z": 8 * features["poison_z"]}
-    found = judged(strong, "range")
-    assert found.whole.recall == 1.0
-    assert found.poisoned.accuracy < found.clean.accuracy - 0.05
-    assert found.random < found.defended.accuracy - 0.03
+    verdict = judged(strong, "range")
+    assert verdict.whole.recall == 1.0
+    assert verdict.poisoned.accuracy < verdict.clean.accuracy - 0.05
+    assert verdict.random < verdict.defended.accuracy - 0.03
 
 
 def test_the_same_again(features: dict[str, np.ndarray]) -> None:

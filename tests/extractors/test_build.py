@@ -65,10 +65,10 @@ def test_lite0_gives_the_features_of_the_original_network(lite0: Extractor, phot
     prepared = ((pixels * 255 - 127) / 128).expand(-1, 3, -1, -1)
     with torch.no_grad():
         expected = original.extract_features(prepared).mean((2, 3))
-        found = lite0(photos)
-    assert found.shape == (8, 1280)
+        features = lite0(photos)
+    assert features.shape == (8, 1280)
     assert float(expected.std(0).max()) > 0.1, "the features tell images apart"
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(features, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_it_stays_in_eval_mode_and_frozen(lite0: Extractor, photos: Tensor) -> None:
@@ -123,8 +123,8 @@ def test_the_images_gradient_equals_finite_differences(shape: tuple[int, int, in
 def test_the_normalisation_is_the_records() -> None:
     record = dataclasses.replace(LITE0, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.125))
     extractor = Extractor(record, nn.Flatten(), 1)
-    found = extractor(torch.full((1, 1, 1, 1), 0.6))
-    torch.testing.assert_close(found, torch.tensor([[1.0, 1.6, 2.4]]))
+    features = extractor(torch.full((1, 1, 1, 1), 0.6))
+    torch.testing.assert_close(features, torch.tensor([[1.0, 1.6, 2.4]]))
 
 
 def test_shrinking_does_not_alias() -> None:
@@ -160,10 +160,10 @@ def test_a_file_in_the_published_format_is_really_loaded(
     mean, std = (torch.tensor(value)[:, None, None] for value in (record.mean, record.std))
     resized = F.interpolate(photos.expand(-1, 3, -1, -1), size=(64, 64), mode="bilinear", align_corners=False)
     with torch.no_grad():
-        found = extractor(photos)
-        assert found.shape == (8, record.width)
+        features = extractor(photos)
+        assert features.shape == (8, record.width)
         # The classifier of the whole network on our features gives the whole network's logits.
-        torch.testing.assert_close(whole.fc(found), whole((resized - mean) / std), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(whole.fc(features), whole((resized - mean) / std), atol=1e-4, rtol=1e-4)
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

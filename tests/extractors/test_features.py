@@ -54,18 +54,18 @@ def test_features_are_those_of_the_images_over_255() -> None:
     extractor, _ = made()
     x = pictures()
     expected = extractor(torch.from_numpy(x).float() / 255).detach().numpy()
-    found = extract(extractor, x, CPU)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    extracted = extract(extractor, x, CPU)
+    assert extracted.dtype == np.float32
+    np.testing.assert_allclose(extracted, expected, atol=1e-6)
 
 
 def test_batches_change_nothing_and_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     extractor, _ = made()
     whole = extract(extractor, pictures(), CPU)
     monkeypatch.setattr(features, "BATCH", 5)
-    told: list[tuple[int, int]] = []
-    np.testing.assert_allclose(extract(extractor, pictures(), CPU, lambda *step: told.append(step)), whole, atol=1e-6)
-    assert told == [(5, 12), (10, 12), (12, 12)]
+    steps: list[tuple[int, int]] = []
+    np.testing.assert_allclose(extract(extractor, pictures(), CPU, lambda *step: steps.append(step)), whole, atol=1e-6)
+    assert steps == [(5, 12), (10, 12), (12, 12)]
 
 
 def test_a_second_call_is_answered_from_the_disk() -> None:
@@ -250,10 +250,10 @@ class Narrow(torch.nn.Module):
 def test_batches_shrink_until_they_fit_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "BATCH", 8)
     images = np.random.default_rng(0).integers(0, 256, (19, 1, 4, 4), dtype=np.uint8)
-    narrow, told = Narrow(3), list[tuple[int, int]]()
-    found = features.extract(narrow, images, CPU, lambda done, total: told.append((done, total)))
-    np.testing.assert_allclose(found, images.reshape(19, 16) / np.float32(255))
+    narrow, steps = Narrow(3), list[tuple[int, int]]()
+    extracted = features.extract(narrow, images, CPU, lambda done, total: steps.append((done, total)))
+    np.testing.assert_allclose(extracted, images.reshape(19, 16) / np.float32(255))
     assert narrow.given == [8, 4, *[2] * 9, 1]
-    assert told[-1] == (19, 19)
+    assert steps[-1] == (19, 19)
     with pytest.raises(torch.OutOfMemoryError):
         features.extract(Narrow(0), images, CPU)

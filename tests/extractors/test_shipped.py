@@ -20,8 +20,8 @@ SHIPPED = [record for record in EXTRACTORS.values() if record.library == "own"]
 
 @pytest.fixture(params=SHIPPED, ids=lambda record: record.name)
 def record(request: pytest.FixtureRequest) -> ExtractorInfo:
-    found: ExtractorInfo = request.param
-    return found
+    info: ExtractorInfo = request.param
+    return info
 
 
 def test_the_registry_says_what_the_file_says(record: ExtractorInfo) -> None:

@@ -33,8 +33,8 @@ def close(one: Tensor, other: Tensor) -> None:
 def test_other_labels_on_the_same_points(points: tuple[Tensor, Tensor], count: int) -> None:
     z, y = points
     labels = relabelled(y, count)
-    found = heads.fit_many(z, labels, C, RIDGE, tol=1e-9)
-    for theta, one in zip(found, labels, strict=True):
+    thetas = heads.fit_many(z, labels, C, RIDGE, tol=1e-9)
+    for theta, one in zip(thetas, labels, strict=True):
         close(theta, head.solve(head.HeadProblem(head.with_ones(z), one, C, RIDGE), tol=1e-9))
 
 
@@ -42,8 +42,8 @@ def test_other_points_and_fewer_of_some(points: tuple[Tensor, Tensor]) -> None:
     z, y = points
     count = torch.tensor([20, 13, 5])
     rows = torch.arange(60).reshape(3, 20)
-    found = heads.fit_many(z[rows], y[rows], C, RIDGE, count=count, tol=1e-9)
-    for theta, mine, n in zip(found, rows, count, strict=True):
+    thetas = heads.fit_many(z[rows], y[rows], C, RIDGE, count=count, tol=1e-9)
+    for theta, mine, n in zip(thetas, rows, count, strict=True):
         mine = mine[: int(n)]
         close(theta, head.solve(head.HeadProblem(head.with_ones(z[mine]), y[mine], C, RIDGE), tol=1e-9))
 
@@ -51,9 +51,9 @@ def test_other_points_and_fewer_of_some(points: tuple[Tensor, Tensor]) -> None:
 def test_a_set_without_points_has_the_head_that_says_nothing(points: tuple[Tensor, Tensor]) -> None:
     z, y = points
     rows = torch.arange(40).reshape(2, 20)
-    found = heads.fit_many(z[rows], y[rows], C, RIDGE, count=torch.tensor([0, 20]))
-    assert not found[0].any()
-    assert found[1].any()
+    thetas = heads.fit_many(z[rows], y[rows], C, RIDGE, count=torch.tensor([0, 20]))
+    assert not thetas[0].any()
+    assert thetas[1].any()
 
 
 def test_chunks_change_nothing(points: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,8 +70,8 @@ def test_a_start_is_taken(points: tuple[Tensor, Tensor], monkeypatch: pytest.Mon
     z, y = points
     start = head.fit(z, y, C, RIDGE)
     monkeypatch.setattr(heads, "MAX_NEWTON_STEPS", 1)
-    found = heads.fit_many(z, y[None], C, RIDGE, start=start)
-    assert torch.equal(found[0], start)
+    thetas = heads.fit_many(z, y[None], C, RIDGE, start=start)
+    assert torch.equal(thetas[0], start)
 
 
 def test_what_does_not_converge_is_said(points: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_what_does_not_converge_is_said(points: tuple[Tensor, Tensor], monkeypat
 def test_far_from_the_optimum_steps_are_halved(points: tuple[Tensor, Tensor]) -> None:
     z, y = points
     start = 5.0 * torch.randn(C, D + 1, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    found = heads.fit_many(z, relabelled(y, 3), C, RIDGE, start=start, tol=1e-9)
+    thetas = heads.fit_many(z, relabelled(y, 3), C, RIDGE, start=start, tol=1e-9)
     expected = heads.fit_many(z, relabelled(y, 3), C, RIDGE, tol=1e-9)
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(thetas, expected, strict=True):
         close(one, other)

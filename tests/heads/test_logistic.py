@@ -82,8 +82,8 @@ def test_conjugate_gradients_solve_a_linear_system() -> None:
     matrix = root @ root.T + torch.eye(12, dtype=torch.float64)
     b = normal(12, seed=1)
     expected = torch.linalg.solve(matrix, b)
-    found = conjugate_gradients(lambda v: matrix @ v, b, tol=1e-12)
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    solution = conjugate_gradients(lambda v: matrix @ v, b, tol=1e-12)
+    torch.testing.assert_close(solution, expected, rtol=1e-9, atol=1e-9)
     warm = conjugate_gradients(lambda v: matrix @ v, b, tol=1e-12, start=normal(12, seed=2))
     torch.testing.assert_close(warm, expected, rtol=1e-9, atol=1e-9)
 
@@ -99,8 +99,8 @@ def test_conjugate_gradients_stop_at_their_tolerance(tol: float) -> None:
         products += 1
         return matrix @ v
 
-    found = conjugate_gradients(apply, b, tol=tol)
-    assert float((b - matrix @ found).norm()) <= 1.001 * tol * float(b.norm())
+    solution = conjugate_gradients(apply, b, tol=tol)
+    assert float((b - matrix @ solution).norm()) <= 1.001 * tol * float(b.norm())
     used = products
     conjugate_gradients(apply, b, tol=1e-10)
     assert used < products - used
@@ -112,10 +112,10 @@ def test_conjugate_gradients_stop_at_their_tolerance(tol: float) -> None:
 
 def test_conjugate_gradients_survive_a_flat_direction() -> None:
     matrix = torch.diag(torch.tensor([1.0, 2.0, 0.0], dtype=torch.float64))
-    found = conjugate_gradients(lambda v: matrix @ v, torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64), tol=1e-10)
-    torch.testing.assert_close(found, torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
-    found = conjugate_gradients(lambda v: matrix @ v, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), tol=1e-10)
-    assert bool(found.isfinite().all())
+    solution = conjugate_gradients(lambda v: matrix @ v, torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64), tol=1e-10)
+    torch.testing.assert_close(solution, torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
+    solution = conjugate_gradients(lambda v: matrix @ v, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), tol=1e-10)
+    assert bool(solution.isfinite().all())
 
 
 def judge(z: Tensor, y: Tensor, ridge: float, n_classes: int) -> Tensor:

@@ -84,15 +84,15 @@ def test_the_certificate_is_a_supremum_over_the_box_by_brute_force() -> None:
     theta = torch.tensor([[-0.5, 0.1], [0.5, -0.1]], dtype=torch.float64)
     gradient = torch.tensor([[-0.02, 0.01], [0.02, -0.01]], dtype=torch.float64)
     low, high = torch.tensor([-1.0]), torch.tensor([2.0])
-    found = certificate(theta, gradient, low, high, 0.0)
+    bound = certificate(theta, gradient, low, high, 0.0)
     angles = torch.linspace(0, 2 * math.pi, 20_001, dtype=torch.float64)
     best = 0.0
     for a, b in zip(angles.cos().tolist(), angles.sin().tolist(), strict=True):
         needed = 2 * (a * 0.02 + b * -0.01)
         reachable = max(2 * abs(a * z + b) for z in (-1.0, 2.0))
         best = max(best, needed / reachable)
-    assert found <= best * (1 + 1e-3)  # the grid of directions is coarse
-    assert found > 0.9 * best
+    assert bound <= best * (1 + 1e-3)  # the grid of directions is coarse
+    assert bound > 0.9 * best
 
 
 def test_narrower_boxes_are_certified_higher() -> None:
@@ -109,12 +109,12 @@ def test_reachability_gathers_what_the_parts_say() -> None:
     plan = make_plan(scene, tiny.spec("gc-feature"))
     canceling = Canceling.prepare(problem, theta, plan.y)
     residual = float(canceling.residual(scene.z[plan.base].double())[0].norm())
-    found = reachability(problem, theta, 0.04, residual, None)
-    assert found.tau == pytest.approx(threshold(theta, gradient, 10))
-    assert found.tau_ridge == pytest.approx(threshold(theta, gradient, 10, scene.ridge))
-    assert found.certificate is None
-    assert [budget for budget, _ in found.floor] == list(BUDGETS)
-    floors = [floor for _, floor in found.floor]
+    reached = reachability(problem, theta, 0.04, residual, None)
+    assert reached.tau == pytest.approx(threshold(theta, gradient, 10))
+    assert reached.tau_ridge == pytest.approx(threshold(theta, gradient, 10, scene.ridge))
+    assert reached.certificate is None
+    assert [budget for budget, _ in reached.floor] == list(BUDGETS)
+    floors = [floor for _, floor in reached.floor]
     assert floors == sorted(floors, reverse=True)
     assert least_residual(theta, gradient, 0.04, 10, scene.ridge) <= residual
     heavy = reachability(problem, 100 * theta, 0.04, 1.0, (scene.z.amin(0), scene.z.amax(0)))

@@ -19,10 +19,10 @@ def seeded(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_views_are_images(channels: int) -> None:
     x = images(channels)
-    found = view(x, Augmentation(), seeded())
-    assert found.shape == x.shape
-    assert float(found.min()) >= 0
-    assert float(found.max()) <= 1
+    views = view(x, Augmentation(), seeded())
+    assert views.shape == x.shape
+    assert float(views.min()) >= 0
+    assert float(views.max()) <= 1
 
 
 def test_the_generator_decides() -> None:
@@ -33,16 +33,16 @@ def test_the_generator_decides() -> None:
 
 def test_each_image_has_a_view_of_its_own() -> None:
     x = images()[:1].expand(8, -1, -1, -1)
-    found = view(x, Augmentation(), seeded())
-    assert len({tuple(one.flatten().tolist()) for one in found}) == 8
+    views = view(x, Augmentation(), seeded())
+    assert len({tuple(one.flatten().tolist()) for one in views}) == 8
 
 
 def test_a_flip_is_a_flip_and_nothing_else() -> None:
     x = images()
     # The whole area at an aspect that fits: only crops of the full side are left where the ratio is cut to 1.
-    found = view(x, Augmentation(area=1.0, flip=True, brightness=0, contrast=0, colour=0, noise=0), seeded())
+    views = view(x, Augmentation(area=1.0, flip=True, brightness=0, contrast=0, colour=0, noise=0), seeded())
     flipped = view(x, STILL, seeded())
-    same = (found - flipped).abs().amax((1, 2, 3)) < 1e-5
+    same = (views - flipped).abs().amax((1, 2, 3)) < 1e-5
     assert 10 < int(same.sum()) < 54
 
 

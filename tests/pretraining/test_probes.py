@@ -28,11 +28,11 @@ def test_knn_is_scikit_learns() -> None:
 def test_the_linear_probe_is_scikit_learns_with_a_held_out_choice_of_ridge() -> None:
     train, train_y, z, y = digits()
 
-    def score(rows: slice, ridge: float, told: torch.Tensor, told_y: torch.Tensor) -> float:
+    def score(rows: slice, ridge: float, queries: torch.Tensor, query_y: torch.Tensor) -> float:
         scale, labels = Scale.fit(train[rows]), train_y[rows]
         model = LogisticRegression(C=1 / (len(labels) * ridge), tol=1e-10, max_iter=10_000)
         model.fit(scale(train[rows]).double().numpy(), labels.numpy())
-        return float(model.score(scale(told).double().numpy(), told_y.numpy()))
+        return float(model.score(scale(queries).double().numpy(), query_y.numpy()))
 
     best = max(RIDGES, key=lambda ridge: score(slice(0, 400), ridge, train[400:], train_y[400:]))
     assert best != RIDGES[0]

@@ -60,13 +60,13 @@ def test_killed_anywhere_it_ends_with_the_same_weights(method: str, stop: tuple[
 
 def test_the_loss_falls_and_neighbours_get_better() -> None:
     x, y = digits(1000)
-    told: list[Progress] = []
+    reports: list[Progress] = []
     settings = Settings(epochs=4, batch=100)
     labelled = (x[:800], y[:800], x[800:], y[800:])
-    done = pretrain(x, settings, normalise=NORMALISE, device=CPU, labelled=labelled, report=told.append)
+    done = pretrain(x, settings, normalise=NORMALISE, device=CPU, labelled=labelled, report=reports.append)
     assert done.losses[-1] < done.losses[0]
     assert len(done.knn) == 4
-    assert [progress.knn for progress in told if progress.knn is not None] == done.knn
+    assert [progress.knn for progress in reports if progress.knn is not None] == done.knn
     assert done.knn[-1] > 0.3
     assert not done.backbone.training
 

@@ -71,8 +71,8 @@ def test_a_parameter_of_the_default_attack_is_that_of_then(monkeypatch: pytest.M
 def test_versions_between_have_what_was_changed_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "CURRENT", 4)
     monkeypatch.setattr(defaults, "EARLIER", {1: {"budget": 0.1}, 2: {"budget": 0.2, "seed": 5}, 3: {"seed": 6}})
-    found = [(spec.budget, spec.seed) for spec in (parse_spec({"defaults": version}) for version in (1, 2, 3, 4))]
-    assert found == [(0.1, 5), (0.2, 5), (0.03, 6), (0.03, 0)]
+    values = [(spec.budget, spec.seed) for spec in (parse_spec({"defaults": version}) for version in (1, 2, 3, 4))]
+    assert values == [(0.1, 5), (0.2, 5), (0.03, 6), (0.03, 0)]
 
 
 @pytest.mark.usefixtures("changed")

@@ -15,9 +15,9 @@ from core.system import cache
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     array = np.arange(6, dtype=np.float32).reshape(3, 2)
     cache.write(tmp_path / "deep" / "a.npy", array)
-    found = cache.read_matrix(tmp_path / "deep" / "a.npy", 3)
-    assert found is not None
-    np.testing.assert_array_equal(found, array)
+    matrix = cache.read_matrix(tmp_path / "deep" / "a.npy", 3)
+    assert matrix is not None
+    np.testing.assert_array_equal(matrix, array)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.npy"]
 
 
@@ -104,11 +104,11 @@ def test_a_place_that_cannot_be_written_is_logged(tmp_path: Path, caplog: pytest
 def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Three cached files, the first of which was used last three hours ago, the others later."""
     monkeypatch.setenv("POISON_LAB_HOME", str(home))
-    found = [home / "cache" / kind / "a.npy" for kind in ("features", "maps", "decoders")]
-    for hours, path in zip((4, 3, 2), found, strict=True):
+    cached = [home / "cache" / kind / "a.npy" for kind in ("features", "maps", "decoders")]
+    for hours, path in zip((4, 3, 2), cached, strict=True):
         cache.write(path, np.ones((2, 2), np.float32))
         os.utime(path, (time.time() - 3600 * hours,) * 2)
-    return found
+    return cached
 
 
 def test_what_was_used_least_recently_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,11 +126,11 @@ def test_what_was_used_least_recently_goes(tmp_path: Path, monkeypatch: pytest.M
 def test_a_mapped_file_that_goes_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "MEMORY_MAP_BYTES", 1)
     paths = files(tmp_path, monkeypatch)
-    found = cache.read_matrix(paths[0], 2)
+    matrix = cache.read_matrix(paths[0], 2)
     os.utime(paths[0], (0, 0))
     assert len(cache.clean(0).deleted) == 3
-    assert found is not None
-    np.testing.assert_array_equal(found, np.ones((2, 2), np.float32))
+    assert matrix is not None
+    np.testing.assert_array_equal(matrix, np.ones((2, 2), np.float32))
 
 
 def test_what_ships_is_read_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

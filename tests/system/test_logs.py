@@ -35,9 +35,9 @@ def test_a_record_is_one_line_of_json() -> None:
         "Run %s\nended", "é", extra={"run": "0123", "seconds": 1.5, "odd": {1}, "message_": "x"}
     )
     [line] = stream.getvalue().splitlines()
-    found = json.loads(line)
-    assert found.pop("time").endswith("Z")
-    assert found == {
+    entry = json.loads(line)
+    assert entry.pop("time").endswith("Z")
+    assert entry == {
         **{"level": "info", "logger": "core.serving.engine", "message": "Run é\nended"},
         **{"run": "0123", "seconds": 1.5, "odd": "{1}", "message_": "x"},
     }
