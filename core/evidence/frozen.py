@@ -1,4 +1,4 @@
-"""What was measured is frozen data, in docs/results.json: whatever is registered since is not measured yet."""
+"""Measurements are frozen in docs/results.json: attacks and defences registered later are "not measured yet"."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from core.spec.registry import PLUGINS
 
 @dataclass(frozen=True)
 class Frozen:
-    """What is known of the experiments that were asked for.
+    """Measured and missing parts of the requested experiments.
 
     Attributes:
-        rows: those that were measured on every seed, in the order in which they were asked for.
-        defences: the names of the defences that went over each of these.
-        missing: attack and constraint of every experiment that was not, each pair once.
-        missing_defences: the defences that went over none, or not over all.
+        rows: experiments measured on every seed, in the requested order.
+        defences: names of the defences that were measured on each of these.
+        missing: distinct pairs of attack and constraint that were not measured on every seed.
+        missing_defences: names of the defences that were not measured on all rows.
     """
 
     rows: list[MeasuredRow]
@@ -27,11 +27,11 @@ class Frozen:
 
 
 def frozen(todo: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
-    """Sort out what was measured of some experiments.
+    """Split requested experiments into measured and missing ones.
 
     Args:
         todo: the experiments, on every seed.
-        known: rows by the hash of the spec; others may be among them.
+        known: measured rows by the hash of the spec, possibly of further experiments.
     """
     by_experiment: dict[str, list[ExperimentSpec]] = {}
     for spec in todo:

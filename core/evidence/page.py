@@ -1,4 +1,4 @@
-"""The evidence as a document: claims first, then every number behind them."""
+"""The evidence as a document: claims first, then all numbers behind them."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> st
     """The whole document, as Markdown.
 
     Args:
-        evidence: what was measured of the grid; see `core.evidence.attacks.measured` for its rows.
+        evidence: measurements of the grid; see `core.evidence.attacks.measured` for its rows.
         certified: see `core.evidence.certificates.measured`.
         lessons: see `core.evidence.classroom.text`.
     """
@@ -38,7 +38,7 @@ def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> st
 
 
 def _missing(evidence: Frozen) -> str:
-    """What was registered since the measurements, and what they were broken off before."""
+    """Lists what was registered after the measurements or was not reached by them."""
     lines = [f"- `{attack}` under `{constraint}`" for attack, constraint in evidence.missing]
     lines += [f"- the defence `{name}`" for name in evidence.missing_defences]
     return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
@@ -108,7 +108,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
-    """Every defence on each kind of poison, at the largest budget."""
+    """Results of each defence on each kind of poison, at the largest budget."""
     budget = max(key.budget for key in measurements.by_key)
     parts = [
         f"At ε = {100 * budget:g} %, each defence by itself with its default settings; most remove 5 % of each class. "
@@ -176,7 +176,7 @@ def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[
 
 
 def _has_inversion(measurements: Measurements, key: Key) -> bool:
-    """Whether images were made of poisoned features, so that stage 2 has a drop of its own."""
+    """Whether poisoned features were inverted to images, so that stage 2 has a drop of its own."""
     return all(row["stage2"] is not None and row["gap"] is not None for row in measurements.by_key[key].values())
 
 

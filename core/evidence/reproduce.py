@@ -1,4 +1,4 @@
-"""`python -m core reproduce`: measure what is missing, and write docs/results.md anew."""
+"""`python -m core reproduce`: measure what is missing, and rewrite docs/results.md."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,9 +23,10 @@ def reproduce(
 
     Args:
         todo: see `core.evidence.grid.specs`.
-        folder: of results.md, results.json and certificates.json; what the last two hold is not measured again.
-        processes: experiments at a time.
-        tell: given a line on each.
+        folder: of results.md, results.json and certificates.json; entries of the last two are not measured again.
+        device: "auto", "cpu" or "cuda".
+        processes: number of parallel processes.
+        report: receives a line for each experiment.
     """
     rows = measure(todo, folder / "results.json", measured, device=device, processes=processes, report=report)
     # The clean data of a pair and a seed are the same for every attack and budget.
