@@ -1,4 +1,4 @@
-"""`compare-extractors`, `compare-settings` and `reproduce`: what is measured over many runs."""
+"""`compare-extractors`, `compare-settings` and `reproduce`: measurements over many runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ Seeds = Annotated[list[int] | None, option("seed", "May be repeated; three or mo
 TrainSize = Annotated[int, option("train_size")]
 TestSize = Annotated[int, option("test_size")]
 TRAIN_SIZE, TEST_SIZE = 1000, 2000
-"""Fewer training and more test images than a single run has: many runs, and small differences between them."""
+"""Fewer training and more test images than a single run: there are many runs with small differences."""
 
 
 def compare_extractors(
@@ -25,7 +25,7 @@ def compare_extractors(
     out: Annotated[Path | None, typer.Option(help="Folder of extractors.json.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure how good the features of each extractor are: of those named, else of all whose weights are here."""
+    """Measure the quality of the features of extractors: those named, else all whose weights are available."""
     from core.evidence import quality
     from core.extractors.registry import EXTRACTORS, present
 
@@ -50,7 +50,7 @@ def compare_settings(
     out: Annotated[Path | None, typer.Option(help="Folder of settings.md, .html (the plot) and .json.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure fine-tuning against transfer, the same attack on each; takes up where it was broken off."""
+    """Compare fine-tuning with transfer under the same attack; resumes interrupted work."""
     from core.evidence import settings as compare
 
     folder = existing_folder(out, compare.FOLDER)
@@ -81,8 +81,10 @@ def reproduce(
     out: Annotated[Path | None, typer.Option(help="Folder of results.md and results.json.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure every attack in every setting, with and without defences, and what the paper claims; takes hours, and
-    takes up where it was broken off."""
+    """Measure every attack in every setting, with and without defences, and test the paper's claims.
+
+    Takes hours; resumes interrupted work.
+    """
     from core.evidence import grid
     from core.evidence import reproduce as evidence
 
