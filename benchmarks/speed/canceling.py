@@ -60,7 +60,13 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
 
 
 def compare(name: str, scene: Scene, plan: Plan) -> list[measure.Row]:
-    """Compare the same number of steps of both, and the steps that each needs for the same residual."""
+    """Compare the same number of steps of both, and the steps that each needs for the same residual.
+
+    Args:
+        name: of the case.
+        scene: what the attacker knows.
+        plan: of the poison.
+    """
     theta, start, project = gradpc_target(scene, SETTINGS.radius), scene.z[plan.base].double(), plan.features_
     ours: Residual = Canceling.prepare(scene.problem, theta, plan.y).residual
     theirs: Residual = partial(published, scene.problem, theta, plan.y)
@@ -89,7 +95,14 @@ def compare(name: str, scene: Scene, plan: Plan) -> list[measure.Row]:
 
 
 def published(problem: head.HeadProblem, theta: Tensor, y: Tensor, zeta: Tensor) -> tuple[Tensor, Tensor]:
-    """The `Residual` of a target for labels (m,), by autograd through both losses."""
+    """The `Residual`, by autograd through both losses.
+
+    Args:
+        problem: of the clean head.
+        theta: (c, d + 1) target parameters.
+        y: (m,) labels of the poison.
+        zeta: (m, d) features of the poison.
+    """
     weight = len(y) / len(problem.y)
     w, x = theta.clone().requires_grad_(), zeta.detach().clone().requires_grad_()
     (clean,) = torch.autograd.grad(F.cross_entropy(problem.z @ w.T, problem.y), w)
@@ -100,7 +113,17 @@ def published(problem: head.HeadProblem, theta: Tensor, y: Tensor, zeta: Tensor)
 
 
 def descend(residual: Residual, descent: Ascent | FixedStep, steps: int, floor: float = 0.0) -> tuple[int, float]:
-    """Step until the residual norm is at most `floor`; returns the number of steps and the smallest norm."""
+    """Step until the residual norm is at most `floor`.
+
+    Args:
+        residual: to minimise.
+        descent: makes the steps.
+        steps: maximum number of steps.
+        floor: residual norm at which to stop.
+
+    Returns:
+        The number of steps, and the smallest residual norm.
+    """
     done, least = 0, float("inf")
     while done < steps:
         left, direction = residual(descent.x)

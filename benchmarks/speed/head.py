@@ -32,7 +32,7 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
 
 
 def compare(name: str, problem: head.HeadProblem, start: Tensor | None) -> list[measure.Row]:
-    """Compare our solver with scikit-learn's (on the CPU), each at the loosest tolerance that reaches our gradient norm.
+    """Compare our solver with scikit-learn's (on the CPU), at the loosest tolerance that reaches our gradient norm.
 
     Args:
         name: of the case.
@@ -83,7 +83,7 @@ def fit_scikit_learn(problem: head.HeadProblem, solver: str, start: Tensor | Non
 
 
 def loosest_tolerance(problem: head.HeadProblem, solve: Callable[[float], Tensor]) -> float:
-    """The largest tolerance at which a solver, returning heads (c, d + 1), reaches our gradient norm; else the smallest."""
+    """The largest tolerance at which a solver of heads (c, d + 1) reaches our gradient norm; else the smallest."""
     for tol in TOLERANCES:
         if float(problem.gradient(solve(tol))[0].norm()) <= head.GRADIENT_TOLERANCE:
             break
