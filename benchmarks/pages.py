@@ -102,10 +102,10 @@ def time_navigation(browser: Browser, address: str, names: Sequence[str]) -> dic
             if link.count() == 0:  # a page without navigation was before, as Present is
                 page.goto(f"{address}/{LINKS['lab']}")
                 app_server.settled(page)
-            left = page.locator(HEADING).first.inner_text()
+            previous = page.locator(HEADING).first.inner_text()
             start = time.perf_counter()
             link.click()
-            page.locator(HEADING).filter(has_not_text=left).first.wait_for()
+            page.locator(HEADING).filter(has_not_text=previous).first.wait_for()
             page.locator(UNDER_IT).first.wait_for()
             times[name]["click"] = time.perf_counter() - start
             app_server.settled(page)

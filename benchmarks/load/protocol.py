@@ -158,8 +158,8 @@ class Tab:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._answer = None
-        for kept in (self._tasks, self._document, self.pages, self._cache, self._media):
-            kept.clear()
+        for collection in (self._tasks, self._document, self.pages, self._cache, self._media):
+            collection.clear()
         self.page = self.query = self._run = ""
 
     # What there is to see.

@@ -51,11 +51,11 @@ class FixedStep:
 
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """Each size: some steps, then those to the same residual."""
-    given = material(FEW if quick else ALL, place)
+    data = material(FEW if quick else ALL, place)
     return [
         row
         for n, m in (QUICK if quick else SIZES)
-        for row in compare(f"{n:,} points, {m} poisoned samples", *case(given, Size(n, m)))
+        for row in compare(f"{n:,} points, {m} poisoned samples", *case(data, Size(n, m)))
     ]
 
 

@@ -30,14 +30,14 @@ Timings = dict[str, dict[str, dict[int, list[float]]]]
 
 def rows(place: torch.device, *, quick: bool) -> Timings:
     """Each stage at each size that enters it; the other sizes are those of the default run."""
-    given, axes = material(FEW if quick else ALL, place), QUICK if quick else AXES
+    data, axes = material(FEW if quick else ALL, place), QUICK if quick else AXES
     usual = Size(n=300, m=10) if quick else Size()
     timings: Timings = {}
     for axis, sizes in axes.items():
         stages = {name: stage for name, stage in STAGES.items() if axis in stage.sizes and stage.runs_on(place)}
         timings[axis] = {name: {} for name in stages}
         for size in sizes:
-            scene, plan = case(given, replace(usual, **{axis: size}))
+            scene, plan = case(data, replace(usual, **{axis: size}))
             for name, stage in stages.items():
                 if len(scene.y) <= stage.most:
                     run = stage.prepare(scene, plan)
@@ -62,13 +62,15 @@ def text(by_device: Mapping[str, Timings]) -> str:
     )
 
 
-def _axis(axis: str, here: dict[str, dict[int, list[float]]], there: dict[str, dict[int, list[float]]]) -> str:
-    sizes = list(dict.fromkeys(size for taken in here.values() for size in taken))
+def _axis(axis: str, cpu: dict[str, dict[int, list[float]]], gpu: dict[str, dict[int, list[float]]]) -> str:
+    sizes = list(dict.fromkeys(size for taken in cpu.values() for size in taken))
     lines = []
-    for name, taken in here.items():
-        gpu = there.get(name, {})
+    for name, taken in cpu.items():
+        gpu_timings = gpu.get(name, {})
         times = [measure.format_median(taken.get(size, ())) for size in sizes]
-        lines.append([name, *times, *_slope(taken), measure.format_median(gpu.get(sizes[-1], ())), *_slope(gpu)])
+        lines.append(
+            [name, *times, *_slope(taken), measure.format_median(gpu_timings.get(sizes[-1], ())), *_slope(gpu_timings)]
+        )
     header = [f"{NAMES[axis]}: {axis} =", *(f"{size:,}" for size in sizes), "Slope", "r²"]
     return markdown_table([*header, f"GPU: {sizes[-1]:,}", "Slope", "r²"], lines)
 

@@ -21,9 +21,9 @@ TOLERANCES = tuple(10**-power for power in (6, 6.5, 7, 7.5, 8, 9))
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """Each size from nothing, and again with poison added, from the clean head."""
     rows = []
-    given = material(FEW if quick else ALL, place)
+    data = material(FEW if quick else ALL, place)
     for n in QUICK if quick else SIZES:
-        scene, plan = case(given, Size(n, round(BUDGET * n)))
+        scene, plan = case(data, Size(n, round(BUDGET * n)))
         rows += compare(f"{n:,} points, cold", scene.problem, None)
         z = torch.cat([scene.z, scene.z[plan.base]])
         poisoned = head.HeadProblem(head.with_ones(z), torch.cat([scene.y, plan.y]), scene.n_classes, scene.ridge)

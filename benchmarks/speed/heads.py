@@ -17,12 +17,12 @@ FLIPPED = 0.1
 
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """Heads of the same points with labels flipped at random, and heads of disjoint parts of the points."""
-    given, c = material(FEW if quick else ALL, place), Size().c
+    data, c = material(FEW if quick else ALL, place), Size().c
     count, n = QUICK_SHARED if quick else SHARED
-    labels = flip_labels(given.y[:n].expand(count, n), c)
-    shared = compare(f"{count} heads of the same {n:,} points, labels flipped", given.z[:n], labels, c)
+    labels = flip_labels(data.y[:n].expand(count, n), c)
+    shared = compare(f"{count} heads of the same {n:,} points, labels flipped", data.z[:n], labels, c)
     count, n = QUICK_DISJOINT if quick else DISJOINT
-    z, y = given.z[: count * n].reshape(count, n, -1), given.y[: count * n].reshape(count, n)
+    z, y = data.z[: count * n].reshape(count, n, -1), data.y[: count * n].reshape(count, n)
     return [*shared, *compare(f"{count} heads of {n} points each, disjoint", z, y, c)]
 
 

@@ -24,14 +24,14 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """The poison of the default run, for features of a few steps of stage 2."""
     size = Size(500, 15) if quick else Size()
     steps = QUICK_STEPS if quick else STEPS
-    given = material(FEW if quick else ALL, place)
-    scene, plan = case(given, size)
+    data = material(FEW if quick else ALL, place)
+    scene, plan = case(data, size)
     zeta = tgda_features(scene, plan, STAGE2_STEPS, SETTINGS.lr, silent).float()
     base, z = scene.images[plan.base], scene.z[plan.base]
     canvas = Canvas(scene.pipeline, base, plan.feasible, plan.y)
     ways = {
         "all at once": lambda: match(canvas, base, z, zeta, steps, SETTINGS.beta, silent)[1],
-        "one at a time": lambda: match_one_by_one(given.pipeline, base, zeta, steps, SETTINGS.beta),
+        "one at a time": lambda: match_one_by_one(data.pipeline, base, zeta, steps, SETTINGS.beta),
     }
     taken, gaps_by_way = measure.in_turn(ways, place)
     initial_gap, ours = gaps(z, zeta), gaps_by_way["all at once"]

@@ -54,22 +54,22 @@ def material(count: int, place: torch.device) -> Material:
     return Material(images[:count], pipeline.scale(raw).float(), torch.tensor(labels[:count], device=place), pipeline)
 
 
-def case(given: Material, size: Size) -> tuple[Scene, Plan]:
+def case(data: Material, size: Size) -> tuple[Scene, Plan]:
     """What an attacker knows, and the poison planned, for a size.
 
     Fewer classes are the first ones. More are clusters of each class; another width is a random projection.
     """
-    rows = torch.nonzero(given.y < size.c).flatten()[: size.n]
-    z, y = given.z[rows], given.y[rows]
-    parts = size.c // (int(given.y.max()) + 1)
+    rows = torch.nonzero(data.y < size.c).flatten()[: size.n]
+    z, y = data.z[rows], data.y[rows]
+    parts = size.c // (int(data.y.max()) + 1)
     if parts > 1:
         y = split_classes(z, y, parts)
     if size.d != z.shape[1]:
         generator = torch.Generator().manual_seed(0)
         z = z @ (torch.randn(z.shape[1], size.d, generator=generator) / size.d**0.5).to(z)
-    images = torch.from_numpy(given.images[rows.cpu().numpy()]).to(z.device).float() / 255.0
+    images = torch.from_numpy(data.images[rows.cpu().numpy()]).to(z.device).float() / 255.0
     clean_head = head.fit(z, y, size.c, DEFAULT.ridge)
-    scene = Scene(images, z, y, size.c, DEFAULT.ridge, clean_head, given.pipeline, "speed")
+    scene = Scene(images, z, y, size.c, DEFAULT.ridge, clean_head, data.pipeline, "speed")
     return scene, make_plan(scene, parse_spec({"train_size": size.n, "budget": size.m / size.n}))
 
 

@@ -86,11 +86,11 @@ def _fastest(run: measure.Run, place: torch.device) -> float:
 
 def text(by_device: Mapping[str, DeviceResult]) -> str:
     """The peaks, and what each stage reaches of them."""
-    here, there = by_device["cpu"], by_device.get("cuda")
+    cpu, cuda = by_device["cpu"], by_device.get("cuda")
     lines = []
-    for name, (taken, work) in here.stages.items():
+    for name, (taken, work) in cpu.stages.items():
         seconds = statistics.median(taken)
-        gpu = there.stages.get(name) if there else None
+        gpu = cuda.stages.get(name) if cuda else None
         lines.append(
             [
                 name,
@@ -98,11 +98,11 @@ def text(by_device: Mapping[str, DeviceResult]) -> str:
                 f"{work.flops / 1e9:.3g}",
                 f"{work.double / work.flops:.0%}",
                 f"{work.flops / seconds / 1e9:.3g}",
-                f"{here.peak.products(work) / seconds:.1%}",
+                f"{cpu.peak.products(work) / seconds:.1%}",
                 f"{work.flops / work.bytes:.2g}",
-                f"{work.bytes / here.peak.copy / seconds:.1%}",
-                here.peak.bound(work, seconds),
-                f"{there.peak.products(gpu[1]) / statistics.median(gpu[0]):.1%}" if there and gpu else "",
+                f"{work.bytes / cpu.peak.copy / seconds:.1%}",
+                cpu.peak.bound(work, seconds),
+                f"{cuda.peak.products(gpu[1]) / statistics.median(gpu[0]):.1%}" if cuda and gpu else "",
             ]
         )
     header = ["", "Time", "GFLOP", "In float64", "GFLOP/s", "Of the peak", "FLOP a byte", "Of the copy", "Bound by"]

@@ -61,11 +61,11 @@ def compare_settings(
         "train_size": train_size,
         "test_size": test_size,
     }
-    todo = compare.specs(data or compare.DATA, extractor or compare.EXTRACTORS, seed or compare.SEEDS, shared)
+    experiments = compare.specs(data or compare.DATA, extractor or compare.EXTRACTORS, seed or compare.SEEDS, shared)
     from core.system.device import use_all_cores
 
     use_all_cores()
-    rows = compare.compare(todo, folder, device=device, report=typer.echo)
+    rows = compare.compare(experiments, folder, device=device, report=typer.echo)
     for gap in compare.gaps(rows):
         typer.echo(compare.verdict(gap))
     typer.echo(str(folder / "settings.md"))
@@ -93,9 +93,9 @@ def reproduce(
     folder = existing_folder(out, paths.ROOT / "docs")
     sizes = {"train_size": train_size, "test_size": test_size}
     pairs = grid.pairs(data or ())
-    todo = grid.specs(pairs, budget or grid.BUDGETS, seed or grid.SEEDS, sizes)
+    experiments = grid.specs(pairs, budget or grid.BUDGETS, seed or grid.SEEDS, sizes)
     from core.system.device import use_all_cores
 
     use_all_cores()
-    evidence.reproduce(todo, folder, device=device, processes=processes, report=typer.echo)
+    evidence.reproduce(experiments, folder, device=device, processes=processes, report=typer.echo)
     typer.echo(str(folder / "results.md"))

@@ -109,12 +109,12 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    words = {annotated_types.Ge: "at least", annotated_types.Gt: "more than"}
-    words |= {annotated_types.Le: "at most", annotated_types.Lt: "less than"}
+    comparisons = {annotated_types.Ge: "at least", annotated_types.Gt: "more than"}
+    comparisons |= {annotated_types.Le: "at most", annotated_types.Lt: "less than"}
     bounds = [
-        f"{words[type(bound)]} {_number(getattr(bound, type(bound).__name__.lower()))}"
+        f"{comparisons[type(bound)]} {_number(getattr(bound, type(bound).__name__.lower()))}"
         for bound in field.metadata
-        if type(bound) in words
+        if type(bound) in comparisons
     ]
     return ", ".join(bounds)
 

@@ -29,7 +29,7 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
         }
     summary = result.summary()
     scores = {name: None if (score := summary.score(name)) is None else score.accuracy for name in SCORES}
-    seconds = sum(took for stage, took in result.seconds.items() if stage in ATTACK_STAGES)
+    seconds = sum(duration for stage, duration in result.seconds.items() if stage in ATTACK_STAGES)
     return {
         "spec": spec.model_dump(mode="json"),
         "device": summary.device,

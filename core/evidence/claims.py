@@ -82,12 +82,12 @@ def _transfer(measurements: Measurements) -> list[Comparison]:
             choices.setting(data, key.extractor): key.extractor for key in measurements.by_key if key.data == data
         }
         if {"transfer", "fine-tuning"} <= settings.keys():
-            for words, attacks in (("images", IMAGES), ("features", FEATURES)):
+            for kind, attacks in (("images", IMAGES), ("features", FEATURES)):
                 keys = (key for key in measurements.select(attacks) if key[:2] == (data, settings["transfer"]))
                 comparisons.append(
                     paired(
                         measurements,
-                        f"`{data}`, attacks that make {words}: transfer minus fine-tuning",
+                        f"`{data}`, attacks that make {kind}: transfer minus fine-tuning",
                         keys,
                         extractor=settings["fine-tuning"],
                     )

@@ -26,19 +26,19 @@ class Frozen:
     missing_defences: list[str]
 
 
-def frozen(todo: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
+def frozen(experiments: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
     """Split requested experiments into measured and missing ones.
 
     Args:
-        todo: the experiments, on every seed.
+        experiments: the experiments, on every seed.
         known: measured rows by the hash of the spec, possibly of further experiments.
     """
     by_experiment: dict[str, list[ExperimentSpec]] = {}
-    for spec in todo:
+    for spec in experiments:
         by_experiment.setdefault(_without_seed(spec), []).append(spec)
     complete = {key: all(spec.hash in known for spec in specs) for key, specs in by_experiment.items()}
-    rows = [known[spec.hash] for spec in todo if complete[_without_seed(spec)]]
-    missing = [(spec.attack.name, spec.constraint) for spec in todo if not complete[_without_seed(spec)]]
+    rows = [known[spec.hash] for spec in experiments if complete[_without_seed(spec)]]
+    missing = [(spec.attack.name, spec.constraint) for spec in experiments if not complete[_without_seed(spec)]]
     names = [name for name in RECORDS if name not in PLUGINS]
     measured = [name for name in names if all(name in row["defences"] for row in rows)]
     return Frozen(rows, measured, list(dict.fromkeys(missing)), [name for name in names if name not in measured])

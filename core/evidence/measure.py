@@ -15,7 +15,7 @@ MeasureFunction = Callable[[ExperimentSpec, str], dict[str, Any]]
 
 
 def measure(
-    todo: Sequence[ExperimentSpec],
+    experiments: Sequence[ExperimentSpec],
     path: Path,
     measure_one: MeasureFunction,
     *,
@@ -26,7 +26,7 @@ def measure(
     """Measurements of resolved specs, in order: read from a JSON file, or else measured and added to it.
 
     Args:
-        todo: the resolved specs.
+        experiments: the resolved specs.
         path: of the file; written after each experiment, so that interrupted work can be resumed.
         measure_one: measures one spec on a device.
         device: "auto", "cpu" or "cuda".
@@ -34,13 +34,13 @@ def measure(
         report: receives a line for each finished experiment.
     """
     known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
-    missing = [spec for spec in todo if spec.hash not in known]
+    missing = [spec for spec in experiments if spec.hash not in known]
     for done, (spec, row) in enumerate(_measured(missing, measure_one, device, processes), start=1):
         known[spec.hash] = row
         write_text(path, _as_json(known))
         where = f"{spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} seed {spec.seed}"
         report(f"{done}/{len(missing)} {where}")
-    return [known[spec.hash] for spec in todo]
+    return [known[spec.hash] for spec in experiments]
 
 
 def _as_json(known: dict[str, dict[str, Any]]) -> str:

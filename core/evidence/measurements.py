@@ -41,10 +41,10 @@ class Measurements:
         """Seeds that all experiments have in common."""
         return sorted(set.intersection(*(set(by_seed) for by_seed in self.by_key.values())))
 
-    def values(self, key: Key, of: Callable[[MeasuredRow], float]) -> dict[int, float] | None:
+    def values(self, key: Key, value_of: Callable[[MeasuredRow], float]) -> dict[int, float] | None:
         """A number for each common seed; None if the experiment was not measured."""
         by_seed = self.by_key.get(key)
-        return None if by_seed is None else {seed: of(by_seed[seed]) for seed in self.seeds}
+        return None if by_seed is None else {seed: value_of(by_seed[seed]) for seed in self.seeds}
 
     def select(
         self, attacks: Sequence[str], constraints: Sequence[str] = (), budgets: Sequence[float] = ()
@@ -114,10 +114,10 @@ def paired(measurements: Measurements, description: str, keys: Iterable[Key], **
     """
     differences = []
     for key in keys:
-        mine, theirs = (
+        drops, other_drops = (
             measurements.values(key, accuracy_drop),
             measurements.values(key._replace(**other), accuracy_drop),
         )
-        if mine is not None and theirs is not None:
-            differences.append({seed: mine[seed] - theirs[seed] for seed in mine})
+        if drops is not None and other_drops is not None:
+            differences.append({seed: drops[seed] - other_drops[seed] for seed in drops})
     return Comparison(description, differences)

@@ -93,8 +93,8 @@ def _claim(claim: Claim, measurements: Measurements) -> str:
     return f"{text} {why}".rstrip() + "\n\n" + markdown_table(["Compared", "Mean", "Single", "Verdict"], rows, "llll")
 
 
-def _of(measurements: Measurements, key: Key, of: Callable[[MeasuredRow], float]) -> str:
-    values = measurements.values(key, of)
+def _mean_of(measurements: Measurements, key: Key, value_of: Callable[[MeasuredRow], float]) -> str:
+    values = measurements.values(key, value_of)
     return mean_and_interval(interval(list(values.values()))) if values else ""
 
 
@@ -116,7 +116,7 @@ def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
         "is what the filtered head gains on the poisoned one. Means over data, extractors, attacks, constraints and "
         "seeds."
     ]
-    for words, (attacks, constraints) in GROUPS.items():
+    for title, (attacks, constraints) in GROUPS.items():
         rows = [
             row
             for key in measurements.select(attacks, constraints, [budget])
@@ -137,7 +137,7 @@ def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
             lines.append([f"`{name}`", f"{recall:.0f} %", f"{clean_lost:.1f} %", f"{regained:+.1f}"])
         header = ["Defence", "Found", "Clean lost", "Given back"]
         parts.append(
-            f"**{words[0].upper()}{words[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, lines)}"
+            f"**{title[0].upper()}{title[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, lines)}"
         )
     return "\n\n".join(parts)
 
@@ -163,16 +163,16 @@ def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[
                     f"`{attack}`",
                     constraint,
                     f"{100 * budget:g} %",
-                    _of(measurements, key, accuracy_drop),
-                    _of(measurements, key, stage2_drop) if has_stage2 else "",
+                    _mean_of(measurements, key, accuracy_drop),
+                    _mean_of(measurements, key, stage2_drop) if has_stage2 else "",
                     *(_left_by(measurements, key, name) for name in defences),
                 ]
             )
-    words = (
+    intro = (
         f"Clean accuracy {mean_and_interval(clean)} %. Under each defence: the mean drop that is left, from the clean "
         "head without any filter."
     )
-    return f"{words}\n\n{markdown_table(header, rows)}"
+    return f"{intro}\n\n{markdown_table(header, rows)}"
 
 
 def _has_inversion(measurements: Measurements, key: Key) -> bool:

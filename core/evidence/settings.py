@@ -72,7 +72,7 @@ def specs(
 
 
 def compare(
-    todo: Sequence[ExperimentSpec],
+    experiments: Sequence[ExperimentSpec],
     folder: Path,
     *,
     device: str = "auto",
@@ -81,12 +81,12 @@ def compare(
     """Run missing experiments; write `settings.json` after each, `settings.md` and `settings.html` at the end.
 
     Args:
-        todo: the experiments, from `specs`.
+        experiments: the experiments, from `specs`.
         folder: for the files.
         device: "auto", "cpu" or "cuda".
         report: receives a line for each finished run.
     """
-    runs = measure(todo, folder / "settings.json", measured, device=device, report=report)
+    runs = measure(experiments, folder / "settings.json", measured, device=device, report=report)
     groups = rows(runs)
     write_text(folder / "settings.md", page(groups, runs[0]))
     write_text(folder / "settings.html", figure(groups).to_html(include_plotlyjs=True))
@@ -199,10 +199,10 @@ def verdict(gap: Gap) -> str:
     mean = statistics.mean(gap.points)
     # Of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
     if pooled is None or pooled.seeds < 2 or pooled.low < 0 < pooled.high:
-        word = "too close to tell"
+        agreement = "too close to tell"
     else:
-        word = "as the paper says" if mean > 0 else "against the paper"
-    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {word}."
+        agreement = "as the paper says" if mean > 0 else "against the paper"
+    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {agreement}."
 
 
 def figure(rows: Sequence[Row]) -> go.Figure:

@@ -42,8 +42,8 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
 
 
 def _expected(name: str) -> tuple[str, str]:
-    words = DEFENCES[name].summary if name in DEFENCES else "It comes from a plug-in that is not here."
-    return f"Expects the defence “{choices.defence_title(name)}”", f"{words} The poison is made to pass it."
+    summary = DEFENCES[name].summary if name in DEFENCES else "It comes from a plug-in that is not here."
+    return f"Expects the defence “{choices.defence_title(name)}”", f"{summary} The poison is made to pass it."
 
 
 def measurement(summary: RunSummary) -> list[str]:

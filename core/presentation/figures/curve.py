@@ -75,8 +75,8 @@ def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
 
 def _quantity(name: str) -> str:
     """Title of a panel."""
-    words = name.replace("_", " ").capitalize()
-    return f"{words}, %" if "accuracy" in name else words
+    title = name.replace("_", " ").capitalize()
+    return f"{title}, %" if "accuracy" in name else title
 
 
 def _stage_spans(curve: Sequence[CurvePoint]) -> tuple[list[float], list[tuple[float, float, str]]]:

@@ -86,7 +86,7 @@ def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
 
 def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
     xy, y, base_y = plot.poison_xy, plot.poison_y, plot.base_y
-    words = [
+    labels = [
         f"poison {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
         for i, (old, new, shift) in enumerate(zip(base_y, y, plot.shift, strict=True))
     ]
@@ -101,7 +101,7 @@ def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
             "color": [PALETTE[label % len(PALETTE)] for label in y],
             "line": {"width": 1.5, "color": "#ffffff"},
         },
-        text=words,
+        text=labels,
         customdata=np.arange(len(xy)),
         hovertemplate="%{text}<extra></extra>",
     )

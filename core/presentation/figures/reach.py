@@ -34,8 +34,8 @@ def reach_figure(threshold: Reachability, height: int = 260) -> go.Figure:
         ]
     )
     limits = [(threshold.tau_ridge, "threshold"), (threshold.certificate, "certificate")]
-    known = sorted((value, words) for value, words in limits if value and 100 * value <= budgets[-1])
-    for place, (value, words) in enumerate(known):
+    known = sorted((value, label) for value, label in limits if value and 100 * value <= budgets[-1])
+    for place, (value, label) in enumerate(known):
         # The larger one's text goes to the right, so that two close ones do not overlap.
         side = "left" if place + 1 == len(known) else "right"
         figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL})
@@ -44,7 +44,7 @@ def reach_figure(threshold: Reachability, height: int = 260) -> go.Figure:
             x=math.log10(100 * value),
             y=1,
             yref="paper",
-            text=words,
+            text=label,
             showarrow=False,
             xanchor=side,
             yanchor="bottom",
