@@ -24,9 +24,9 @@ def main() -> None:
     z = torch.randn(N, D, generator=generator) * 3 / D**0.5
     problem = head.HeadProblem(head.with_ones(z), torch.randint(0, C, (N,), generator=generator), C, 1e-3)
     theta = torch.randn(C, D + 1, generator=generator, dtype=torch.float64)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     canceling = Canceling.prepare(problem, theta, torch.randint(0, C, (M,), generator=generator))
-    constant = time.perf_counter() - begun
+    constant = time.perf_counter() - start
     low, high = z.amin(0).double(), z.amax(0).double()
     descent = Ascent(z[:M].double(), ADAM_STEP, 100 * REPEATS, lambda zeta: torch.clamp(zeta, low, high, out=zeta))
     direction = torch.empty_like(descent.x)
@@ -54,16 +54,16 @@ def main() -> None:
     whole, bare = (1e3 * statistics.median(seconds[name]) for name in ("step", "products"))
     rows = [[f"{bare:.2f}", f"{whole:.2f}", f"{whole / bare:.2f}", f"{1e3 * constant:.0f}"]]
     header = ["Its four matrix products, ms", "A whole step, ms", "Ratio", "The constant clean term, once, ms"]
-    shape = f"{N:,} clean points, {M:,} poisons, {D} features, {C} classes, float64"
+    shape = f"{N:,} clean points, {M:,} poisoned samples, {D} features, {C} classes, float64"
     text = f"{markdown_table(header, rows)}\n\n{shape}; medians of {REPEATS}. On {report.machine()}. {report.load()}"
     report.write("canceling", text, {"machine": report.machine(), "seconds": seconds})
     print(text)
 
 
 def _timed(run: Callable[[], None]) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     run()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

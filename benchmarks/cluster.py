@@ -29,8 +29,14 @@ CASES = {"1 worker, 1 core": (1, 1), "1 worker, 2 cores": (1, 2), "2 workers, 2 
 """Workers, and cores for all of them together."""
 
 
-def measure(workers: int, cores: int, places: list[sweep.Cell]) -> dict[str, Any]:
-    """Seconds of one sweep, and how many runs each worker has ended."""
+def measure(workers: int, cores: int, cells: list[sweep.Cell]) -> dict[str, Any]:
+    """Seconds of one sweep, and the number of runs per worker.
+
+    Args:
+        workers: number of worker processes.
+        cores: number of cores for all workers together.
+        cells: of the sweep.
+    """
     allowed = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["POISON_LAB_HOME"] = folder
@@ -42,10 +48,10 @@ def measure(workers: int, cores: int, places: list[sweep.Cell]) -> dict[str, Any
         try:
             small = BASE.model_copy(update={"train_size": 20, "test_size": 20})
             finish([engine.submit(small.model_copy(update={"seed": 90 + i})) for i in range(2 * workers)])
-            began = time.perf_counter()
-            jobs = [engine.submit(spec) for spec in sweep.hashes(places).values()]
+            start = time.perf_counter()
+            jobs = [engine.submit(spec) for spec in sweep.hashes(cells).values()]
             finish(jobs)
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - start
             shares = [sum(job.worker == worker for job in jobs) for worker in {job.worker for job in jobs}]
             return {"seconds": seconds, "shares": sorted(shares)}
         finally:
@@ -69,19 +75,19 @@ def main() -> None:
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("Two cores are needed.")
     load = report.load()
-    places = sweep.cells(BASE, ATTACKS, BUDGETS, SEEDS)
+    cells = sweep.cells(BASE, ATTACKS, BUDGETS, SEEDS)
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in CASES}
     for _ in range(arguments.rounds):
         for name, case in CASES.items():
-            rounds[name].append(measure(*case, places))
+            rounds[name].append(measure(*case, cells))
             print(name, rounds[name][-1], flush=True)
-    medians = {name: statistics.median(one["seconds"] for one in found) for name, found in rounds.items()}
+    medians = {name: statistics.median(run["seconds"] for run in runs) for name, runs in rounds.items()}
     last = medians["2 workers, 2 cores"]
     counted = "one round" if arguments.rounds == 1 else f"medians of {arguments.rounds} rounds"
     rows = [[name, f"{seconds:.1f}", f"{seconds / last:.2f}"] for name, seconds in medians.items()]
     text = (
         f"{markdown_table(['', 'Seconds', 'Times as long as 2 workers'], rows)}\n\n"
-        f"{len(sweep.hashes(places))} runs, {counted} in turn. {load} On {report.machine()}."
+        f"{len(sweep.hashes(cells))} runs, {counted} in turn. {load} On {report.machine()}."
     )
     print(text)
     if not arguments.dry_run:

@@ -44,7 +44,7 @@ def seconds(extractor: str, device: torch.device) -> tuple[float, float]:
         images = np.load(Path(folder) / "x.npy", mmap_mode="r")
         ready = torch.from_numpy(np.array(images[:BATCH])).to(device).float() / 255.0
         for turn in range(ROUNDS + 1):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             with torch.inference_mode():
                 for _ in range(0, IMAGES, BATCH):
                     model(ready)
@@ -55,12 +55,12 @@ def seconds(extractor: str, device: torch.device) -> tuple[float, float]:
             end = time.perf_counter()
             assert not was_cached
             if turn:  # the first warms up
-                bare.append(middle - begun)
+                bare.append(middle - start)
                 whole.append(end - middle)
     return statistics.median(bare), statistics.median(whole)
 
 
-def grown() -> None:
+def print_growth() -> None:
     """Print how many bytes this process grew by while it extracted argv[2] images with argv[3], read from argv[4]."""
     count, extractor, path = int(sys.argv[2]), sys.argv[3], sys.argv[4]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,9 +72,9 @@ def grown() -> None:
     print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 
 
-def growth(extractor: str) -> dict[int, int]:
+def memory_growth(extractor: str) -> dict[int, int]:
     """Bytes of peak memory, beyond those of one batch, of extracting few and many images, in processes of their own."""
-    found = {}
+    memory = {}
     for count in (FEW, MANY):
         with tempfile.TemporaryDirectory() as folder:
             np.save(Path(folder) / "x.npy", read(data_info(DATA), "train")[0][:count])
@@ -86,8 +86,8 @@ def growth(extractor: str) -> dict[int, int]:
                 check=True,
                 text=True,
             )
-            found[count] = int(done.stdout)
-    return found
+            memory[count] = int(done.stdout)
+    return memory
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
     values: dict[str, dict[str, object]] = {}
     rows = []
     for extractor in EXTRACTORS:
-        memory = growth(extractor)
+        memory = memory_growth(extractor)
         for device in devices:
             with tempfile.TemporaryDirectory() as home:
                 os.environ["POISON_LAB_HOME"] = home
@@ -120,6 +120,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["grown"]:
-        grown()
+        print_growth()
     else:
         main()

@@ -31,7 +31,7 @@ from tests.links import LINKS, PAGES
 
 POINTS = 50_000
 VIEWPORT = {"width": 1400, "height": 1000}
-CROWD_WORDS = {
+CROWD_ACTIONS = {
     "open": "to open the page",
     "colour": "to colour it by loss",
     "lasso": "to list what was lassoed",
@@ -60,34 +60,40 @@ def fresh_page(browser: Browser) -> Iterator[Page]:
         context.close()
 
 
-def opened(browser: Browser, url: str) -> Times:
+def time_opening(browser: Browser, url: str) -> Times:
     """Seconds from asking for a page to each of the marks."""
     with fresh_page(browser) as page:
-        spent, began = server_seconds(), time.perf_counter()
+        spent, start = server_seconds(), time.perf_counter()
         page.goto(url, wait_until="commit")
         page.locator("[data-testid=stApp]").wait_for()
-        times = {"frame": time.perf_counter() - began}
+        times = {"frame": time.perf_counter() - start}
         page.locator(HEADING).first.wait_for()
         page.locator(UNDER_IT).first.wait_for()
-        times["useful"] = time.perf_counter() - began
+        times["useful"] = time.perf_counter() - start
         app_server.settled(page)
-        times["whole"] = time.perf_counter() - began
+        times["whole"] = time.perf_counter() - start
         times["server"] = server_seconds() - spent
     return times
 
 
-def again(browser: Browser, address: str, names: Sequence[str]) -> dict[str, Times]:
-    """Seconds until each page is useful in a browser that has seen the app: by its link, and by a click."""
-    found: dict[str, Times] = {}
+def time_navigation(browser: Browser, address: str, names: Sequence[str]) -> dict[str, Times]:
+    """Seconds until each page is useful in a browser with a warm cache: by its link, and by a click.
+
+    Args:
+        browser: the browser.
+        address: of the server.
+        names: of pages.
+    """
+    times: dict[str, Times] = {}
     with fresh_page(browser) as page:
         page.goto(f"{address}/{LINKS[names[0]]}")
         app_server.settled(page)
         for name in names:
-            began = time.perf_counter()
+            start = time.perf_counter()
             page.goto(f"{address}/{LINKS[name]}", wait_until="commit")
             page.locator(HEADING).first.wait_for()
             page.locator(UNDER_IT).first.wait_for()
-            found[name] = {"again": time.perf_counter() - began}
+            times[name] = {"again": time.perf_counter() - start}
             app_server.settled(page)
         page.goto(f"{address}/{LINKS['gallery' if names[0] == 'lab' else 'lab']}")
         app_server.settled(page)
@@ -96,14 +102,14 @@ def again(browser: Browser, address: str, names: Sequence[str]) -> dict[str, Tim
             if link.count() == 0:  # a page without navigation was before, as Present is
                 page.goto(f"{address}/{LINKS['lab']}")
                 app_server.settled(page)
-            left = page.locator(HEADING).first.inner_text()
-            began = time.perf_counter()
+            previous = page.locator(HEADING).first.inner_text()
+            start = time.perf_counter()
             link.click()
-            page.locator(HEADING).filter(has_not_text=left).first.wait_for()
+            page.locator(HEADING).filter(has_not_text=previous).first.wait_for()
             page.locator(UNDER_IT).first.wait_for()
-            found[name]["click"] = time.perf_counter() - began
+            times[name]["click"] = time.perf_counter() - start
             app_server.settled(page)
-    return found
+    return times
 
 
 def server_seconds() -> float:
@@ -112,61 +118,67 @@ def server_seconds() -> float:
     return float(sum(server.cpu_times()[:2]))
 
 
-def first(browser: Browser, name: str) -> Times:
+def time_first_page(browser: Browser, name: str) -> Times:
     """A page as the first one of a server that answers since a moment."""
     with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
-        return opened(browser, f"{address}/{LINKS[name]}")
+        return time_opening(browser, f"{address}/{LINKS[name]}")
 
 
-def warm(browser: Browser, names: Sequence[str], repeats: int) -> dict[str, list[Times]]:
-    """Each page several times, in turn, once every page has been open and the engine runs."""
+def time_warm_pages(browser: Browser, names: Sequence[str], repeats: int) -> dict[str, list[Times]]:
+    """Times of each page on a warm server, repeatedly and in turn.
+
+    Args:
+        browser: the browser.
+        names: of pages.
+        repeats: number of rounds.
+    """
     with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
         end = time.monotonic() + app_server.START_SECONDS
         while app_server.status_of(f"{address}/ready") != 200 and time.monotonic() < end:
             time.sleep(0.2)
         rounds = []
         for _ in range(repeats + 1):
-            fresh = {name: opened(browser, f"{address}/{LINKS[name]}") for name in names}
-            known = again(browser, address, names)
+            fresh = {name: time_opening(browser, f"{address}/{LINKS[name]}") for name in names}
+            known = time_navigation(browser, address, names)
             rounds.append({name: fresh[name] | known[name] for name in names})
-    return {name: [one[name] for one in rounds[1:]] for name in names}
+    return {name: [times[name] for times in rounds[1:]] for name in names}
 
 
-def many(browser: Browser, repeats: int) -> dict[str, list[float]]:
+def time_large_map(browser: Browser, repeats: int) -> dict[str, list[float]]:
     """Seconds that the map of features takes with `POINTS` clean points, drawn at random."""
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": POINTS, "test_size": 100}))
-    found: dict[str, list[float]] = {name: [] for name in CROWD_WORDS}
+    times: dict[str, list[float]] = {name: [] for name in CROWD_ACTIONS}
     with tempfile.TemporaryDirectory() as home, app_server.server(Path(home)) as address:
         Store(Path(home) / "results", shipped=None).put(drawn_result(spec))
         for _ in range(repeats + 1):
             with fresh_page(browser) as page:
-                began = time.perf_counter()
+                start = time.perf_counter()
                 page.goto(f"{address}/features?attack=label-flip&train={POINTS}&test=100", wait_until="commit")
                 plot = page.locator(".js-plotly-plot")
                 plot.locator(".gl-canvas").first.wait_for()
                 app_server.settled(page)
-                found["open"].append(time.perf_counter() - began)
-                began = time.perf_counter()
+                times["open"].append(time.perf_counter() - start)
+                start = time.perf_counter()
                 page.locator(".st-key-features-colour").get_by_text("Loss", exact=True).click()
                 plot.locator(".colorbar").wait_for()
-                found["colour"].append(time.perf_counter() - began)
+                times["colour"].append(time.perf_counter() - start)
                 app_server.settled(page)
                 box = plot.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0}
                 corners = [(0.35, 0.3), (0.55, 0.3), (0.55, 0.5), (0.35, 0.5)]
                 places = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in corners]
-                found["frame"].append(moved(page, places[0]))
+                times["frame"].append(time_dragging(page, places[0]))
                 page.mouse.move(*places[0])
                 page.mouse.down()
                 for place in places[1:]:
                     page.mouse.move(*place, steps=5)
-                began = time.perf_counter()
+                start = time.perf_counter()
                 page.mouse.up()
                 page.get_by_text("lassoed").wait_for()
-                found["lasso"].append(time.perf_counter() - began)
-    return {name: seconds[1:] for name, seconds in found.items()}
+                times["lasso"].append(time.perf_counter() - start)
+    return {name: seconds[1:] for name, seconds in times.items()}
 
 
-def moved(page: Page, start: tuple[float, float]) -> float:
+def time_dragging(page: Page, start: tuple[float, float]) -> float:
     """Seconds between two pictures while the map is dragged, of the slowest twentieth."""
     page.mouse.move(*start)
     page.locator(".modebar-btn[data-title=Pan]").click()
@@ -182,15 +194,15 @@ def moved(page: Page, start: tuple[float, float]) -> float:
     return float(gaps[int(0.95 * len(gaps))]) / 1000
 
 
-def pages_table(found: dict[str, list[Times]], firsts: dict[str, Times]) -> str:
+def pages_table(times_by_page: dict[str, list[Times]], firsts: dict[str, Times]) -> str:
     """Median and largest seconds of each page."""
     rows = [
         [
             name,
-            *(_spread([one[mark] for one in times]) for mark in (*MARKS, *WAYS)),
+            *(_spread([time[mark] for time in times]) for mark in (*MARKS, *WAYS)),
             *(f"{firsts[name][mark]:.1f}" if name in firsts else "not measured" for mark in MARKS[2:]),
         ]
-        for name, times in found.items()
+        for name, times in times_by_page.items()
     ]
     heads = [f"{mark.capitalize()}, s" for mark in (*MARKS, *WAYS)]
     return markdown_table(["Page", *heads, "First of a server: useful, s", "whole, s"], rows)
@@ -209,21 +221,23 @@ def main() -> None:
     arguments = parser.parse_args()
     load = report.load()
     with app_server.browser() as browser:
-        found = warm(browser, arguments.only or PAGES, arguments.repeats)
-        firsts = {name: first(browser, name) for name in arguments.first}
-        crowd = many(browser, arguments.repeats)
-    told = ", ".join(f"{words} {_spread(crowd[name])}" for name, words in CROWD_WORDS.items())
+        times_by_page = time_warm_pages(browser, arguments.only or PAGES, arguments.repeats)
+        firsts = {name: time_first_page(browser, name) for name in arguments.first}
+        crowd = time_large_map(browser, arguments.repeats)
+    crowd_text = ", ".join(f"{action} {_spread(crowd[name])}" for name, action in CROWD_ACTIONS.items())
     text = "\n\n".join(
         [
-            pages_table(found, firsts),
-            f"The map of features with {POINTS:,} points, seconds: {told}.",
+            pages_table(times_by_page, firsts),
+            f"The map of features with {POINTS:,} points, seconds: {crowd_text}.",
             f"Median (largest) of {arguments.repeats} each. On {report.machine()}. {load}",
         ]
     )
     print(text)
     if arguments.only is None:
         report.write(
-            "pages", text, {"machine": report.machine(), "load": load, "warm": found, "first": firsts, "many": crowd}
+            "pages",
+            text,
+            {"machine": report.machine(), "load": load, "warm": times_by_page, "first": firsts, "many": crowd},
         )
 
 

@@ -19,7 +19,17 @@ EXTRACTOR, SIZE, IMAGES = "efficientnet-lite0-imagenet", 64, 64
 
 
 def features_and_gradient(extractor: Extractor, x: Tensor, ahead: Tensor, *, half: bool) -> tuple[Tensor, Tensor]:
-    """Features (N, d), and the gradient of <features, ahead> in the pixels."""
+    """Features, and the gradient of <features, ahead> with respect to the pixels.
+
+    Args:
+        extractor: the extractor.
+        x: (N, C, H, W) images in [0, 1].
+        ahead: (N, d) direction in feature space.
+        half: whether to use bfloat16.
+
+    Returns:
+        Features (N, d) and gradient (N, C, H, W).
+    """
     leaf = x.clone().requires_grad_()
     with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
         z = extractor(leaf).float()
@@ -38,9 +48,9 @@ def main() -> None:
         ahead = torch.randn(IMAGES, extractor.info.width, generator=torch.Generator().manual_seed(0)).to(device)
         (z, exact), (half_z, half) = (features_and_gradient(extractor, x, ahead, half=half) for half in (False, True))
         error, cosine = gaps(half_z, z), cosine_similarity(half.flatten(1), exact.flatten(1))
-        found = [float(v) for v in (error.mean(), error.max(), cosine.median(), cosine.min())]
-        rows.append([device, *(f"{value:.3f}" for value in found)])
-        values[device] = found
+        errors = [float(v) for v in (error.mean(), error.max(), cosine.median(), cosine.min())]
+        rows.append([device, *(f"{value:.3f}" for value in errors)])
+        values[device] = errors
     note = f"`{EXTRACTOR}` at {SIZE} px on {IMAGES} training images. On {report.machine()}."
     text = f"{markdown_table(header, rows)}\n\n{note}"
     report.write("precision", text, {"machine": report.machine(), "values": values})

@@ -17,8 +17,8 @@ def machine() -> str:
     """The machine in one line."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.exists() and (found := re.search(r"model name\s*:\s*(.+)", info.read_text())):
-        cpu = found.group(1).strip()
+    if info.exists() and (match := re.search(r"model name\s*:\s*(.+)", info.read_text())):
+        cpu = match.group(1).strip()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     cores = os.cpu_count() or 1  # `python -m core run` uses a thread on each
     versions = f"torch {torch.__version__}, Python {platform.python_version()}"
@@ -31,12 +31,18 @@ def load() -> str:
 
 
 def write(name: str, text: str, values: Any) -> None:
-    """Put `text` between the markers of `name` in README.md, and `values` into `name`.json."""
+    """Write a measurement to README.md and to a JSON file.
+
+    Args:
+        name: of the markers in README.md and of the JSON file.
+        text: Markdown for README.md.
+        values: content of the JSON file.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     content = README.read_text()
     before, _, rest = content.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
+    _, end_marker, after = rest.partition(end)
+    if not end_marker:
         raise ValueError(f"{README} has no place for {name}: add the lines {begin} and {end}.")
     README.write_text(f"{before}{begin}\n{text}\n{end}{after}")
     (FOLDER / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n")

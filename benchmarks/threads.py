@@ -21,10 +21,10 @@ def product():
     return torch.softmax(u, 1).T @ z
 for _ in range(20):
     product()
-begun = time.perf_counter()
+start = time.perf_counter()
 for _ in range(200):
     product()
-print((time.perf_counter() - begun) / 200)
+print((time.perf_counter() - start) / 200)
 """
 
 

@@ -30,23 +30,29 @@ from core.system.tables import markdown_table
 
 STATES = ("cold", "warm", "in the app")
 COLUMNS = tuple((device, state) for device in ("cpu", "cuda") for state in STATES)
-WORDS = {**STAGES, "total": "**In all, imports included where there are any**"}
+STAGE_TITLES = {**STAGES, "total": "**In all, imports included where there are any**"}
 
 Run = dict[str, Any]
 
 
 def measure(device: str, home: Path, options: list[str]) -> Run:
-    """One run with the caches in `home`, in a process of its own."""
+    """One run with the caches in `home`, in its own process.
+
+    Args:
+        device: "cpu" or "cuda".
+        home: folder of the caches.
+        options: further options of `core run`.
+    """
     out = home / "run"
     command = [sys.executable, "-m", "core", "run", "--quiet", "--device", device, "--out", str(out), *options]
     environment = {**paths.environment(home), "NUMBA_CACHE_DIR": str(home / "numba")}
-    began = time.perf_counter()
+    start = time.perf_counter()
     subprocess.run(command, check=True, cwd=paths.ROOT, env=environment, stdout=subprocess.DEVNULL)
-    total = time.perf_counter() - began
-    return run(json.loads((out / "result.json").read_text()), total)
+    total = time.perf_counter() - start
+    return run_values(json.loads((out / "result.json").read_text()), total)
 
 
-def served(spec: ExperimentSpec, device: str) -> Run:
+def measure_in_app(spec: ExperimentSpec, device: str) -> Run:
     """The same run by the engine that the app uses, after a small one; no caches of either are left of others."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"POISON_LAB_HOME": folder}
@@ -54,19 +60,19 @@ def served(spec: ExperimentSpec, device: str) -> Run:
         try:
             small = {"train_size": 2 * len(data_info(spec.data).classes), "test_size": 20, "seed": spec.seed + 1}
             engine.submit(spec.model_copy(update=small)).wait()
-            began = time.perf_counter()
+            start = time.perf_counter()
             job = engine.submit(spec)
             if job.wait().state != "done":
                 raise RuntimeError(job.status().error)
-            total = time.perf_counter() - began
+            total = time.perf_counter() - start
             stored = engine.store.get(job.id)
             assert stored is not None
-            return run(dict(stored.content), total)
+            return run_values(dict(stored.content), total)
         finally:
             engine.close()
 
 
-def run(result: dict[str, Any], total: float) -> Run:
+def run_values(result: dict[str, Any], total: float) -> Run:
     """Seconds of each stage and in all, and the accuracies, as evidence of work."""
     return {
         "spec_hash": result["spec_hash"],
@@ -85,15 +91,15 @@ def measure_all(repeats: int, options: list[str]) -> dict[str, dict[str, list[Ru
                 for state in STATES[:2]:
                     runs[device][state].append(measure(device, Path(folder), options))
                 spec = json.loads((Path(folder) / "run" / "result.json").read_text())["spec"]
-            runs[device][STATES[2]].append(served(parse_spec(spec), device))
+            runs[device][STATES[2]].append(measure_in_app(parse_spec(spec), device))
     return runs
 
 
 def timing_table(runs: dict[str, dict[str, list[Run]]]) -> str:
     """The median seconds of each stage; columns of a device that was not there say so."""
-    stages = [stage for stage in WORDS if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
+    stages = [stage for stage in STAGE_TITLES if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
     cells = {column: runs[column[0]][column[1]] for column in COLUMNS}
-    rows = [[WORDS[stage], *(_cell(cells[column], stage) for column in COLUMNS)] for stage in stages]
+    rows = [[STAGE_TITLES[stage], *(_cell(cells[column], stage) for column in COLUMNS)] for stage in stages]
     return markdown_table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
 
 

@@ -56,7 +56,7 @@ def axis_figure(steps: Sequence[ShownStep], now: int, losses: Sequence[StageLoss
             mode="lines+markers",
             line={"width": 2, "color": colour},
             marker={"size": 6},
-            text=[steps[row].words for row in rows],
+            text=[steps[row].label for row in rows],
             hovertemplate="%{text}: %{y:.1f} %<extra></extra>",
             showlegend=False,
         )

@@ -77,7 +77,7 @@ def walk(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: bool) 
             st.select_slider(
                 "Step",
                 range(len(steps)),
-                format_func=lambda i: steps[i].words,
+                format_func=lambda i: steps[i].label,
                 key="walk-step",
                 help="From the clean head to the poisoned set. The arrow keys move it, too.",
             )
@@ -95,7 +95,7 @@ def walk(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: bool) 
         _stage_figures.axis_figure(steps, now, found),
         key="walk-axis",
         config=QUIET,
-        alt=f"Test accuracy at every step of the attack; now {here.words}, {100 * here.accuracy:.1f} %",
+        alt=f"Test accuracy at every step of the attack; now {here.label}, {100 * here.accuracy:.1f} %",
     )
     if found:
         st.markdown(lost_words(found))
@@ -136,7 +136,7 @@ def on_map(run: StoredRun, plot: PlotData, steps: list[ShownStep], now: int) -> 
         _stage_figures.map_figure(plot, run.summary.classes, steps, now),
         key="walk-map",
         config=QUIET,
-        alt=f"Map of features; {steps[now].words}",
+        alt=f"Map of features; {steps[now].label}",
     )
     followed = 0 if plot.walk_pca is None else plot.walk_pca.shape[1]
     total = plot.n_poison

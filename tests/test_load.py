@@ -12,7 +12,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.Slider_pb2 import Slider
 
 from benchmarks.load import measure
-from benchmarks.load.__main__ import Lesson, lesson, own_server, refusal, text, values
+from benchmarks.load.__main__ import Lesson, lesson, own_server, rejection, text, values
 from benchmarks.load.protocol import Tab, TabError
 from core.system.paths import ROOT
 
@@ -36,12 +36,12 @@ LESSONS = 8
     ],
 )
 def test_other_machines_and_crowds_are_refused(address: str | None, students: int, seconds: float, words: str) -> None:
-    assert words in str(refusal(address, students, seconds))
+    assert words in str(rejection(address, students, seconds))
 
 
 def test_what_is_allowed_is_not_refused() -> None:
-    assert refusal(None, 30, 300) is None
-    assert refusal(HERE, 100, 1800) is None
+    assert rejection(None, 30, 300) is None
+    assert rejection(HERE, 100, 1800) is None
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_2() -> None:

@@ -13,7 +13,7 @@ from benchmarks.speed import canceling, growth, head, heads, matching, measure, 
 from benchmarks.speed.__main__ import PARTS, main
 from benchmarks.speed.material import Material, Size, case
 from benchmarks.speed.stages import STAGES
-from benchmarks.speed.work import Work, counted
+from benchmarks.speed.work import Work, count_work
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.gradient_canceling import Canceling, gradpc_target
 from core.attacks.algorithms.inversion import gaps, match
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 def test_all_solvers_end_at_the_same_head(warm: bool) -> None:
     scene = tiny.scene()
     start = scene.clean_head + 0.1 if warm else None
-    rows = head.compared("tiny", scene.problem, start)
+    rows = head.compare("tiny", scene.problem, start)
     assert [row.way for row in rows] == [
         "`core.heads.logistic`",
         *(f"scikit-learn, {solver}" for solver in head.SOLVERS),
@@ -41,7 +41,7 @@ def test_all_solvers_end_at_the_same_head(warm: bool) -> None:
 
 def test_scikit_learn_begins_where_it_is_told_to() -> None:
     scene = tiny.scene()
-    content_at_once = head.peer(scene.problem, "lbfgs", scene.clean_head, 1e6)
+    content_at_once = head.fit_scikit_learn(scene.problem, "lbfgs", scene.clean_head, 1e6)
     torch.testing.assert_close(content_at_once, scene.clean_head, rtol=0, atol=0)
 
 
@@ -50,14 +50,14 @@ def test_many_heads_end_where_each_does(shared: bool) -> None:
     scene = tiny.scene()
     y = scene.y.reshape(3, 100)
     z = scene.z[:100] if shared else scene.z.reshape(3, 100, -1)
-    for row in heads.compared("tiny", z, y, scene.n_classes):
+    for row in heads.compare("tiny", z, y, scene.n_classes):
         assert float(row.notes["Largest gradient norm"]) <= GRADIENT_TOLERANCE
         assert 0 <= float(row.notes["Objective above the least, at most"]) < 1e-9
 
 
 def test_labels_are_flipped_to_wrong_ones() -> None:
     y = torch.arange(10).expand(200, 10)
-    flipped = heads.flipped(y, 10)
+    flipped = heads.flip_labels(y, 10)
     assert set(flipped.unique().tolist()) == set(range(10))
     assert float((flipped != y).double().mean()) == pytest.approx(heads.FLIPPED, abs=0.03)
 
@@ -74,10 +74,10 @@ def test_the_published_residual_is_ours() -> None:
 
 def test_both_ways_descend_to_the_same_residual() -> None:
     scene = tiny.scene()
-    rows = canceling.compared("tiny", scene, make_plan(scene, tiny.spec("gc-feature")))
+    rows = canceling.compare("tiny", scene, make_plan(scene, tiny.spec("gc-feature")))
     few, reached = rows[:2], rows[2:]
     assert [row.notes["Steps"] for row in few] == [str(canceling.FEW_STEPS)] * 2
-    goal = float(reached[0].case.split()[-1])
+    goal = float(reached[0].case.split_classes()[-1])
     assert [float(row.notes["Residual"]) <= goal * 1.01 for row in reached] == [True, True]
     assert int(reached[1].notes["Steps"]) <= canceling.STEPS
 
@@ -88,7 +88,7 @@ def test_images_matched_one_at_a_time_get_the_same_gaps() -> None:
     base, z = scene.images[plan.base], scene.z[plan.base]
     zeta = z.roll(1, 0)
     _, ours = match(Canvas(scene.pipeline, base, plan.feasible, plan.y), base, z, zeta, 5, 0.01, silent)
-    theirs = matching.one_by_one(scene.pipeline, base, zeta, 5, 0.01)
+    theirs = matching.match_one_by_one(scene.pipeline, base, zeta, 5, 0.01)
     torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-4)
     assert float(ours.mean()) < 0.9 * float(gaps(z, zeta).mean())
 
@@ -96,7 +96,7 @@ def test_images_matched_one_at_a_time_get_the_same_gaps() -> None:
 def test_poison_is_placed_without_moving_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     z = tiny.scene().z.numpy()
-    rows = placing.compared("tiny", z[:200], z[200:210], CPU)
+    rows = placing.compare("tiny", z[:200], z[200:210], CPU)
     moved = [float(row.notes["Clean points moved by, median"]) for row in rows]
     assert moved[:2] == [0, 0]
     assert min(moved[2:]) > 0
@@ -130,14 +130,14 @@ def test_ways_are_timed_in_turn_after_a_warm_up() -> None:
     called: list[str] = []
     ways = {name: partial(called.append, name) for name in "ab"}
     taken, _ = measure.in_turn(ways, CPU)
-    assert called == ["a", "b"] * (1 + measure.MOST)
-    assert [len(seconds) for seconds in taken.values()] == [measure.MOST] * 2
+    assert called == ["a", "b"] * (1 + measure.MAX_ROUNDS)
+    assert [len(seconds) for seconds in taken.values()] == [measure.MAX_ROUNDS] * 2
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_products_and_bytes_are_counted(dtype: torch.dtype) -> None:
     a, b = torch.ones(4, 5, dtype=dtype), torch.ones(30, 5, dtype=dtype)
-    work = counted(lambda: a @ b.T)
+    work = count_work(lambda: a @ b.T)
     size = a.element_size()
     assert (work.single, work.double) == ((2 * 4 * 5 * 30, 0) if size == 4 else (0, 2 * 4 * 5 * 30))
     assert work.bytes == size * (4 * 5 + 30 * 5 + 4 * 30)  # a view moves nothing
@@ -147,7 +147,7 @@ def test_the_formula_of_distances_is_that_of_their_product() -> None:
     stage = STAGES["Placing on the map"]
     assert stage.formula is not None
     poison, clean = torch.ones(4, 5), torch.ones(30, 5)
-    assert stage.formula(Size(n=30, m=4, d=5)) == counted(lambda: poison @ clean.T)
+    assert stage.formula(Size(n=30, m=4, d=5)) == count_work(lambda: poison @ clean.T)
 
 
 @pytest.mark.parametrize("name", ["TGDA, 2 steps", "Gradient Canceling, 100 steps"])
@@ -156,13 +156,13 @@ def test_operations_are_those_of_torchs_own_counter(name: str) -> None:
     run = STAGES[name].prepare(scene, make_plan(scene, tiny.spec("gc-feature")))
     with FlopCounterMode(display=False) as counter:
         run()
-    assert counted(run).flops == counter.get_total_flops() > 0
+    assert count_work(run).flops == counter.get_total_flops() > 0
 
 
 def test_operations_are_seen_in_inference_mode_too() -> None:
     layer, x = torch.nn.Conv2d(3, 8, 3), torch.ones(2, 3, 8, 8)
     inference = torch.inference_mode()(lambda: layer(x))
-    assert counted(inference).flops == counted(lambda: layer(x)).flops == 2 * 2 * 8 * 3 * 9 * 36
+    assert count_work(inference).flops == count_work(lambda: layer(x)).flops == 2 * 2 * 8 * 3 * 9 * 36
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -171,7 +171,7 @@ def test_every_stage_runs_and_has_work_to_count(name: str, tmp_path: Path, monke
     scene, stage = tiny.scene(), STAGES[name]
     run = stage.prepare(scene, make_plan(scene, tiny.spec("gc-feature")))
     run()
-    work = stage.formula(Size()) if stage.formula else counted(run)
+    work = stage.formula(Size()) if stage.formula else count_work(run)
     assert work.flops > 0
     assert work.bytes > 0
     assert set(stage.sizes) <= set(growth.AXES)

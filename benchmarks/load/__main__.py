@@ -25,8 +25,8 @@ from benchmarks.load.protocol import Tab
 from core.system.tables import markdown_table
 from tests.browser import server as app_server
 
-MOST_STUDENTS = 100
-MOST_SECONDS = 1800
+MAX_STUDENTS = 100
+MAX_SECONDS = 1800
 ARRIVAL_SECONDS = 30.0
 """Within which the class comes in, or a fifth of the time."""
 WARM_SECONDS = 60.0
@@ -55,14 +55,20 @@ class Lesson:
     late: list[float] = field(default_factory=list)
 
 
-def refusal(address: str | None, students: int, seconds: float) -> str | None:
-    """Why such a test is refused, in a sentence; None where it is not."""
+def rejection(address: str | None, students: int, seconds: float) -> str | None:
+    """Why such a test is rejected, in a sentence; None if it is allowed.
+
+    Args:
+        address: of the server; None for one of its own.
+        students: number of students.
+        seconds: duration.
+    """
     if address is not None and not re.fullmatch(r"http://127\.0\.0\.1:\d{1,5}", address):
         return f"{address} is refused: students only come to a server of this machine, as in http://127.0.0.1:8501."
-    if not 1 <= students <= MOST_STUDENTS:
-        return f"{students} students are refused: 1 to {MOST_STUDENTS} are allowed."
-    if not 1 <= seconds <= MOST_SECONDS:
-        return f"{seconds:g} seconds are refused: 1 to {MOST_SECONDS:,} are allowed."
+    if not 1 <= students <= MAX_STUDENTS:
+        return f"{students} students are refused: 1 to {MAX_STUDENTS} are allowed."
+    if not 1 <= seconds <= MAX_SECONDS:
+        return f"{seconds:g} seconds are refused: 1 to {MAX_SECONDS:,} are allowed."
     return None
 
 
@@ -71,42 +77,45 @@ async def lesson(address: str, students: int, seconds: float, seed: int, pace: f
 
     Args:
         address: of the server.
+        students: number of students.
+        seconds: duration.
+        seed: of all choices.
         pace: times as long as a person do students think.
 
     Raises:
         ValueError: such a test is refused.
         LookupError: nothing listens there.
     """
-    why = refusal(address, students, seconds)
+    why = rejection(address, students, seconds)
     if why:
         raise ValueError(why)
-    found, server = Lesson(), measure.listener(int(address.rpartition(":")[2]))
-    began, spent = time.monotonic(), measure.processor_seconds(server)
+    measured, server = Lesson(), measure.listener(int(address.rpartition(":")[2]))
+    start, spent = time.monotonic(), measure.processor_seconds(server)
     arrival = min(ARRIVAL_SECONDS, seconds / 5)
 
     def did(what: str, took: float) -> None:
-        found.times[what].append(took)
+        measured.times[what].append(took)
 
     def problem(text: str) -> None:
-        found.problems[text] += 1
+        measured.problems[text] += 1
 
     async def come(number: int) -> None:
         await asyncio.sleep(arrival * number / students)
         tab = Tab(address, problem, lambda took: did("poll", took))
-        one = student.Student(tab, 1000 * seed + number, began + seconds, did, problem, pace)
-        await one.attend()
-        found.actions.update(one.actions)
+        member = student.Student(tab, 1000 * seed + number, start + seconds, did, problem, pace)
+        await member.attend()
+        measured.actions.update(member.actions)
 
     watching = [
-        asyncio.create_task(measure.watch(server, found.memory)),
-        asyncio.create_task(measure.lateness(found.late)),
+        asyncio.create_task(measure.watch(server, measured.memory)),
+        asyncio.create_task(measure.lateness(measured.late)),
     ]
     await asyncio.gather(*(come(number) for number in range(students)))
     for task in watching:
         task.cancel()
     after = measure.processor_seconds(server)
-    found.processor = {name: after[name] - spent[name] for name in after}
-    return found
+    measured.processor = {name: after[name] - spent[name] for name in after}
+    return measured
 
 
 @contextlib.contextmanager
@@ -122,15 +131,15 @@ def own_server(log: list[str]) -> Iterator[str]:
 
 def _errors(lines: list[str]) -> list[str]:
     """Errors in a log, each with its traceback where it has one, as one text."""
-    found, begin = [], 0
+    errors, begin = [], 0
     for i, line in enumerate(lines):
         if "Traceback" in line:
             begin = i
         elif re.search(r"^\w+(Error|Exception)\b", line):
-            found.append("\n".join(lines[begin : i + 1]))
+            errors.append("\n".join(lines[begin : i + 1]))
         elif re.search(r" ERROR | CRITICAL ", line):
-            found.append(line)
-    return found
+            errors.append(line)
+    return errors
 
 
 def ready(address: str) -> None:
@@ -146,45 +155,60 @@ def ready(address: str) -> None:
         time.sleep(0.2)
 
 
-def values(found: Lesson, seconds: float, log: list[str]) -> dict[str, Any]:
-    """Everything measured, as plain data."""
+def values(measured: Lesson, seconds: float, log: list[str]) -> dict[str, Any]:
+    """All measurements as plain data.
+
+    Args:
+        measured: the measurements.
+        seconds: duration of the test.
+        log: errors in the server's log.
+    """
     warm = min(WARM_SECONDS, seconds / 5)
     return {
-        "times": {name: measure.summary(took) for name, took in found.times.items()},
-        "problems": dict(found.problems.most_common()),
+        "times": {name: measure.summary(took) for name, took in measured.times.items()},
+        "problems": dict(measured.problems.most_common()),
         "log": log,
-        "actions": dict(found.actions.most_common()),
-        "memory": {name: measure.growth(found.memory.seconds, mib, warm) for name, mib in found.memory.mib.items()},
-        "memory by minute": {
-            name: measure.by_minute(found.memory.seconds, mib) for name, mib in found.memory.mib.items()
+        "actions": dict(measured.actions.most_common()),
+        "memory": {
+            name: measure.growth(measured.memory.seconds, mib, warm) for name, mib in measured.memory.mib.items()
         },
-        "processor": found.processor,
-        "late": measure.summary(found.late),
+        "memory by minute": {
+            name: measure.by_minute(measured.memory.seconds, mib) for name, mib in measured.memory.mib.items()
+        },
+        "processor": measured.processor,
+        "late": measure.summary(measured.late),
     }
 
 
-def text(told: dict[str, Any], students: int, seconds: float, load: str) -> str:
-    """The report, as Markdown."""
+def text(measured: dict[str, Any], students: int, seconds: float, load: str) -> str:
+    """The report as Markdown.
+
+    Args:
+        measured: from `values`.
+        students: number of students.
+        seconds: duration of the test.
+        load: of the machine, in a sentence.
+    """
     times = [
         [name.capitalize(), f"{of['count']:,}", *(f"{of[key]:.2f}" if key in of else "none" for key in KEYS)]
-        for name, of in told["times"].items()
+        for name, of in measured["times"].items()
     ]
     memory = [
         [name.capitalize(), *(f"{of[key]:,.0f}" if key in of else "none" for key in WINDOWS), f"{of['slope']:+.1f}"]
-        for name, of in told["memory"].items()
+        for name, of in measured["memory"].items()
     ]
-    problems = sum(told["problems"].values()) + len(told["log"])
-    spent = ", ".join(f"{name} {took / seconds:.2f}" for name, took in told["processor"].items())
-    did = ", ".join(f"{name} {count:,}" for name, count in told["actions"].items())
+    problems = sum(measured["problems"].values()) + len(measured["log"])
+    spent = ", ".join(f"{name} {took / seconds:.2f}" for name, took in measured["processor"].items())
+    did = ", ".join(f"{name} {count:,}" for name, count in measured["actions"].items())
     low, high = student.THINK_BOUNDS
     return "\n\n".join(
         [
             markdown_table(["Seconds", "Count", "p50", "p95", "Largest"], times),
             markdown_table(["Memory, MiB", "First minute", "Middle", "Last", "Slope, MiB a minute"], memory),
-            f"Errors: {problems}." + "".join(f"\n- {count} × {what}" for what, count in told["problems"].items()),
+            f"Errors: {problems}." + "".join(f"\n- {count} × {what}" for what, count in measured["problems"].items()),
             f"{students} students for {seconds:g} seconds. Between two clicks each thinks for {low:g} to {high:g} "
             f"seconds, {student.THINK_SECONDS:g} in the middle. Done: {did}. Cores in use: {spent}. The students "
-            f"themselves were late by {1000 * told['late'].get('p95', 0):.0f} ms (p95), which is in the times.",
+            f"themselves were late by {1000 * measured['late'].get('p95', 0):.0f} ms (p95), which is in the times.",
             f"On {report.machine()}. {load}",
         ]
     )
@@ -197,29 +221,33 @@ WINDOWS = ("first", "middle", "last")
 def main() -> None:
     """Measure; write benchmarks/README.md and load.json."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
-    parser.add_argument("--students", type=int, default=30, help=f"1 to {MOST_STUDENTS}")
-    parser.add_argument("--seconds", type=float, default=300, help=f"1 to {MOST_SECONDS}")
+    parser.add_argument("--students", type=int, default=30, help=f"1 to {MAX_STUDENTS}")
+    parser.add_argument("--seconds", type=float, default=300, help=f"1 to {MAX_SECONDS}")
     parser.add_argument("--seed", type=int, default=0, help="of all choices")
     parser.add_argument("--address", help="of a server on this machine; else one is started, with nothing in it")
     parser.add_argument("--try", dest="only_print", action="store_true", help="only print")
-    asked = parser.parse_args()
-    why = refusal(asked.address, asked.students, asked.seconds)
+    arguments = parser.parse_args()
+    why = rejection(arguments.address, arguments.students, arguments.seconds)
     if why:
         print(why, file=sys.stderr)
         sys.exit(2)
     load, log = report.load(), list[str]()
     try:
-        with own_server(log) if asked.address is None else contextlib.nullcontext(asked.address) as address:
+        with own_server(log) if arguments.address is None else contextlib.nullcontext(arguments.address) as address:
             ready(address)
-            found = asyncio.run(lesson(address, asked.students, asked.seconds, asked.seed))
+            measured = asyncio.run(lesson(address, arguments.students, arguments.seconds, arguments.seed))
     except LookupError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    told = values(found, asked.seconds, log)
-    words = text(told, asked.students, asked.seconds, load)
-    print(words, *log, sep="\n")
-    if not asked.only_print:
-        report.write("load", words, {"machine": report.machine(), "load": load, "seconds": asked.seconds} | told)
+    report_values = values(measured, arguments.seconds, log)
+    report_text = text(report_values, arguments.students, arguments.seconds, load)
+    print(report_text, *log, sep="\n")
+    if not arguments.only_print:
+        report.write(
+            "load",
+            report_text,
+            {"machine": report.machine(), "load": load, "seconds": arguments.seconds} | report_values,
+        )
 
 
 if __name__ == "__main__":

@@ -125,12 +125,12 @@ class MessageCache:
 
     def whole(self, reference: ForwardMsg) -> ForwardMsg | None:
         """The message that a reference stands for, at the reference's place; None where it isn't here."""
-        kept = self._messages.get(reference.ref_hash)
-        if kept is None:
+        cached = self._messages.get(reference.ref_hash)
+        if cached is None:
             return None
-        kept.used = self._runs
+        cached.used = self._runs
         message = ForwardMsg()
-        message.CopyFrom(kept.message)
+        message.CopyFrom(cached.message)
         message.metadata.CopyFrom(reference.metadata)
         return message
 
@@ -139,7 +139,7 @@ class MessageCache:
         drawn = set(fragments)
         self._runs += 1
         self._messages = {
-            name: kept
-            for name, kept in self._messages.items()
-            if (drawn and kept.fragment not in drawn) or self._runs - kept.used <= self.max_age
+            name: cached
+            for name, cached in self._messages.items()
+            if (drawn and cached.fragment not in drawn) or self._runs - cached.used <= self.max_age
         }

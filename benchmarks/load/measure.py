@@ -72,21 +72,21 @@ def listener(port: int) -> psutil.Process:
             sockets = process.net_connections("tcp")
         except psutil.Error:
             continue
-        if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets):
+        if any(socket.status == psutil.CONN_LISTEN and socket.laddr.port == port for socket in sockets):
             return process
     raise LookupError(f"No process of yours listens on port {port}.")
 
 
 def parts(server: psutil.Process) -> dict[str, list[psutil.Process]]:
     """The processes of a server: itself, the one that holds the scheduler, and its workers."""
-    found: dict[str, list[psutil.Process]] = {"server": [server], "scheduler": [], "workers": []}
+    processes_by_role: dict[str, list[psutil.Process]] = {"server": [server], "scheduler": [], "workers": []}
     for process in server.children(recursive=True):
         try:
             command = process.cmdline()
         except psutil.Error:
             continue
-        found["scheduler" if "core.serving.host" in command else "workers"].append(process)
-    return found
+        processes_by_role["scheduler" if "core.serving.host" in command else "workers"].append(process)
+    return processes_by_role
 
 
 def by_minute(seconds: Sequence[float], mib: Sequence[float]) -> list[float]:
@@ -97,21 +97,21 @@ def by_minute(seconds: Sequence[float], mib: Sequence[float]) -> list[float]:
 
 async def watch(server: psutil.Process, memory: Memory) -> None:
     """Take samples of the memory until cancelled."""
-    began = time.monotonic()
+    start = time.monotonic()
     while True:
         taken = {name: sum(map(_resident, processes)) for name, processes in parts(server).items()}
-        memory.seconds.append(time.monotonic() - began)
+        memory.seconds.append(time.monotonic() - start)
         for name, size in taken.items():
             memory.mib[name].append(size / MIB)
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
-async def lateness(found: list[float]) -> None:
+async def lateness(delays: list[float]) -> None:
     """How late this process is, in seconds, until cancelled: what it adds to the times that it measures."""
     while True:
-        began = time.perf_counter()
+        start = time.perf_counter()
         await asyncio.sleep(0.1)
-        found.append(time.perf_counter() - began - 0.1)
+        delays.append(time.perf_counter() - start - 0.1)
 
 
 def processor_seconds(server: psutil.Process) -> dict[str, float]:

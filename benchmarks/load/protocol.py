@@ -47,7 +47,7 @@ class Answer:
     """What a request waits for: the end of the run that it starts."""
 
     fragment: str
-    over: "asyncio.Future[None]"
+    finished: "asyncio.Future[None]"
     run: str = ""
 
 
@@ -99,7 +99,7 @@ class Tab:
         """Open a page by its link, such as `lab?seed=3`, as in a tab that was empty."""
         await self.close()
         path, _, query = link.partition("?")
-        began = time.perf_counter()
+        start = time.perf_counter()
         text = (await self._get(f"/{link}")).decode()
         files = set(STATIC.findall(text)) - self._unchanging
         await asyncio.gather(*(self._get(f"/{name}") for name in files))
@@ -120,7 +120,7 @@ class Tab:
         self._spawn(self._listen(self._socket))
         self.query = query
         await self._ask(page_name=path)
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
     async def go(self, path: str) -> float:
         """Click a page in the navigation."""
@@ -133,15 +133,15 @@ class Tab:
     async def set(self, node: Node, value: Any) -> float:
         """Move a widget to a value."""
         self.states[node.id] = state_of(node, value)
-        began = time.perf_counter()
+        start = time.perf_counter()
         await self._ask(fragment=node.fragment)
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
     async def press(self, node: Node) -> float:
         """Press a button."""
-        began = time.perf_counter()
+        start = time.perf_counter()
         await self._ask(fragment=node.fragment, trigger=node.id)
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
     async def quit(self) -> None:
         """Close the page and the browser."""
@@ -158,8 +158,8 @@ class Tab:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._answer = None
-        for kept in (self._tasks, self._document, self.pages, self._cache, self._media):
-            kept.clear()
+        for collection in (self._tasks, self._document, self.pages, self._cache, self._media):
+            collection.clear()
         self.page = self.query = self._run = ""
 
     # What there is to see.
@@ -188,15 +188,15 @@ class Tab:
         self._timers.stop_all()
         self._document.forget_page()
         self.query = query
-        began = time.perf_counter()
+        start = time.perf_counter()
         await self._ask(page=page)
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
     async def _ask(self, *, page: str = "", page_name: str = "", fragment: str = "", trigger: str = "") -> None:
         answer = self._answer = Answer(fragment, asyncio.get_running_loop().create_future())
         await self._send(page=page, page_name=page_name, fragment=fragment, trigger=trigger)
         try:
-            await asyncio.wait_for(answer.over, ANSWER_SECONDS)
+            await asyncio.wait_for(answer.finished, ANSWER_SECONDS)
         except TimeoutError:
             raise TabError(f"No answer within {ANSWER_SECONDS:.0f} s") from None
         finally:
@@ -244,8 +244,8 @@ class Tab:
             self.problem("The server closed the connection")
             self._socket = None
             self._timers.stop_all()
-            if self._answer is not None and not self._answer.over.done():
-                self._answer.over.set_exception(TabError("The server closed the connection"))
+            if self._answer is not None and not self._answer.finished.done():
+                self._answer.finished.set_exception(TabError("The server closed the connection"))
 
     def take(self, message: ForwardMsg) -> None:
         """Do what a browser does on a message."""
@@ -306,12 +306,12 @@ class Tab:
             if seconds is not None:
                 self.polled(seconds)
         answer = self._answer
-        if answer is None or not answer.run or answer.run != run.script_run_id or answer.over.done():
+        if answer is None or not answer.run or answer.run != run.script_run_id or answer.finished.done():
             return
         if how == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             answer.run = ""
         else:
-            answer.over.set_result(None)
+            answer.finished.set_result(None)
 
     # HTTP.
 

@@ -44,8 +44,8 @@ class Student:
         tab: their browser.
         seed: of all their choices.
         end: of the lesson, by `time.monotonic`.
-        did: is told what was done and how many seconds the page took: "page", "rerun", "queue" or "run".
-        problem: is told what went wrong.
+        did: called with what was done and the seconds that the page took: "page", "rerun", "queue" or "run".
+        problem: called with the text of each error.
         pace: times as long as a person do they think.
         actions: how often each was done.
     """
@@ -244,7 +244,7 @@ class Student:
         keys = (
             (node.id.rpartition(f"-{kind}-"), path) for path, node in self.tab.nodes.items() if node.kind == "button"
         )
-        return {f"{kind}-{name}": path for (_, found, name), path in keys if found}
+        return {f"{kind}-{name}": path for (_, match, name), path in keys if match}
 
     def _cancels(self) -> set[str]:
         return set(self._buttons("cancel"))

@@ -78,38 +78,57 @@ class Task:
 
 
 def ours(task: Task, budget: float, seed: int) -> list[tuple[float, Array, Array]]:
-    """(seconds, poisoned features, labels) each time that the attack's best iterate changes."""
+    """Our attack.
+
+    Args:
+        task: the data.
+        budget: ε.
+        seed: of the attack.
+
+    Returns:
+        Seconds, poisoned features (m, d) and labels (m,) each time that the attack's best iterate changes.
+    """
     z, y = torch.from_numpy(task.z).float(), torch.from_numpy(task.y)
     settings = TGDAFeature()
     values = {"attack": "tgda-feature", "budget": budget, "train_size": len(y), "label_rule": "random", "seed": seed}
     spec = parse_spec(values)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     clean = head.fit(z, y, 2, RIDGE)
     scene = Scene(torch.zeros(len(y), 1, 1, 1), z, y, 2, RIDGE, clean, lambda x: x, "peer")
     plan = make_plan(scene, spec)
     ascent = Ascent(scene.z[plan.base].double(), settings.lr, settings.steps, plan.features_)
-    found: list[tuple[float, Array, Array]] = []
+    iterates: list[tuple[float, Array, Array]] = []
     lowest = 2.0
 
     def note(event: Event) -> None:
         nonlocal lowest
         if event.values["train_accuracy"] < lowest:
             lowest = event.values["train_accuracy"]
-            found.append((time.perf_counter() - begun, ascent.x.numpy().copy(), plan.y.numpy()))
+            iterates.append((time.perf_counter() - start, ascent.x.numpy().copy(), plan.y.numpy()))
 
     maximise(Damage(scene, plan.y), ascent, settings.steps, stage="stage2", damping=DAMPING, observe=note)
-    return found
+    return iterates
 
 
 def theirs(peer: str, task: Task, budget: float, seed: int) -> tuple[float, Array, Array]:
-    """(seconds, poisoned features, labels) of secml; the time is the attack's own, without imports."""
+    """The attack of secml.
+
+    Args:
+        peer: Python of an environment with secml.
+        task: the data.
+        budget: ε.
+        seed: of the attack.
+
+    Returns:
+        Seconds without imports, poisoned features (m, d) and labels (m,).
+    """
     n = len(task.y)
     m = round(budget * n)
     with tempfile.TemporaryDirectory() as folder:
-        given, made = Path(folder) / "task.npz", Path(folder) / "poison.npz"
-        np.savez(given, z=task.z, y=task.y, c=1 / ((n + m) * RIDGE), m=m, seed=seed)
-        subprocess.run([peer, str(PEER_SCRIPT), str(given), str(made)], check=True, capture_output=True)
-        with np.load(made, allow_pickle=False) as file:
+        task_file, poison_file = Path(folder) / "task.npz", Path(folder) / "poison.npz"
+        np.savez(task_file, z=task.z, y=task.y, c=1 / ((n + m) * RIDGE), m=m, seed=seed)
+        subprocess.run([peer, str(PEER_SCRIPT), str(task_file), str(poison_file)], check=True, capture_output=True)
+        with np.load(poison_file, allow_pickle=False) as file:
             return float(file["seconds"]), file["z"], file["y"].astype(np.int64)
 
 

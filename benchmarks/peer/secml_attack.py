@@ -28,7 +28,7 @@ attack = CAttackPoisoningLogisticRegression(
     random_seed=int(seed),
 )
 attack.n_points = int(m)
-begun = time.perf_counter()
+start = time.perf_counter()
 _, _, poison, _ = attack.run(train.X, train.Y)
-seconds = time.perf_counter() - begun
+seconds = time.perf_counter() - start
 np.savez(out, z=poison.X.tondarray(), y=poison.Y.tondarray(), seconds=seconds)

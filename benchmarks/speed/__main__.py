@@ -40,12 +40,12 @@ def main() -> None:
         devices.append(torch.device("cuda"))
         gpu = f"GPU: {torch.cuda.get_device_name()}."
     for name in arguments.parts or PARTS:
-        part, begun = PARTS[name], time.perf_counter()
-        found = {place.type: part.rows(place, quick=arguments.quick) for place in devices}
-        text = f"{part.text(found)}\n\nMedians of rounds in turn. {gpu} {load} On {machine}."
-        print(f"{name}, {time.perf_counter() - begun:.0f} s\n\n{text}\n", flush=True)
+        part, start = PARTS[name], time.perf_counter()
+        results = {place.type: part.rows(place, quick=arguments.quick) for place in devices}
+        text = f"{part.text(results)}\n\nMedians of rounds in turn. {gpu} {load} On {machine}."
+        print(f"{name}, {time.perf_counter() - start:.0f} s\n\n{text}\n", flush=True)
         if not arguments.quick:
-            values = json.loads(json.dumps(found, default=asdict))
+            values = json.loads(json.dumps(results, default=asdict))
             report.write(f"speed/{name}", text, {"machine": machine, "load": load, "found": values})
 
 

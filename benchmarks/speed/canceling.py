@@ -1,7 +1,7 @@
-"""Gradient Canceling as it is here beside the published way: steps, and the time to the same residual.
+"""Our Gradient Canceling compared with the published algorithm: steps, and time to the same residual.
 
-The published way differentiates through the loss of clean and poisoned points in every step, although the clean term
-never changes, and moves along the gradient by a fixed step. It is given the best of several step sizes.
+The published algorithm differentiates through the loss of clean and poisoned points in every step, although the clean
+term is constant, and makes steps of a fixed size. It gets the best of several step sizes.
 """
 
 from collections.abc import Callable
@@ -31,59 +31,78 @@ Residual = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From poisoned features (m, d) to the residual (c, d + 1), and the direction (m, d) in which half its square falls."""
 
 
-class Fixed:
-    """Steps of a fixed size along the direction, and back to what is allowed; used as `Ascent` is."""
+class FixedStep:
+    """Projected steps of a fixed size, with the interface of `Ascent`.
+
+    Args:
+        start: (m, d) initial point.
+        rate: step size.
+        project: maps (m, d) to the nearest allowed point (m, d).
+    """
 
     def __init__(self, start: Tensor, rate: float, project: Callable[[Tensor], Tensor]) -> None:
         self.x = project(start.clone())
         self._rate, self._project = rate, project
 
     def step(self, direction: Tensor) -> None:
-        """Move."""
+        """Make a step along `direction` (m, d)."""
         self.x = self._project(self.x + self._rate * direction)
 
 
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """Each size: some steps, then those to the same residual."""
-    given = material(FEW if quick else ALL, place)
+    data = material(FEW if quick else ALL, place)
     return [
         row
         for n, m in (QUICK if quick else SIZES)
-        for row in compared(f"{n:,} points, {m} poisons", *case(given, Size(n, m)))
+        for row in compare(f"{n:,} points, {m} poisoned samples", *case(data, Size(n, m)))
     ]
 
 
-def compared(name: str, scene: Scene, plan: Plan) -> list[measure.Row]:
-    """As many steps of both ways, and as many as each needs."""
+def compare(name: str, scene: Scene, plan: Plan) -> list[measure.Row]:
+    """Compare the same number of steps of both, and the steps that each needs for the same residual.
+
+    Args:
+        name: of the case.
+        scene: what the attacker knows.
+        plan: of the poison.
+    """
     theta, start, project = gradpc_target(scene, SETTINGS.radius), scene.z[plan.base].double(), plan.features_
     ours: Residual = Canceling.prepare(scene.problem, theta, plan.y).residual
     theirs: Residual = partial(published, scene.problem, theta, plan.y)
     # Which step size is best is asked of our residual: it is the same, and sooner there.
-    reached = {rate: descend(ours, Fixed(start, rate, project), STEPS)[1] for rate in RATES}
+    reached = {rate: descend(ours, FixedStep(start, rate, project), STEPS)[1] for rate in RATES}
     rate = min(reached, key=reached.__getitem__)
 
     def here(steps: int, floor: float) -> tuple[int, float]:
         return descend(ours, Ascent(start, ADAM_STEP, SETTINGS.steps, project), steps, floor)
 
     def there(steps: int, floor: float) -> tuple[int, float]:
-        return descend(theirs, Fixed(start, rate, project), steps, floor)
+        return descend(theirs, FixedStep(start, rate, project), steps, floor)
 
-    found = []
+    rows = []
     for steps, floor, goal in (
         (FEW_STEPS, 0.0, f"{FEW_STEPS} steps"),
         (SETTINGS.steps, SLACK * reached[rate], f"to residual {reached[rate]:.3g}"),
     ):
         ways = {"as it is here": partial(here, steps, floor), "as published": partial(there, steps, floor)}
-        taken, given = measure.in_turn(ways, scene.z.device)
-        for way, (done, least) in given.items():
-            step = measure.told([seconds / done for seconds in taken[way]])
+        taken, results = measure.in_turn(ways, scene.z.device)
+        for way, (done, least) in results.items():
+            step = measure.format_median([seconds / done for seconds in taken[way]])
             notes = {"Steps": str(done), "A step": step, "Residual": f"{least:.3g}"}
-            found.append(measure.Row(f"{name}, {goal}", way, taken[way], notes))
-    return found
+            rows.append(measure.Row(f"{name}, {goal}", way, taken[way], notes))
+    return rows
 
 
 def published(problem: head.HeadProblem, theta: Tensor, y: Tensor, zeta: Tensor) -> tuple[Tensor, Tensor]:
-    """The `Residual` of a target for labels (m,), by autograd through both losses."""
+    """The `Residual`, by autograd through both losses.
+
+    Args:
+        problem: of the clean head.
+        theta: (c, d + 1) target parameters.
+        y: (m,) labels of the poison.
+        zeta: (m, d) features of the poison.
+    """
     weight = len(y) / len(problem.y)
     w, x = theta.clone().requires_grad_(), zeta.detach().clone().requires_grad_()
     (clean,) = torch.autograd.grad(F.cross_entropy(problem.z @ w.T, problem.y), w)
@@ -93,12 +112,22 @@ def published(problem: head.HeadProblem, theta: Tensor, y: Tensor, zeta: Tensor)
     return residual.detach(), -gradient
 
 
-def descend(residual: Residual, descent: Ascent | Fixed, steps: int, floor: float = 0.0) -> tuple[int, float]:
-    """Step until the residual is no larger than `floor`: how many steps were made, and the least residual seen."""
+def descend(residual: Residual, descent: Ascent | FixedStep, steps: int, floor: float = 0.0) -> tuple[int, float]:
+    """Step until the residual norm is at most `floor`.
+
+    Args:
+        residual: to minimise.
+        descent: makes the steps.
+        steps: maximum number of steps.
+        floor: residual norm at which to stop.
+
+    Returns:
+        The number of steps, and the smallest residual norm.
+    """
     done, least = 0, float("inf")
     while done < steps:
-        found, direction = residual(descent.x)
-        least = min(least, float(found.norm()))
+        left, direction = residual(descent.x)
+        least = min(least, float(left.norm()))
         if least <= floor:
             break
         descent.step(direction)

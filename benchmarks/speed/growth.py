@@ -19,54 +19,58 @@ AXES = {
 }
 QUICK = {"n": (300, 600, 1_200), "m": (5, 10, 20), "d": (64, 128, 256), "c": (2, 5, 10, 20)}
 NAMES = {"n": "Training points", "m": "Poison points", "d": "Features", "c": "Classes"}
-LEAST, MOST = 2, 9
+MIN_ROUNDS, MAX_ROUNDS = 2, 9
 """Rounds of each size."""
 SECONDS = 1.0
 """After which no round begins beyond the least."""
 
-Found = dict[str, dict[str, dict[int, list[float]]]]
+Timings = dict[str, dict[str, dict[int, list[float]]]]
 """Seconds of each round, by axis, stage and size."""
 
 
-def rows(place: torch.device, *, quick: bool) -> Found:
+def rows(place: torch.device, *, quick: bool) -> Timings:
     """Each stage at each size that enters it; the other sizes are those of the default run."""
-    given, axes = material(FEW if quick else ALL, place), QUICK if quick else AXES
+    data, axes = material(FEW if quick else ALL, place), QUICK if quick else AXES
     usual = Size(n=300, m=10) if quick else Size()
-    found: Found = {}
+    timings: Timings = {}
     for axis, sizes in axes.items():
         stages = {name: stage for name, stage in STAGES.items() if axis in stage.sizes and stage.runs_on(place)}
-        found[axis] = {name: {} for name in stages}
+        timings[axis] = {name: {} for name in stages}
         for size in sizes:
-            scene, plan = case(given, replace(usual, **{axis: size}))
+            scene, plan = case(data, replace(usual, **{axis: size}))
             for name, stage in stages.items():
                 if len(scene.y) <= stage.most:
                     run = stage.prepare(scene, plan)
                     if size == sizes[0]:
                         run()  # warms up
-                    found[axis][name][size] = rounds(run, place)
-    return found
+                    timings[axis][name][size] = rounds(run, place)
+    return timings
 
 
 def rounds(run: measure.Run, place: torch.device) -> list[float]:
     """Seconds of each, of more of them where they are short."""
     taken: list[float] = []
-    while len(taken) < LEAST or (len(taken) < MOST and sum(taken) < SECONDS):
+    while len(taken) < MIN_ROUNDS or (len(taken) < MAX_ROUNDS and sum(taken) < SECONDS):
         taken.append(measure.seconds(run, place))
     return taken
 
 
-def text(found: Mapping[str, Found]) -> str:
+def text(by_device: Mapping[str, Timings]) -> str:
     """A table for each axis."""
-    return "\n\n".join(_axis(axis, found["cpu"][axis], found.get("cuda", {}).get(axis, {})) for axis in found["cpu"])
+    return "\n\n".join(
+        _axis(axis, by_device["cpu"][axis], by_device.get("cuda", {}).get(axis, {})) for axis in by_device["cpu"]
+    )
 
 
-def _axis(axis: str, here: dict[str, dict[int, list[float]]], there: dict[str, dict[int, list[float]]]) -> str:
-    sizes = list(dict.fromkeys(size for taken in here.values() for size in taken))
+def _axis(axis: str, cpu: dict[str, dict[int, list[float]]], gpu: dict[str, dict[int, list[float]]]) -> str:
+    sizes = list(dict.fromkeys(size for taken in cpu.values() for size in taken))
     lines = []
-    for name, taken in here.items():
-        gpu = there.get(name, {})
-        times = [measure.told(taken.get(size, ())) for size in sizes]
-        lines.append([name, *times, *_slope(taken), measure.told(gpu.get(sizes[-1], ())), *_slope(gpu)])
+    for name, taken in cpu.items():
+        gpu_timings = gpu.get(name, {})
+        times = [measure.format_median(taken.get(size, ())) for size in sizes]
+        lines.append(
+            [name, *times, *_slope(taken), measure.format_median(gpu_timings.get(sizes[-1], ())), *_slope(gpu_timings)]
+        )
     header = [f"{NAMES[axis]}: {axis} =", *(f"{size:,}" for size in sizes), "Slope", "r²"]
     return markdown_table([*header, f"GPU: {sizes[-1]:,}", "Slope", "r²"], lines)
 

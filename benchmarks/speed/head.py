@@ -20,19 +20,25 @@ TOLERANCES = tuple(10**-power for power in (6, 6.5, 7, 7.5, 8, 9))
 
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """Each size from nothing, and again with poison added, from the clean head."""
-    found = []
-    given = material(FEW if quick else ALL, place)
+    rows = []
+    data = material(FEW if quick else ALL, place)
     for n in QUICK if quick else SIZES:
-        scene, plan = case(given, Size(n, round(BUDGET * n)))
-        found += compared(f"{n:,} points, cold", scene.problem, None)
+        scene, plan = case(data, Size(n, round(BUDGET * n)))
+        rows += compare(f"{n:,} points, cold", scene.problem, None)
         z = torch.cat([scene.z, scene.z[plan.base]])
         poisoned = head.HeadProblem(head.with_ones(z), torch.cat([scene.y, plan.y]), scene.n_classes, scene.ridge)
-        found += compared(f"{n:,} and {plan.n_poison} more, warm", poisoned, scene.clean_head)
-    return found
+        rows += compare(f"{n:,} and {plan.n_poison} more, warm", poisoned, scene.clean_head)
+    return rows
 
 
-def compared(name: str, problem: head.HeadProblem, start: Tensor | None) -> list[measure.Row]:
-    """Ours and, on the CPU, scikit-learn's solvers, each with the loosest tolerance that gives our gradient norm."""
+def compare(name: str, problem: head.HeadProblem, start: Tensor | None) -> list[measure.Row]:
+    """Compare our solver with scikit-learn's (on the CPU), at the loosest tolerance that reaches our gradient norm.
+
+    Args:
+        name: of the case.
+        problem: of the head.
+        start: head (c, d + 1) to start from; None for a cold start.
+    """
     place = problem.z.device
     z = problem.z[:, :-1].contiguous()
     ways: dict[str, Callable[[], Tensor]] = {
@@ -40,8 +46,8 @@ def compared(name: str, problem: head.HeadProblem, start: Tensor | None) -> list
     }
     if place.type == "cpu":
         for solver in SOLVERS:
-            solve = partial(peer, problem, solver, start)
-            ways[f"scikit-learn, {solver}"] = partial(solve, loosest(problem, solve))
+            solve = partial(fit_scikit_learn, problem, solver, start)
+            ways[f"scikit-learn, {solver}"] = partial(solve, loosest_tolerance(problem, solve))
     taken, heads = measure.in_turn(ways, place)
     objectives = {way: problem.objective(theta) for way, theta in heads.items()}
     return [
@@ -58,8 +64,15 @@ def compared(name: str, problem: head.HeadProblem, start: Tensor | None) -> list
     ]
 
 
-def peer(problem: head.HeadProblem, solver: str, start: Tensor | None, tol: float) -> Tensor:
-    """scikit-learn's head (c, d + 1) of the same problem, on the CPU."""
+def fit_scikit_learn(problem: head.HeadProblem, solver: str, start: Tensor | None, tol: float) -> Tensor:
+    """scikit-learn's head (c, d + 1) of the same problem, on the CPU.
+
+    Args:
+        problem: of the head.
+        solver: name of scikit-learn's solver.
+        start: head (c, d + 1) to start from; None for a cold start.
+        tol: tolerance of the solver.
+    """
     model = LogisticRegression(
         C=1 / (len(problem.y) * problem.ridge), solver=solver, tol=tol, max_iter=10_000, warm_start=start is not None
     )
@@ -69,8 +82,8 @@ def peer(problem: head.HeadProblem, solver: str, start: Tensor | None, tol: floa
     return torch.from_numpy(np.c_[model.coef_, model.intercept_])
 
 
-def loosest(problem: head.HeadProblem, solve: Callable[[float], Tensor]) -> float:
-    """The largest tolerance with which a solver's gradient is as small as ours has to be; else the smallest tried."""
+def loosest_tolerance(problem: head.HeadProblem, solve: Callable[[float], Tensor]) -> float:
+    """The largest tolerance at which a solver of heads (c, d + 1) reaches our gradient norm; else the smallest."""
     for tol in TOLERANCES:
         if float(problem.gradient(solve(tol))[0].norm()) <= head.GRADIENT_TOLERANCE:
             break

@@ -1,4 +1,4 @@
-"""Many heads solved at once, beside a loop over the solver of one."""
+"""Many heads solved at once, compared with a loop over the solver for one head."""
 
 import torch
 from torch import Tensor
@@ -17,37 +17,44 @@ FLIPPED = 0.1
 
 def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """Heads of the same points with labels flipped at random, and heads of disjoint parts of the points."""
-    given, c = material(FEW if quick else ALL, place), Size().c
+    data, c = material(FEW if quick else ALL, place), Size().c
     count, n = QUICK_SHARED if quick else SHARED
-    labels = flipped(given.y[:n].expand(count, n), c)
-    shared = compared(f"{count} heads of the same {n:,} points, labels flipped", given.z[:n], labels, c)
+    labels = flip_labels(data.y[:n].expand(count, n), c)
+    shared = compare(f"{count} heads of the same {n:,} points, labels flipped", data.z[:n], labels, c)
     count, n = QUICK_DISJOINT if quick else DISJOINT
-    z, y = given.z[: count * n].reshape(count, n, -1), given.y[: count * n].reshape(count, n)
-    return [*shared, *compared(f"{count} heads of {n} points each, disjoint", z, y, c)]
+    z, y = data.z[: count * n].reshape(count, n, -1), data.y[: count * n].reshape(count, n)
+    return [*shared, *compare(f"{count} heads of {n} points each, disjoint", z, y, c)]
 
 
-def flipped(y: Tensor, n_classes: int) -> Tensor:
-    """Labels (B, N), each made a wrong one with a chance of `FLIPPED`."""
+def flip_labels(y: Tensor, n_classes: int) -> Tensor:
+    """Labels (B, N), each flipped to a wrong one with probability `FLIPPED`."""
     generator = torch.Generator().manual_seed(0)
     shift = torch.randint(1, n_classes, y.shape, generator=generator)
     shift[torch.rand(y.shape, generator=generator) >= FLIPPED] = 0
     return (y + shift.to(y)) % n_classes
 
 
-def compared(name: str, z: Tensor, y: Tensor, n_classes: int) -> list[measure.Row]:
-    """Both ways, for features (N, d) of all heads or (B, N, d), and labels (B, N)."""
+def compare(name: str, z: Tensor, y: Tensor, n_classes: int) -> list[measure.Row]:
+    """Compare solving B heads at once with one after another.
+
+    Args:
+        name: of the case.
+        z: features, (N, d) for all heads or (B, N, d).
+        y: labels (B, N).
+        n_classes: number of classes.
+    """
     each = z.expand(len(y), *z.shape[-2:])
     ridge = DEFAULT.ridge
 
-    def one_by_one() -> Tensor:
-        return torch.stack([head.fit(*one, n_classes, ridge) for one in zip(each, y, strict=True)])
+    def solve_one_by_one() -> Tensor:
+        return torch.stack([head.fit(*problem, n_classes, ridge) for problem in zip(each, y, strict=True)])
 
-    ways = {"all at once": lambda: fit_many(z, y, n_classes, ridge), "one after another": one_by_one}
-    taken, found = measure.in_turn(ways, z.device)
+    ways = {"all at once": lambda: fit_many(z, y, n_classes, ridge), "one after another": solve_one_by_one}
+    taken, heads = measure.in_turn(ways, z.device)
     problems = [head.HeadProblem(head.with_ones(z), y, n_classes, ridge) for z, y in zip(each, y, strict=True)]
     objectives = {
         way: torch.tensor([problem.objective(theta) for problem, theta in zip(problems, thetas, strict=True)])
-        for way, thetas in found.items()
+        for way, thetas in heads.items()
     }
     least = torch.minimum(*objectives.values())
     return [
@@ -60,7 +67,7 @@ def compared(name: str, z: Tensor, y: Tensor, n_classes: int) -> list[measure.Ro
                 "Objective above the least, at most": f"{float((objectives[way] - least).max()):.1e}",
             },
         )
-        for way, thetas in found.items()
+        for way, thetas in heads.items()
     ]
 
 

@@ -24,35 +24,46 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     """The poison of the default run, for features of a few steps of stage 2."""
     size = Size(500, 15) if quick else Size()
     steps = QUICK_STEPS if quick else STEPS
-    given = material(FEW if quick else ALL, place)
-    scene, plan = case(given, size)
+    data = material(FEW if quick else ALL, place)
+    scene, plan = case(data, size)
     zeta = tgda_features(scene, plan, STAGE2_STEPS, SETTINGS.lr, silent).float()
     base, z = scene.images[plan.base], scene.z[plan.base]
     canvas = Canvas(scene.pipeline, base, plan.feasible, plan.y)
     ways = {
         "all at once": lambda: match(canvas, base, z, zeta, steps, SETTINGS.beta, silent)[1],
-        "one at a time": lambda: one_by_one(given.pipeline, base, zeta, steps, SETTINGS.beta),
+        "one at a time": lambda: match_one_by_one(data.pipeline, base, zeta, steps, SETTINGS.beta),
     }
-    taken, found = measure.in_turn(ways, place)
-    before, ours = gaps(z, zeta), found["all at once"]
+    taken, gaps_by_way = measure.in_turn(ways, place)
+    initial_gap, ours = gaps(z, zeta), gaps_by_way["all at once"]
     return [
         measure.Row(
             f"{size.m} images, {steps} steps",
             way,
             taken[way],
             {
-                "Mean gap before": f"{float(before.mean()):.4f}",
+                "Mean gap before": f"{float(initial_gap.mean()):.4f}",
                 "Mean gap": f"{float(gap.mean()):.4f}",
                 "Largest difference of a gap": f"{float((gap - ours).abs().max()):.1e}",
             },
         )
-        for way, gap in found.items()
+        for way, gap in gaps_by_way.items()
     ]
 
 
-def one_by_one(pipeline: Pipeline, base: Tensor, zeta: Tensor, steps: int, beta: float) -> Tensor:
-    """(m,) gaps of images in [0, 1] that begin at base images (m, C, H, W), by one optimisation after another."""
-    found = []
+def match_one_by_one(pipeline: Pipeline, base: Tensor, zeta: Tensor, steps: int, beta: float) -> Tensor:
+    """Feature matching by one optimisation per image.
+
+    Args:
+        pipeline: from images to scaled features.
+        base: (m, C, H, W) base images in [0, 1].
+        zeta: (m, d) features to match.
+        steps: of each optimisation.
+        beta: weight of the distance to the base image.
+
+    Returns:
+        (m,) inversion gaps.
+    """
+    gaps = []
     for image, wanted in zip(base, zeta, strict=True):
         x = image[None].clone().requires_grad_()
         adam = torch.optim.Adam([x], lr=ADAM_STEP, betas=(0.9, 0.99), eps=1e-30)
@@ -69,8 +80,8 @@ def one_by_one(pipeline: Pipeline, base: Tensor, zeta: Tensor, steps: int, beta:
                 decay.step()
                 with torch.no_grad():
                     x.clamp_(0.0, 1.0)
-        found.append(least)
-    return torch.tensor(found, device=base.device)
+        gaps.append(least)
+    return torch.tensor(gaps, device=base.device)
 
 
 text = measure.comparison

@@ -1,4 +1,4 @@
-"""What is measured on: features that the default extractor makes of Fashion-MNIST, and poison to be made there."""
+"""Data for the measurements: Fashion-MNIST's features by the default extractor, and attacks on them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -54,30 +54,39 @@ def material(count: int, place: torch.device) -> Material:
     return Material(images[:count], pipeline.scale(raw).float(), torch.tensor(labels[:count], device=place), pipeline)
 
 
-def case(given: Material, size: Size) -> tuple[Scene, Plan]:
+def case(data: Material, size: Size) -> tuple[Scene, Plan]:
     """What an attacker knows, and the poison planned, for a size.
 
     Fewer classes are the first ones. More are clusters of each class; another width is a random projection.
     """
-    rows = torch.nonzero(given.y < size.c).flatten()[: size.n]
-    z, y = given.z[rows], given.y[rows]
-    parts = size.c // (int(given.y.max()) + 1)
+    rows = torch.nonzero(data.y < size.c).flatten()[: size.n]
+    z, y = data.z[rows], data.y[rows]
+    parts = size.c // (int(data.y.max()) + 1)
     if parts > 1:
-        y = split(z, y, parts)
+        y = split_classes(z, y, parts)
     if size.d != z.shape[1]:
         generator = torch.Generator().manual_seed(0)
         z = z @ (torch.randn(z.shape[1], size.d, generator=generator) / size.d**0.5).to(z)
-    images = torch.from_numpy(given.images[rows.cpu().numpy()]).to(z.device).float() / 255.0
+    images = torch.from_numpy(data.images[rows.cpu().numpy()]).to(z.device).float() / 255.0
     clean_head = head.fit(z, y, size.c, DEFAULT.ridge)
-    scene = Scene(images, z, y, size.c, DEFAULT.ridge, clean_head, given.pipeline, "speed")
+    scene = Scene(images, z, y, size.c, DEFAULT.ridge, clean_head, data.pipeline, "speed")
     return scene, make_plan(scene, parse_spec({"train_size": size.n, "budget": size.m / size.n}))
 
 
-def split(z: Tensor, y: Tensor, parts: int) -> Tensor:
-    """Labels (N,) of `parts` clusters of each class instead of the class."""
-    found = y.clone()
+def split_classes(z: Tensor, y: Tensor, parts: int) -> Tensor:
+    """Split each class into clusters.
+
+    Args:
+        z: (N, d) features.
+        y: (N,) classes.
+        parts: clusters per class.
+
+    Returns:
+        (N,) labels of the clusters.
+    """
+    labels = y.clone()
     for label in y.unique():
         rows = torch.nonzero(y == label).flatten()
         cluster = KMeans(parts, random_state=0).fit_predict(z[rows].cpu().numpy())
-        found[rows] = label * parts + torch.from_numpy(cluster).to(y)
-    return found
+        labels[rows] = label * parts + torch.from_numpy(cluster).to(y)
+    return labels

@@ -1,4 +1,4 @@
-"""Seconds of ways that are compared, in turn, so that a busy machine weighs on all; the tables of them; and growth."""
+"""Timings of alternatives in turn, so that other load affects all alike; tables of them; and scaling exponents."""
 
 import statistics
 import time
@@ -15,19 +15,19 @@ from core.system.tables import markdown_table
 Run = Callable[[], object]
 T = TypeVar("T")
 
-LEAST, MOST = 3, 9
-"""Rounds."""
+MIN_ROUNDS, MAX_ROUNDS = 3, 9
+"""Bounds on the number of rounds."""
 SECONDS = 5.0
-"""After which no round begins beyond the least."""
+"""Time after which no more rounds than the minimum are started."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to do something.
+    """One alternative.
 
     Attributes:
-        case: what is done, and of what size; the first row of a case is ours.
-        way: how.
+        case: task and size; the first row of a case is ours.
+        way: name of the alternative.
         seconds: of each round.
         notes: further cells by the title of their column, the same titles in all rows of a table.
     """
@@ -39,25 +39,25 @@ class Row:
 
 
 def seconds(run: Run, place: torch.device) -> float:
-    """Of one call, until the device has done it."""
-    begun = time.perf_counter()
+    """Seconds of one call, including the work of the device."""
+    start = time.perf_counter()
     run()
     if place.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def in_turn(runs: Mapping[str, Callable[[], T]], place: torch.device) -> tuple[dict[str, list[float]], dict[str, T]]:
-    """Seconds of each round of each way, after a round that warms up; and what that one gave."""
-    given = {name: run() for name, run in runs.items()}
-    found: dict[str, list[float]] = {name: [] for name in runs}
-    begun = time.perf_counter()
-    for done in range(MOST):
-        if done >= LEAST and time.perf_counter() - begun > SECONDS:
+    """Seconds of each round of each alternative, after a warm-up; and the results of the warm-up."""
+    results = {name: run() for name, run in runs.items()}
+    timings: dict[str, list[float]] = {name: [] for name in runs}
+    start = time.perf_counter()
+    for done in range(MAX_ROUNDS):
+        if done >= MIN_ROUNDS and time.perf_counter() - start > SECONDS:
             break
         for name, run in runs.items():
-            found[name].append(seconds(run, place))
-    return found, given
+            timings[name].append(seconds(run, place))
+    return timings, results
 
 
 def slope(sizes: Sequence[float], taken: Sequence[float]) -> tuple[float, float]:
@@ -66,22 +66,22 @@ def slope(sizes: Sequence[float], taken: Sequence[float]) -> tuple[float, float]
     return float(fitted.slope), float(fitted.rvalue**2)
 
 
-def comparison(found: Mapping[str, Sequence[Row]]) -> str:
+def comparison(rows_by_device: Mapping[str, Sequence[Row]]) -> str:
     """The table of rows by device; of a GPU, the seconds of what was measured there."""
-    rows = found["cpu"]
-    gpu = {(row.case, row.way): row.seconds for row in found.get("cuda", ())}
+    rows = rows_by_device["cpu"]
+    gpu = {(row.case, row.way): row.seconds for row in rows_by_device.get("cuda", ())}
     ours: dict[str, float] = {}
     cells = []
     for row in rows:
         median = statistics.median(row.seconds)
         ratio = median / ours.setdefault(row.case, median)
-        there = told(gpu.get((row.case, row.way), ()))
-        cells.append([f"{row.case}: {row.way}", told(row.seconds), f"{ratio:.2f}", *row.notes.values(), there])
+        there = format_median(gpu.get((row.case, row.way), ()))
+        cells.append([f"{row.case}: {row.way}", format_median(row.seconds), f"{ratio:.2f}", *row.notes.values(), there])
     return markdown_table(["", "Time", "Times as long", *rows[0].notes, "Time on a GPU"], cells)
 
 
-def told(taken: Sequence[float]) -> str:
-    """The median in words; "" of nothing."""
+def format_median(taken: Sequence[float]) -> str:
+    """The median as text; "" without timings."""
     if not taken:
         return ""
     median = statistics.median(taken)

@@ -1,6 +1,6 @@
-"""Poison placed on the fitted map, beside UMAP fitted anew on all points.
+"""Poison placed on the fitted map, beside UMAP refitted on all points.
 
-A fit anew is another map: it moves the clean points too. Both compute on the CPU only.
+A refitted map also moves the clean points. Both compute on the CPU only.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,18 @@ def rows(place: torch.device, *, quick: bool) -> list[measure.Row]:
     scene, plan = case(material(FEW if quick else ALL, place), size)
     z = scene.z.numpy()
     poison = (z[plan.base] + z[plan.base.roll(1)]) / 2
-    return compared(f"{size.n:,} points, {size.m} poisons", z, poison, place)
+    return compare(f"{size.n:,} points, {size.m} poisoned samples", z, poison, place)
 
 
-def compared(name: str, z: Features, poison: Features, place: torch.device) -> list[measure.Row]:
-    """On the map of z (n, d), and by maps of both."""
+def compare(name: str, z: Features, poison: Features, place: torch.device) -> list[measure.Row]:
+    """Compare placing poison on the fitted map with refitting.
+
+    Args:
+        name: of the case.
+        z: (n, d) clean features.
+        poison: (m, d) features of the poison.
+        place: the CPU.
+    """
     fitted, both = projection.fit(z), np.concatenate([z, poison])
 
     def placed(on: projection.Map) -> Features:
@@ -36,19 +43,19 @@ def compared(name: str, z: Features, poison: Features, place: torch.device) -> l
     ways: dict[str, Callable[[], Features]] = {
         "placed": lambda: placed(fitted),
         "map from the cache, placed": lambda: placed(projection.fit(z)),
-        "fitted anew": lambda: anew(both, 0),
-        "fitted anew without a seed, on all cores": lambda: anew(both, None),
+        "refitted": lambda: refit(both, 0),
+        "refitted without a seed, on all cores": lambda: refit(both, None),
     }
-    taken, found = measure.in_turn(ways, place)
-    moved = {way: np.linalg.norm(xy[: len(z)] - fitted.xy, axis=1) for way, xy in found.items()}
+    taken, positions = measure.in_turn(ways, place)
+    moved = {way: np.linalg.norm(xy[: len(z)] - fitted.xy, axis=1) for way, xy in positions.items()}
     return [
         measure.Row(name, way, taken[way], {"Clean points moved by, median": f"{np.median(moved[way]):.2f}"})
         for way in ways
     ]
 
 
-def anew(z: Features, seed: int | None) -> Features:
-    """(N, 2) positions by a map of features (N, d) as umap fits it, reproducible or not."""
+def refit(z: Features, seed: int | None) -> Features:
+    """(N, 2) positions of features (N, d) by umap's own fit, reproducible if there is a seed."""
     with projection._quiet_umap():
         return umap.UMAP(n_neighbors=projection.NEIGHBORS, random_state=seed).fit_transform(z)
 

@@ -9,7 +9,7 @@ import torch
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
 from benchmarks.speed.stages import STAGES
-from benchmarks.speed.work import Work, counted
+from benchmarks.speed.work import Work, count_work
 from core.system.tables import markdown_table
 
 SIDE, QUICK_SIDE = 4_096, 1_024
@@ -41,14 +41,14 @@ class Peak:
 
 
 @dataclass(frozen=True)
-class Found:
+class DeviceResult:
     """Of one device: its peaks, and each stage's seconds of each round and its work."""
 
     peak: Peak
     stages: dict[str, tuple[list[float], Work]]
 
 
-def rows(place: torch.device, *, quick: bool) -> Found:
+def rows(place: torch.device, *, quick: bool) -> DeviceResult:
     """Every stage at the size of the default run."""
     size = Size(n=300, m=10) if quick else Size()
     scene, plan = case(material(FEW if quick else ALL, place), size)
@@ -56,14 +56,20 @@ def rows(place: torch.device, *, quick: bool) -> Found:
     for name, stage in STAGES.items():
         if stage.runs_on(place):
             run = stage.prepare(scene, plan)
-            work = stage.formula(size) if stage.formula else counted(run)
+            work = stage.formula(size) if stage.formula else count_work(run)
             taken, _ = measure.in_turn({name: run}, place)
             stages[name] = (taken[name], work)
-    return Found(peak(place, QUICK_SIDE if quick else SIDE, QUICK_BYTES if quick else BYTES), stages)
+    return DeviceResult(peak(place, QUICK_SIDE if quick else SIDE, QUICK_BYTES if quick else BYTES), stages)
 
 
 def peak(place: torch.device, side: int, size: int) -> Peak:
-    """By square products of a side, and by copies of a size in bytes: the fastest of a few."""
+    """Measure the peaks of a device, each as the fastest of a few rounds.
+
+    Args:
+        place: the device.
+        side: of square matrices to multiply.
+        size: bytes to copy.
+    """
     rates = []
     for dtype in (torch.float32, torch.float64):
         square = torch.rand(side, side, dtype=dtype, device=place)
@@ -78,29 +84,29 @@ def _fastest(run: measure.Run, place: torch.device) -> float:
     return min(measure.seconds(run, place) for _ in range(ROUNDS))
 
 
-def text(found: Mapping[str, Found]) -> str:
+def text(by_device: Mapping[str, DeviceResult]) -> str:
     """The peaks, and what each stage reaches of them."""
-    here, there = found["cpu"], found.get("cuda")
+    cpu, cuda = by_device["cpu"], by_device.get("cuda")
     lines = []
-    for name, (taken, work) in here.stages.items():
+    for name, (taken, work) in cpu.stages.items():
         seconds = statistics.median(taken)
-        gpu = there.stages.get(name) if there else None
+        gpu = cuda.stages.get(name) if cuda else None
         lines.append(
             [
                 name,
-                measure.told(taken),
+                measure.format_median(taken),
                 f"{work.flops / 1e9:.3g}",
                 f"{work.double / work.flops:.0%}",
                 f"{work.flops / seconds / 1e9:.3g}",
-                f"{here.peak.products(work) / seconds:.1%}",
+                f"{cpu.peak.products(work) / seconds:.1%}",
                 f"{work.flops / work.bytes:.2g}",
-                f"{work.bytes / here.peak.copy / seconds:.1%}",
-                here.peak.bound(work, seconds),
-                f"{there.peak.products(gpu[1]) / statistics.median(gpu[0]):.1%}" if there and gpu else "",
+                f"{work.bytes / cpu.peak.copy / seconds:.1%}",
+                cpu.peak.bound(work, seconds),
+                f"{cuda.peak.products(gpu[1]) / statistics.median(gpu[0]):.1%}" if cuda and gpu else "",
             ]
         )
     header = ["", "Time", "GFLOP", "In float64", "GFLOP/s", "Of the peak", "FLOP a byte", "Of the copy", "Bound by"]
-    peaks = [f"{device}: {_peaks(one.peak)}" for device, one in found.items()]
+    peaks = [f"{device}: {_peaks(result.peak)}" for device, result in by_device.items()]
     return f"{markdown_table([*header, 'GPU: of the peak'], lines)}\n\nPeaks, {'; '.join(peaks)}."
 
 

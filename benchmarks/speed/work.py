@@ -26,7 +26,7 @@ class Work:
         return self.single + self.double
 
 
-def counted(run: Run) -> Work:
+def count_work(run: Run) -> Work:
     """The work of one call, as far as torch does it: what other libraries compute is not seen."""
     with _Count() as count:
         run()
@@ -55,6 +55,6 @@ class _Count(TorchDispatchMode):
             self.flops[results[0].dtype] += flop_registry[packet](*args, **kwargs, out_val=out)
         is_view = any(result.alias_info and not result.alias_info.is_write for result in func._schema.returns)
         if not is_view:
-            given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-            self.bytes += sum(min(one.nbytes, one.untyped_storage().nbytes()) for one in given + results)
+            arguments = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+            self.bytes += sum(min(tensor.nbytes, tensor.untyped_storage().nbytes()) for tensor in arguments + results)
         return out

@@ -1,1 +1,1 @@
-"""The command line: one file a group of commands, put together in `main`."""
+"""The command line: one file per group of commands, assembled in `main`."""

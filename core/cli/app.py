@@ -20,11 +20,11 @@ def app(
         str | None,
         typer.Option(
             envvar="STREAMLIT_SERVER_ADDRESS",
-            help="Address to listen on: without one, this machine alone can reach the lab; 0.0.0.0 opens it to all.",
+            help="Address to listen on; by default only this machine can reach the lab, 0.0.0.0 opens it to all.",
         ),
     ] = None,
 ) -> None:
-    """Open the lab: serve it at a printed address until Ctrl-C."""
+    """Start the lab: serve it at the printed address until Ctrl-C."""
     address = address or configured_address()
     check_free(address, port)
     typer.echo(f"Poison Lab: http://{'localhost' if address == '127.0.0.1' else address}:{port} (Ctrl-C ends it)")
@@ -32,15 +32,15 @@ def app(
 
 
 def configured_address() -> str:
-    """The address that the shipped configuration listens on."""
+    """The address in the shipped configuration."""
     return str(tomllib.loads(paths.STREAMLIT_CONFIG.read_text())["server"]["address"])
 
 
 def check_free(address: str, port: int) -> None:
-    """Check that a server can listen there: Streamlit would quietly take the next free port.
+    """Check that a server can listen there, as Streamlit would silently use the next free port.
 
     Raises:
-        PoisonLabError: something else listens there, or listening is not allowed, or this machine has no such address.
+        PoisonLabError: the port is in use, listening is not permitted, or this machine has no such address.
     """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
@@ -58,10 +58,10 @@ def check_free(address: str, port: int) -> None:
 
 
 def serve(address: str, port: int) -> NoReturn:
-    """Become the server, so that signals reach it itself.
+    """Replace this process by the server, so that it receives signals directly.
 
-    Theme, upload limit and all other options apply wherever this is called: Streamlit reads `.streamlit/config.toml`
-    beside the script, after those of the user and of the working directory.
+    Theme, upload limit and other options do not depend on the working directory: Streamlit reads
+    `.streamlit/config.toml` beside the script, after those of the user and of the working directory.
     """
     script = os.fspath(paths.APP)
     options = ["--server.address", address, "--server.port", str(port)]

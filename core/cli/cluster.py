@@ -1,4 +1,4 @@
-"""`scheduler` and `worker`: the processes of a cluster, in place of this one."""
+"""`scheduler` and `worker`: the processes of a cluster, which replace this one."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 
 def scheduler(context: typer.Context) -> None:
-    """Be the scheduler of a cluster; options are those of `dask scheduler`, such as --host and --port."""
+    """Start the scheduler of a cluster; options are those of `dask scheduler`, such as --host and --port."""
     from core.serving import cluster
 
     cluster.become_scheduler(context.args)
@@ -19,7 +19,7 @@ def worker(
         int | None, typer.Option(min=1, max=1000, help="Processes, i.e. runs at a time [default: POISON_LAB_WORKERS].")
     ] = None,
 ) -> None:
-    """Be workers of a cluster; further options are those of `dask worker`, such as --name and --local-directory."""
+    """Start workers of a cluster; further options are those of `dask worker`, such as --name and --local-directory."""
     from core.serving import cluster
     from core.system import settings
 

@@ -1,4 +1,4 @@
-"""`compare-extractors`, `compare-settings` and `reproduce`: what is measured over many runs."""
+"""`compare-extractors`, `compare-settings` and `reproduce`: measurements over many runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ Seeds = Annotated[list[int] | None, option("seed", "May be repeated; three or mo
 TrainSize = Annotated[int, option("train_size")]
 TestSize = Annotated[int, option("test_size")]
 TRAIN_SIZE, TEST_SIZE = 1000, 2000
-"""Fewer training and more test images than a single run has: many runs, and small differences between them."""
+"""Fewer training and more test images than a single run: there are many runs with small differences."""
 
 
 def compare_extractors(
@@ -25,7 +25,7 @@ def compare_extractors(
     out: Annotated[Path | None, typer.Option(help="Folder of extractors.json.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure how good the features of each extractor are: of those named, else of all whose weights are here."""
+    """Measure the quality of the features of extractors: those named, else all whose weights are available."""
     from core.evidence import quality
     from core.extractors.registry import EXTRACTORS, present
 
@@ -50,7 +50,7 @@ def compare_settings(
     out: Annotated[Path | None, typer.Option(help="Folder of settings.md, .html (the plot) and .json.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure fine-tuning against transfer, the same attack on each; takes up where it was broken off."""
+    """Compare fine-tuning with transfer under the same attack; resumes interrupted work."""
     from core.evidence import settings as compare
 
     folder = existing_folder(out, compare.FOLDER)
@@ -61,11 +61,11 @@ def compare_settings(
         "train_size": train_size,
         "test_size": test_size,
     }
-    todo = compare.specs(data or compare.DATA, extractor or compare.EXTRACTORS, seed or compare.SEEDS, shared)
+    experiments = compare.specs(data or compare.DATA, extractor or compare.EXTRACTORS, seed or compare.SEEDS, shared)
     from core.system.device import use_all_cores
 
     use_all_cores()
-    rows = compare.compare(todo, folder, device=device, report=typer.echo)
+    rows = compare.compare(experiments, folder, device=device, report=typer.echo)
     for gap in compare.gaps(rows):
         typer.echo(compare.verdict(gap))
     typer.echo(str(folder / "settings.md"))
@@ -81,8 +81,10 @@ def reproduce(
     out: Annotated[Path | None, typer.Option(help="Folder of results.md and results.json.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure every attack in every setting, with and without defences, and what the paper claims; takes hours, and
-    takes up where it was broken off."""
+    """Measure every attack in every setting, with and without defences, and test the paper's claims.
+
+    Takes hours; resumes interrupted work.
+    """
     from core.evidence import grid
     from core.evidence import reproduce as evidence
 
@@ -91,9 +93,9 @@ def reproduce(
     folder = existing_folder(out, paths.ROOT / "docs")
     sizes = {"train_size": train_size, "test_size": test_size}
     pairs = grid.pairs(data or ())
-    todo = grid.specs(pairs, budget or grid.BUDGETS, seed or grid.SEEDS, sizes)
+    experiments = grid.specs(pairs, budget or grid.BUDGETS, seed or grid.SEEDS, sizes)
     from core.system.device import use_all_cores
 
     use_all_cores()
-    evidence.reproduce(todo, folder, device=device, processes=processes, report=typer.echo)
+    evidence.reproduce(experiments, folder, device=device, processes=processes, report=typer.echo)
     typer.echo(str(folder / "results.md"))

@@ -1,4 +1,4 @@
-"""`report`, `defend` and `certify`: what is made of a finished run."""
+"""`report`, `defend` and `certify`: commands for a finished run."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Report to write: one *.html file that needs no network.")] = None,
     table: Annotated[Path | None, typer.Option(help="Table of the poisoned points: *.csv or *.parquet.")] = None,
 ) -> None:
-    """Write a finished run as one HTML file for people, and its points as a table."""
+    """Write the report of a finished run as one HTML file, and its points as a table."""
     from core.presentation import export
     from core.presentation import report as reports
 
@@ -35,7 +35,7 @@ def report(
     if table is not None:
         check_suffix("--table", table, tuple(export.TABLE_SUFFIXES))
     stored = _load(run)
-    # Everything is made before anything is written.
+    # Create all content before writing any file.
     files: list[tuple[Path, bytes]] = []
     if out is not None:
         files.append((out, reports.report(stored).encode()))
@@ -59,7 +59,7 @@ def defend(
     each: Annotated[bool, typer.Option("--each", help="Every defence by itself.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look for the poison of a finished run as a defender would, and train the head on what is left."""
+    """Apply defences to a finished run as a defender would, and retrain the head on the remaining points."""
     from core.defences.chain import parse_chain
     from core.defences.registry import RECORDS
     from core.presentation import tables
@@ -85,7 +85,7 @@ def certify(
     partitions: Annotated[int, typer.Option(help="Heads that vote, each on its own part of the data.")] = PARTITIONS,
     as_json: AsJson = False,
 ) -> None:
-    """Say what accuracy no poison can take: by votes of heads on parts of the data, and on labels drawn anew."""
+    """Certified accuracy of a finished run: by votes of heads on parts of the data, and on randomised labels."""
     from core.presentation import tables
     from core.storage import certified
 
@@ -102,7 +102,7 @@ def certify(
 
 
 def _load(run: str) -> "StoredRun":
-    """A finished run by its folder or, else, by its hash.
+    """Load a finished run by its folder or its hash.
 
     Raises:
         StoreError: there is no such run, or it is damaged.

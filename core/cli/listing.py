@@ -1,4 +1,4 @@
-"""`list`: everything that can be chosen, by name."""
+"""`list`: all available choices by name."""
 
 import json
 from typing import Annotated

@@ -1,7 +1,7 @@
-"""The command line: `python -m core COMMAND`; without a command it prints what commands there are.
+"""The command line: `python -m core COMMAND`; without a command it lists the commands.
 
-A file of this package holds a group of commands. What takes long to import (torch first of all) is imported when a
-command has looked at its arguments.
+Each file of this package holds a group of commands. Slow imports, above all torch, happen only after a command has
+checked its arguments.
 """
 
 import sys
@@ -32,7 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": evidence.reproduce,
 }
 PASS_THROUGH = ("scheduler", "worker")
-"""Commands that hand options which they do not know to the program that they start."""
+"""Commands that pass unknown options on to the program that they start."""
 
 
 def _assemble() -> typer.Typer:
@@ -54,10 +54,10 @@ cli = _assemble()
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 is success, 2 a mistake in what was asked for (one line on standard error), 130 a cancelled run; a bug raises.
+    0 is success, 2 a usage error (one line on standard error), 130 a cancelled run; bugs raise.
 
     Args:
-        arguments: those of this process if None.
+        arguments: None for those of this process.
     """
     parameters = sys.argv[1:] if arguments is None else arguments
     try:

@@ -1,8 +1,7 @@
-"""Options generated from the models: an experiment's field gives its option's name, type, default, bounds and help.
+"""Options generated from the fields of `ExperimentSpec`: name, type, default, bounds and help.
 
-`run` gets one option for each field of `ExperimentSpec`, so that a new field is an option by itself; other commands
-take those fields that they share, by name. No option checks a value: `parse_spec` does, with the same words on every
-way in.
+`run` gets one option per field, so that a new field automatically becomes an option; other commands select shared
+fields by name. Values are validated by `parse_spec` alone, so that error messages are the same everywhere.
 """
 
 import inspect
@@ -19,9 +18,9 @@ from core.spec.experiment import ExperimentSpec
 
 DEFAULTS = ExperimentSpec()
 EXTRA_NAMES = {"ridge": ("--lambda",)}
-"""Names of an option beside that of its field."""
+"""Additional names of options."""
 NO_OPTIONS = {"plugins"}
-"""Fields that nobody types: they follow from `--plugin`."""
+"""Fields without an option: they follow from `--plugin`."""
 
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Quiet = Annotated[bool, typer.Option(help="No progress on standard error.")]
@@ -33,13 +32,13 @@ def option(name: str, note: str = "") -> OptionInfo:
 
     Args:
         name: of the field.
-        note: what the command adds to the field's description.
+        note: appended to the field's description.
     """
     return _option(name, ExperimentSpec.model_fields[name], note)
 
 
 def options_of(model: type[ExperimentSpec]) -> list[inspect.Parameter]:
-    """One keyword-only parameter for each field of a model, in their order, for Typer to make options of."""
+    """One keyword-only parameter per field of a model, in order, from which Typer creates options."""
     defaults = model()
     return [
         inspect.Parameter(
@@ -55,9 +54,9 @@ def options_of(model: type[ExperimentSpec]) -> list[inspect.Parameter]:
 
 
 def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let Typer see one option for each field of `ExperimentSpec` where a command's signature has `**fields`.
+    """Replace `**fields` in the signature of a command by one option per field of `ExperimentSpec`.
 
-    They stand before the command's own keyword-only parameters.
+    They precede the command's own keyword-only parameters.
     """
     own = [
         parameter
@@ -72,7 +71,7 @@ def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]
 
 
 def explicit_parameters(context: typer.Context) -> dict[str, Any]:
-    """The parameters that stand on the command line, with their values; defaults are not among them."""
+    """The parameters that were given on the command line, without defaults."""
     return {
         name: value
         for name, value in context.params.items()
@@ -81,12 +80,12 @@ def explicit_parameters(context: typer.Context) -> dict[str, Any]:
 
 
 def flag(name: str) -> str:
-    """The option of a parameter, as a person writes it."""
+    """The option of a parameter, as typed on the command line."""
     return f"--{name.rstrip('_').replace('_', '-')}"
 
 
 def help_text(field: FieldInfo) -> str:
-    """The description of a field with what it allows, as "Clean training images; at least 20."."""
+    """The description of a field with its allowed values, as "Clean training images; at least 20."."""
     description = field.description or ""
     if choices := _choices(field):
         return f"{description.rstrip('.')}: {choices}."
@@ -110,12 +109,12 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    words = {annotated_types.Ge: "at least", annotated_types.Gt: "more than"}
-    words |= {annotated_types.Le: "at most", annotated_types.Lt: "less than"}
+    comparisons = {annotated_types.Ge: "at least", annotated_types.Gt: "more than"}
+    comparisons |= {annotated_types.Le: "at most", annotated_types.Lt: "less than"}
     bounds = [
-        f"{words[type(bound)]} {_number(getattr(bound, type(bound).__name__.lower()))}"
+        f"{comparisons[type(bound)]} {_number(getattr(bound, type(bound).__name__.lower()))}"
         for bound in field.metadata
-        if type(bound) in words
+        if type(bound) in comparisons
     ]
     return ", ".join(bounds)
 
@@ -125,7 +124,7 @@ def _number(value: float) -> str:
 
 
 def _option_type(field: FieldInfo) -> Any:
-    """The type that Typer parses: a number or a flag, and text for all else, which the model then checks."""
+    """The type that Typer parses: a number, a flag, or else text, which the model validates."""
     scalars = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind in (bool, int, float)]
     kind = scalars[0] if scalars else str
     return kind | None if NoneType in get_args(field.annotation) else kind

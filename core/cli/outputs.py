@@ -1,4 +1,4 @@
-"""Where commands write: an `--out` that can't be written is refused before anything is computed."""
+"""Checks of output paths, made before anything is computed."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ from core.system.errors import SpecError
 
 
 def check_run_folder(out: Path) -> None:
-    """Check that a run's folder can be written, and that nothing but an earlier run would be replaced.
+    """Check that a run's folder is writable, and that nothing but an earlier run would be replaced.
 
     Raises:
-        SpecError: it holds something else, or is not to be written to.
+        SpecError: it holds something else, or is not writable.
     """
     if out.exists() and not (out.is_dir() and _replaceable(out)):
         raise SpecError(f"--out {out} exists and is not a run's folder: give a new or an empty folder.")
@@ -23,19 +23,19 @@ def check_suffix(option: str, path: Path, suffixes: tuple[str, ...]) -> None:
     """Check the name of a file to write.
 
     Args:
-        option: that names the file.
-        path: what it was given.
-        suffixes: allowed ones, each with its dot.
+        option: name of the option.
+        path: its value.
+        suffixes: allowed suffixes, with their dots.
 
     Raises:
-        SpecError: the file has another suffix.
+        SpecError: the suffix is not allowed.
     """
     if path.suffix not in suffixes:
         raise SpecError(f"{option} {path} is not a {' or '.join(f'*{suffix}' for suffix in suffixes)} file.")
 
 
 def check_parent(out: Path) -> None:
-    """Check that the folder of a file to write is there and may be written to.
+    """Check that the folder of an output file exists and is writable.
 
     Raises:
         SpecError: it isn't.
@@ -45,7 +45,7 @@ def check_parent(out: Path) -> None:
 
 
 def existing_folder(out: Path | None, default: Path) -> Path:
-    """The folder of a measurement: `--out`, else the usual one.
+    """The output folder of a measurement: `--out`, else the default.
 
     Raises:
         SpecError: there is no such folder.

@@ -1,4 +1,4 @@
-"""`--plugin FILE.py` on every command: attacks and defences from outside, loaded before other arguments."""
+"""`--plugin FILE.py` on every command: external attacks and defences, loaded before other arguments are parsed."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ from core.system import settings
 
 
 def load(files: list[Path] | None) -> None:
-    """Load what `--plugin` names; processes that this one starts find it in their environment.
+    """Load the files of `--plugin`, and pass them on to child processes by the environment.
 
     Raises:
         PoisonLabError: a file is not a plug-in, or can't be read.
@@ -26,7 +26,7 @@ def load(files: list[Path] | None) -> None:
 
 
 def _load(files: list[Path]) -> None:
-    # Only here: few commands need the catalogue, and most people have no plug-ins.
+    # Imported here: few commands need the catalogue, and most users have no plug-ins.
     from core.catalog.plugins import load_plugins  # type: ignore[import-not-found,unused-ignore]
 
     load_plugins(files)
@@ -44,9 +44,9 @@ def _option(callback: Callable[[list[Path] | None], None] | None) -> Any:
 
 
 def start(context: typer.Context, plugin: Annotated[list[Path] | None, _option(None)] = None) -> None:
-    """What comes before every command: load what the environment names, then what `--plugin` does; errors as of `load`.
+    """Runs before every command: loads plug-ins of the environment, then those of `--plugin`; errors as for `load`.
 
-    `doctor` reports what is wrong with the environment, and so can't fail on it.
+    `doctor` itself reports problems of the environment, so that it must not fail on them.
     """
     if context.invoked_subcommand != "doctor" and (in_environment := settings.plugins()):
         _load(in_environment)
@@ -54,7 +54,7 @@ def start(context: typer.Context, plugin: Annotated[list[Path] | None, _option(N
 
 
 def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that takes `--plugin`, too; the command itself does not see it."""
+    """Add `--plugin` to the options of a command, which does not receive it."""
     signature = inspect.signature(command, eval_str=True)
     added = inspect.Parameter(
         "plugin",

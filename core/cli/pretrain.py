@@ -1,4 +1,4 @@
-"""`pretrain`: an extractor of one's own, by self-supervised training."""
+"""`pretrain`: self-supervised training of a custom extractor."""
 
 import sys
 from pathlib import Path

@@ -6,13 +6,13 @@ from core.spec.events import STAGES, Event
 
 
 class ProgressLine:
-    """An observer of a run: on a terminal one line that is written over, a line for each stage; else their titles."""
+    """An observer of a run: on a terminal one line per stage, updated in place; else only the titles of stages."""
 
     def __init__(self) -> None:
         self._stage = ""
 
     def __call__(self, event: Event) -> None:
-        """Show an event."""
+        """Print an event."""
         on_terminal = sys.stderr.isatty()
         if event.stage != self._stage:
             self._stage = event.stage

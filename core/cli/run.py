@@ -15,9 +15,9 @@ from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import PoisonLabError, SpecError
 
 NON_SPEC_OPTIONS = {"out", "spec", "device", "quiet"}
-"""Options that go with `--spec`: they say nothing of the experiment itself."""
+"""Options that are allowed with `--spec`: they are not part of the experiment."""
 SHORTCUTS = ("stage2", "target")
-"""Parameters of attacks that have an option of their own beside `--set`."""
+"""Parameters of attacks that have an option of their own besides `--set`."""
 
 
 @with_experiment_options
@@ -55,10 +55,10 @@ def run(
 
 
 def _values(explicit: dict[str, Any]) -> dict[str, Any]:
-    """What `parse_spec` takes: the fields that were given, parameters of the attack within the attack.
+    """The values for `parse_spec`: the given fields, with parameters of the attack nested.
 
-    Fields that were not given are left out, so that `parse_spec` alone decides about defaults: today's, or those of the
-    version that was given.
+    Other fields are left out, so that `parse_spec` alone fills in defaults: the current ones, or those of the given
+    version.
 
     Raises:
         SpecError: `--set` without a value.
@@ -79,7 +79,7 @@ def _values(explicit: dict[str, Any]) -> dict[str, Any]:
 def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
     """Run a resolved spec and write its folder."""
     check_run_folder(out)
-    # Not before the spec is known to be good: torch takes seconds to import.
+    # Imported after validation: torch takes seconds to import.
     from core.experiments import run_folder
     from core.experiments.run import run as run_spec
     from core.system.device import use_all_cores

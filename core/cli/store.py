@@ -1,4 +1,4 @@
-"""`store`: the runs that are stored, and what they take of the disk."""
+"""`store`: stored runs and their disk usage."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,7 @@ def store(
     pin: Annotated[list[str] | None, typer.Option(help="Hash of a run that is never deleted; may be repeated.")] = None,
     unpin: Annotated[list[str] | None, typer.Option(help="Hash of a run that may go again; may be repeated.")] = None,
 ) -> None:
-    """Runs that are stored, and the disk space that they take: keep some for good, delete others."""
+    """List stored runs and their disk usage; pin, unpin or delete runs."""
     from core.storage.runs import Store
     from core.system.settings import Limits
 
@@ -65,7 +65,7 @@ def _clean(runs: "Store", limits: "Limits", dry_run: bool) -> None:
 
 
 def _show(runs: "Store", limits: "Limits") -> None:
-    """Print each run, the last used first, and what all take."""
+    """Print each run, most recently used first, and the total size."""
     from core.presentation import tables
     from core.system import cache, retention
 

@@ -34,9 +34,9 @@ def sweep(
     cells = sweeps.cells(
         base, attack or [base.attack.name], budget or sweeps.BUDGETS, seed or [base.seed], extractor or ()
     )
-    store, todo = Store(paths.results()), sweeps.hashes(cells)
-    missing = [experiment for spec_hash, experiment in todo.items() if store.get(spec_hash) is None]
-    typer.echo(f"{len(todo)} runs, {len(todo) - len(missing)} of them stored already")
+    store, experiments = Store(paths.results()), sweeps.hashes(cells)
+    missing = [experiment for spec_hash, experiment in experiments.items() if store.get(spec_hash) is None]
+    typer.echo(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them stored already")
     if missing:
         from core.experiments.run import run
         from core.system.device import use_all_cores

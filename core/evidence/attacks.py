@@ -1,4 +1,4 @@
-"""One experiment of the evidence: what its attack costs, and what each defence makes of it."""
+"""Measures one experiment of the evidence: the drop of its attack, and the effect of each defence."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ATTACK_STAGES = {"target", "stage2", "invert", "pixels"}
 
 
 def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
-    """Run one experiment and judge each defence on it; accuracies are shares in [0, 1]."""
+    """Run one experiment and evaluate each defence on it; accuracies are in [0, 1]."""
     from core.defences.evaluation import Poisoned
     from core.defences.registry import RECORDS
     from core.experiments.run import run
@@ -29,7 +29,7 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:
         }
     summary = result.summary()
     scores = {name: None if (score := summary.score(name)) is None else score.accuracy for name in SCORES}
-    seconds = sum(took for stage, took in result.seconds.items() if stage in ATTACK_STAGES)
+    seconds = sum(duration for stage, duration in result.seconds.items() if stage in ATTACK_STAGES)
     return {
         "spec": spec.model_dump(mode="json"),
         "device": summary.device,

@@ -1,4 +1,4 @@
-"""Certificates for the evidence: what the clean data of each pair and seed make certain, whatever the attack."""
+"""Certificates for the evidence: certified accuracies of the clean data of each pair and seed."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ FLIPS = (1, 2, 3, 5)
 
 
 def measured(spec: ExperimentSpec, device: str = "auto") -> MeasuredRow:
-    """Certified accuracies, as shares in [0, 1], of the clean data of an experiment; its attack makes no difference."""
+    """Certified accuracies, in [0, 1], of the clean data of an experiment; they do not depend on its attack."""
     from core.certificates.evaluation import added, flipped
     from core.experiments.run import run
     from core.system import device as devices
@@ -29,7 +29,7 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> MeasuredRow:
 
 
 def text(measurements: Measurements, certified: Sequence[MeasuredRow]) -> str:
-    """Certified accuracies beside what the strongest attack of `found` leaves of a single head."""
+    """Certified accuracies, compared with the accuracy of a single head under the strongest attack, as Markdown."""
     budgets = sorted({key.budget for key in measurements.by_key})
     n = certified[0]["spec"]["train_size"]
     noise = certified[0]["flipped"]["noise"]
@@ -57,7 +57,7 @@ def text(measurements: Measurements, certified: Sequence[MeasuredRow]) -> str:
             "Aggregation) keep the certified accuracy whatever points are *added*, with whatever features and labels; "
             "a single head keeps at most what the worst attack found here leaves, features under `none` among them.",
             markdown_table(["Data and extractor", "Who", "No poison", *at], added_rows),
-            f"{noise['heads']} heads on labels drawn anew (each is another one with probability {noise['q']:g}, "
+            f"{noise['heads']} heads on randomised labels (each is another one with probability {noise['q']:g}, "
             f"λ = {noise['ridge']:g}) keep the certified accuracy whatever so many *labels* of the {n:,} are flipped:",
             markdown_table(["Data and extractor", "None", *(f"{flips} flipped" for flips in FLIPS)], flipped_rows),
         ]
@@ -65,7 +65,7 @@ def text(measurements: Measurements, certified: Sequence[MeasuredRow]) -> str:
 
 
 def _worst(measurements: Measurements, pair: tuple[str, str], budget: float) -> str:
-    """The least mean accuracy that an attack of this budget leaves."""
+    """The lowest mean accuracy under any attack with this budget."""
     keys = [key for key in measurements.by_key if key[:2] == pair and key.budget == budget]
     accuracies = [measurements.values(key, lambda row: float(row["poisoned"])) for key in keys]
     return f"{100 * min(statistics.mean(row.values()) for row in accuracies if row):.1f}"

@@ -1,4 +1,4 @@
-"""The claims of the paper, and ours, each put to the measurements."""
+"""The claims of the paper and our own, each tested against the measurements."""
 
 import statistics
 from collections.abc import Callable
@@ -13,26 +13,26 @@ from core.experiments.sweep import Interval
 
 Verdict = Literal["holds", "holds in part", "does not hold", "too close to tell"]
 IMAGES = ("tgda-input", "gc-input", "ft-matching", "ft-decoder", "ft-donor")
-"""Attacks that search for images."""
+"""Attacks that optimise images."""
 FEATURES = ("tgda-feature", "gc-feature")
 PIXELS = ("tgda-input", "gc-input")
 WEAK = 1.0
-"""Points below which a drop is of no use to an attacker."""
+"""A drop of less than this many points is negligible."""
 FEW = 2.0
-"""Points that stage 2 must take for a share of them to mean something."""
+"""Minimum drop by stage 2, in points, for which a ratio to it is meaningful."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, and how it is judged.
+    """A claim and its test.
 
     Attributes:
         name: for links.
-        words: the statement.
-        source: whose it is.
-        compare: what is compared.
-        judge: the verdict on one comparison's pooled interval.
-        why: what explains each verdict here.
+        statement: the claim in one sentence.
+        source: who makes the claim.
+        compare: returns the comparisons that test it.
+        judge: returns the verdict on the pooled interval of a comparison.
+        why: explanation of each verdict.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Claim:
     why: dict[Verdict, str] = field(default_factory=dict)
 
     def verdicts(self, measurements: Measurements) -> list[tuple[Comparison, Verdict]]:
-        """Each comparison with its verdict; one that has nothing to compare is left out."""
+        """Each comparison with its verdict; empty comparisons are left out."""
         comparisons = [(comparison, comparison.pooled) for comparison in self.compare(measurements)]
         return [
             (comparison, self.judge(pooled) if pooled.seeds > 1 else "too close to tell")
@@ -52,7 +52,7 @@ class Claim:
         ]
 
     def verdict(self, measurements: Measurements) -> Verdict:
-        """Of all comparisons together: where they disagree, the claim holds in part."""
+        """The verdict on all comparisons; if only some of them hold, the claim holds in part."""
         verdicts = {verdict for _, verdict in self.verdicts(measurements)}
         if verdicts == {"holds"}:
             return "holds"
@@ -62,12 +62,12 @@ class Claim:
 
 
 def above(interval: Interval) -> Verdict:
-    """Whether it lies above 0."""
+    """Whether an interval lies above 0."""
     return "holds" if interval.low > 0 else "does not hold" if interval.high < 0 else "too close to tell"
 
 
 def below(limit: float) -> Callable[[Interval], Verdict]:
-    """Whether it lies below a limit."""
+    """Returns a test of whether an interval lies below a limit."""
 
     def judge(interval: Interval) -> Verdict:
         return "holds" if interval.high < limit else "does not hold" if interval.low > limit else "too close to tell"
@@ -82,12 +82,12 @@ def _transfer(measurements: Measurements) -> list[Comparison]:
             choices.setting(data, key.extractor): key.extractor for key in measurements.by_key if key.data == data
         }
         if {"transfer", "fine-tuning"} <= settings.keys():
-            for words, attacks in (("images", IMAGES), ("features", FEATURES)):
+            for kind, attacks in (("images", IMAGES), ("features", FEATURES)):
                 keys = (key for key in measurements.select(attacks) if key[:2] == (data, settings["transfer"]))
                 comparisons.append(
                     paired(
                         measurements,
-                        f"`{data}`, attacks that make {words}: transfer minus fine-tuning",
+                        f"`{data}`, attacks that make {kind}: transfer minus fine-tuning",
                         keys,
                         extractor=settings["fine-tuning"],
                     )

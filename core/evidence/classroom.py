@@ -1,4 +1,4 @@
-"""The lessons' experiments over several seeds: what a class may see, and how much of it is luck."""
+"""The experiments of the lessons over several seeds: expected results in class and their spread."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from core.system.tables import markdown_table, plus_minus
 
 
 def steps() -> list[tuple[str, ExperimentSpec]]:
-    """Each experiment of a lesson, with the place where it first comes up, as in "10.2"."""
+    """Each experiment of the lessons, with the number of the step where it first appears, as in "10.2"."""
     by_hash: dict[str, tuple[str, ExperimentSpec]] = {}
     for number, lesson in enumerate(lessons.load(), start=1):
         for place, step in enumerate(lesson.steps, start=1):
@@ -23,15 +23,16 @@ def steps() -> list[tuple[str, ExperimentSpec]]:
 
 
 def specs(seeds: Sequence[int]) -> list[ExperimentSpec]:
-    """Every experiment of every lesson, on each seed."""
+    """All experiments of all lessons, for each seed."""
     return [spec.model_copy(update={"seed": seed}) for seed in seeds for _, spec in steps()]
 
 
 def text(known: Mapping[str, MeasuredRow], seeds: Sequence[int]) -> str:
-    """Clean accuracy and drop of each, as Markdown.
+    """Clean accuracy and drop of each experiment, as Markdown.
 
     Args:
-        known: what was measured, by the hash of the spec.
+        known: measured rows by the hash of the spec.
+        seeds: of the experiments.
     """
     lines = []
     for place, spec in steps():
@@ -55,7 +56,7 @@ def text(known: Mapping[str, MeasuredRow], seeds: Sequence[int]) -> str:
 
 
 def _measured(rows: Sequence[MeasuredRow], n_seeds: int) -> list[str]:
-    """Clean accuracy, drop and that of stage 2, where every seed was measured."""
+    """Clean accuracy, drop, and drop by stage 2, if every seed was measured."""
     if len(rows) < n_seeds:
         return ["not measured yet", "", ""]
     stage2 = interval([stage2_drop(row) for row in rows]) if rows[0]["stage2"] is not None else None

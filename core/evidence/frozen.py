@@ -1,4 +1,4 @@
-"""What was measured is frozen data, in docs/results.json: whatever is registered since is not measured yet."""
+"""Measurements are frozen in docs/results.json: attacks and defences registered later are "not measured yet"."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from core.spec.registry import PLUGINS
 
 @dataclass(frozen=True)
 class Frozen:
-    """What is known of the experiments that were asked for.
+    """Measured and missing parts of the requested experiments.
 
     Attributes:
-        rows: those that were measured on every seed, in the order in which they were asked for.
-        defences: the names of the defences that went over each of these.
-        missing: attack and constraint of every experiment that was not, each pair once.
-        missing_defences: the defences that went over none, or not over all.
+        rows: experiments measured on every seed, in the requested order.
+        defences: names of the defences that were measured on each of these.
+        missing: distinct pairs of attack and constraint that were not measured on every seed.
+        missing_defences: names of the defences that were not measured on all rows.
     """
 
     rows: list[MeasuredRow]
@@ -26,19 +26,19 @@ class Frozen:
     missing_defences: list[str]
 
 
-def frozen(todo: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
-    """Sort out what was measured of some experiments.
+def frozen(experiments: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
+    """Split requested experiments into measured and missing ones.
 
     Args:
-        todo: the experiments, on every seed.
-        known: rows by the hash of the spec; others may be among them.
+        experiments: the experiments, on every seed.
+        known: measured rows by the hash of the spec, possibly of further experiments.
     """
     by_experiment: dict[str, list[ExperimentSpec]] = {}
-    for spec in todo:
+    for spec in experiments:
         by_experiment.setdefault(_without_seed(spec), []).append(spec)
     complete = {key: all(spec.hash in known for spec in specs) for key, specs in by_experiment.items()}
-    rows = [known[spec.hash] for spec in todo if complete[_without_seed(spec)]]
-    missing = [(spec.attack.name, spec.constraint) for spec in todo if not complete[_without_seed(spec)]]
+    rows = [known[spec.hash] for spec in experiments if complete[_without_seed(spec)]]
+    missing = [(spec.attack.name, spec.constraint) for spec in experiments if not complete[_without_seed(spec)]]
     names = [name for name in RECORDS if name not in PLUGINS]
     measured = [name for name in names if all(name in row["defences"] for row in rows)]
     return Frozen(rows, measured, list(dict.fromkeys(missing)), [name for name in names if name not in measured])

@@ -1,4 +1,4 @@
-"""Which experiments the evidence rests on. Free of torch."""
+"""The grid of experiments behind the evidence. Free of torch."""
 
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -16,22 +16,22 @@ PAIRS = (
     ("mnist", "resnet10-small-mnist"),
     ("mnist", "resnet10-small-fashion-mnist"),
 )
-"""Data and extractor: two data sets, each with an extractor of one architecture that has learnt from it (fine-tuning)
-and one that has learnt from the other (transfer)."""
+"""Data and extractor: two data sets, each with an extractor pretrained on it (fine-tuning) and one of the same
+architecture pretrained on the other (transfer)."""
 BUDGETS = (0.01, 0.03, 0.1)
 SEEDS = (0, 1, 2)
 SIZES = {"train_size": 1000, "test_size": 2000}
 LABEL_RULES = {"ue-input": "clean"}
-"""Unlearnable examples keep their labels, as published; all others get those that the clean head finds least likely."""
+"""Unlearnable examples keep their labels, as published; all others get the least likely labels under the clean head."""
 FREE_STEPS: dict[str, dict[str, Any]] = {"tgda-input": {"lr": 0.3}}
-"""Parameters under `none`: pixels that may be anything have farther to go than the usual step takes them."""
+"""Parameters under the constraint `none`: unbounded pixels need larger steps."""
 
 
 def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Those of some data sets, or all.
+    """The pairs of some data sets, or all pairs.
 
     Raises:
-        SpecError: there are none of one of these.
+        SpecError: a data set has no pairs.
     """
     known = list(dict.fromkeys(name for name, _ in PAIRS))
     for name in data:
@@ -41,7 +41,7 @@ def pairs(data: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 
 def attack_constraint_pairs() -> list[tuple[str, str]]:
-    """Every attack that ships with every constraint that it can be bound by, in the order of the catalog."""
+    """Each built-in attack with each constraint that it supports, in the order of the catalog."""
     shipped = {name: record for name, record in RECORDS.items() if name not in PLUGINS}
     return [(name, constraint) for name, record in shipped.items() for constraint in record.constraints]
 
@@ -57,10 +57,16 @@ def specs(
     seeds: Sequence[int] = SEEDS,
     sizes: dict[str, int] | None = None,
 ) -> list[ExperimentSpec]:
-    """Every experiment, seed by seed and cheap budgets first, so that what is broken off is of use.
+    """All experiments of the grid, by seed and then by budget, so that interrupted measurements are useful.
+
+    Args:
+        among: pairs of data and extractor.
+        budgets: budgets ε_d.
+        seeds: of the runs.
+        sizes: `train_size` and `test_size`; None for `SIZES`.
 
     Raises:
-        SpecError: bad names or values.
+        SpecError: invalid names or values.
     """
     specs = []
     for seed, budget, (data, extractor), (attack, constraint) in product(

@@ -1,4 +1,4 @@
-"""Measures experiments, one after another or several at a time; what a file holds already is not measured again."""
+"""Measures experiments, sequentially or in parallel; resumes from a file of earlier measurements."""
 
 import json
 import multiprocessing
@@ -15,7 +15,7 @@ MeasureFunction = Callable[[ExperimentSpec, str], dict[str, Any]]
 
 
 def measure(
-    todo: Sequence[ExperimentSpec],
+    experiments: Sequence[ExperimentSpec],
     path: Path,
     measure_one: MeasureFunction,
     *,
@@ -23,26 +23,28 @@ def measure(
     processes: int = 1,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
-    """The numbers of each resolved spec, in order: read from a JSON file, or else measured and added to it.
+    """Measurements of resolved specs, in order: read from a JSON file, or else measured and added to it.
 
     Args:
-        how: one is measured, given the device.
-        path: of the file; written after each experiment, so that the work can be broken off and taken up.
-        processes: at a time; each takes its share of the cores.
-        tell: given a line on each finished experiment.
+        experiments: the resolved specs.
+        path: of the file; written after each experiment, so that interrupted work can be resumed.
+        measure_one: measures one spec on a device.
+        device: "auto", "cpu" or "cuda".
+        processes: number of parallel processes, which share the cores.
+        report: receives a line for each finished experiment.
     """
     known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
-    missing = [spec for spec in todo if spec.hash not in known]
+    missing = [spec for spec in experiments if spec.hash not in known]
     for done, (spec, row) in enumerate(_measured(missing, measure_one, device, processes), start=1):
         known[spec.hash] = row
         write_text(path, _as_json(known))
         where = f"{spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} seed {spec.seed}"
         report(f"{done}/{len(missing)} {where}")
-    return [known[spec.hash] for spec in todo]
+    return [known[spec.hash] for spec in experiments]
 
 
 def _as_json(known: dict[str, dict[str, Any]]) -> str:
-    """One experiment a line, so that a change is seen for what it is."""
+    """JSON with one experiment per line, for readable diffs."""
     lines = (f"{json.dumps(name)}: {json.dumps(row, sort_keys=True)}" for name, row in sorted(known.items()))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

@@ -1,4 +1,4 @@
-"""What was measured, found by what was asked, and compared seed by seed."""
+"""Look-up of measurements by experiment, and comparisons seed by seed."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ MeasuredRow = dict[str, Any]
 
 
 class Key(NamedTuple):
-    """What the seeds of one experiment have in common."""
+    """The settings that identify an experiment across its seeds."""
 
     data: str
     extractor: str
@@ -22,7 +22,11 @@ class Key(NamedTuple):
 
 
 class Measurements:
-    """What was measured, found by what was asked."""
+    """Measurements by experiment and seed.
+
+    Args:
+        measured: rows of docs/results.json.
+    """
 
     def __init__(self, measured: Iterable[MeasuredRow]) -> None:
         """Group by seed."""
@@ -34,41 +38,47 @@ class Measurements:
 
     @property
     def seeds(self) -> list[int]:
-        """Those that every experiment has."""
+        """Seeds that all experiments have in common."""
         return sorted(set.intersection(*(set(by_seed) for by_seed in self.by_key.values())))
 
-    def values(self, key: Key, of: Callable[[MeasuredRow], float]) -> dict[int, float] | None:
-        """A number for each seed; None where this experiment is not there."""
+    def values(self, key: Key, value_of: Callable[[MeasuredRow], float]) -> dict[int, float] | None:
+        """A number for each common seed; None if the experiment was not measured."""
         by_seed = self.by_key.get(key)
-        return None if by_seed is None else {seed: of(by_seed[seed]) for seed in self.seeds}
+        return None if by_seed is None else {seed: value_of(by_seed[seed]) for seed in self.seeds}
 
     def select(
         self, attacks: Sequence[str], constraints: Sequence[str] = (), budgets: Sequence[float] = ()
     ) -> Iterator[Key]:
-        """The experiments with one of the attacks, and of the constraints and budgets if any are given."""
+        """Select experiments.
+
+        Args:
+            attacks: names of attacks.
+            constraints: names of constraints; empty for all.
+            budgets: budgets ε_d; empty for all.
+        """
         for key in self.by_key:
-            is_bound_so = not constraints or key.constraint in constraints
-            if key.attack in attacks and is_bound_so and (not budgets or key.budget in budgets):
+            has_constraint = not constraints or key.constraint in constraints
+            if key.attack in attacks and has_constraint and (not budgets or key.budget in budgets):
                 yield key
 
 
 def accuracy_drop(row: MeasuredRow) -> float:
-    """Points of test accuracy that the poison costs."""
+    """Drop of test accuracy, in points."""
     return float(100 * (row["clean"] - row["poisoned"]))
 
 
 def stage2_drop(row: MeasuredRow) -> float:
-    """The same of the poisoned features, before they became images."""
+    """Drop of test accuracy by the poisoned features, before they became images, in points."""
     return float(100 * (row["clean"] - row["stage2"]))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Experiments that differ in one thing, compared seed by seed.
+    """Experiments that differ in one setting, compared seed by seed.
 
     Attributes:
-        words: what is compared, as in "transfer minus fine-tuning, in points".
-        differences: of each pair of experiments, a number for each seed.
+        description: such as "transfer minus fine-tuning".
+        differences: for each pair of experiments, a number per seed.
         unit: of the numbers.
     """
 
@@ -78,7 +88,7 @@ class Comparison:
 
     @property
     def pooled(self) -> Interval | None:
-        """Of the seeds' means over all pairs: pairs of one seed share their images and are not independent."""
+        """Interval of the means over all pairs per seed, as pairs of one seed share images and are not independent."""
         if not self.differences:
             return None
         seeds = self.differences[0]
@@ -86,7 +96,7 @@ class Comparison:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Pairs whose own interval lies above 0, below 0, and over it."""
+        """Numbers of pairs whose own interval lies above 0, below 0, and across 0."""
         intervals = [interval(list(difference.values())) for difference in self.differences]
         above = sum(single is not None and single.low > 0 for single in intervals)
         below = sum(single is not None and single.high < 0 for single in intervals)
@@ -94,13 +104,20 @@ class Comparison:
 
 
 def paired(measurements: Measurements, description: str, keys: Iterable[Key], **other: Any) -> Comparison:
-    """Points that each experiment loses more than one that differs in `other` fields, where both are there."""
+    """Compare the drops of experiments with those of experiments that differ in some fields, if both were measured.
+
+    Args:
+        measurements: all measurements.
+        description: of the comparison.
+        keys: the experiments.
+        **other: fields of `Key` and their values in the experiments to subtract.
+    """
     differences = []
     for key in keys:
-        mine, theirs = (
+        drops, other_drops = (
             measurements.values(key, accuracy_drop),
             measurements.values(key._replace(**other), accuracy_drop),
         )
-        if mine is not None and theirs is not None:
-            differences.append({seed: mine[seed] - theirs[seed] for seed in mine})
+        if drops is not None and other_drops is not None:
+            differences.append({seed: drops[seed] - other_drops[seed] for seed in drops})
     return Comparison(description, differences)

@@ -1,4 +1,4 @@
-"""The evidence as a document: claims first, then every number behind them."""
+"""The evidence as a document: claims first, then all numbers behind them."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> st
     """The whole document, as Markdown.
 
     Args:
-        evidence: what was measured of the grid; see `core.evidence.attacks.measured` for its rows.
+        evidence: measurements of the grid; see `core.evidence.attacks.measured` for its rows.
         certified: see `core.evidence.certificates.measured`.
         lessons: see `core.evidence.classroom.text`.
     """
@@ -38,7 +38,7 @@ def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> st
 
 
 def _missing(evidence: Frozen) -> str:
-    """What was registered since the measurements, and what they were broken off before."""
+    """Lists what was registered after the measurements or was not reached by them."""
     lines = [f"- `{attack}` under `{constraint}`" for attack, constraint in evidence.missing]
     lines += [f"- the defence `{name}`" for name in evidence.missing_defences]
     return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
@@ -93,8 +93,8 @@ def _claim(claim: Claim, measurements: Measurements) -> str:
     return f"{text} {why}".rstrip() + "\n\n" + markdown_table(["Compared", "Mean", "Single", "Verdict"], rows, "llll")
 
 
-def _of(measurements: Measurements, key: Key, of: Callable[[MeasuredRow], float]) -> str:
-    values = measurements.values(key, of)
+def _mean_of(measurements: Measurements, key: Key, value_of: Callable[[MeasuredRow], float]) -> str:
+    values = measurements.values(key, value_of)
     return mean_and_interval(interval(list(values.values()))) if values else ""
 
 
@@ -108,7 +108,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
-    """Every defence on each kind of poison, at the largest budget."""
+    """Results of each defence on each kind of poison, at the largest budget."""
     budget = max(key.budget for key in measurements.by_key)
     parts = [
         f"At ε = {100 * budget:g} %, each defence by itself with its default settings; most remove 5 % of each class. "
@@ -116,7 +116,7 @@ def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
         "is what the filtered head gains on the poisoned one. Means over data, extractors, attacks, constraints and "
         "seeds."
     ]
-    for words, (attacks, constraints) in GROUPS.items():
+    for title, (attacks, constraints) in GROUPS.items():
         rows = [
             row
             for key in measurements.select(attacks, constraints, [budget])
@@ -137,7 +137,7 @@ def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
             lines.append([f"`{name}`", f"{recall:.0f} %", f"{clean_lost:.1f} %", f"{regained:+.1f}"])
         header = ["Defence", "Found", "Clean lost", "Given back"]
         parts.append(
-            f"**{words[0].upper()}{words[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, lines)}"
+            f"**{title[0].upper()}{title[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, lines)}"
         )
     return "\n\n".join(parts)
 
@@ -163,20 +163,20 @@ def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[
                     f"`{attack}`",
                     constraint,
                     f"{100 * budget:g} %",
-                    _of(measurements, key, accuracy_drop),
-                    _of(measurements, key, stage2_drop) if has_stage2 else "",
+                    _mean_of(measurements, key, accuracy_drop),
+                    _mean_of(measurements, key, stage2_drop) if has_stage2 else "",
                     *(_left_by(measurements, key, name) for name in defences),
                 ]
             )
-    words = (
+    intro = (
         f"Clean accuracy {mean_and_interval(clean)} %. Under each defence: the mean drop that is left, from the clean "
         "head without any filter."
     )
-    return f"{words}\n\n{markdown_table(header, rows)}"
+    return f"{intro}\n\n{markdown_table(header, rows)}"
 
 
 def _has_inversion(measurements: Measurements, key: Key) -> bool:
-    """Whether images were made of poisoned features, so that stage 2 has a drop of its own."""
+    """Whether poisoned features were inverted to images, so that stage 2 has a drop of its own."""
     return all(row["stage2"] is not None and row["gap"] is not None for row in measurements.by_key[key].values())
 
 

@@ -1,6 +1,6 @@
-"""How good the features of each extractor are on each embedded data set: `python -m core compare-extractors`.
+"""Quality of the features of each extractor on each embedded data set: `python -m core compare-extractors`.
 
-The numbers ship as `assets/extractors.json`, with those of raw pixels to compare with.
+The results ship as `assets/extractors.json`, with raw pixels as the baseline.
 """
 
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 PIXELS = "pixels"
-"""In place of an extractor: images as they are."""
+"""Stands for raw pixels in place of an extractor."""
 PROBED = 10_000
 EMBEDDED = tuple(name for name, record in DATA.items() if record.embedded)
 FILE = paths.ASSETS / "extractors.json"
@@ -27,7 +27,7 @@ FILE = paths.ASSETS / "extractors.json"
 
 @dataclass(frozen=True)
 class Quality:
-    """Test accuracies, fractions in [0, 1], of a bank of labelled images: neighbours' votes and the linear head."""
+    """Test accuracies in [0, 1] of a k-nearest-neighbour classifier and of a linear probe."""
 
     knn: float
     linear_probe: float
@@ -40,12 +40,17 @@ Table = dict[str, dict[str, Quality]]
 
 
 def measure(extractor: str, data: DataInfo, device: "torch.device") -> Quality:
-    """Measure one extractor at its first input size, or `PIXELS`, on one data set (in its first domain).
+    """Measure one extractor at its first input size on one data set, in its first domain.
+
+    Args:
+        extractor: name of an extractor, or `PIXELS`.
+        data: the data set.
+        device: of the extractor.
 
     Raises:
         PoisonLabError: unknown name, missing weights or data.
     """
-    # Only here: whoever reads what was measured does not wait for torch.
+    # Imported here so that reading the results does not import torch.
     import numpy as np
     import torch
 
@@ -86,10 +91,14 @@ def measure_all(
     path: Path = FILE,
     report: Callable[[str], None] = lambda line: None,
 ) -> Table:
-    """Measure, and write each number into the file as soon as it is there; what else the file holds stays.
+    """Measure extractors on data sets; each result is written to the file at once, and other entries are kept.
 
     Args:
-        tell: given a line on each measurement.
+        extractors: names of extractors, or `PIXELS`.
+        data: names of embedded data sets.
+        device: of the extractors.
+        path: of the file.
+        report: receives a line for each measurement.
 
     Raises:
         PoisonLabError: see `measure`.
@@ -108,6 +117,6 @@ def measure_all(
 
 
 def read(path: Path = FILE) -> Table:
-    """What was measured."""
+    """The stored results."""
     stored = json.loads(path.read_text())
     return {key: {name: Quality(**quality) for name, quality in row.items()} for key, row in stored.items()}

@@ -1,4 +1,4 @@
-"""`python -m core reproduce`: measure what is missing, and write docs/results.md anew."""
+"""`python -m core reproduce`: measure what is missing, and rewrite docs/results.md."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from core.system.files import write_text
 
 
 def reproduce(
-    todo: Sequence[ExperimentSpec],
+    experiments: Sequence[ExperimentSpec],
     folder: Path,
     *,
     device: str = "auto",
@@ -22,14 +22,15 @@ def reproduce(
     """Measure every experiment, the certificates of their clean data, and the lessons' experiments.
 
     Args:
-        todo: see `core.evidence.grid.specs`.
-        folder: of results.md, results.json and certificates.json; what the last two hold is not measured again.
-        processes: experiments at a time.
-        tell: given a line on each.
+        experiments: see `core.evidence.grid.specs`.
+        folder: of results.md, results.json and certificates.json; entries of the last two are not measured again.
+        device: "auto", "cpu" or "cuda".
+        processes: number of parallel processes.
+        report: receives a line for each experiment.
     """
-    rows = measure(todo, folder / "results.json", measured, device=device, processes=processes, report=report)
+    rows = measure(experiments, folder / "results.json", measured, device=device, processes=processes, report=report)
     # The clean data of a pair and a seed are the same for every attack and budget.
-    clean = {(spec.data, spec.extractor, spec.seed): spec for spec in todo if spec.attack.name == "label-flip"}
+    clean = {(spec.data, spec.extractor, spec.seed): spec for spec in experiments if spec.attack.name == "label-flip"}
     certified = measure(
         list(clean.values()),
         folder / "certificates.json",
@@ -38,9 +39,9 @@ def reproduce(
         processes=processes,
         report=report,
     )
-    seeds = sorted({spec.seed for spec in todo})
+    seeds = sorted({spec.seed for spec in experiments})
     in_class = classroom.specs(seeds)
     class_rows = measure(in_class, folder / "results.json", measured, device=device, processes=processes, report=report)
     known = {spec.hash: row for spec, row in zip(in_class, class_rows, strict=True)}
-    evidence = frozen(todo, {spec.hash: row for spec, row in zip(todo, rows, strict=True)})
+    evidence = frozen(experiments, {spec.hash: row for spec, row in zip(experiments, rows, strict=True)})
     write_text(folder / "results.md", page.page(evidence, certified, classroom.text(known, seeds)))

@@ -1,9 +1,9 @@
 """Fine-tuning against transfer, measured: `python -m core compare-settings`.
 
-The paper says that a head on an extractor which has learnt from other data (transfer) loses more to the same attack
-than one on an extractor which has learnt from the same data (fine-tuning). Every data set meets every extractor here,
-over seeds that draw both the images and the attack's own choices. Within a data set the same seed is the same images
-for every extractor, so that differences are paired.
+The paper claims that a head on an extractor pretrained on other data (transfer) loses more to the same attack than one
+on an extractor pretrained on the same data (fine-tuning). Here every data set is combined with every extractor, over
+seeds that determine both the images and the attack's random choices. Within a data set the same seed means the same
+images for every extractor, so that differences are paired.
 """
 
 import statistics
@@ -34,13 +34,13 @@ EXTRACTORS = ("resnet10-small-fashion-mnist", "resnet10-small-mnist", "efficient
 SEEDS = (0, 1, 2)
 FOLDER = paths.ROOT / "benchmarks"
 WHISKERS = "#555e6b"
-"""Readable on the bars, and beside them on the light and on the dark background."""
+"""Readable on the bars, and on light and dark backgrounds."""
 COLOURS = {"fine-tuning": "#3f90da", "domain-adaptation": "#92dadd", "transfer": "#e76300", "random": "#94a4a2"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One extractor on one data set; accuracies and drops in points, one number for each seed."""
+    """One extractor on one data set; accuracies and drops in points, one per seed."""
 
     data: str
     extractor: str
@@ -54,13 +54,16 @@ class Row:
 def specs(
     data: Iterable[str], extractors: Iterable[str], seeds: Iterable[int], shared: dict[str, Any]
 ) -> list[ExperimentSpec]:
-    """Every experiment of the comparison.
+    """All experiments of the comparison.
 
     Args:
-        shared: what all have in common: fields of `ExperimentSpec`, the attack and the budget among them.
+        data: names of data sets.
+        extractors: names of extractors.
+        seeds: of the runs.
+        shared: common fields of `ExperimentSpec`, such as attack and budget.
 
     Raises:
-        SpecError: bad names or values.
+        SpecError: invalid names or values.
     """
     return [
         choices.resolve(parse_spec({**shared, "data": name, "extractor": extractor, "seed": seed}))
@@ -69,18 +72,21 @@ def specs(
 
 
 def compare(
-    todo: Sequence[ExperimentSpec],
+    experiments: Sequence[ExperimentSpec],
     folder: Path,
     *,
     device: str = "auto",
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Row]:
-    """Run what is missing of `specs`; write `settings.json` after each, `settings.md` and `settings.html` at the end.
+    """Run missing experiments; write `settings.json` after each, `settings.md` and `settings.html` at the end.
 
     Args:
-        tell: given a line on each finished run.
+        experiments: the experiments, from `specs`.
+        folder: for the files.
+        device: "auto", "cpu" or "cuda".
+        report: receives a line for each finished run.
     """
-    runs = measure(todo, folder / "settings.json", measured, device=device, report=report)
+    runs = measure(experiments, folder / "settings.json", measured, device=device, report=report)
     groups = rows(runs)
     write_text(folder / "settings.md", page(groups, runs[0]))
     write_text(folder / "settings.html", figure(groups).to_html(include_plotlyjs=True))
@@ -88,7 +94,7 @@ def compare(
 
 
 def measured(spec: ExperimentSpec, device: str) -> dict[str, Any]:
-    """Run one experiment; the part of its summary that is compared."""
+    """Run one experiment; returns the part of its summary that is compared."""
     from core.experiments.run import run
 
     summary = run(spec, silent, device=device, with_map=False).summary().to_json()
@@ -96,7 +102,7 @@ def measured(spec: ExperimentSpec, device: str) -> dict[str, Any]:
 
 
 def rows(runs: Iterable[dict[str, Any]]) -> list[Row]:
-    """One row for each data set and extractor, fine-tuning first."""
+    """One row per data set and extractor, fine-tuning first."""
     groups: dict[tuple[str, str], Row] = {}
     for run in runs:
         spec = parse_spec(run["spec"])
@@ -116,13 +122,13 @@ def rows(runs: Iterable[dict[str, Any]]) -> list[Row]:
 
 
 def _drop(run: dict[str, Any], name: str = "poisoned") -> float:
-    """Points of test accuracy that one of a run's heads lies below the clean one."""
+    """Drop of test accuracy from the clean head to another head of a run, in points."""
     return float(100 * (run["clean"]["accuracy"] - run[name]["accuracy"]))
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Points that transfer loses more than fine-tuning, one number for each seed, on one data set."""
+    """Additional drop of transfer over fine-tuning on one data set, in points, one per seed."""
 
     data: str
     transfer: str
@@ -130,12 +136,12 @@ class Gap:
 
     @property
     def error(self) -> float:
-        """Standard error of the mean over seeds; 0 of a single one."""
+        """Standard error of the mean over seeds; 0 for a single seed."""
         return statistics.stdev(self.points) / len(self.points) ** 0.5 if len(self.points) > 1 else 0.0
 
 
 def gaps(rows: Iterable[Row]) -> list[Gap]:
-    """Each transfer beside the fine-tuning on the same data, seed by seed."""
+    """Each transfer compared with fine-tuning on the same data, seed by seed."""
     rows = list(rows)
     return [
         Gap(row.data, row.extractor, points)
@@ -147,7 +153,7 @@ def gaps(rows: Iterable[Row]) -> list[Gap]:
 
 
 def _paired(row: Row, base: Row) -> list[float]:
-    """Differences of the drops at the seeds that both have."""
+    """Differences of the drops at common seeds."""
     known = dict(zip(base.seeds, base.drops, strict=True))
     return [drop - known[seed] for seed, drop in zip(row.seeds, row.drops, strict=True) if seed in known]
 
@@ -188,15 +194,15 @@ def page(rows: Sequence[Row], example: dict[str, Any]) -> str:
 
 
 def verdict(gap: Gap) -> str:
-    """One gap in words: agreement, disagreement, or too close to tell."""
+    """The verdict on a gap: agreement, disagreement, or too close to tell."""
     pooled = interval(gap.points)
     mean = statistics.mean(gap.points)
     # Of three seeds, a mean within 4.3 standard errors of 0 is no difference at the 5 % level.
     if pooled is None or pooled.seeds < 2 or pooled.low < 0 < pooled.high:
-        word = "too close to tell"
+        agreement = "too close to tell"
     else:
-        word = "as the paper says" if mean > 0 else "against the paper"
-    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {word}."
+        agreement = "as the paper says" if mean > 0 else "against the paper"
+    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {agreement}."
 
 
 def figure(rows: Sequence[Row]) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Sentences that explain the figures of a finished run, for pages and reports alike."""
+"""Captions of the figures of a finished run, for pages and reports."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from core.heads.scores import Reachability
 
 
 def difference_caption(factor: int) -> str:
-    """How to read a strip of a run whose differences are amplified by `factor`; 0 is a run that changes no pixel."""
+    """Caption of image strips whose differences are amplified by `factor`; 0 if no pixel is changed."""
     if factor == 0:
         return "Base | poisoned | difference: no pixel is changed, only the labels are wrong."
     amplified = f", amplified {factor}×" if factor > 1 else ""
@@ -17,7 +17,7 @@ def difference_caption(factor: int) -> str:
 
 
 def map_caption(plot: PlotData) -> str:
-    """How to read the map, and what must not be read into it."""
+    """How to read the map, and how not to."""
     shifts = sorted(float(value) for value in plot.shift)
     moved = (
         f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
@@ -33,7 +33,7 @@ def map_caption(plot: PlotData) -> str:
 
 
 def decoder_caption(notes: Mapping[str, float]) -> str:
-    """How well the run's decoder does on real images that it was not trained on; "" where there is none."""
+    """The error of the run's decoder on held-out real images; "" without a decoder."""
     if "decoder_gap" not in notes:
         return ""
     return (
@@ -43,7 +43,7 @@ def decoder_caption(notes: Mapping[str, float]) -> str:
 
 
 def evasion_caption(summary: RunSummary) -> str:
-    """How much of the poison passes the defence that the attacker expects; "" where they expect none."""
+    """The fraction of the poison that passes the defence to evade; "" without one."""
     if summary.spec.evade is None:
         return ""
     return (
@@ -53,7 +53,7 @@ def evasion_caption(summary: RunSummary) -> str:
 
 
 def reach_caption(threshold: Reachability) -> str:
-    """In one sentence: was the target within reach of the budget?"""
+    """Whether the target is within reach of the budget, in one sentence."""
     least, budget = threshold.least_budget, 100 * threshold.budget
     if least is None:
         return "**No budget is enough**: the ridge alone keeps every defender away from this target."

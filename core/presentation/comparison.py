@@ -1,4 +1,4 @@
-"""Finished runs beside each other: what they share, and what can be laid over what. Free of torch."""
+"""Comparison of finished runs: what they share and which maps are comparable. Free of torch."""
 
 from collections.abc import Hashable, Sequence
 
@@ -10,20 +10,20 @@ from core.system.arrays import Array
 
 
 def same_map(plots: Sequence[PlotData | None]) -> list[list[int]]:
-    """Which runs stand on the same clean features, and so on one fitted map.
+    """Group runs with the same clean features, which share one fitted map.
 
     Args:
-        plots: of each run; None of one without a map, which is in no group.
+        plots: arrays of each run; None for runs without a map, which are in no group.
 
     Returns:
-        Positions in `plots`, grouped; only within a group can places on the maps be compared.
+        Indices into `plots`, grouped; positions on the maps are comparable only within a group.
     """
     keys = [None if plot is None else (plot.train_xy.shape, plot.train_xy.tobytes()) for plot in plots]
     return grouped(keys)
 
 
 def grouped(keys: Sequence[Hashable]) -> list[list[int]]:
-    """Positions with equal keys together, in their order; those whose key is None are left out."""
+    """Group the indices of equal keys, in order; indices whose key is None are left out."""
     groups: dict[Hashable, list[int]] = {}
     for position, key in enumerate(keys):
         if key is not None:
@@ -32,14 +32,14 @@ def grouped(keys: Sequence[Hashable]) -> list[list[int]]:
 
 
 def shared_bases(plots: Sequence[PlotData | None]) -> list[tuple[int | None, ...]]:
-    """Base images that two or more runs start from, the same pixels under the same true class.
+    """Base images, i.e. pixels and true class, that two or more runs have in common.
 
     Args:
-        plots: of each run; None of one that was made without a map.
+        plots: arrays of each run; None for runs without a map.
 
     Returns:
-        For each such image the row of its poison in each run, None where the run does not use it; what most runs
-        share comes first, then in the order of the first run.
+        For each such image its row in each run, None if the run does not use it; images shared by most runs come
+        first, then in the order of the first run.
     """
     rows: dict[tuple[bytes, int], list[int | None]] = {}
     for i, plot in enumerate(plots):
@@ -54,7 +54,7 @@ def shared_bases(plots: Sequence[PlotData | None]) -> list[tuple[int | None, ...
 
 
 def confusion(score: Score | None, n_classes: int) -> Array | None:
-    """The (c, c) counts of a score, rows true, columns predicted; None where the run has not stored them."""
+    """The confusion matrix (c, c) of a score, rows true, columns predicted; None if it is not stored."""
     if score is None or score.confusion is None:
         return None
     counts = np.asarray(score.confusion, dtype=np.int64)
@@ -62,20 +62,21 @@ def confusion(score: Score | None, n_classes: int) -> Array | None:
 
 
 def largest_confusion(counts: Array) -> int:
-    """The largest count, or change of one, off the diagonal, which holds far larger ones; at least 1.
+    """The largest absolute entry off the diagonal, at least 1, as the upper end of a colour scale.
 
     Args:
-        counts: (c, c).
+        counts: (c, c) confusion matrix, or difference of two.
     """
     off = np.abs(counts)[~np.eye(len(counts), dtype=bool)]
     return int(off.max(initial=1))
 
 
 def most_changed(changes: Sequence[Sequence[float]], most: int) -> list[int]:
-    """The `most` classes whose numbers are largest in size in any run, in the order of the classes.
+    """The classes with the largest absolute change in any run, in the order of the classes.
 
     Args:
-        changes: one number a class, for each run.
+        changes: for each run, one number per class.
+        most: number of classes.
     """
     size = np.abs(np.asarray(changes, dtype=float)).max(axis=0)
     return sorted(np.argsort(-size, kind="stable")[:most].tolist())

@@ -1,4 +1,4 @@
-"""Parts of an HTML file that needs nothing beside it."""
+"""Parts of a self-contained HTML file."""
 
 import base64
 
@@ -8,12 +8,18 @@ from core.presentation import figures
 
 
 def link(content: bytes, mime: str) -> str:
-    """Content as an address that needs no network."""
+    """Content as a data URI."""
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
-def plot_html(name: str, figure: go.Figure, words: str) -> str:
-    """A figure as HTML that waits for the report's one plotly.js; its colours are those of the style sheet."""
+def plot_html(name: str, figure: go.Figure, alt: str) -> str:
+    """A figure as HTML, without plotly.js, in the colours of the report's style sheet.
+
+    Args:
+        name: id of the element.
+        figure: modified in place.
+        alt: text alternative.
+    """
     title = {"standoff": 8, "font": {"size": 13}}
     figure.update_xaxes(automargin=True, title=title)
     figure.update_yaxes(automargin=True, title=title)
@@ -29,4 +35,4 @@ def plot_html(name: str, figure: go.Figure, words: str) -> str:
     has_bar = name == "map"
     config = {"responsive": True, "displaylogo": False, "displayModeBar": "hover" if has_bar else False}
     html = str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config))
-    return f'<div role="img" aria-label="{words}">{html}</div>'
+    return f'<div role="img" aria-label="{alt}">{html}</div>'

@@ -1,15 +1,15 @@
-"""What each stage of a run does: a formula and a sentence or two."""
+"""Explanations of the stages of a run: a formula and a sentence or two each."""
 
 from core.attacks.record import Explanation, lines
 from core.catalog.descriptions import AttackDescription
 
 
 def explain_stage(stage: str, description: AttackDescription) -> Explanation:
-    """A stage's formula and words.
+    """The explanation of a stage.
 
     Args:
         stage: one of `core.experiments.trajectory.PATH`.
-        description: of the attack with the settings that it ran with.
+        description: of the attack with the settings of the run.
     """
     if stage == "clean":
         return _CLEAN
@@ -32,6 +32,6 @@ _POISON = Explanation(
         r"F'(\theta) &= \frac1N \sum_{i=1}^N \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2,",
         r"z_{n+j} &= f(x_j) \text{ of the poison}",
     ),
-    "What the defender gets, as 8-bit images: features are extracted anew and the head is trained from clean and "
+    "What the defender gets, as 8-bit images: features are recomputed and the head is trained on clean and "
     "poisoned images together.",
 )

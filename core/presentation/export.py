@@ -1,4 +1,4 @@
-"""What people take away from a finished run: a table, images, the spec, the command line, a citation."""
+"""Exports of a finished run: table, images, spec, command line and citation."""
 
 import io
 import json
@@ -41,16 +41,16 @@ LAB = """@misc{poisonlab,
 
 
 def table(run: StoredRun) -> pd.DataFrame:
-    """One line for each poisoned point, in the order of `poison.npz`.
+    """One row per poisoned sample, in the order of `poison.npz`.
 
-    Columns, the same for every run; what an attack does not have is empty:
+    All runs have the same columns; values that an attack does not have are missing:
 
         row                         its row in poison.npz; its image is poison/{row:05d}.png
-        label, class                what it is labelled: number and name
+        label, class                number and name of its label
         base_index                  row of its base point in the training set
-        base_label, base_class      what the base point is labelled
+        base_label, base_class      number and name of the base point's label
         shift                       distance from base to poison in feature space
-        gap                         ‖f(x) - ζ‖ / ‖ζ‖, how far the image stays from the stage 2 feature it aims at
+        gap                         ‖f(x) - ζ‖ / ‖ζ‖, inversion gap of the image to its stage 2 feature
         pixel_change                largest change of a pixel from the base image, in [0, 1], of 8-bit images
         map_base_x, map_base_y      the base point on the map, in map units
         map_poison_x, map_poison_y  the poison on the map
@@ -83,7 +83,7 @@ def require_plot(run: StoredRun) -> PlotData:
     """The arrays of a run's figures.
 
     Raises:
-        StoreError: they are missing or damaged, or the run was made without a map.
+        StoreError: they are missing or damaged, or the run has no map.
     """
     plot = run.plot()
     if plot is None:
@@ -92,21 +92,21 @@ def require_plot(run: StoredRun) -> PlotData:
 
 
 def _pixel_change(base: Array, poison: Array) -> Array:
-    """(m,) float32 of images (m, C, H, W) uint8."""
+    """Largest change of a pixel (m,), in [0, 1], between images (m, C, H, W) uint8."""
     change = np.abs(poison.astype(np.int16) - base).reshape(len(base), -1).max(axis=1)
     return np.asarray(change / 255, np.float32)
 
 
 def table_file(run: StoredRun, suffix: str) -> bytes:
-    """The content of the table's file.
+    """The table as a file.
 
-    In CSV, names of classes are `spreadsheet_text`.
+    In CSV, class names are escaped by `spreadsheet_text`.
 
     Args:
         suffix: one of `TABLE_SUFFIXES`.
 
     Raises:
-        SpecError: another suffix.
+        SpecError: unknown suffix.
         StoreError: see `table`.
     """
     if suffix not in TABLE_SUFFIXES:
@@ -120,7 +120,7 @@ def table_file(run: StoredRun, suffix: str) -> bytes:
 
 
 def images_zip(run: StoredRun) -> bytes:
-    """The poison as PNG files with labels.csv, in one archive.
+    """A zip of the poisoned images as PNG files, with labels.csv.
 
     Raises:
         StoreError: the attack makes no images, or a file is missing or damaged.
@@ -137,15 +137,15 @@ def images_zip(run: StoredRun) -> bytes:
 
 
 def spec_json(spec: ExperimentSpec) -> str:
-    """The experiment as a file that `read_spec` and `python -m core run --spec` read."""
+    """The experiment as JSON, for `read_spec` and `python -m core run --spec`."""
     return json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
 
 
 def read_spec(path: Path) -> ExperimentSpec:
-    """The experiment in a file of `spec_json`, or in the result.json of a run, checked against the registries.
+    """Read and validate the experiment in a file of `spec_json`, or in a result.json.
 
     Raises:
-        SpecError: the file can't be read, is no JSON object, or describes no experiment.
+        SpecError: the file can't be read, is not a JSON object, or does not describe an experiment.
     """
     try:
         values = json.loads(path.read_text("utf-8"))
@@ -158,15 +158,15 @@ def read_spec(path: Path) -> ExperimentSpec:
     if not isinstance(values, Mapping):
         raise SpecError(f"The spec {path} is not a JSON object; give a spec as the lab exports it, or a result.json.")
     if "data" not in values:
-        # Every field has a default, so that any object without known fields would pass for the default experiment.
+        # Every field has a default, so that an unrelated object would be taken for the default experiment.
         raise SpecError(f"The spec {path} names no data; give a spec as the lab exports it, or a result.json.")
     return resolve(parse_spec(values))
 
 
 def command(spec: ExperimentSpec) -> str:
-    """The command line that runs exactly this experiment; defaults are left out, and their version is named.
+    """The command line of this experiment, without default values but with their version.
 
-    Where the file of a plug-in lies is for nobody else to know: it stands there as FILE-OF-NAME.py.
+    Paths of plug-ins are private: they are replaced by FILE-OF-NAME.py.
     """
     default = ExperimentSpec()
     arguments = ["python", "-m", "core", "run", "--out", f"runs/{spec.hash}", "--defaults", str(defaults.CURRENT)]
@@ -177,7 +177,7 @@ def command(spec: ExperimentSpec) -> str:
             defaults_of_attack = type(spec.attack)().model_dump()
             arguments += ["--attack", spec.attack.name]
             for key, value in parameters.items():
-                if value != defaults_of_attack.get(key):  # of a plug-in that is not here no default is known
+                if value != defaults_of_attack.get(key):  # defaults of a plug-in that is not installed are unknown
                     arguments += ["--set", f"{key}={value}"]
         elif name == "plugins":
             for plugin, _ in spec.plugins:
@@ -188,5 +188,5 @@ def command(spec: ExperimentSpec) -> str:
 
 
 def bibtex(spec: ExperimentSpec) -> str:
-    """Entries for the paper and for this lab, the latter with its version and the experiment's hash."""
+    """BibTeX entries for the paper and for Poison Lab, with its version and the experiment's hash."""
     return PAPER + "\n" + LAB.replace("VERSION", versions()["Poison Lab"]).replace("HASH", spec.hash)

@@ -1,4 +1,4 @@
-"""What can be asked of a run, and of defences on it: named facts from stored numbers, never from a constant."""
+"""Named facts about a run and about defences on it, computed from stored numbers."""
 
 import math
 
@@ -10,7 +10,7 @@ from core.experiments.summary import RunSummary
 from core.heads.scores import Reachability
 
 Fact = float | tuple[str, ...] | None
-"""A number, the texts of which each one is true, or None where the run has no such fact."""
+"""A number, all texts that are true, or None if the run has no such fact."""
 
 FACTS: dict[str, str] = {
     "clean": "test accuracy of the clean head, in percent",
@@ -41,22 +41,22 @@ FACTS: dict[str, str] = {
     "regained": "points of test accuracy that the defences give back",
     "random": "test accuracy where as many points are removed at random, in percent",
 }
-"""Every fact and its meaning."""
+"""All facts and their meanings."""
 TEXTS: dict[str, tuple[str, ...]] = {
     "worst_class": (),
     "reach": ("out of reach", "not ruled out"),
     "compared": ("more", "less", "too close"),
     "compared_clean": ("more", "less", "too close"),
 }
-"""The facts that are texts, with the values that they can have; none where the data's classes are."""
+"""Facts that are texts, with their possible values; an empty tuple stands for the class names."""
 OF_DEFENCES = ("found", "clean_lost", "defended", "regained", "random")
-"""Facts that a run has only once defences were applied to it."""
+"""Facts that require defences to have been applied to the run."""
 COUNTS = ("n_poison", "n_test", "clean_lost")
-"""Facts that are whole numbers."""
+"""Facts that are integers."""
 FINE = ("gap", "noise_floor", "shift")
-"""Facts whose second decimal counts."""
+"""Facts that are shown with two decimals."""
 ERRORS_APART = 2.0
-"""Standard errors of a difference that it must be long, to count."""
+"""A difference counts if it exceeds this number of standard errors."""
 
 
 def facts(
@@ -65,16 +65,16 @@ def facts(
     beside: RunSummary | None = None,
     verdict: DefenceVerdict | None = None,
 ) -> dict[str, Fact]:
-    """Every fact of a run; None for those that it does not have.
+    """All facts of a run; None for those that it does not have.
 
-    Two runs are `too close` where they differ by no more than twice the standard error of the difference. That is a
-    rule of thumb: the error takes the two runs for independent, though they may see the same test images.
+    Two runs are `too close` if they differ by no more than twice the standard error of the difference. That is a rule
+    of thumb: the error assumes independent runs, though they may see the same test images.
 
     Args:
         summary: of the run.
-        plot: its arrays; None where it was made without a map.
-        beside: of another run, to compare with.
-        verdict: on defences that were applied to the run.
+        plot: its arrays; None if it has no map.
+        beside: summary of another run to compare with.
+        verdict: on defences applied to the run.
     """
     known: dict[str, Fact] = dict.fromkeys(FACTS)
     known |= {
@@ -100,7 +100,7 @@ def facts(
 
 
 def text(name: str, fact: Fact) -> str:
-    """A fact as it stands in a sentence."""
+    """A fact as text."""
     if fact is None:
         return "—"
     if isinstance(fact, tuple):

@@ -1,4 +1,4 @@
-"""How a run was made, in words: what the attacker may do, how accuracies are measured, where everything comes from."""
+"""The method of a run in words: threat model, measurement, sources and software."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ PRETRAINED = {
 }
 """How an extractor was pretrained, by its method."""
 GONE = ("No longer here", "unknown")
-"""Source and licence of what is not registered any more."""
+"""Source and licence of data and extractors that are no longer registered."""
 
 
 def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
-    """What the attacker knows and may do: pairs of a heading and a sentence."""
+    """Knowledge and capabilities of the attacker: pairs of heading and sentence."""
     constraint = CONSTRAINTS[spec.constraint]
     if spec.constraint == "perturbation":
         constraint += f" Here δ = {round(255 * spec.delta)}/255."
@@ -42,12 +42,12 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
 
 
 def _expected(name: str) -> tuple[str, str]:
-    words = DEFENCES[name].summary if name in DEFENCES else "It comes from a plug-in that is not here."
-    return f"Expects the defence “{choices.defence_title(name)}”", f"{words} The poison is made to pass it."
+    summary = DEFENCES[name].summary if name in DEFENCES else "It comes from a plug-in that is not here."
+    return f"Expects the defence “{choices.defence_title(name)}”", f"{summary} The poison is made to pass it."
 
 
 def measurement(summary: RunSummary) -> list[str]:
-    """How the accuracies came about."""
+    """How the accuracies are measured, one sentence or two per item."""
     spec = summary.spec
     if not summary.description.makes_images:
         poison = "The poisoned feature vectors are added to the training set as they are."
@@ -55,21 +55,21 @@ def measurement(summary: RunSummary) -> list[str]:
         poison = "The poisoned images, whose pixels may be any numbers, are scored as they are, not as 8-bit files."
     else:
         poison = (
-            "The poisoned images are rounded to the 8 bits of the exported files, and their features are extracted "
-            "anew from those: what the attack believed of them counts for nothing."
+            "The poisoned images are rounded to the 8 bits of the exported files, and their features are recomputed "
+            "from those; the attack's own features are not used."
         )
     return [
         f"The head is logistic regression with ridge λ = {spec.ridge:g} on frozen features. It is trained to "
         "convergence (gradient norm at most 10⁻⁶, in float64), without poison and with it, so that neither accuracy "
         "is an artefact of the optimiser.",
         poison,
-        f"The {summary.n_test:,} test images are looked at once, at the end. The attack has never seen them.",
-        "What is lost is what one search with one seed found: a lower bound on the harm that is possible.",
+        f"The {summary.n_test:,} test images are used once, at the end. The attack never sees them.",
+        "The drop is what one search with one seed achieved: a lower bound on the possible harm.",
     ]
 
 
 def settings(spec: ExperimentSpec) -> str:
-    """Fine-tuning, transfer and so on, with the meaning; "" where the extractor is gone."""
+    """The setting, such as fine-tuning or transfer, and its meaning; "" if the extractor is no longer registered."""
     try:
         key = choices.setting(spec.data, spec.extractor, spec.train_domain, spec.test_domain)
     except PoisonLabError:
@@ -80,7 +80,7 @@ def settings(spec: ExperimentSpec) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """Where data or an extractor comes from."""
+    """Origin of data or of an extractor."""
 
     kind: str
     title: str
@@ -89,7 +89,7 @@ class Source:
 
 
 def sources(spec: ExperimentSpec) -> list[Source]:
-    """Where the data and the extractor come from; of what is gone, its name is left."""
+    """Origin of the data and the extractor; only the name if they are no longer registered."""
     return [_data_source(spec.data), _extractor_source(spec.extractor)]
 
 
@@ -111,7 +111,7 @@ def _extractor_source(name: str) -> Source:
 
 
 def computed(summary: RunSummary) -> list[tuple[str, str]]:
-    """Seed, device, duration and software of the run, and of this report: pairs of a heading and a value."""
+    """Seed, device, duration and software of the run, and of this report: pairs of heading and value."""
     seconds = summary.seconds
     slowest = sorted((stage for stage in STAGES if stage in seconds), key=lambda stage: -seconds[stage])[:3]
     return [
@@ -119,7 +119,7 @@ def computed(summary: RunSummary) -> list[tuple[str, str]]:
         ("Device", summary.device),
         ("Took", f"{sum(seconds.values()):.1f} s"),
         ("Of that", ", ".join(f"{STAGES[stage].lower()} {seconds[stage]:.1f} s" for stage in slowest)),
-        # Runs of before the versions were kept have none.
+        # Early runs were stored without versions.
         ("Computed by", _versions(summary.versions) or "versions that were not recorded"),
         ("Report by", _versions(versions())),
         *([("Version", maker[:1].upper() + maker[1:])] if (maker := made_by(summary)) else []),

@@ -1,4 +1,4 @@
-"""Which version of Poison Lab made a stored run, where this one might not make it the same."""
+"""The version of Poison Lab that made a stored run, where that matters."""
 
 from core.catalog.choices import resolve
 from core.experiments.summary import RunSummary
@@ -7,9 +7,9 @@ from core.system.versions import __version__
 
 
 def made_by(summary: RunSummary) -> str:
-    """A note of a few words; "" where this version has made the run and would make it again.
+    """A short note on the version that made a run; "" if this version made it and can reproduce it.
 
-    Runs whose images are gone, or are read otherwise by now, and runs of other versions have one.
+    Runs of other versions have a note, and runs whose images are missing or are now read differently.
     """
     version = summary.versions.get("Poison Lab")
     maker = f"made by version {version} of Poison Lab" if version else "made by an unrecorded version of Poison Lab"

@@ -1,6 +1,6 @@
-"""A finished run as one HTML file for people who have no lab at hand: numbers, plots, images, method, sources.
+"""The report of a finished run: one HTML file with numbers, plots, images, method and sources.
 
-The file holds everything itself, plotly.js included, and tells the browser to load nothing else.
+The file is self-contained, including plotly.js, and forbids the browser to load anything else.
 """
 
 import jinja2
@@ -16,11 +16,11 @@ TEMPLATE = "report.html.j2"
 
 
 def report(run: StoredRun) -> str:
-    """The report of a run: the same run and the same versions give the same text.
+    """The report of a run as HTML; the same run and the same versions give the same text.
 
     Raises:
-        StoreError: the run's arrays are missing or damaged, or it was made without a map.
-        SpecError: the run's spec is not one of this version.
+        StoreError: the run's arrays are missing or damaged, or it has no map.
+        SpecError: this version can't read the run's spec.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(paths.ASSETS),
@@ -34,7 +34,7 @@ def report(run: StoredRun) -> str:
 
 
 def _results(run: StoredRun) -> dict[str, object]:
-    """What the template shows of the numbers, images and plots."""
+    """Template values: numbers, images and plots."""
     summary, plot = run.summary, export.require_plot(run)
     return {
         "headline": report_sections.headline(summary),
@@ -62,7 +62,7 @@ def _results(run: StoredRun) -> dict[str, object]:
 
 
 def _method(run: StoredRun) -> dict[str, object]:
-    """What the template says of how the run was made."""
+    """Template values: threat model, method and sources."""
     summary, description = run.summary, run.summary.description
     return {
         "attack": description.title,
@@ -77,7 +77,7 @@ def _method(run: StoredRun) -> dict[str, object]:
 
 
 def _downloads(run: StoredRun) -> dict[str, object]:
-    """What a reader needs to make the run again, and to cite it."""
+    """Template values: what a reader needs to reproduce the run and to cite it."""
     spec_json, bibtex = export.spec_json(run.spec), export.bibtex(run.spec)
     return {
         "command": export.command(run.spec),

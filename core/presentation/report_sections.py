@@ -1,4 +1,4 @@
-"""The sections of a report that show what came out: findings, numbers, images, the map and the budget's reach."""
+"""The sections of a report with results: findings, numbers, images, the map and the reachability of the target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from core.presentation import captions, figures
 from core.presentation.embedding import link, plot_html
 
 MAX_IMAGES = 24
-"""Poisoned images that the grid shows: enough to see what the attack does, few enough to print."""
+"""Maximum number of poisoned images in the grid: enough to see the attack, few enough to print."""
 MAP_HEIGHT = 560
 NOTES = {
     "clean": "head trained without poison",
@@ -22,11 +22,11 @@ NOTES = {
     "stage2": "poison as feature vectors, not yet images",
     "poisoned": "head retrained with the poison: the attack",
 }
-"""Below the big number of each of `core.experiments.summary.SCORES`."""
+"""Notes below the tiles of `core.experiments.summary.SCORES`."""
 
 
 def headline(summary: RunSummary) -> str:
-    """What happened, in one sentence without a full stop."""
+    """The result in one sentence without a full stop."""
     m, lost, spec = summary.n_poison, summary.drop(), summary.spec
     verb = "costs" if m == 1 else "cost"
     loss = f"{lost:.1f} points of accuracy" if round(lost, 1) > 0 else "no accuracy"
@@ -34,7 +34,7 @@ def headline(summary: RunSummary) -> str:
 
 
 def findings(summary: RunSummary) -> list[str]:
-    """What a reader should take away, a sentence or two each, the most important first."""
+    """The main findings, a sentence or two each, most important first."""
     sections = (_accuracy_finding, _stage2_finding, _class_finding, _count_finding, _significance_finding)
     return [finding for section in sections if (finding := section(summary))]
 
@@ -90,7 +90,7 @@ def _significance_finding(summary: RunSummary) -> str:
 
 @dataclass(frozen=True)
 class Tile:
-    """A big number, with a label above and a note below."""
+    """A metric, with a label above and a note below."""
 
     label: str
     value: str
@@ -98,7 +98,7 @@ class Tile:
 
 
 def tiles(summary: RunSummary) -> list[Tile]:
-    """The row of big numbers; a dash where the attack has no such head."""
+    """The row of metrics; a dash if the attack has no such head."""
     row = []
     for key, (label, _) in SCORES.items():
         score = summary.score(key)
@@ -109,7 +109,7 @@ def tiles(summary: RunSummary) -> list[Tile]:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """Accuracy of one class without and with the poison, and the points that it has lost, in percent."""
+    """Accuracy of one class without and with the poison, in percent."""
 
     name: str
     clean: float
@@ -117,12 +117,12 @@ class ClassRow:
 
     @property
     def lost(self) -> float:
-        """Points; negative where the class got better."""
+        """Drop in points; negative if the class improved."""
         return self.clean - self.poisoned
 
 
 def classes(summary: RunSummary) -> list[ClassRow]:
-    """What each class has lost, in the order of the classes."""
+    """The drop of each class, in the order of the classes."""
     rows = zip(summary.classes, summary.clean.per_class, summary.poisoned.per_class, strict=True)
     return [ClassRow(name, 100 * clean, 100 * poisoned) for name, clean, poisoned in rows]
 
@@ -132,9 +132,9 @@ class ShownImage:
     """One poisoned sample of the grid.
 
     Attributes:
-        source: PNG of base, poison and difference as a data URI; of the base alone where there are no images.
-        alt: what is to be seen, in words.
-        base, label: class names, before and after.
+        source: data URI of a PNG of base, poison and difference; of the base only if there are no poisoned images.
+        alt: text alternative.
+        base, label: class name of the base image, and label of the poisoned one.
         details: gap and shift.
     """
 
@@ -146,7 +146,7 @@ class ShownImage:
 
 
 def images(plot: PlotData, classes: Sequence[str]) -> list[ShownImage]:
-    """At most `MAX_IMAGES` samples, those that have moved farthest in feature space first, else in their order."""
+    """At most `MAX_IMAGES` samples, sorted by decreasing shift in feature space."""
     rows = np.argsort(-plot.shift, kind="stable")[:MAX_IMAGES]
     factor = _amplification(plot)
     return [_shown(plot, classes, int(row), factor) for row in rows]
@@ -166,7 +166,7 @@ def _shown(plot: PlotData, classes: Sequence[str], row: int, factor: int) -> Sho
 
 
 def images_caption(plot: PlotData) -> str:
-    """How to read the grid."""
+    """Caption of the grid."""
     if not plot.makes_images:
         return (
             "This attack makes feature vectors, not images: it is the bound that attacks on images are measured "
@@ -180,7 +180,7 @@ def _amplification(plot: PlotData) -> int:
 
 
 def map_plot(plot: PlotData, classes: Sequence[str]) -> str:
-    """The map of the app as HTML, in which stage 2 waits for a click on the legend."""
+    """The map as HTML; stage 2 is hidden until one clicks on the legend."""
     figure = figures.map_figure(plot, classes, show_stage2=plot.makes_images)
     for name, has_entry in (("stage 2", True), ("stage 2's aim", False)):
         changed = {"visible": "legendonly", "legendgroup": "stage 2", "showlegend": has_entry}
@@ -190,20 +190,20 @@ def map_plot(plot: PlotData, classes: Sequence[str]) -> str:
 
 
 def accuracy_plot(summary: RunSummary) -> str:
-    """The bars of the app as HTML, as high as the plot of a few classes beside them."""
+    """The bar chart of accuracies as HTML, as high as the plot beside it."""
     figure = figures.accuracy_figure({SCORES[name][0]: share for name, share in summary.accuracies().items()})
     figure.update_layout(height=300).update_xaxes(tickfont={"size": 12})
     return plot_html("accuracy", figure, "Test accuracy of each head")
 
 
 def per_class_plot(summary: RunSummary) -> str:
-    """What each class loses, as HTML."""
+    """The drop of each class as HTML."""
     figure = figures.per_class_figure(summary.clean.per_class, summary.poisoned.per_class, summary.classes)
     return plot_html("per-class", figure, "Points of accuracy lost per class")
 
 
 def reach(threshold: Reachability | None) -> dict[str, str] | None:
-    """Words and plot of what the budget can reach; None where the attack has no target."""
+    """Caption and plot of the reachability of the target; None if the attack has no target."""
     if threshold is None:
         return None
     figure = figures.reach_figure(threshold, height=340)

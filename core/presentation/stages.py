@@ -1,4 +1,4 @@
-"""How a finished run came about, ready to show: the steps of its trajectory, and what is lost from stage to stage.
+"""The trajectory of a finished run for display, and the loss of effect from stage to stage.
 
 Free of torch; nothing is trained here.
 """
@@ -19,7 +19,7 @@ TITLES = {
     "pixels": "Pixels",
     "poison": "Poisoned set",
 }
-"""Stages of `core.experiments.trajectory.PATH`, in words that fit a chart."""
+"""Short titles of the stages of `core.experiments.trajectory.PATH`, for charts."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class ShownStep:
 
     Attributes:
         stage: one of `core.experiments.trajectory.PATH`.
-        done, total: steps of its stage until then, and in all.
+        done, total: steps of the stage so far, and in total.
         accuracy: fraction of the test set.
-        point: its row in `walk_pca`; None where there is no poison yet.
-        picture: its row in `walk_x`; None where there are no images yet.
-        values: what the attack reported of itself at this step, e.g. `residual`.
+        point: row in `walk_pca`; None if there is no poison yet.
+        picture: row in `walk_x`; None if there are no images yet.
+        values: reported by the attack at this step, e.g. `residual`.
     """
 
     stage: str
@@ -44,20 +44,20 @@ class ShownStep:
     values: Mapping[str, float]
 
     @property
-    def words(self) -> str:
-        """Where in the trajectory it is."""
+    def label(self) -> str:
+        """Stage and step as text."""
         title = TITLES[self.stage]
         return f"{title}, step {self.done} of {self.total}" if self.total else title
 
 
 @dataclass(frozen=True)
 class StageLoss:
-    """Accuracy that an attack gives up between the ends of two stages.
+    """Loss of effect of an attack between the ends of two stages.
 
     Attributes:
         before, after: the stages, keys of `core.experiments.trajectory.PATH`.
-        wanted, reached: points of test accuracy lost to the poison at their ends.
-        why: in one sentence.
+        wanted, reached: drop of test accuracy at their ends, in points.
+        why: explanation in one sentence.
     """
 
     before: str
@@ -68,9 +68,9 @@ class StageLoss:
 
 
 def shown_steps(summary: RunSummary) -> list[ShownStep]:
-    """The steps of a run's trajectory; empty where it was stored without."""
+    """The steps of a run's trajectory; empty if none is stored."""
     description = summary.description
-    # Where a stage was tried several times, its steps in the curve are counted through: they are of another try.
+    # The curve counts the steps of all tries of a stage through, so that they don't match those of the trajectory.
     curve = [point for point in summary.curve if _is_single_try(description, point.stage)]
     totals: dict[str, int] = {}
     steps = [(step.stage, step.step) for step in summary.trajectory] + [(point.stage, point.step) for point in curve]
@@ -98,7 +98,7 @@ def shown_steps(summary: RunSummary) -> list[ShownStep]:
 
 
 def losses(summary: RunSummary) -> list[StageLoss]:
-    """Where a run of several stages loses what it set out for, stage by stage."""
+    """The loss of effect of a run with several stages, stage by stage."""
     ends = [stage for stage in ("target", "stage2", "poison") if _has_end(summary, stage)]
     stage_losses = []
     for before, after in pairwise(ends):
@@ -109,7 +109,7 @@ def losses(summary: RunSummary) -> list[StageLoss]:
 
 
 SCORE_OF = {"clean": "clean", "target": "target", "stage2": "stage2", "poison": "poisoned"}
-"""The key of `core.experiments.summary.SCORES` that a stage of the trajectory ends with."""
+"""The key in `core.experiments.summary.SCORES` of the score at the end of each stage."""
 
 
 def _has_end(summary: RunSummary, stage: str) -> bool:
@@ -119,7 +119,7 @@ def _has_end(summary: RunSummary, stage: str) -> bool:
 
 
 def _is_single_try(description: AttackDescription, name: str) -> bool:
-    """Whether the steps of a stage, as the curve counts them, are of one try."""
+    """Whether the steps of a stage in the curve belong to a single try."""
     stage = description.stages.get(name)
     return stage is None or stage.single_try
 

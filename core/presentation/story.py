@@ -1,4 +1,4 @@
-"""One finished run in numbers for people who do not work with models. Free of torch; nothing is trained here."""
+"""A finished run in numbers for a lay audience. Free of torch; nothing is trained here."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from core.experiments.summary import SIGNIFICANCE, RunSummary
 from core.system.arrays import Array
 
 NEIGHBOURS = 5
-"""Clean images around a poison that say among which kind it landed."""
+"""Number of clean neighbours on the map that determine among which class a poisoned sample lies."""
 
 
 NAME_SIZE = np.array([0.2, 0.07])
-"""Room for the name of a class, as a share of a map's width, on a phone, and height."""
+"""Width and height of a class name, as fractions of the map on a phone."""
 
 
 @dataclass(frozen=True)
 class ClassChange:
-    """Test images of one class that are right, of every 100, without and with poison."""
+    """Correct test images of one class per 100, without and with poison."""
 
     name: str
     before: float
@@ -28,22 +28,20 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Story:
-    """What a talk tells of a run.
+    """The numbers of a run in a presentation.
 
     Attributes:
-        n_train, n_poison, n_test: clean training images, poisoned ones, test images.
-        wrong_before, wrong_after: test images that the model gets wrong without and with the poison.
-        one_in: one in so many test images more is wrong (where the poison hurt) or right (where it helped); None
-            where nothing changed.
-        per_hundred: images more wrong of every 100; negative where the model got better.
-        margin: what chance in the choice of test images does to `per_hundred`: its standard error.
-        is_sure: whether luck alone would change as much in fewer than one of twenty such tests.
-        hardest_hit: the classes that lost something, the one that lost most first.
-        ideal_per_hundred: the same as `per_hundred` for poison that need not be an image; None where the run has no
-            such stage.
-        makes_images: whether the run made images at all.
-        pixels_changed: whether any pixel differs from the original images; False without images.
-        relabelled: poisoned images whose label is not what they show; None where the run does not tell.
+        n_train, n_poison, n_test: numbers of clean training images, poisoned samples and test images.
+        wrong_before, wrong_after: test images misclassified without and with the poison.
+        one_in: one in so many test images changed on balance; None if the number of errors is unchanged.
+        per_hundred: additional errors per 100 test images; negative if accuracy improved.
+        margin: standard error of `per_hundred`.
+        is_sure: whether the drop is significant at the 5 % level.
+        hardest_hit: classes that lost accuracy, largest loss first.
+        ideal_per_hundred: `per_hundred` for poisoned features before they become images; None without that stage.
+        makes_images: whether the attack made images.
+        pixels_changed: whether any pixel differs from the base images; False without images.
+        relabelled: poisoned samples whose label differs from the base point's; None without a map.
     """
 
     n_train: int
@@ -63,12 +61,12 @@ class Story:
 
     @property
     def more_wrong(self) -> int:
-        """Test images more that are wrong; negative where there are fewer."""
+        """Additional misclassified test images; negative if there are fewer."""
         return self.wrong_after - self.wrong_before
 
     @property
     def worst(self) -> ClassChange | None:
-        """The class that lost most; None where none lost anything."""
+        """The class with the largest loss; None if no class lost accuracy."""
         return self.hardest_hit[0] if self.hardest_hit else None
 
 
@@ -77,7 +75,7 @@ def story_of(summary: RunSummary, plot: PlotData | None) -> Story:
 
     Args:
         summary: of the run.
-        plot: its arrays; None where it was made without a map.
+        plot: its arrays; None if it has no map.
     """
     clean, poisoned, n_test = summary.clean, summary.poisoned, summary.n_test
     before, after = (round(n_test * (1.0 - score.accuracy)) for score in (clean, poisoned))
@@ -110,13 +108,14 @@ def _changes_pixels(plot: PlotData) -> bool:
 
 
 def class_centres(train_xy: Array, train_y: Array, n_classes: int) -> Array:
-    """A place (c, 2) for each class's name on the map: the clean image in the middle of its class, NaN without one.
+    """Positions (c, 2) of class names on the map: the clean point nearest to the median of its class.
 
-    The median of each coordinate may lie between two clusters of a class; the nearest image of the class is inside.
+    The median itself may lie between two clusters of the class.
 
     Args:
-        train_xy: (n, 2) places on the map.
+        train_xy: (n, 2) positions on the map.
         train_y: (n,) classes.
+        n_classes: number c of classes; those without points get NaN.
     """
     centres = np.full((n_classes, 2), np.nan)
     for label in range(n_classes):
@@ -128,16 +127,16 @@ def class_centres(train_xy: Array, train_y: Array, n_classes: int) -> Array:
 
 
 def spread_labels(centres: Array, train_xy: Array) -> Array:
-    """Places of names (c, 2), moved apart in height where two would cover each other.
+    """Positions (c, 2) of class names, moved apart vertically so that they don't overlap.
 
     Args:
-        centres: (c, 2), NaN where there is no name.
-        train_xy: (n, 2) places on the map, whose extent says how large a name is.
+        centres: (c, 2), NaN for classes without a name.
+        train_xy: (n, 2) positions on the map, whose extent determines the size of a name.
     """
     width, height = NAME_SIZE * (train_xy.max(axis=0) - train_xy.min(axis=0))
     places = centres.copy()
     order = [i for i in np.argsort(centres[:, 1]) if np.isfinite(centres[i]).all()]
-    for position, i in enumerate(order):  # upwards: each steps over those that stand already
+    for position, i in enumerate(order):  # upwards: each is moved above those already placed
         for j in sorted(order[:position], key=lambda j: float(places[j, 1])):
             if abs(places[i, 0] - places[j, 0]) < width and abs(places[i, 1] - places[j, 1]) < height:
                 places[i, 1] = places[j, 1] + height
@@ -145,7 +144,7 @@ def spread_labels(centres: Array, train_xy: Array) -> Array:
 
 
 def count_landed_elsewhere(plot: PlotData) -> int:
-    """How many poisoned samples lie on the map among clean images of another class than their label says."""
+    """Number of poisoned samples that lie on the map among clean images of a class other than their label."""
     k = min(NEIGHBOURS, plot.n_clean)
     _, near = cKDTree(plot.train_xy).query(plot.poison_xy, k=k)
     around = plot.train_y[near.reshape(plot.n_poison, k)]
@@ -154,11 +153,11 @@ def count_landed_elsewhere(plot: PlotData) -> int:
 
 
 def one_per_class(labels: Array, most: int) -> list[int]:
-    """Rows of as many different classes as there are, at most `most` in all.
+    """Select rows of as many different classes as possible.
 
     Args:
-        labels: (m,) the class of each row.
-        most: rows.
+        labels: (m,) class of each row.
+        most: maximum number of rows.
     """
     _, first = np.unique(labels, return_index=True)
     rows = sorted(first.tolist()) + [row for row in range(len(labels)) if row not in set(first.tolist())]

@@ -1,4 +1,4 @@
-"""What the command line prints of defences, of certificates and of the store."""
+"""Tables that the command line prints of defences, certificates and the store."""
 
 import time
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from core.system import retention
 from core.system.tables import text_table
 
 CURVE_POINTS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200)
-"""Numbers of added points, or of flipped labels, at which a certificate is printed."""
+"""Numbers of added points or flipped labels for which a certificate is printed."""
 
 
 def defences_table(verdicts: Sequence[DefenceVerdict]) -> str:
-    """Verdicts on chains of defences as a table; of a chain each defence, and all of it.
+    """A table of verdicts on chains of defences, with a row for each defence and one for the whole chain.
 
     Args:
         verdicts: all of one run.
@@ -25,7 +25,7 @@ def defences_table(verdicts: Sequence[DefenceVerdict]) -> str:
 
 
 def _defence_rows(verdict: DefenceVerdict) -> list[list[str]]:
-    """A row for each defence of a chain; accuracies are those of the whole chain, and stand in its last row."""
+    """A row per defence of a chain; the last row has the accuracies of the whole chain."""
     steps = verdict.steps if len(verdict.steps) == 1 else (*verdict.steps, verdict.whole)
     accuracies = [f"{100 * share:.1f}%" for share in (verdict.defended.accuracy, verdict.random)]
     return [
@@ -42,18 +42,18 @@ def _defence_rows(verdict: DefenceVerdict) -> list[list[str]]:
 
 
 def certificates_text(certificates: Certificates, n_poison: int) -> str:
-    """Both certificates of a run: accuracies that hold whatever is added or flipped.
+    """Both certificates of a run: certified accuracies against added points and flipped labels.
 
     Args:
         certificates: of the run.
-        n_poison: poisoned points of the run.
+        n_poison: number of poisoned samples of the run.
     """
     added, flipped = certificates.added, certificates.flipped
     lines = [
         f"{added.partitions} heads on parts of the data, {100 * added.clean:.1f}% right without poison and "
         f"{100 * added.attacked:.1f}% with these {n_poison} points",
         *_curve_lines("points added", added.certified),
-        f"{flipped.noise.heads} heads on labels drawn anew, {100 * flipped.clean:.1f}% right",
+        f"{flipped.noise.heads} heads on randomised labels, {100 * flipped.clean:.1f}% right",
         *_curve_lines("labels flipped", flipped.certified),
         *(f"{n:>6} labels flipped: a single head is {100 * share:.1f}% right" for n, share in flipped.plain),
     ]
@@ -65,7 +65,7 @@ def _curve_lines(changes: str, shares: Sequence[float]) -> list[str]:
 
 
 def store_table(entries: Sequence[retention.Entry]) -> str:
-    """Stored runs, with their sizes, when they were last used, and whether they are pinned."""
+    """A table of stored runs: size, last use, and whether they are pinned."""
     return text_table(
         [
             [

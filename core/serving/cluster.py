@@ -74,8 +74,16 @@ def become_workers(address: str, n_workers: int, options: Sequence[str] = ()) ->
     """
     if not re.fullmatch(r"[a-z]+://\S+:\d+", address):
         raise SettingError(f"The scheduler's address is {address!r}; allowed: tcp://HOST:PORT or tls://HOST:PORT.")
-    ours = ["--nthreads", "1", "--nworkers", str(n_workers), "--memory-limit", str(1.0 / n_workers), "--no-dashboard"]
-    _become([sys.executable, "-m", "dask", "worker", address, *ours, *options], threads(n_workers))
+    defaults = [
+        "--nthreads",
+        "1",
+        "--nworkers",
+        str(n_workers),
+        "--memory-limit",
+        str(1.0 / n_workers),
+        "--no-dashboard",
+    ]
+    _become([sys.executable, "-m", "dask", "worker", address, *defaults, *options], threads(n_workers))
 
 
 def _become(command: list[str], more: Mapping[str, str]) -> NoReturn:

@@ -176,16 +176,16 @@ def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
     run_folder.write(result, folder, with_features=False)
     assert result.plot is not None
     cache.write(maps / projection.cache_path(result.features["train_z"]).name, result.plot.train_xy)
-    made = paths.cache() / "decoders" / decoders.file_name(result.digest)
+    decoder_file = paths.cache() / "decoders" / decoders.file_name(result.digest)
     attack = result.spec.attack
     trains_decoder = "decoder" in [stage.name for stage in record_of(attack.name).stages_of(attack)]
-    if trains_decoder and made.exists():
+    if trains_decoder and decoder_file.exists():
         trained.mkdir(exist_ok=True)
         for old in trained.iterdir():
             old.unlink()
-        content = cache.read_bytes(made)
+        content = cache.read_bytes(decoder_file)
         assert content is not None
-        (trained / made.name).write_bytes(content)
+        (trained / decoder_file.name).write_bytes(content)
 
 
 def _drop_maps(runs: Path, maps: Path) -> None:

@@ -128,9 +128,9 @@ def preview(name: str) -> Preview:
     image_folder = folders.load(Path(record.source))
     rows = {label: np.flatnonzero(image_folder.y == i) for i, label in enumerate(image_folder.classes)}
     return Preview(
-        train={label: int((~image_folder.is_test[of]).sum()) for label, of in rows.items()},
-        test={label: int(image_folder.is_test[of].sum()) for label, of in rows.items()},
-        samples={label: image_folder.x[of[:SAMPLES]] for label, of in rows.items()},
+        train={label: int((~image_folder.is_test[class_rows]).sum()) for label, class_rows in rows.items()},
+        test={label: int(image_folder.is_test[class_rows].sum()) for label, class_rows in rows.items()},
+        samples={label: image_folder.x[class_rows[:SAMPLES]] for label, class_rows in rows.items()},
     )
 
 
@@ -180,9 +180,9 @@ def _incoming(kind: str, refused: type[PoisonLabError]) -> Iterator[Path]:
     home = folder_of(kind)
     try:
         home.mkdir(parents=True, exist_ok=True)
-        for left in home.glob(".*"):
-            if time.time() - left.stat().st_mtime > _LEFTOVER_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+        for leftover in home.glob(".*"):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(leftover, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=".", dir=home))
     except OSError as error:
         raise _full(refused, error) from error

@@ -18,9 +18,9 @@ def test_list_as_json_is_the_listing(capsys: pytest.CaptureFixture[str]) -> None
 def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    found = choices.listing()
+    result = choices.listing()
     for kind in ("data", "extractors", "attacks", "constraints", "label_rules"):
-        assert all(f"\n  {name} " in printed for name in found[kind])
+        assert all(f"\n  {name} " in printed for name in result[kind])
 
 
 def test_list_says_which_data_is_here(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "can't be written" in error
-    assert ran == [], "told before the work, not after it"
+    assert ran == [], "reported before the work, not after it"
 
 
 def test_a_full_disk_is_one_line(

@@ -41,10 +41,10 @@ def test_store_cleans_down_to_its_limit(
     assert main(["store", "--pin", pinned]) == 0
     capsys.readouterr()
     assert main(["store", "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert f"would be deleted: run {other}" in said
-    assert "1 run would be deleted; what stays takes" in said
-    assert "0 cached files would be deleted" in said
+    output = capsys.readouterr().out
+    assert f"would be deleted: run {other}" in output
+    assert "1 run would be deleted; what stays takes" in output
+    assert "0 cached files would be deleted" in output
     assert (home / "results" / other).is_dir()
     assert main(["store", "--clean"]) == 0
     assert f"deleted: run {other}" in capsys.readouterr().out

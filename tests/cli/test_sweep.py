@@ -40,7 +40,7 @@ def test_bad_sweeps_are_refused_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["sweep", *options]) == 2
-    said = capsys.readouterr().err
-    assert reason in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert reason in output
+    assert output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,6 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         measure(todo, path, how)
-    found = measure(todo, path, lambda spec, device: {"name": f"{spec.attack.name} later"})
-    assert [one["name"] for one in found] == ["label-flip", "noise later"]
+    result = measure(todo, path, lambda spec, device: {"name": f"{spec.attack.name} later"})
+    assert [one["name"] for one in result] == ["label-flip", "noise later"]
     assert len(json.loads(path.read_text())) == 2

@@ -16,11 +16,11 @@ from core.system import paths
 
 
 def test_every_extractor_that_ships_was_measured_on_every_embedded_data_set() -> None:
-    found = quality.read()
+    result = quality.read()
     shipped = [name for name, record in EXTRACTORS.items() if record.library == "own" or "lite0" in name]
-    assert found.keys() >= {quality.PIXELS, *shipped}
-    assert found.keys() <= {quality.PIXELS, *EXTRACTORS}
-    for row in found.values():
+    assert result.keys() >= {quality.PIXELS, *shipped}
+    assert result.keys() <= {quality.PIXELS, *EXTRACTORS}
+    for row in result.values():
         assert set(row) == set(quality.EMBEDDED)
         for name, one in row.items():
             assert 1 / len(DATA[name].classes) < min(one.knn, one.linear_probe) < 1

@@ -46,17 +46,20 @@ def test_unknown_data_are_refused() -> None:
 def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
     (spec,) = specs(("label-flip",))
     lines: list[str] = []
-    (found,) = measure([spec], tmp_path / "results.json", measured, device="cpu", report=lines.append)
+    (result,) = measure([spec], tmp_path / "results.json", measured, device="cpu", report=lines.append)
     from core.experiments.run import run
     from core.storage.defended import judge_run, parse_chain
     from core.storage.runs import Store
 
     stored = Store(tmp_path / "store").put(run(spec, device="cpu", with_map=False))
-    assert found["poisoned"] == stored.summary.poisoned.accuracy
-    for name, told in found["defences"].items():
+    assert result["poisoned"] == stored.summary.poisoned.accuracy
+    for name, measured_defence in result["defences"].items():
         expected = judge_run(stored, parse_chain([name]))
-        assert told["accuracy"] == expected.defended.accuracy
-        assert (told["found"], told["clean_lost"]) == (expected.whole.poison_removed, expected.whole.clean_lost)
+        assert measured_defence["accuracy"] == expected.defended.accuracy
+        assert (measured_defence["found"], measured_defence["clean_lost"]) == (
+            expected.whole.poison_removed,
+            expected.whole.clean_lost,
+        )
     assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]
 
 

@@ -61,11 +61,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
     def get(name: str) -> tuple[Result, Path, list[Event]]:
         if name not in made:
-            told: list[Event] = []
-            found = in_home(tmp_path_factory.mktemp("home"), spec_of(name), told.append)
+            reported: list[Event] = []
+            result = in_home(tmp_path_factory.mktemp("home"), spec_of(name), reported.append)
             folder = tmp_path_factory.mktemp("out") / "run"
-            run_folder.write(found, folder)
-            made[name] = found, folder, told
+            run_folder.write(result, folder)
+            made[name] = result, folder, reported
         return made[name]
 
     return get
@@ -82,19 +82,19 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
     assert (summary["n_train"], summary["n_test"], summary["n_poison"]) == (40, 20, 8)
     assert summary["versions"] == versions()
     assert summary["versions"].keys() >= {"Poison Lab", "Python", "torch"}
-    found = stored(folder, "features.npz")
+    actual = stored(folder, "features.npz")
     for part, n in (("train", 40), ("poison", 8), ("test", 20)):
-        assert found[f"{part}_z"].shape == (n, 512)
-        assert found[f"{part}_y"].shape == (n,)
-        assert np.isfinite(found[f"{part}_z"]).all()
-    norm = np.sqrt(np.square(found["train_z"]).sum(1).mean())
+        assert actual[f"{part}_z"].shape == (n, 512)
+        assert actual[f"{part}_y"].shape == (n,)
+        assert np.isfinite(actual[f"{part}_z"]).all()
+    norm = np.sqrt(np.square(actual["train_z"]).sum(1).mean())
     assert norm == pytest.approx(features.FEATURE_NORM, rel=1e-4)
     scores = [result.clean, result.poisoned, *filter(None, (result.target, result.stage2))]
     for score in scores:
-        shares = np.bincount(found["test_y"], minlength=10) / 20
+        shares = np.bincount(actual["test_y"], minlength=10) / 20
         assert score.accuracy == pytest.approx(float(shares @ np.array(score.per_class)), abs=1e-12)
         counts = np.array(score.confusion)
-        assert counts.sum(1).tolist() == np.bincount(found["test_y"], minlength=10).tolist()
+        assert counts.sum(1).tolist() == np.bincount(actual["test_y"], minlength=10).tolist()
         assert counts.trace() / 20 == pytest.approx(score.accuracy, abs=1e-12)
     makes_images = attack != "tgda-feature"
     assert (result.poison.x is not None) == (folder / "poison").is_dir() == makes_images
@@ -122,15 +122,15 @@ def test_scikit_learn_finds_the_same_accuracy_on_the_exported_features(
 ) -> None:
     """Check 7 of the method, from the files alone."""
     _, folder, _ = results(attack)
-    found, summary = stored(folder, "features.npz"), json.loads((folder / "result.json").read_text())
-    z, y = found["train_z"], found["train_y"]
+    result, summary = stored(folder, "features.npz"), json.loads((folder / "result.json").read_text())
+    z, y = result["train_z"], result["train_y"]
     if which == "poisoned":
-        z, y = np.concatenate([z, found["poison_z"]]), np.concatenate([y, found["poison_y"]])
+        z, y = np.concatenate([z, result["poison_z"]]), np.concatenate([y, result["poison_y"]])
     model = LogisticRegression(C=1 / (len(y) * summary["lambda"]), tol=1e-10, max_iter=20_000)
     model.fit(z.astype(float), y)
-    scores = np.sort(model.decision_function(found["test_z"].astype(float)), axis=1)
+    scores = np.sort(model.decision_function(result["test_z"].astype(float)), axis=1)
     tied = int((scores[:, -1] - scores[:, -2] < 1e-3).sum())
-    accuracy = float((model.predict(found["test_z"].astype(float)) == found["test_y"]).mean())
+    accuracy = float((model.predict(result["test_z"].astype(float)) == result["test_y"]).mean())
     assert abs(accuracy - summary[which]["accuracy"]) <= tied / 20 + 1e-12
 
 
@@ -152,11 +152,11 @@ def test_the_exported_pictures_have_the_exported_features(attack: str, results: 
     split = drawn(spec)
     scale = features.Scale.fit(torch.from_numpy(features.extract(extractor, split.train_x, CPU)))
     z = features.extract(features.Pipeline(extractor, scale), np.stack(pictures), CPU)
-    found = stored(folder, "features.npz")
-    np.testing.assert_allclose(z, found["poison_z"], atol=1e-5)
-    np.testing.assert_array_equal(found["poison_y"], [int(row["label"]) for row in rows])
+    actual = stored(folder, "features.npz")
+    np.testing.assert_allclose(z, actual["poison_z"], atol=1e-5)
+    np.testing.assert_array_equal(actual["poison_y"], [int(row["label"]) for row in rows])
     np.testing.assert_array_equal(poison["base_index"], [int(row["base_index"]) for row in rows])
-    np.testing.assert_array_equal(found["train_y"], split.train_y)
+    np.testing.assert_array_equal(actual["train_y"], split.train_y)
 
 
 def drawn(spec: ExperimentSpec) -> Split:
@@ -201,31 +201,31 @@ def test_what_the_app_draws_is_consistent(attack: str, results: Results) -> None
 
 
 def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> None:
-    result, _, told = results(attack)
-    stages = list(dict.fromkeys(event.stage for event in told))
+    result, _, events = results(attack)
+    stages = list(dict.fromkeys(event.stage for event in events))
     assert stages == sorted(stages, key=list(STAGES).index)
     assert set(stages) == STAGES.keys() - {"target", "stage2", "decoder", "invert", "pixels"} | set(stages) & {
         stage.name for stage in RECORDS[attack].stages
     }
     assert result.seconds.keys() == set(stages)
     assert all(seconds >= 0 for seconds in result.seconds.values())
-    assert [point.stage for point in result.curve] == [event.stage for event in told if event.values]
+    assert [point.stage for point in result.curve] == [event.stage for event in events if event.values]
 
 
 @pytest.mark.parametrize("at", STAGES)
 def test_an_observer_stops_a_run(at: str, tmp_path: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     spec = spec_of("ft-decoder" if at == "decoder" else "ft-matching")
 
     def stop(event: Event) -> None:
-        told.append(event.stage)
+        reported.append(event.stage)
         if event.stage == at:
             raise Cancelled("The run was cancelled.")
 
     with pytest.raises(Cancelled):
         in_home(tmp_path, spec, stop)
-    assert told.count(at) == 1
-    assert told[-1] == at
+    assert reported.count(at) == 1
+    assert reported[-1] == at
     assert list(tmp_path.rglob(".*")) == [], "something half-written is left"
 
 
@@ -260,13 +260,13 @@ def test_cached_features_change_no_number_and_their_time_is_kept_apart(tmp_path:
 
 
 def test_bad_input_fails_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Event] = []
+    reported: list[Event] = []
     with pytest.raises(SpecError):
-        in_home(tmp_path, spec_of("label-flip", data="nothing"), told.append)
+        in_home(tmp_path, spec_of("label-flip", data="nothing"), reported.append)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(DeviceError):
-        run(spec_of("label-flip"), told.append, device="cuda")
-    assert told == []
+        run(spec_of("label-flip"), reported.append, device="cuda")
+    assert reported == []
     assert list(tmp_path.iterdir()) == []
 
 

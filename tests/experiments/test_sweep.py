@@ -34,14 +34,14 @@ def test_every_attack_can_join_whatever_the_base(attack: str, constraint: str, r
 
 
 def test_flips_come_first_and_the_grid_is_whole() -> None:
-    found = sweep.cells(BASE, ["ft-matching", "noise"], [0.01, 0.1], [3, 4], ["resnet10-small-mnist"])
-    assert [(cell.attack, cell.budget) for cell in found] == [
+    actual = sweep.cells(BASE, ["ft-matching", "noise"], [0.01, 0.1], [3, 4], ["resnet10-small-mnist"])
+    assert [(cell.attack, cell.budget) for cell in actual] == [
         (attack, budget) for attack in ("flips", "ft-matching", "noise") for budget in (0.01, 0.1)
     ]
-    assert {cell.extractor for cell in found} == {"resnet10-small-mnist"}
-    assert [spec.seed for spec in found[0].specs] == [3, 4]
-    assert found[0].specs[0].label_rule == "random"
-    assert len(sweep.hashes(found)) == 12
+    assert {cell.extractor for cell in actual} == {"resnet10-small-mnist"}
+    assert [spec.seed for spec in actual[0].specs] == [3, 4]
+    assert actual[0].specs[0].label_rule == "random"
+    assert len(sweep.hashes(actual)) == 12
 
 
 def test_the_attack_of_the_base_keeps_its_parameters() -> None:
@@ -75,9 +75,9 @@ def test_partial_results_are_what_is_there() -> None:
 
 def test_interval_is_that_of_students_t() -> None:
     values = [1.0, 2.5, 3.0, 2.0]
-    found = sweep.interval(values)
-    assert found is not None
+    actual = sweep.interval(values)
+    assert actual is not None
     wanted = ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == (pytest.approx(wanted.low), pytest.approx(wanted.high))
+    assert (actual.low, actual.high) == (pytest.approx(wanted.low), pytest.approx(wanted.high))
     rough = bootstrap((np.array(values),), np.mean, random_state=0).confidence_interval
-    assert found.low < rough.low < found.mean < rough.high < found.high
+    assert actual.low < rough.low < actual.mean < rough.high < actual.high

@@ -69,9 +69,9 @@ def test_every_attack_shows_poison_that_keeps_the_rules(attack: str) -> None:
     """Within the constraint, as 8-bit images, with the features that the images have."""
     scene, spec = tiny.scene(), tiny.spec(attack, constraint="valid")
     low, high = scene.box
-    told: list[Event] = []
-    attacked = execute(spec, scene, lambda event: told.append(frozen(event)))
-    shown = [event.snapshot() for event in told if event.snapshot is not None]
+    reported: list[Event] = []
+    attacked = execute(spec, scene, lambda event: reported.append(frozen(event)))
+    shown = [event.snapshot() for event in reported if event.snapshot is not None]
     assert shown
     for snapshot in shown:
         if snapshot.z is None:
@@ -91,9 +91,9 @@ def test_every_attack_shows_poison_that_keeps_the_rules(attack: str) -> None:
 def test_the_last_moment_is_what_the_attack_hands_back(attack: str) -> None:
     scene = tiny.scene()
     settings = {"target": "gradpc"} if attack.startswith("gc") else {}
-    told: list[Event] = []
-    attacked = execute(tiny.spec(attack, attack=settings), scene, lambda event: told.append(frozen(event)))
-    last = next(event.snapshot for event in reversed(told) if event.snapshot is not None)()
+    reported: list[Event] = []
+    attacked = execute(tiny.spec(attack, attack=settings), scene, lambda event: reported.append(frozen(event)))
+    last = next(event.snapshot for event in reversed(reported) if event.snapshot is not None)()
     if attacked.x is None:
         assert attacked.zeta is not None
         torch.testing.assert_close(last.z, attacked.zeta)

@@ -46,9 +46,9 @@ def test_confusion_of_an_older_run_is_not_there() -> None:
     assert comparison.confusion(score, 2) is None
     assert comparison.confusion(None, 2) is None
     assert comparison.confusion(replace(score, confusion=[[1]]), 2) is None
-    found = comparison.confusion(replace(score, confusion=[[3, 1], [0, 4]]), 2)
-    assert found is not None
-    assert found.tolist() == [[3, 1], [0, 4]]
+    result = comparison.confusion(replace(score, confusion=[[3, 1], [0, 4]]), 2)
+    assert result is not None
+    assert result.tolist() == [[3, 1], [0, 4]]
 
 
 def test_the_classes_that_change_most_keep_their_order() -> None:

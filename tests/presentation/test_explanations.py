@@ -14,12 +14,12 @@ def test_every_stage_of_every_attack_is_explained(name: str) -> None:
     description = describe(parse_spec({"attack": name}))
     assert set(description.stages) <= {stage.name for stage in RECORDS[name].stages}
     for stage in ("clean", *description.stages, "poison"):
-        told = explanations.explain_stage(stage, description)
-        assert told.words.endswith(".")
-        assert told.formula.count("{") == told.formula.count("}")
-        assert told.formula.count(r"\big\l") + told.formula.count(r"\Big(") <= told.formula.count(r"\big\r") + (
-            told.formula.count(r"\Big)")
-        )
+        explanation = explanations.explain_stage(stage, description)
+        assert explanation.words.endswith(".")
+        assert explanation.formula.count("{") == explanation.formula.count("}")
+        assert explanation.formula.count(r"\big\l") + explanation.formula.count(r"\Big(") <= explanation.formula.count(
+            r"\big\r"
+        ) + (explanation.formula.count(r"\Big)"))
 
 
 def test_stage_2_is_explained_by_its_method() -> None:

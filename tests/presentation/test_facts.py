@@ -15,26 +15,26 @@ TARGETED = resolve(parse_spec({"attack": "gc-feature"}))
 
 def test_facts_are_those_of_the_run() -> None:
     result = drawn_result(SPEC)
-    found = facts(result.summary(), result.plot)
-    assert found.keys() == FACTS.keys()
-    assert found["drop"] == pytest.approx(20)
-    assert found["stage2_drop"] == pytest.approx(30)
-    assert found["survives"] == pytest.approx(200 / 3)
-    assert found["noise"] == pytest.approx(result.summary().paired_error())
-    assert found["worst_class"] == tuple(result.classes)  # all tie
-    assert found["moved"] == 100
-    assert found["compared"] is None
+    actual = facts(result.summary(), result.plot)
+    assert actual.keys() == FACTS.keys()
+    assert actual["drop"] == pytest.approx(20)
+    assert actual["stage2_drop"] == pytest.approx(30)
+    assert actual["survives"] == pytest.approx(200 / 3)
+    assert actual["noise"] == pytest.approx(result.summary().paired_error())
+    assert actual["worst_class"] == tuple(result.classes)  # all tie
+    assert actual["moved"] == 100
+    assert actual["compared"] is None
 
 
 def test_facts_of_defences_are_there_once_they_were_applied() -> None:
     run = separable()
-    found = defend(run.features, parse_chain(["loss:share=0.1"]), len(run.classes), run.spec.ridge)
-    told = facts(run.summary(), run.plot, None, found)
-    assert told.keys() == FACTS.keys()
-    assert told["found"] == pytest.approx(10 * found.whole.poison_removed)  # ten poisoned points
-    assert told["clean_lost"] == len(found.whole.removed) - found.whole.poison_removed
-    assert told["defended"] == pytest.approx(100 * found.poisoned.accuracy + found.regained)
-    assert told["random"] == pytest.approx(100 * found.random)
+    result = defend(run.features, parse_chain(["loss:share=0.1"]), len(run.classes), run.spec.ridge)
+    known = facts(run.summary(), run.plot, None, result)
+    assert known.keys() == FACTS.keys()
+    assert known["found"] == pytest.approx(10 * result.whole.poison_removed)  # ten poisoned points
+    assert known["clean_lost"] == len(result.whole.removed) - result.whole.poison_removed
+    assert known["defended"] == pytest.approx(100 * result.poisoned.accuracy + result.regained)
+    assert known["random"] == pytest.approx(100 * result.random)
     assert {facts(run.summary(), run.plot)[name] for name in OF_DEFENCES} == {None}
 
 
@@ -46,8 +46,8 @@ def test_runs_are_compared_by_their_noise(poisoned: float, verdict: str) -> None
 
 def test_reach_takes_the_tighter_bound() -> None:
     result = drawn_result(TARGETED)
-    found = facts(result.summary(), result.plot)
-    assert (found["tau"], found["reach"]) == (pytest.approx(60), ("out of reach",))
+    actual = facts(result.summary(), result.plot)
+    assert (actual["tau"], actual["reach"]) == (pytest.approx(60), ("out of reach",))
 
 
 @pytest.mark.parametrize(

@@ -139,20 +139,20 @@ def test_every_step_can_be_completed_and_every_question_judged(step: LessonStep,
     stored = result_of(spec, runs)
     summary = stored.summary
     beside = None if step.beside_spec is None else result_of(step.beside_spec, runs).summary
-    found = facts(summary, stored.plot(), beside, defended_by(step, stored))
+    result = facts(summary, stored.plot(), beside, defended_by(step, stored))
     opened = [one.view for one in step.done if isinstance(one, Opened)]
-    assert all(step.met(spec, found, answered=True, opened=opened))
+    assert all(step.met(spec, result, answered=True, opened=opened))
     if "reach" in opened or step.focus == "reach":
         assert summary.threshold is not None
     if step.question is not None:
         answers = [str(i) for i, _ in enumerate(step.question.answers(spec))]
         if step.question.guess is not None:
-            fact = found[step.question.fact]
+            fact = result[step.question.fact]
             assert isinstance(fact, float)
             assert step.question.guess.low <= fact <= step.question.guess.high
             answers = [f"{fact:g}"]
-        assert any(step.question.is_right(answer, found, spec) for answer in answers)
-        assert "—" not in step.question.result_text(found)
+        assert any(step.question.is_right(answer, result, spec) for answer in answers)
+        assert "—" not in step.question.result_text(result)
 
 
 def test_conditions() -> None:
@@ -165,12 +165,12 @@ def test_conditions() -> None:
     step = tiny(done=done).steps[0]
     assert [type(one) for one in step.done] == [Ran, Changed, Reached, Opened]
     spec = step.spec
-    found = facts(drawn_result(spec).summary(), drawn_result(spec).plot)
+    result = facts(drawn_result(spec).summary(), drawn_result(spec).plot)
     more = spec.model_copy(update={"budget": 0.1})
-    assert step.met(spec, found, answered=False, opened=["map"]) == (False, False, False, False)
-    assert step.met(spec, found, answered=True, opened=[]) == (False, False, True, False)
+    assert step.met(spec, result, answered=False, opened=["map"]) == (False, False, False, False)
+    assert step.met(spec, result, answered=True, opened=[]) == (False, False, True, False)
     assert step.met(more, None, answered=True, opened=["map"]) == (False, True, False, False)
-    assert step.met(more, found, answered=True, opened=["map"]) == (True, True, True, True)
+    assert step.met(more, result, answered=True, opened=["map"]) == (True, True, True, True)
     assert step.met(None, None, answered=True, opened=[]) == (False, False, False, False)
 
 
@@ -183,15 +183,15 @@ def test_defences_complete_a_step() -> None:
     assert step.asks_of_defences
     spec, result = step.spec, drawn_result(step.spec, clean=0.8, poisoned=0.6)
     for after, is_half in ((0.699, False), (0.7, True), (0.5, False)):
-        found = facts(result.summary(), result.plot, None, judged_as(after))
-        assert step.met(spec, found, answered=True, opened=[]) == (True, True, is_half)
-        assert step.met(spec, found, answered=False, opened=[]) == (False, False, False)
+        actual = facts(result.summary(), result.plot, None, judged_as(after))
+        assert step.met(spec, actual, answered=True, opened=[]) == (True, True, is_half)
+        assert step.met(spec, actual, answered=False, opened=[]) == (False, False, False)
         other = spec.model_copy(update={"seed": 7})
-        assert step.met(other, found, answered=True, opened=[]) == (False, False, False)
+        assert step.met(other, actual, answered=True, opened=[]) == (False, False, False)
     assert step.met(spec, facts(result.summary(), result.plot), answered=True, opened=[]) == (True, False, False)
     harmless = drawn_result(spec, clean=0.6, poisoned=0.6)
-    found = facts(harmless.summary(), harmless.plot, None, judged_as(0.7))
-    assert step.met(spec, found, answered=True, opened=[]) == (True, True, False)
+    actual = facts(harmless.summary(), harmless.plot, None, judged_as(0.7))
+    assert step.met(spec, actual, answered=True, opened=[]) == (True, True, False)
 
 
 def judged_as(after: float) -> DefenceVerdict:
@@ -206,12 +206,12 @@ def test_predictions_are_judged_by_the_run() -> None:
     assert step.question is not None
     for poisoned, right in ((0.795, "0"), (0.6, "1")):
         result = drawn_result(step.spec, poisoned=poisoned)
-        found = facts(result.summary(), result.plot)
-        assert [step.question.is_right(answer, found, step.spec) for answer in "01"] == [right == "0", right == "1"]
+        actual = facts(result.summary(), result.plot)
+        assert [step.question.is_right(answer, actual, step.spec) for answer in "01"] == [right == "0", right == "1"]
     guess = {"low": 0, "high": 50, "step": 1, "close": 2, "unit": "points"}
     question = tiny(question={**QUESTION, "options": [], "guess": guess}).steps[0].question
     assert question is not None
-    assert [question.is_right(answer, found, step.spec) for answer in ("17", "18.5", "23")] == [False, True, False]
+    assert [question.is_right(answer, actual, step.spec) for answer in ("17", "18.5", "23")] == [False, True, False]
     assert [question.readable(answer, step.spec) for answer in ("3", "51", "nan", "x")] == [True, False, False, False]
     by_class = tiny(question={**QUESTION, "fact": "worst_class", "options": []}).steps[0].question
     assert by_class is not None

@@ -32,9 +32,9 @@ from tests.fakes import tiny_spec
     ],
 )
 def test_method_tells_the_steps_that_were_run(values: dict[str, Any], steps: list[str]) -> None:
-    told = describe(choices.resolve(parse_spec(values))).report_steps
-    assert len(told) == len(steps)
-    assert all(words in step for words, step in zip(steps, told, strict=True)), told
+    report_steps = describe(choices.resolve(parse_spec(values))).report_steps
+    assert len(report_steps) == len(steps)
+    assert all(words in step for words, step in zip(steps, report_steps, strict=True)), report_steps
 
 
 def test_method_tells_how_the_poison_is_scored() -> None:
@@ -54,8 +54,8 @@ def test_perturbation_is_told_in_grey_levels() -> None:
 
 def test_a_defence_that_the_attacker_expects_is_told() -> None:
     spec = choices.resolve(parse_spec({"evade": "svd"}))
-    (told,) = (words for heading, words in method.threat_model(spec) if "SVD residual" in heading)
-    assert DEFENCES["svd"].summary in told
+    (text,) = (words for heading, words in method.threat_model(spec) if "SVD residual" in heading)
+    assert DEFENCES["svd"].summary in text
     assert "SVD residual" in choices.one_line(spec)
     assert not any("defence" in heading for heading, _ in method.threat_model(choices.resolve(parse_spec({}))))
 

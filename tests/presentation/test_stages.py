@@ -78,9 +78,9 @@ def test_what_keeps_a_target_out_of_reach_is_said(threshold: Reachability | None
 
 def test_values_of_the_curve_stand_at_their_step() -> None:
     result = summary("tgda-feature")
-    found = {step.done: step.values for step in stages.shown_steps(result) if step.stage == "stage2"}
-    assert found[2] == {"train_accuracy": 0.9, "objective": 1.0}
-    assert found[3] == {}
+    actual = {step.done: step.values for step in stages.shown_steps(result) if step.stage == "stage2"}
+    assert actual[2] == {"train_accuracy": 0.9, "objective": 1.0}
+    assert actual[3] == {}
     searched = parse_spec({"attack": {"name": "gc-feature", "target": "search"}})
     assert all(not step.values for step in stages.shown_steps(replace(result, spec=searched)))
 

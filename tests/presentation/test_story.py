@@ -14,7 +14,7 @@ from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
 
 
-def told(clean: float = 0.8, poisoned: float = 0.6, **values: Any) -> story.Story:
+def story_with(clean: float = 0.8, poisoned: float = 0.6, **values: Any) -> story.Story:
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 500, **values}))
     result = drawn_result(spec, clean, poisoned)
     return story.story_of(result.summary(), result.plot)
@@ -25,16 +25,16 @@ def told(clean: float = 0.8, poisoned: float = 0.6, **values: Any) -> story.Stor
     [(0.8, 0.6, 100, 5), (0.8, 0.79, 5, 100), (0.8, 0.8, 0, None), (0.8, 0.82, -10, 50), (1.0, 0.0, 500, 1)],
 )
 def test_more_wrong_are_counted(clean: float, poisoned: float, more: int, one_in: int | None) -> None:
-    found = told(clean, poisoned)
-    assert (found.more_wrong, found.one_in) == (more, one_in)
-    assert found.per_hundred == pytest.approx(more / 5)
-    assert (found.worst is None) == (more <= 0)
+    result = story_with(clean, poisoned)
+    assert (result.more_wrong, result.one_in) == (more, one_in)
+    assert result.per_hundred == pytest.approx(more / 5)
+    assert (result.worst is None) == (more <= 0)
 
 
 def test_a_small_change_is_not_sure() -> None:
-    assert told(0.8, 0.6).is_sure
-    assert not told(0.8, 0.78).is_sure
-    assert not told(0.8, 0.8).is_sure
+    assert story_with(0.8, 0.6).is_sure
+    assert not story_with(0.8, 0.78).is_sure
+    assert not story_with(0.8, 0.8).is_sure
 
 
 def test_the_worst_class_lost_most() -> None:
@@ -44,10 +44,10 @@ def test_the_worst_class_lost_most() -> None:
         poisoned=Score(0.7, [0.9, 0.5]),
         stage2=Score(0.3, [0.3, 0.3]),
     )
-    found = story.story_of(summary, None)
-    assert found.worst == story.ClassChange("shoe", 70.0, 50.0)
-    assert found.ideal_per_hundred == pytest.approx(50)
-    assert (found.makes_images, found.pixels_changed, found.relabelled) == (False, False, None)
+    result = story.story_of(summary, None)
+    assert result.worst == story.ClassChange("shoe", 70.0, 50.0)
+    assert result.ideal_per_hundred == pytest.approx(50)
+    assert (result.makes_images, result.pixels_changed, result.relabelled) == (False, False, None)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_the_worst_class_lost_most() -> None:
     [("label-flip", True, False), ("ft-donor", True, True), ("tgda-feature", False, False)],
 )
 def test_what_was_changed_is_known(attack: str, makes_images: bool, pixels_changed: bool) -> None:
-    found = told(attack=attack)
-    assert (found.makes_images, found.pixels_changed) == (makes_images, pixels_changed)
-    assert found.relabelled == found.n_poison == 3
+    result = story_with(attack=attack)
+    assert (result.makes_images, result.pixels_changed) == (makes_images, pixels_changed)
+    assert result.relabelled == result.n_poison == 3
 
 
 def test_a_centre_is_an_image_of_its_class() -> None:

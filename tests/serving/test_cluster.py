@@ -33,10 +33,12 @@ class Cluster:
         self.address = ""
 
     def start_scheduler(self) -> None:
-        told = self.home / "scheduler.json"
-        self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(told))
-        until(lambda: told.exists() and told.read_text().endswith("\n}"))  # dask writes it where it lies
-        self.address = json.loads(told.read_text())["address"]
+        scheduler_file = self.home / "scheduler.json"
+        self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(scheduler_file))
+        until(
+            lambda: scheduler_file.exists() and scheduler_file.read_text().endswith("\n}")
+        )  # dask writes it where it lies
+        self.address = json.loads(scheduler_file.read_text())["address"]
 
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
         with (self.home / "cluster.log").open("a") as log:
@@ -66,23 +68,23 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def there(house: Path) -> Iterator[Cluster]:
-    found = Cluster(house)
+    result = Cluster(house)
     try:
-        found.start_scheduler()
-        yield found
+        result.start_scheduler()
+        yield result
     finally:
-        for process in found.processes:
+        for process in result.processes:
             if process.poll() is None:
-                found.kill(process)
+                result.kill(process)
 
 
 @pytest.fixture
 def engine(there: Cluster) -> Iterator[Engine]:
-    found = Engine(
+    result = Engine(
         Store(there.home / "results", shipped=None), scheduler=there.address, execute="tests.fakes:held", grace=0.5
     )
-    yield found
-    found.close()
+    yield result
+    result.close()
 
 
 def test_runs_wait_for_workers_that_come_late_and_outlive_one_that_is_killed(there: Cluster, engine: Engine) -> None:
@@ -138,11 +140,11 @@ def test_scheduler_and_workers_have_our_settings(there: Cluster, engine: Engine)
     there.worker("--workers", "2", "--name", "ours")
     until(lambda: engine.status().slots == 2)
 
-    def told() -> dict[str, object]:
+    def config() -> dict[str, object]:
         return {name: dask.config.get(name) for name in cluster.SETTINGS}
 
-    assert engine.connection.client.run_on_scheduler(told) == cluster.SETTINGS
-    assert list(engine.connection.client.run(told).values()) == [cluster.SETTINGS] * 2
+    assert engine.connection.client.run_on_scheduler(config) == cluster.SETTINGS
+    assert list(engine.connection.client.run(config).values()) == [cluster.SETTINGS] * 2
     threads = engine.connection.client.run(os.getenv, "OMP_NUM_THREADS").values()
     assert set(threads) == {cluster.threads(2)["OMP_NUM_THREADS"]}
     workers = engine.connection.client.scheduler_info(n_workers=-1)["workers"].values()

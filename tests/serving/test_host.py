@@ -23,7 +23,7 @@ pytestmark = pytest.mark.processes
 
 def workers_of(host: int) -> list[int]:
     """The worker processes that the host of an engine has, also those that are only starting."""
-    found = []
+    result = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
@@ -31,8 +31,8 @@ def workers_of(host: int) -> list[int]:
         except (OSError, ValueError):
             continue
         if parent == host and b"spawn_main" in command:
-            found.append(int(place.name))
-    return found
+            result.append(int(place.name))
+    return result
 
 
 def test_a_worker_that_dies_again_after_a_while_is_started_again(house: Path) -> None:

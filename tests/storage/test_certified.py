@@ -1,4 +1,4 @@
-"""Certificates of stored runs: computed once, kept by run and number of partitions, told in a terminal."""
+"""Certificates of stored runs: computed once, cached by run and number of partitions, printed in a terminal."""
 
 import json
 from pathlib import Path
@@ -22,16 +22,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def test_a_run_is_certified_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = store.put(separable())
     assert certified.find(run.hash, 5) is None
-    found = certified.certify(str(store.root), run.hash, 5)
-    assert found.added.partitions == 5
-    assert found.added.clean == found.added.certified[0] > 0.8
-    assert found.flipped.certified[0] <= found.flipped.clean
-    assert [flips for flips, _ in found.flipped.plain] == [
+    result = certified.certify(str(store.root), run.hash, 5)
+    assert result.added.partitions == 5
+    assert result.added.clean == result.added.certified[0] > 0.8
+    assert result.flipped.certified[0] <= result.flipped.clean
+    assert [flips for flips, _ in result.flipped.plain] == [
         flips for flips in (1, 3, 10, 30, 100) if flips < len(run.features()["train_y"])
     ]
     monkeypatch.setattr(certified, "certified", lambda *_: pytest.fail("certified twice"))
-    assert certified.certify(str(store.root), run.hash, 5) == found
-    assert certified.find(run.hash, 5) == found
+    assert certified.certify(str(store.root), run.hash, 5) == result
+    assert certified.find(run.hash, 5) == result
     assert certified.find(run.hash, 6) is None
 
 
@@ -71,9 +71,9 @@ def test_bounds_of_partitions(partitions: int, store: Store, capsys: pytest.Capt
 def test_the_command_line_says_what_is_certain(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     run = store.put(separable())
     assert main(["certify", str(run.folder), "--partitions", "5"]) == 0
-    told = capsys.readouterr().out
-    assert "5 heads on parts of the data" in told
-    assert "1 points added:" in told
-    assert "labels flipped" in told
+    output = capsys.readouterr().out
+    assert "5 heads on parts of the data" in output
+    assert "1 points added:" in output
+    assert "labels flipped" in output
     assert main(["certify", run.hash, "--partitions", "5", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == certified.certify(str(store.root), run.hash, 5).to_json()

@@ -43,12 +43,12 @@ def test_a_chain_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
     chain = parse_chain(["loss:share=0.1", "sphere"])
     assert [one.name for one in chain] == ["sphere", "loss"]
     assert defended.find(run.hash, chain) is None
-    found = defended.judge(str(store.root), run.hash, ["loss:share=0.1", "sphere"])
-    assert [step.name for step in found.steps] == ["sphere", "loss"]
-    assert found.whole.poison_removed >= 8
+    result = defended.judge(str(store.root), run.hash, ["loss:share=0.1", "sphere"])
+    assert [step.name for step in result.steps] == ["sphere", "loss"]
+    assert result.whole.poison_removed >= 8
     monkeypatch.setattr(defended, "judged", lambda *_: pytest.fail("judged twice"))
-    assert defended.judge(str(store.root), run.hash, ["sphere", "loss:share=0.1"]) == found
-    assert defended.find(run.hash, chain) == found
+    assert defended.judge(str(store.root), run.hash, ["sphere", "loss:share=0.1"]) == result
+    assert defended.find(run.hash, chain) == result
 
 
 def test_another_setting_is_another_chain(store: Store) -> None:

@@ -51,9 +51,9 @@ def test_it_builds_what_is_missing_and_drops_what_is_not_wanted(
     assert all((folder / "view.npz").exists() and not (folder / "features.npz").exists() for folder in folders)
     assert len(list((assets / "maps").iterdir())) == 1  # both on the same images
     assert len(list((assets / "decoders").iterdir())) == 1
-    told: list[Event] = []
-    assert list(gallery.build(told.append, assets)) == [gallery.GalleryChange(folder, "same") for folder in folders]
-    assert told == []
+    reported: list[Event] = []
+    assert list(gallery.build(reported.append, assets)) == [gallery.GalleryChange(folder, "same") for folder in folders]
+    assert reported == []
     assert [one.change for one in gallery.build(assets=assets, again=True)] == ["same", "same"]
     # Another machine has what ships and nothing cached.
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "elsewhere"))

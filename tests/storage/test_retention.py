@@ -94,10 +94,10 @@ def test_a_dry_run_says_the_same_and_deletes_nothing(store: Store, caplog: pytes
     for seed in range(3):
         put(store, seed, hours=9 - seed)
     limit = size(store) // 2
-    said = store.clean(limit, dry_run=True)
+    output = store.clean(limit, dry_run=True)
     assert seeds(store) == [0, 1, 2]
     assert "deleted to free space" not in caplog.text
-    assert store.clean(limit) == said
+    assert store.clean(limit) == output
     assert "Runs deleted to free space: 2, " in caplog.text
 
 
@@ -200,10 +200,10 @@ def test_two_servers_clean_one_store_while_others_read(store: Store, caplog: pyt
 
     thread = threading.Thread(target=reader)
     thread.start()
-    said = [process.communicate(timeout=120) for process in processes]
+    output = [process.communicate(timeout=120) for process in processes]
     thread.join()
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert sum(int(deleted) for deleted, _ in said) > 10
+    assert [process.returncode for process in processes] == [0, 0], output
+    assert sum(int(deleted) for deleted, _ in output) > 10
     assert failures == []
     assert read > 0
     assert not (store.root / "damaged").exists()

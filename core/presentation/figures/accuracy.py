@@ -1,4 +1,4 @@
-"""Test accuracies of a run: of each head, and what each class loses."""
+"""Bar charts of test accuracies: of each head, and the drop of each class."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,11 @@ from core.presentation.figures.palette import CLEAN, NEUTRAL, POISONED
 
 
 def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
-    """One bar for each accuracy that the run has, in percent; fractions come in."""
+    """A bar chart of the accuracies of a run.
+
+    Args:
+        scores: accuracies in [0, 1] by name; None for those that the run does not have.
+    """
     known = {name: 100 * value for name, value in scores.items() if value is not None}
     colors = [CLEAN if name == "Clean" else POISONED if name == "Poisoned" else NEUTRAL for name in known]
     figure = go.Figure(
@@ -29,7 +33,13 @@ def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
 
 
 def per_class_figure(clean: Sequence[float], poisoned: Sequence[float], classes: Sequence[str]) -> go.Figure:
-    """Loss of accuracy of each class in points, the hardest hit on top."""
+    """A bar chart of the drop of each class in points, largest on top.
+
+    Args:
+        clean: accuracy of each class without the poison, in [0, 1].
+        poisoned: accuracy of each class with the poison, in [0, 1].
+        classes: class names.
+    """
     drops = [100 * (before - after) for before, after in zip(clean, poisoned, strict=True)]
     order = sorted(range(len(drops)), key=drops.__getitem__)
     figure = go.Figure(

@@ -1,4 +1,4 @@
-"""What a run reported of itself, step by step."""
+"""Curves of the values that a run reported step by step."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ STAGE_LABELS = {
     "invert": "inversion",
     "pixels": "pixels",
 }
-"""Stages that have curves, short enough to stand beside each other on a phone."""
+"""Labels of the stages with curves, short enough for a phone."""
 FEW_STEPS = 8
-"""Fewer values than this are drawn with their points: three of them are no curve."""
+"""Curves with fewer values than this get markers."""
 
 
 def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
-    """What a run reported at each step: a panel for each quantity, stages from left to right in all of them."""
+    """One panel per quantity, with the stages from left to right."""
     names = list(dict.fromkeys(name for point in curve for name in point.values))
     names.sort(key=lambda name: "accuracy" not in name)
     x, spans = _stage_spans(curve)
@@ -37,7 +37,7 @@ def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
     figure.update_annotations(x=0, xanchor="left", font={"size": 13})
     for row, name in enumerate(names, start=1):
         scale = 100 if "accuracy" in name else 1
-        # Points without this value stay in as gaps: a line from one stage to another would be made up.
+        # Points without this value become gaps, so that no line connects different stages.
         values = [scale * point.values[name] if name in point.values else None for point in curve]
         figure.add_trace(
             go.Scatter(
@@ -74,15 +74,15 @@ def curve_figure(curve: Sequence[CurvePoint]) -> go.Figure:
 
 
 def _quantity(name: str) -> str:
-    """What a panel of the curves shows."""
-    words = name.replace("_", " ").capitalize()
-    return f"{words}, %" if "accuracy" in name else words
+    """Title of a panel."""
+    title = name.replace("_", " ").capitalize()
+    return f"{title}, %" if "accuracy" in name else title
 
 
 def _stage_spans(curve: Sequence[CurvePoint]) -> tuple[list[float], list[tuple[float, float, str]]]:
-    """A place from left to right for each step, and start, end and name of each stage in a row.
+    """x coordinates of the steps, and start, end and name of each stage.
 
-    A stage of one step is as wide as its name needs; else the names of short stages would lie on each other.
+    Short stages are widened so that their labels don't overlap.
     """
     stages = [point.stage for point in curve]
     groups = [(stage, len(list(steps))) for stage, steps in itertools.groupby(stages)]

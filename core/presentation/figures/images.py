@@ -9,13 +9,13 @@ from PIL import Image
 from core.system.arrays import Array
 
 STRIP_PIXELS = 80
-"""Least height of an image in a strip; small images grow by whole factors."""
+"""Minimum height of an image in a strip; small images are enlarged by integer factors."""
 GAP = 4
 MAX_AMPLIFICATION = 64
 
 
 def amplification(base: Array, poison: Array) -> int:
-    """The whole factor that brings the largest difference of the run to full contrast; 0 where there is none.
+    """The integer factor that amplifies the largest difference to full contrast; 0 without any difference.
 
     Args:
         base, poison: (m, C, H, W) uint8.
@@ -25,10 +25,12 @@ def amplification(base: Array, poison: Array) -> int:
 
 
 def strip(base: Array, poison: Array | None, factor: int) -> bytes:
-    """One PNG: base, poison and their difference (grey is no change) side by side; base alone without poison.
+    """A PNG of base, poison and their difference (grey is no change) side by side.
 
     Args:
-        base, poison: (C, H, W) uint8.
+        base: (C, H, W) uint8.
+        poison: (C, H, W) uint8; if None, only the base is shown.
+        factor: amplification of the difference.
     """
     images = [base]
     if poison is not None:
@@ -38,10 +40,11 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
 
 
 def image_row(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
-    """One PNG of images (C, H, W) uint8 side by side.
+    """A PNG of images side by side.
 
     Args:
-        least: height in pixels that each has at least: small ones grow by whole factors.
+        images: each (C, H, W) uint8.
+        least: minimum height in pixels; small images are enlarged by integer factors.
         gap: pixels between them.
     """
     tiles: list[Array] = []

@@ -1,4 +1,4 @@
-"""The map of a run: clean training features by class, and where the poison landed, drawn from its base images."""
+"""The map of a run: clean training features by class, and the poison with lines from its base images."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ MAP_HEIGHT = 480
 
 
 def map_figure(plot: PlotData, classes: Sequence[str], show_stage2: bool) -> go.Figure:
-    """Clean training features by class, and where the poison landed, drawn from its base images.
+    """The map of a run.
 
     Args:
-        plot: of the run.
-        classes: their names.
-        show_stage2: whether to draw where stage 2's features lie, for runs that have a stage 2.
+        plot: arrays of the run.
+        classes: class names.
+        show_stage2: whether to draw the features of stage 2, if the run has one.
     """
     figure = go.Figure()
     train_xy, train_y = plot.train_xy, plot.train_y
@@ -86,7 +86,7 @@ def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
 
 def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
     xy, y, base_y = plot.poison_xy, plot.poison_y, plot.base_y
-    words = [
+    labels = [
         f"poison {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
         for i, (old, new, shift) in enumerate(zip(base_y, y, plot.shift, strict=True))
     ]
@@ -101,14 +101,22 @@ def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
             "color": [PALETTE[label % len(PALETTE)] for label in y],
             "line": {"width": 1.5, "color": "#ffffff"},
         },
-        text=words,
+        text=labels,
         customdata=np.arange(len(xy)),
         hovertemplate="%{text}<extra></extra>",
     )
 
 
 def arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid") -> go.Scattergl:
-    """All arrows' shafts as one trace; what stands at their ends is the arrows' head."""
+    """Lines between pairs of points as one trace; the markers at their ends serve as arrow heads.
+
+    Args:
+        start: (m, 2) positions.
+        end: (m, 2) positions.
+        name: of the trace.
+        color: of the lines.
+        dash: line style of Plotly.
+    """
     x, y = shafts(start, end)
     return go.Scattergl(
         x=x,
@@ -122,7 +130,7 @@ def arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid")
 
 
 def shafts(start: Array, end: Array) -> tuple[Array, Array]:
-    """Coordinates (3 m,) of lines from starts to ends, (m, 2) each, as one line with breaks."""
+    """x and y coordinates, (3 m,) each, of lines from `start` (m, 2) to `end` (m, 2), separated by NaN."""
     breaks = np.full(len(start), np.nan, start.dtype)
     x, y = (np.column_stack([start[:, axis], end[:, axis], breaks]).ravel() for axis in (0, 1))
     return x, y

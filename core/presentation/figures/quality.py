@@ -1,4 +1,4 @@
-"""How good the features of each extractor are."""
+"""Quality of the features of each extractor."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from core.presentation.figures.palette import PALETTE
 
 
 def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str], pixels: str) -> go.Figure:
-    """Accuracy on each data set by extractor; raw pixels are what there is to beat.
+    """A bar chart of accuracy by extractor and data set, with raw pixels as the baseline.
 
     Args:
-        scores: fractions by extractor, then by data set.
-        names: words for both.
-        pixels: the key of raw pixels.
+        scores: accuracies in [0, 1] by extractor, then by data set.
+        names: titles of extractors and data sets.
+        pixels: key of raw pixels.
     """
     figure = go.Figure()
     data = list(dict.fromkeys(name for row in scores.values() for name in row))

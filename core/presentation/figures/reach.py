@@ -1,4 +1,4 @@
-"""How near to its target an attack can come at each budget."""
+"""How close an attack can come to its target at each budget."""
 
 import math
 
@@ -9,7 +9,7 @@ from core.presentation.figures.palette import NEUTRAL, PALETTE
 
 
 def reach_figure(threshold: Reachability, height: int = 260) -> go.Figure:
-    """How near to its target an attack could come at each budget, and where this run came."""
+    """The smallest residual gradient at the target by budget, and the residual of this run."""
     budgets = [100 * budget for budget, _ in threshold.floor]
     floor = [residual for _, residual in threshold.floor]
     figure = go.Figure(
@@ -34,17 +34,17 @@ def reach_figure(threshold: Reachability, height: int = 260) -> go.Figure:
         ]
     )
     limits = [(threshold.tau_ridge, "threshold"), (threshold.certificate, "certificate")]
-    known = sorted((value, words) for value, words in limits if value and 100 * value <= budgets[-1])
-    for place, (value, words) in enumerate(known):
-        # The larger one's words go to the right, so that two that are close do not overlap.
+    known = sorted((value, label) for value, label in limits if value and 100 * value <= budgets[-1])
+    for place, (value, label) in enumerate(known):
+        # The larger one's text goes to the right, so that two close ones do not overlap.
         side = "left" if place + 1 == len(known) else "right"
         figure.add_vline(x=100 * value, line={"width": 1, "dash": "dot", "color": NEUTRAL})
-        # Plotly takes a line's place on a logarithmic axis as it is, but an annotation's as its logarithm.
+        # On a logarithmic axis Plotly takes positions of lines as values, but those of annotations as logarithms.
         figure.add_annotation(
             x=math.log10(100 * value),
             y=1,
             yref="paper",
-            text=words,
+            text=label,
             showarrow=False,
             xanchor=side,
             yanchor="bottom",

@@ -1,7 +1,6 @@
-"""Lessons: steps with a text, a prediction and an experiment, read from YAML files and checked whole.
+"""Lessons: steps with a text, a prediction and an experiment, read from YAML files and validated.
 
-A prediction is judged by the facts of the run that the person has made (`core.presentation.facts`); a lesson
-holds no result.
+Predictions are checked against the facts of the user's own run (`core.presentation.facts`); lessons contain no results.
 """
 
 from core.presentation.lessons.conditions import (

@@ -1,4 +1,4 @@
-"""What completes a step: conditions by their `when`, each with its own check and what it asks of the person."""
+"""Conditions that complete a step, by their `when`, each with a check and an instruction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ View = Literal["accuracy", "defence", "images", "map", "reach", "curve"]
 
 @dataclass(frozen=True)
 class StepState:
-    """What a person has done in a step.
+    """What the user has done in a step.
 
     Attributes:
-        spec: the settings now; None where they make no sense.
-        facts: of the run of these settings; None where there is none, or where it is hidden until predicted.
-        is_accepted: whether these settings are those that the step speaks of.
+        spec: the current settings; None if they are invalid.
+        facts: of the run with these settings; None if there is none, or it is hidden until the prediction is made.
+        is_accepted: whether these are the settings of the step.
         answered: whether the prediction was made.
         opened: the views that were opened.
     """
@@ -34,50 +34,50 @@ class StepState:
     opened: frozenset[str]
 
     def number(self, name: str) -> float | None:
-        """A fact that is a number; None where it is not known."""
+        """A fact that is a number; None if it is unknown."""
         fact = None if self.facts is None else self.facts[name]
         return fact if isinstance(fact, float) else None
 
 
 class _Asking(Frozen):
-    """A condition that says by itself what to do.
+    """A condition with its own instruction.
 
     Attributes:
-        tell: what to do, for the person.
+        tell: the instruction.
     """
 
     tell: Words
 
     @property
     def task(self) -> str:
-        """What to do, as the item of a list."""
+        """The instruction as a list item."""
         return self.tell[:1].upper() + self.tell[1:]
 
 
 class Answered(Frozen):
-    """Done once the prediction is made."""
+    """Met once the prediction is made."""
 
     when: Literal["answered"] = "answered"
     task: ClassVar[str] = "Predict"
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         return state.answered
 
 
 class Ran(Frozen):
-    """Done once the settings have a result."""
+    """Met once the settings have a result."""
 
     when: Literal["ran"] = "ran"
     task: ClassVar[str] = "Run it and read the result"
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         return state.facts is not None and state.is_accepted
 
 
 class Changed(_Asking):
-    """Done once a setting is where the step wants it: within bounds, or one of some values.
+    """Met once a setting is within bounds, or is one of some values.
 
     Attributes:
         field: a field of `ExperimentSpec`, in its units.
@@ -103,7 +103,7 @@ class Changed(_Asking):
         return self
 
     def accepts(self, spec: ExperimentSpec) -> bool:
-        """Whether an experiment's setting is there."""
+        """Whether the setting of an experiment meets the condition."""
         value = spec.attack.name if self.field == "attack" else getattr(spec, self.field)
         if self.one_of:
             return str(value) in self.one_of
@@ -112,52 +112,52 @@ class Changed(_Asking):
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         return state.spec is not None and self.accepts(state.spec)
 
 
 class Reached(_Asking):
-    """Done once a run, with whatever settings, loses at least so many points."""
+    """Met once a run, with any settings, has at least this drop in points."""
 
     when: Literal["reached"]
     drop: float = Field(gt=0, le=100)
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         drop = state.number("drop")
         return drop is not None and drop >= self.drop
 
 
 class Opened(_Asking):
-    """Done once a part of the result was opened."""
+    """Met once a part of the result was opened."""
 
     when: Literal["opened"]
     view: View
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         return state.facts is not None and self.view in state.opened
 
 
 class Applied(Frozen):
-    """Done once the step's defences were applied to the run."""
+    """Met once the step's defences were applied to the run."""
 
     when: Literal["applied"] = "applied"
     task: ClassVar[str] = "Apply the defence and read what it does"
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         return state.is_accepted and state.number("found") is not None
 
 
 class Regained(_Asking):
-    """Done once defences of the person's choice give back at least so much of what the poison has cost, in percent."""
+    """Met once defences chosen by the user regain at least this share of the drop, in percent."""
 
     when: Literal["regained"]
     share: float = Field(gt=0, le=100)
 
     def holds(self, state: StepState) -> bool:
-        """Whether it is done."""
+        """Whether the condition is met."""
         drop, regained = state.number("drop"), state.number("regained")
         if not state.is_accepted or drop is None or regained is None or drop <= 0:
             return False

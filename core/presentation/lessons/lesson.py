@@ -1,4 +1,4 @@
-"""A lesson: steps that go deeper and deeper, and notes for whoever teaches."""
+"""A lesson: steps of increasing depth, and notes for teachers."""
 
 from typing import Self
 
@@ -9,18 +9,18 @@ from core.presentation.lessons.steps import LessonStep
 from core.spec.models import Frozen
 
 DEPTHS = ("overview", "detail", "formula")
-"""How deep a step goes; a lesson never goes back."""
+"""Depths of steps; they never decrease within a lesson."""
 
 
 class Misconception(Frozen):
-    """What people tend to think, and what to say to that."""
+    """A common misconception, and a reply to it."""
 
     says: Words
     reply: Words
 
 
 class Teacher(Frozen):
-    """Notes for whoever teaches: how the minutes are spent, what to expect, what goes wrong."""
+    """Notes for teachers: timing, expected answers and misconceptions."""
 
     timing: Words
     answers: tuple[Words, ...] = Field(min_length=1)
@@ -28,7 +28,7 @@ class Teacher(Frozen):
 
 
 class Lesson(Frozen):
-    """One lesson. `id` is short and stands in links."""
+    """One lesson. `id` is used in links."""
 
     id: str = Field(pattern=r"^[a-z]{2,12}$")
     title: Words

@@ -1,4 +1,4 @@
-"""Lessons read from YAML files, and checked whole."""
+"""Reads and validates lessons from YAML files."""
 
 from pathlib import Path
 

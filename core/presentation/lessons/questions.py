@@ -1,4 +1,4 @@
-"""Questions that are asked before a result is shown, and the answers that a run finds right."""
+"""Questions asked before a result is shown, and checking of answers against a run."""
 
 import string
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Words = Annotated[str, Field(min_length=1)]
 
 
 class Option(Frozen):
-    """One answer to choose, and when it is right: in a range of a number, or where a text is the fact's."""
+    """An answer to choose, and the range of a number, or the text, for which it is right."""
 
     words: Words
     at_least: float | None = None
@@ -32,7 +32,7 @@ class Option(Frozen):
 
 
 class Guess(Frozen):
-    """A number to guess, from `low` to `high`; right where it is no farther than `close` from the fact."""
+    """A number to guess, from `low` to `high`; right if it is within `close` of the fact."""
 
     low: float
     high: float
@@ -48,14 +48,14 @@ class Guess(Frozen):
 
 
 class Question(Frozen):
-    """What is asked before the result is shown.
+    """A question that is asked before the result is shown.
 
     Attributes:
-        fact: the fact of the run that decides; a name of `core.presentation.facts.FACTS`.
+        fact: the fact of the run that decides, a key of `core.presentation.facts.FACTS`.
         options: answers to choose from; without options and without a guess, the classes of the data.
         guess: a number to enter instead.
         result: one or two sentences on the result, with facts in braces.
-        why: why it came out like that, in Markdown; shown below the result, so it must hold for any result.
+        why: explanation in Markdown, shown below the result; must be true for any result.
     """
 
     ask: Words
@@ -92,7 +92,7 @@ class Question(Frozen):
         return self
 
     def _check_ranges(self) -> None:
-        """Options from low to high, of which exactly one fits any number."""
+        """Check that the options are ordered, and that exactly one fits any number."""
         ends: list[float | None] = [None, *(option.below for option in self.options)]
         starts = [*(option.at_least for option in self.options), None]
         if len(self.options) < 2 or ends != starts or None in ends[1:-1]:
@@ -100,21 +100,23 @@ class Question(Frozen):
 
     @property
     def facts(self) -> frozenset[str]:
-        """The facts that decide, and that the result tells."""
+        """The facts that decide, and those in the text of the result."""
         named = {name for _, name, _, _ in string.Formatter().parse(self.result) if name}
         return frozenset(named | {self.fact})
 
     def answers(self, spec: ExperimentSpec) -> tuple[str, ...]:
-        """The answers to choose from; none where a number is guessed."""
+        """The answers to choose from; none if a number is to be guessed."""
         if self.guess is not None:
             return ()
         return tuple(option.words for option in self.options) or data_info(spec.data).classes
 
     def is_right(self, answer: str, facts: Mapping[str, Fact], spec: ExperimentSpec) -> bool:
-        """Whether an answer fits what the run has found.
+        """Whether an answer is right for a run.
 
         Args:
-            answer: as in a link: the place among `answers`, from 0, or the number guessed; must be `readable`.
+            answer: as in a link: the index in `answers`, or the guessed number; must be `readable`.
+            facts: of the run.
+            spec: of the run.
         """
         fact = facts[self.fact]
         if self.guess is not None:
@@ -124,12 +126,12 @@ class Question(Frozen):
         return isinstance(fact, tuple) and self.answers(spec)[int(answer)] in fact
 
     def right(self, facts: Mapping[str, Fact]) -> str:
-        """The right answer in words."""
+        """The right answer as text."""
         fact = facts[self.fact]
         return next((option.words for option in self.options if option.fits(fact)), text(self.fact, fact))
 
     def readable(self, answer: str, spec: ExperimentSpec) -> bool:
-        """Whether a text, e.g. of a link, is an answer to this question."""
+        """Whether a text, e.g. of a link, is a valid answer to this question."""
         try:
             if self.guess is not None:
                 return self.guess.low <= float(answer) <= self.guess.high

@@ -1,4 +1,4 @@
-"""A step of a lesson: a text, a prediction, an experiment, and what completes it."""
+"""A step of a lesson: a text, a prediction, an experiment, and the conditions that complete it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
@@ -31,11 +31,11 @@ class LessonStep(Frozen):
     Attributes:
         text: Markdown.
         preset: fields of `ExperimentSpec`, as `parse_spec` takes them.
-        beside: the same of a second experiment, to compare with; it runs along.
-        defend: defences to apply to the run, as `core.defences.chain.parse_chain` takes them; where the person
-            chooses, the first choice.
-        focus: what of the result is shown first.
-        done: all of these complete the step.
+        beside: fields of a second experiment to compare with; both are run.
+        defend: defences to apply to the run, as `core.defences.chain.parse_chain` takes them; the initial choice if
+            the user chooses.
+        focus: the part of the result that is shown first.
+        done: conditions that complete the step, all of which must be met.
     """
 
     title: Words
@@ -101,26 +101,26 @@ class LessonStep(Frozen):
 
     @property
     def chooses(self) -> bool:
-        """Whether the person chooses the defences."""
+        """Whether the user chooses the defences."""
         return any(isinstance(condition, Regained) for condition in self.done)
 
     @property
     def asks_of_defences(self) -> bool:
-        """Whether the question can be judged only once the defences were applied."""
+        """Whether the answer can be checked only once the defences were applied."""
         return self.question is not None and not self.question.facts.isdisjoint(OF_DEFENCES)
 
     @property
     def changes(self) -> tuple[Changed, ...]:
-        """The settings that the person is asked to change."""
+        """The settings that the user is asked to change."""
         return tuple(condition for condition in self.done if isinstance(condition, Changed))
 
     @property
     def is_free(self) -> bool:
-        """Whether the person tries settings of their own."""
+        """Whether the user chooses the settings."""
         return any(isinstance(condition, Changed | Reached) for condition in self.done)
 
     def accepts(self, spec: ExperimentSpec) -> bool:
-        """Whether a run of these settings is the one that the step speaks of."""
+        """Whether a run with these settings is accepted by the step."""
         if self.is_free:
             return all(change.accepts(spec) for change in self.changes)
         return spec.hash == self.spec.hash
