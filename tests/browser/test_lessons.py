@@ -17,7 +17,7 @@ def button(page: Page, name: str) -> Locator:
 
 def predict(page: Page, answer: str) -> None:
     page.get_by_role("radiogroup").get_by_text(answer, exact=True).click()
-    button(page, "That's my prediction").click()
+    button(page, "Submit prediction").click()
     expect(page.get_by_text(f"You predicted: {answer}")).to_be_visible()
 
 
@@ -90,7 +90,7 @@ def test_a_run_is_defended_in_a_lesson(page: Page, address: str) -> None:
 
 def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?data=mnist&attack=label-flip&train=100&test=50&lock=data,budget&hide=extractor,seed")
-    expect(page.get_by_text("This link keeps some settings as they are")).to_be_visible()
+    expect(page.get_by_text("Some settings are locked by this link")).to_be_visible()
     slider = page.locator(".st-key-ask-budget").get_by_role("slider")
     for _ in range(2):
         expect(page.get_by_text("3 poisoned among 103 training images")).to_be_visible()

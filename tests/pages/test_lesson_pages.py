@@ -92,8 +92,8 @@ def test_list_shows_every_lesson_and_the_progress() -> None:
     app = opened("lessons.py", done="head3.flips1")
     for lesson in LESSONS.values():
         assert lesson.title in said(app)
-    assert app.button(key="open-head").label == "Look again"
-    assert app.button(key="open-flips").label == "Go on"
+    assert app.button(key="open-head").label == "Review"
+    assert app.button(key="open-flips").label == "Continue"
     assert app.button(key="open-defend").label == "Start"
     app = rerun(app.button(key="open-flips").click())
     assert app.title[0].value == "Label flips, the baseline"
@@ -150,7 +150,7 @@ def test_step_that_asks_for_a_change_waits_for_it() -> None:
 def test_other_settings_are_told_and_undone() -> None:
     app = opened("lessons.py", lesson="flips")
     app = rerun(app.slider(key="ask-budget").set_value(25.0))
-    assert "other settings than this step's" in app.warning[0].value
+    assert "does not have the settings of this step" in app.warning[0].value
     app = rerun(app.button(key="reset").click())
     assert not app.warning
     assert app.session_state.spec == LESSONS["flips"].steps[0].spec
@@ -203,7 +203,7 @@ def test_a_person_chooses_defences_until_enough_comes_back(tmp_path: Path) -> No
     assert app.select_slider(key="share-defend-4").value == 5
     app = rerun(app.button_group(key="with-defend-4").set_value([]))
     app = rerun(rerun(app.button(key="apply").click()))
-    assert "No defence is on" in said(app)
+    assert "No defence is selected" in said(app)
     assert query(app)["done"] == "defend4"
     app = rerun(app.button_group(key="with-defend-4").set_value(["trim", "sphere"]))
     app = rerun(app.select_slider(key="share-defend-4").set_value(10))
@@ -298,7 +298,7 @@ def test_teacher_is_told_where_a_defence_was_not_applied(tmp_path: Path) -> None
     step, store = LESSONS["defend"].steps[0], Store(tmp_path / "results", shipped=None)
     store.put(separable(drawn_result(step.spec)))
     app = rerun(opened("teach.py").toggle(key="answers-defend").set_value(True))
-    assert "Step 1: computed, but nobody has applied the defence yet." in said(app)
+    assert "Step 1: computed, but the defence has not been applied yet." in said(app)
     defended.judge(str(store.root), step.spec.hash, step.defend)
     app = rerun(app)
     assert "Step 1: It finds " in said(app)

@@ -39,19 +39,19 @@ class StepState:
         return fact if isinstance(fact, float) else None
 
 
-class _Asking(Frozen):
+class _Instructed(Frozen):
     """A condition that says by itself what to do.
 
     Attributes:
-        tell: what to do, for the person.
+        instruction: what to do, for the person.
     """
 
-    tell: Words
+    instruction: Words
 
     @property
     def task(self) -> str:
         """What to do, as the item of a list."""
-        return self.tell[:1].upper() + self.tell[1:]
+        return self.instruction[:1].upper() + self.instruction[1:]
 
 
 class Answered(Frozen):
@@ -76,7 +76,7 @@ class Ran(Frozen):
         return state.facts is not None and state.is_accepted
 
 
-class Changed(_Asking):
+class Changed(_Instructed):
     """Done once a setting is where the step wants it: within bounds, or one of some values.
 
     Attributes:
@@ -116,7 +116,7 @@ class Changed(_Asking):
         return state.spec is not None and self.accepts(state.spec)
 
 
-class Reached(_Asking):
+class Reached(_Instructed):
     """Done once a run, with whatever settings, loses at least so many points."""
 
     when: Literal["reached"]
@@ -128,7 +128,7 @@ class Reached(_Asking):
         return drop is not None and drop >= self.drop
 
 
-class Opened(_Asking):
+class Opened(_Instructed):
     """Done once a part of the result was opened."""
 
     when: Literal["opened"]
@@ -150,7 +150,7 @@ class Applied(Frozen):
         return state.is_accepted and state.number("found") is not None
 
 
-class Regained(_Asking):
+class Regained(_Instructed):
     """Done once defences of the person's choice give back at least so much of what the poison has cost, in percent."""
 
     when: Literal["regained"]
