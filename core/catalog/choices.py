@@ -112,7 +112,7 @@ def one_line(spec: ExperimentSpec) -> str:
         f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
         f"{spec.label_rule} labels",
-        *([] if spec.evade is None else [f"made to pass the defence {defence_title(spec.evade)}"]),
+        *([] if spec.evade is None else [f"defence to evade: {defence_title(spec.evade)}"]),
         f"seed {spec.seed}",
     )
     return " · ".join(parts)
@@ -141,11 +141,11 @@ def title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
 
 
 SETTINGS: dict[str, tuple[str, str]] = {
-    "fine-tuning": ("fine-tuning", "the extractor has learnt from the same data, of which the head now sees a part."),
-    "domain-adaptation": ("domain adaptation", "training, test or the extractor's own images are of another domain."),
-    "transfer": ("transfer", "the extractor has learnt from other data than the head's."),
-    "random": ("control", "the extractor has learnt nothing: its weights are random."),
-    "unknown": ("unknown", "nothing says what the extractor has learnt from."),
+    "fine-tuning": ("fine-tuning", "the extractor was pretrained on the same data, of which the head sees a part."),
+    "domain-adaptation": ("domain adaptation", "the training, test or pretraining images are of another domain."),
+    "transfer": ("transfer", "the extractor was pretrained on other data than the head's."),
+    "random": ("control", "the extractor is not pretrained: its weights are random."),
+    "unknown": ("unknown", "it is not known what the extractor was pretrained on."),
 }
 """What extractor and data are to each other, after the paper: a title and its meaning."""
 
