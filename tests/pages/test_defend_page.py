@@ -63,7 +63,7 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> No
     found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics["Poison found"] == f"{found.whole.poison_removed} of 10"
+    assert metrics["Poison detected"] == f"{found.whole.poison_removed} of 10"
     assert metrics["Accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
     assert len(app.get("plotly_chart")) == 2
 
@@ -100,7 +100,7 @@ def test_a_link_is_followed_again_after_another_page() -> None:
 
 def test_no_defence_is_a_choice_too() -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": ""}))
-    assert "No defence is on" in said(app)
+    assert "No defence is selected" in said(app)
 
 
 def test_bad_links_are_told() -> None:
@@ -153,9 +153,9 @@ def certifying(partitions: int = 25) -> AppTest:
 
 def test_nothing_is_certified_before_someone_asks(engine: Tasks) -> None:
     app = rerun(opened("defend.py", run=HASH))
-    assert "What no attack can take" in [one.value for one in app.subheader]
+    assert "Certified accuracy" in [one.value for one in app.subheader]
     assert engine.asked == ["sphere"]
-    assert "is certain for the vote" not in said(app)
+    assert "the certified accuracy of the ensemble is" not in said(app)
 
 
 def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -> None:
@@ -165,7 +165,7 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     assert found is not None
     added = found.added
     share = added.certified[10] if len(added.certified) > 10 else 0.0
-    assert f"With 10 points added, **{100 * share:.1f} %** is certain" in said(app)
+    assert f"With any 10 points added, the certified accuracy of the ensemble is **{100 * share:.1f} %**" in said(app)
     assert "certify" not in [one.key for one in app.button]
     assert len(app.get("plotly_chart")) == 4
 
@@ -173,7 +173,7 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
 def test_another_number_of_heads_is_another_certificate(engine: Tasks) -> None:
     app = certifying(25)
     rerun(app.button_group(key="certify-partitions").set_value(50))
-    assert "is certain for the vote" not in said(app)
+    assert "the certified accuracy of the ensemble is" not in said(app)
     rerun(app.button(key="certify").click())
     assert engine.asked[-1] == "certify 50"
 
@@ -216,6 +216,8 @@ def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Tasks
     result = separable()
     result = replace(result, spec=result.spec.model_copy(update={"evade": "slab"}), notes={"evaded": 0.75})
     store.put(result)
-    told = "The attacker expects the defence Slab: 75 % of the poison passes it"
+    told = (
+        "Defence to evade: Slab. Fitted by the attacker, to clean data alone, it passes 75 % of the poisoned samples."
+    )
     assert told in said(opened("defend.py", run=result.spec.hash))
-    assert "attacker expects" not in said(opened("defend.py", run=HASH))
+    assert "Defence to evade" not in said(opened("defend.py", run=HASH))
