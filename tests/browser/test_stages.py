@@ -18,10 +18,10 @@ STEPS = [step.stage for step in shown_steps(load(GALLERY / PUBLISHED).summary)]
 def test_a_link_opens_a_step_and_the_keys_move_it(page: Page, address: str) -> None:
     page.goto(f"{address}/stages?run={PUBLISHED}&step=3")
     expect(page.get_by_role("heading", name="1 · Target head")).to_be_visible()
-    expect(page.locator(".st-key-walk-axis .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-trajectory-axis .main-svg").first).to_be_visible()
     expect(page.locator(".katex").first).to_be_visible()
     expect(page.get_by_text("There is no poison yet")).to_be_visible()
-    page.locator(".st-key-walk-step").get_by_role("slider").press("End")
+    page.locator(".st-key-trajectory-step").get_by_role("slider").press("End")
     expect(page.get_by_role("heading", name="Poisoned set")).to_be_visible()
     expect(page.get_by_alt_text("Poisoned image labelled").first).to_be_visible()
     page.wait_for_url(lambda url: f"step={len(STEPS) - 1}" in url)
@@ -31,7 +31,7 @@ def test_it_plays_by_itself_until_it_is_stopped(page: Page, address: str) -> Non
     last = STEPS.index("stage2") - 1
     page.goto(f"{address}/stages?run={PUBLISHED}&step={last}")
     expect(page.get_by_role("heading", name="1 · Target head")).to_be_visible()
-    toggle = page.locator(".st-key-walk-play").get_by_text("Play")
+    toggle = page.locator(".st-key-trajectory-play").get_by_text("Play")
     toggle.click()
     expect(page.get_by_role("heading", name="2 · Poisoned features")).to_be_visible(timeout=app_server.PAGE_MS)
     expect(page.get_by_text("Diamonds are the poison")).to_be_visible()

@@ -18,7 +18,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
-def test_every_attack_is_walked_through_to_its_end(attack: str, store: Store) -> None:
+def test_the_trajectory_of_every_attack_is_shown_to_its_end(attack: str, store: Store) -> None:
     store.put(drawn(attack))
     app = opened("stages.py", run=small(attack).hash)
     steps = len(app.select_slider[0].options)
@@ -27,7 +27,7 @@ def test_every_attack_is_walked_through_to_its_end(attack: str, store: Store) ->
     rerun(app.select_slider[0].set_value(steps - 1))
     assert query(app)["step"] == str(steps - 1)
     assert len(app.latex) == 1
-    assert app.button(key="walk-next").disabled
+    assert app.button(key="trajectory-next").disabled
     makes_images = attack not in ("gc-feature", "tgda-feature")
     assert ("makes features and no images" in said(app)) == (not makes_images)
     poisons = len(drawn(attack).poison.y)
@@ -39,12 +39,12 @@ def test_a_link_opens_its_step_and_buttons_turn_it() -> None:
     assert app.select_slider[0].value == 2
     assert "GradPC" in said(app)
     assert "There is no poison yet" in said(app)
-    rerun(app.button(key="walk-next").click())
-    rerun(app.button(key="walk-next").click())
+    rerun(app.button(key="trajectory-next").click())
+    rerun(app.button(key="trajectory-next").click())
     assert query(app) == {"run": small("gc-feature").hash, "step": "4"}
     assert "Gradient Canceling" in said(app)
     assert [metric.label for metric in app.metric] == ["Test accuracy"]
-    rerun(app.button(key="walk-back").click())
+    rerun(app.button(key="trajectory-back").click())
     assert query(app)["step"] == "3"
 
 
@@ -56,14 +56,14 @@ def test_losses_between_stages_are_said() -> None:
 
 def test_playing_goes_on_and_begins_anew() -> None:
     app = opened("stages.py", run=small("gc-feature").hash, step="6")
-    rerun(app.toggle(key="walk-play").set_value(True))
+    rerun(app.toggle(key="trajectory-play").set_value(True))
     places = [int(app.select_slider[0].value)]
     for _ in range(3):
         places.append(int(rerun(app).select_slider[0].value))
     assert places == [7, 0, 1, 2]
 
 
-def test_another_run_is_walked_from_its_start(store: Store) -> None:
+def test_another_run_is_shown_from_its_first_step(store: Store) -> None:
     store.put(drawn("tgda-feature"))
     app = opened("stages.py", run=small("gc-feature").hash, step="5")
     rerun(app.selectbox(key="stages-run").set_value(small("tgda-feature").hash))
