@@ -31,14 +31,14 @@ def opened(user: dict[str, object] | None = None) -> AppTest:
 def test_nothing_is_shown_before_the_login() -> None:
     app = opened()
     assert [button.label for button in app.button] == ["Log in"]
-    assert "Bring your own" not in said(app)
+    assert "Upload your own data" not in said(app)
     assert not app.sidebar.children
 
 
 def test_who_has_logged_in_sees_the_page_and_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_ALLOWED", "example.org")
     app = opened({"email": "ada@example.org"})
-    assert "Bring your own" in said(app)
+    assert "Upload your own data" in said(app)
     assert "Logged in as ada@example.org" in said(app)
     assert app.button(key="log-out")
 
@@ -48,7 +48,7 @@ def test_who_is_not_allowed_stays_out(user: dict[str, object], monkeypatch: pyte
     monkeypatch.setenv("POISON_LAB_ALLOWED", "example.org")
     app = opened(user)
     assert "Your account may not use this lab" in said(app)
-    assert "Bring your own" not in said(app)
+    assert "Upload your own data" not in said(app)
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,8 @@ def test_how_much_of_the_poison_passes_is_shown(store: Store) -> None:
     spec = resolve(parse_spec({"evade": "loss", "train_size": 100, "test_size": 50}))
     store.put(replace(drawn_result(spec), notes={"evaded": 1.0}))
     app = lab(evade="loss", train="100", test="50")
-    assert "made to pass the defence Loss" in said(app)
-    assert "100 % of the poison passes it" in said(app)
+    assert "defence to evade: Loss" in said(app)
+    assert "passes 100 % of the poisoned samples" in said(app)
 
 
 def test_link_gives_the_same_experiment() -> None:
@@ -315,7 +315,7 @@ def test_data_to_be_fetched_is_chosen_like_any_other(tmp_path: Path, monkeypatch
     assert app.selectbox(key="ask-data").options[: len(embedded)] == embedded
     for name, record in DATA.items():
         if not record.embedded:
-            assert f"{record.title} (to be fetched)" in app.selectbox(key="ask-data").options
+            assert f"{record.title} (not downloaded)" in app.selectbox(key="ask-data").options
             app = rerun(app.selectbox(key="ask-data").select(name))
             assert (app.session_state.spec.data, app.session_state.spec.train_size) == (name, 2000)
             assert not app.error
@@ -347,7 +347,7 @@ def test_every_parameter_of_an_attack_has_words() -> None:
 
 def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) -> None:
     app = lab(seed="5")
-    assert "Below is the last result on show" in said(app)
+    assert "This is the result shown last" in said(app)
     assert "about" in said(app)
     app = rerun(app.button(key="run").click())
     spec = app.session_state.spec
@@ -363,7 +363,7 @@ def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) ->
 
 @pytest.mark.parametrize(
     ("poisoned", "words"),
-    [(0.3, "Computed again: changed: poisoned 60.0 → 30.0 %"), (0.6, "the same result to the last digit")],
+    [(0.3, "Recomputed: changed: poisoned 60.0 → 30.0 %"), (0.6, "the result is the same to the last digit")],
 )
 def test_a_stored_run_is_run_again_and_what_changed_is_said(
     poisoned: float, words: str, engine: FakeEngine, store: Store
@@ -541,8 +541,8 @@ def saved(app: AppTest) -> list[str]:
 
 
 def test_everything_of_a_run_can_be_taken_away(store: Store) -> None:
-    labels = ["Report (HTML)", "Numbers (JSON)", "Table (CSV)", "Table (Parquet)", "Poison (NPZ)"]
-    assert saved(lab()) == [*labels, "Poison (PNG images, ZIP)", "Citation (BibTeX)", "Settings (JSON)"]
+    labels = ["Report (HTML)", "Results (JSON)", "Table (CSV)", "Table (Parquet)", "Poisoned samples (NPZ)"]
+    assert saved(lab()) == [*labels, "Poisoned images (PNG, ZIP)", "Citation (BibTeX)", "Settings (JSON)"]
     store.put(drawn_result(resolve(parse_spec({"attack": "tgda-feature", "train_size": 100, "test_size": 50}))))
     assert saved(lab(attack="tgda-feature", train="100", test="50")) == [
         *labels,
@@ -602,7 +602,7 @@ def test_bring_page_lists_what_is_kept() -> None:
     assert not app.exception
     assert "**pets**: 2 classes, 16 + 8 images" in said(app)
     app = rerun(app.button(key=f"remove-{kept.name}").click())
-    assert "Nothing yet" in said(app)
+    assert "No uploads yet" in said(app)
     assert catalog_uploads.all_images() == {}
 
 
@@ -648,11 +648,11 @@ def features(**query: str) -> AppTest:
 
 def test_features_page_shows_the_run_and_pins_what_is_chosen() -> None:
     app = features()
-    assert any("**2,060** points, **60** of them poison" in text.value for text in app.markdown)
+    assert any("**2,060** points, **60** of them poisoned" in text.value for text in app.markdown)
     assert any("keeps 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
     app.session_state["features-lasso"] = [3, 2001]
     app.run()
-    assert any("**2** lassoed, **1** of them poison" in text.value for text in app.markdown)
+    assert any("**2** lassoed, **1** of them poisoned" in text.value for text in app.markdown)
     app.button(key="features-forget").click().run()
     assert any("2,060" in text.value for text in app.markdown)
 
@@ -707,7 +707,7 @@ def test_sweep_sends_what_is_missing_and_shows_what_comes(engine: FakeEngine, st
         store.put(drawn_result(spec))
         engine.known[spec.hash].now = replace(RUNNING, state="done", seconds_left=None)
     app.run()
-    assert any("All 9 runs are here" in text.value for text in app.markdown)
+    assert any("All 9 runs are stored" in text.value for text in app.markdown)
     assert app.button(key="sweep-run").disabled
 
 
@@ -726,7 +726,7 @@ def test_sweep_says_that_no_worker_is_there_yet(engine: FakeEngine) -> None:
         job.now = replace(WAITING, seconds_left=None, lacks_workers=True)
     app.run()
     [bar] = app.get("progress")
-    assert bar.proto.text == "0 of 9 runs done · no worker is there yet"
+    assert bar.proto.text == "0 of 9 runs done · no worker is available yet"
 
 
 def test_sweep_that_is_too_large_is_refused() -> None:
@@ -773,7 +773,7 @@ def test_a_result_is_kept_for_good_and_let_go_again(store: Store) -> None:
     spec_hash = resolve(ExperimentSpec()).hash
     app = lab()
     [keep] = [toggle for toggle in app.toggle if toggle.key == f"pin-{spec_hash}"]
-    assert (keep.label, keep.value) == ("Keep", False)
+    assert (keep.label, keep.value) == ("Pin", False)
     app = rerun(keep.set_value(True))
     assert store.is_pinned(spec_hash)
     store.unpin(spec_hash)  # as someone else may do
@@ -809,7 +809,7 @@ def test_a_run_that_is_on_show_counts_as_used(store: Store) -> None:
 def test_a_run_that_the_servers_end_has_interrupted_is_said(engine: FakeEngine) -> None:
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 50}))
     app = lab(attack="label-flip", train="100", test="50")
-    assert "The server ended while this was running" not in said(app)
+    assert "The server stopped during this run" not in said(app)
     engine.interrupted.add(spec.hash)
     app = lab(attack="label-flip", train="100", test="50")
-    assert "The server ended while this was running" in said(app)
+    assert "The server stopped during this run" in said(app)

@@ -156,7 +156,7 @@ def test_the_example_defence_goes_over_a_run(made: tuple[Result, Result], engine
     app = rerun(opened("defend.py", run=hashes(made)[0], **{"with": "norm", "share": "10"}))
     assert engine.asked == ["norm:share=0.1"]
     assert "Norm: Removes the points with the longest feature vectors. An example." in said(app).replace("**", "")
-    assert "Poison found" in [metric.label for metric in app.metric]
+    assert "Poison detected" in [metric.label for metric in app.metric]
 
 
 def test_without_the_plugin_a_link_to_its_defence_says_so(made: tuple[Result, Result]) -> None:

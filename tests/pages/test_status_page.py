@@ -26,7 +26,7 @@ def test_without_an_engine_the_disk_is_told_and_none_is_started(store: Store) ->
     store.put(drawn())
     app = opened("status.py")
     words = said(app)
-    assert "No engine is there at the moment" in words
+    assert "The engine is not running" in words
     assert "1 run." in words
     assert "| Server |" in words
     assert not app.metric
@@ -42,7 +42,7 @@ def test_queue_outcomes_and_workers_are_told(store: Store, monkeypatch: pytest.M
         **{"Done": "5", "Failed": "1", "Cancelled": "0", "Refused": "2"},
     }
     words = said(app)
-    assert "1 of them kept for good" in words
+    assert "1 of them pinned" in words
     assert "| Worker 1 | 0.0 MB | 0.0 MB of 0.0 MB |" in words
     assert "| Worker 2 | 0.0 MB | — |" in words
     assert run.hash not in words
@@ -56,7 +56,7 @@ def test_a_cluster_without_workers_is_told(store: Store, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(engine_module, "_engine", Deserted(store))
     assert [warning.value for warning in opened("status.py").warning] == [
-        "No worker is there yet: runs wait until one comes."
+        "No worker is available yet: runs wait until one connects."
     ]
 
 

@@ -80,7 +80,7 @@ def test_a_bad_version_is_one_sentence(text: str) -> None:
     values, problems = _state.from_query({"defaults": text, "seed": "3"})
     (problem,) = problems
     allowed = "a version of the defaults that is known here, 1 to 2"
-    assert problem == f"`defaults` is `{text}`; allowed: {allowed}. Taken instead: 1."
+    assert problem == f"`defaults` is `{text}`; allowed: {allowed}. Using 1 instead."
     assert _state.to_spec(values).budget == 0.1
 
 
@@ -171,4 +171,4 @@ def test_results_on_images_of_an_earlier_reader_open(store: Store, monkeypatch: 
     assert "an earlier version of Poison Lab has read these images otherwise" in said(kept)
     assert not [button for button in kept.button if button.key == f"use-kept-{record.name}"]
     kept.button(key=f"remove-{record.name}").click()
-    assert "Nothing yet" in said(rerun(kept))
+    assert "No uploads yet" in said(rerun(kept))
