@@ -256,7 +256,9 @@ def sample(root: str, spec_hash: str, row: int) -> bytes:
 @st.cache_data(max_entries=1000, show_spinner=False)
 def step_images(root: str, spec_hash: str, row: int) -> list[bytes]:
     """A PNG of each of the first poisoned images at one step of the trajectory."""
-    return [figures.image_row([image], figures.STRIP_PIXELS, gap=0) for image in _made(_plot(root, spec_hash).walk_x)[row]]
+    return [
+        figures.image_row([image], figures.STRIP_PIXELS, gap=0) for image in _made(_plot(root, spec_hash).walk_x)[row]
+    ]
 
 
 def _made(images: Array | None) -> Array:

@@ -36,8 +36,8 @@ def images_form() -> None:
     """Upload a zip of images, and show what it holds."""
     st.markdown(
         f"A **zip** with one folder for each class, holding {', '.join(SUFFIXES)} files: at least two classes with at "
-        f"least {MIN_IMAGES_PER_CLASS} images each. Images are centre-cropped and resized to {SIDE} × {SIDE} pixels; 30 % "
-        "of each class are held out for testing."
+        f"least {MIN_IMAGES_PER_CLASS} images each. Images are centre-cropped and resized to {SIDE} × {SIDE} pixels; "
+        "30 % of each class are held out for testing."
     )
     file = st.file_uploader(
         "Zip of images",
