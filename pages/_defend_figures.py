@@ -10,10 +10,10 @@ from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
 
 BARS_HEIGHT = 230
 MAP_HEIGHT = 460
-GROUPS = {"found": "Detected", "missed": "Missed", "wrong": "Wrongly removed"}
+GROUPS = {"detected": "Detected", "missed": "Missed", "wrong": "Wrongly removed"}
 """True positives, false negatives and false positives of a defence."""
 MARKS = {
-    "found": {"symbol": "diamond-open", "size": 10, "color": CLEAN, "line": {"width": 2}},
+    "detected": {"symbol": "diamond-open", "size": 10, "color": CLEAN, "line": {"width": 2}},
     "missed": {"symbol": "diamond", "size": 10, "color": POISONED, "line": {"width": 1.5, "color": "#ffffff"}},
     "wrong": {"symbol": "x-thin", "size": 7, "color": PALETTE[4], "line": {"width": 1.5, "color": PALETTE[4]}},
 }
@@ -69,7 +69,7 @@ def map_figure(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> go.Figure:
         )
     )
     n = plot.n_clean
-    for name in ("wrong", "found", "missed"):
+    for name in ("wrong", "detected", "missed"):
         chosen = np.asarray(list(rows[name]), int)
         figure.add_scattergl(
             x=xy[chosen, 0],

@@ -25,7 +25,7 @@ INTRODUCTION = (
     "how much test accuracy they recover."
 )
 GROUP_WORDS = {
-    "found": "Poisoned images that the defences remove (true positives).",
+    "detected": "Poisoned images that the defences remove (true positives).",
     "missed": "Poisoned images that stay in the training set (false negatives).",
     "wrong": "Clean images that the defences remove (false positives).",
 }
@@ -109,7 +109,7 @@ def groups(verdict: DefenceVerdict, n_clean: int) -> dict[str, list[int]]:
     removed = set(verdict.whole.removed)
     poison = range(n_clean, n_clean + verdict.whole.n_poison)
     return {
-        "found": [row for row in poison if row in removed],
+        "detected": [row for row in poison if row in removed],
         "missed": [row for row in poison if row not in removed],
         "wrong": sorted(row for row in removed if row < n_clean),
     }
@@ -129,7 +129,7 @@ def images_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int
         "Images",
         list(GROUPS),
         format_func=lambda name: f"{GROUPS[name]} {len(rows[name]):,}",
-        default="missed" if rows["missed"] else "found",
+        default="missed" if rows["missed"] else "detected",
         required=True,
         key="defend-group",
         help="Which images are shown.",

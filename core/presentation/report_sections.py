@@ -182,7 +182,7 @@ def _amplification(plot: PlotData) -> int:
 def map_plot(plot: PlotData, classes: Sequence[str]) -> str:
     """The map of the app as HTML, in which stage 2 waits for a click on the legend."""
     figure = figures.map_figure(plot, classes, show_stage2=plot.makes_images)
-    for name, has_entry in (("stage 2", True), ("stage 2's aim", False)):
+    for name, has_entry in (("stage 2", True), ("distance to stage 2", False)):
         changed = {"visible": "legendonly", "legendgroup": "stage 2", "showlegend": has_entry}
         figure.update_traces(changed, selector={"name": name})
     figure.update_layout(height=MAP_HEIGHT)

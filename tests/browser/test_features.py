@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 HEADER, ROW = 35, 44
 PLOT = "document.querySelector('.st-key-features-chart .js-plotly-plot')"
-RINGED = f"(({PLOT}?._fullData ?? []).find(trace => trace.name === 'picked')?._length ?? 0)"
+RINGED = f"(({PLOT}?._fullData ?? []).find(trace => trace.name === 'pinned')?._length ?? 0)"
 SELECTED = f"({PLOT}?._fullData ?? []).reduce((sum, trace) => sum + (trace.selectedpoints?.length ?? 0), 0)"
 
 

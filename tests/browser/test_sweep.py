@@ -11,7 +11,7 @@ RUN_MS = 180_000
 
 
 POISON = """document.querySelector('.st-key-scrub-map .js-plotly-plot')?._fullData
-    ?.find(trace => trace.name === 'poison')?._length ?? 0"""
+    ?.find(trace => trace.name === 'poisoned')?._length ?? 0"""
 
 
 def metric(page: Page, label: str) -> Locator:
@@ -27,8 +27,8 @@ def shows(page: Page, percent: int) -> None:
     poisoned = 20 * percent
     expect(metric(page, "Poisoned images")).to_have_text(f"{poisoned}")
     page.wait_for_function(f"{POISON} === {poisoned}")
-    expect(page.get_by_role("figure", name=f"Map of features with {percent} % poison")).to_be_visible()
-    expect(page.get_by_role("figure", name=f"Accuracy with {percent} % poison")).to_be_visible()
+    expect(page.get_by_role("figure", name=f"Map of features at a budget of {percent} %")).to_be_visible()
+    expect(page.get_by_role("figure", name=f"Test accuracy at a budget of {percent} %")).to_be_visible()
 
 
 def test_the_budget_moves_images_map_and_accuracy_together(page: Page, fresh_address: str) -> None:

@@ -63,7 +63,7 @@ def test_at_least_eight_ship_in_order() -> None:
     assert LESSONS[0].title == "What a linear head sees"
     assert [lesson.title for lesson in LESSONS[-2:]] == [
         "Why unlearnable examples fail on a frozen extractor",
-        "What would you defend with",
+        "Choosing a defence",
     ]
 
 
