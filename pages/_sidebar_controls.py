@@ -161,7 +161,7 @@ def _number(key: str, label: str, number: Number, help: str, now: float) -> floa
 
 
 def parameter_words(key: str, attack: str = "") -> tuple[str, str]:
-    """What the sidebar calls a parameter, and its help; of the first attack that has it where none is named."""
+    """The label and help of a parameter in the sidebar; of the first attack that has it where none is named."""
     names = [attack] if attack else list(ATTACKS)
     schemas = (parameters(ATTACKS[name].settings) for name in names)
     schema = next((schema[key] for schema in schemas if key in schema), {})

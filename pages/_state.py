@@ -81,7 +81,7 @@ def default_attack(name: str, version: int) -> AttackSettings:
 
 @dataclass(frozen=True)
 class UploadChoice(Choice[str]):
-    """A choice that also takes an upload by its name, of which there is no list here: whoever has it may use it."""
+    """A choice that also takes an upload by its name, which is not listed here: anyone who knows the name may use it."""
 
     def parse(self, text: str) -> str | None:
         """The value that a link means, or None."""
@@ -105,7 +105,7 @@ Setting = Choice[str] | Choice[int] | Number
 
 
 def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -> Setting | None:
-    """What may be chosen for a key, given the keys before it; None where it has no use.
+    """What may be chosen for a key, given the keys before it; None where it does not apply.
 
     Args:
         key: of `all_keys`.

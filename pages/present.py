@@ -44,7 +44,7 @@ def paragraph(text: str) -> None:
 
 
 def kinds(classes: Sequence[str]) -> str:
-    """What the model tells apart."""
+    """The names of the classes, shortened where they are many."""
     named = ", ".join(classes[:MOST_NAMED])
     return named if len(classes) <= MOST_NAMED else f"{named} and {len(classes) - MOST_NAMED} more"
 
@@ -78,11 +78,11 @@ def gallery(pictures: list[bytes], words: list[str], kind: str) -> None:
 
 
 def slipped_in(run: StoredRun, plot: PlotData | None, summary: Story) -> None:
-    """Step 2: what somebody adds."""
+    """Step 2: the images that an attacker adds."""
     total = summary.n_train + summary.n_poison
     share = f"about 1 in {round(total / summary.n_poison):,} that the model learns from"
     what = "images" if summary.makes_images else "examples"
-    st.title(f"Somebody slips in {summary.n_poison:,} {what if summary.n_poison > 1 else what[:-1]}")
+    st.title(f"An attacker slips in {summary.n_poison:,} {what if summary.n_poison > 1 else what[:-1]}")
     left, right = st.columns([1, 1], gap="large")
     with left:
         big_number(f"{summary.n_poison:,} of {total:,}", share)

@@ -134,7 +134,7 @@ def stop(jobs: "list[Job]") -> None:
 
 
 def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
-    """The runs of this sweep that wait or are computed, whoever has asked for them."""
+    """The queued and running runs of this sweep, whoever started them."""
     known = (_running.engine().job(spec_hash) for spec_hash in sweep.hashes(places))
     return [job for job in known if job is not None and not job.status().finished]
 

@@ -28,7 +28,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Story:
-    """What a talk tells of a run.
+    """The content of a presentation of a run.
 
     Attributes:
         n_train, n_poison, n_test: clean training images, poisoned ones, test images.

@@ -53,7 +53,7 @@ def certificates_text(certificates: Certificates, n_poison: int) -> str:
         f"{added.partitions} heads on parts of the data, {100 * added.clean:.1f}% right without poison and "
         f"{100 * added.attacked:.1f}% with these {n_poison} points",
         *_curve_lines("points added", added.certified),
-        f"{flipped.noise.heads} heads on labels drawn anew, {100 * flipped.clean:.1f}% right",
+        f"{flipped.noise.heads} heads on resampled labels, {100 * flipped.clean:.1f}% right",
         *_curve_lines("labels flipped", flipped.certified),
         *(f"{n:>6} labels flipped: a single head is {100 * share:.1f}% right" for n, share in flipped.plain),
     ]

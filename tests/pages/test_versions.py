@@ -165,7 +165,7 @@ def test_results_on_images_of_an_earlier_reader_open(store: Store, monkeypatch: 
     monkeypatch.setattr(folders, "READER_VERSION", 2)
     app = opened("lab.py")
     assert "Result of other settings" in shown_text(app)
-    assert "it can't be run again as it is" in shown_text(app)
+    assert "it can't be rerun unchanged" in shown_text(app)
     assert not app.exception
     kept = opened("bring.py")
     assert "an earlier version of Poison Lab read these images differently" in shown_text(kept)

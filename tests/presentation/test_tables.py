@@ -41,7 +41,7 @@ def test_certificates_are_told_as_far_as_they_reach() -> None:
         "     1 points added: 75.0% certain",
         "     2 points added: 70.0% certain",
         "     3 points added: 60.0% certain",
-        "100 heads on labels drawn anew, 65.0% right",
+        "100 heads on resampled labels, 65.0% right",
         "     0 labels flipped: 60.0% certain",
         "     1 labels flipped: 40.0% certain",
         "     1 labels flipped: a single head is 90.0% right",

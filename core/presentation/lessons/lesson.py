@@ -1,4 +1,4 @@
-"""A lesson: steps that go deeper and deeper, and notes for whoever teaches."""
+"""A lesson: steps that go deeper and deeper, and notes for the teacher."""
 
 from typing import Self
 
@@ -20,7 +20,7 @@ class Misconception(Frozen):
 
 
 class Teacher(Frozen):
-    """Notes for whoever teaches: how the minutes are spent, what to expect, what goes wrong."""
+    """Notes for the teacher: how the minutes are spent, what to expect, what goes wrong."""
 
     timing: Words
     answers: tuple[Words, ...] = Field(min_length=1)

@@ -100,7 +100,7 @@ class Question(Frozen):
 
     @property
     def facts(self) -> frozenset[str]:
-        """The facts that decide, and that the result tells."""
+        """The facts that decide, and those that the result states."""
         named = {name for _, name, _, _ in string.Formatter().parse(self.result) if name}
         return frozenset(named | {self.fact})
 
