@@ -81,7 +81,7 @@ def default_attack(name: str, version: int) -> AttackSettings:
 
 @dataclass(frozen=True)
 class UploadChoice(Choice[str]):
-    """A choice that also takes an upload by its name, which is not listed here: anyone who knows the name may use it."""
+    """A choice that also takes an unlisted upload by its name: anyone who knows the name may use it."""
 
     def parse(self, text: str) -> str | None:
         """The value that a link means, or None."""
