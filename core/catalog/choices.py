@@ -112,7 +112,7 @@ def one_line(spec: ExperimentSpec) -> str:
         f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
         f"{spec.label_rule} labels",
-        *([] if spec.evade is None else [f"defence to evade: {defence_title(spec.evade)}"]),
+        *([] if spec.evade is None else [f"made to evade the defence {defence_title(spec.evade)}"]),
         f"seed {spec.seed}",
     )
     return " · ".join(parts)

@@ -48,7 +48,7 @@ def evasion_caption(summary: RunSummary) -> str:
         return ""
     return (
         f"Defence to evade: {defence_title(summary.spec.evade)}. Fitted by the attacker, to clean data alone, it "
-        f"passes {100 * summary.notes['evaded']:.0f} % of the poisoned samples."
+        f"lets {100 * summary.notes['evaded']:.0f} % of the poisoned samples pass."
     )
 
 

@@ -217,8 +217,6 @@ def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Tasks
     result = separable()
     result = replace(result, spec=result.spec.model_copy(update={"evade": "slab"}), notes={"evaded": 0.75})
     store.put(result)
-    told = (
-        "Defence to evade: Slab. Fitted by the attacker, to clean data alone, it passes 75 % of the poisoned samples."
-    )
+    told = "Slab. Fitted by the attacker, to clean data alone, it lets 75 % of the poisoned samples pass."
     assert told in shown_text(opened("defend.py", run=result.spec.hash))
     assert "Defence to evade" not in shown_text(opened("defend.py", run=HASH))

@@ -162,8 +162,8 @@ def test_how_much_of_the_poison_passes_is_shown(store: Store) -> None:
     spec = resolve(parse_spec({"evade": "loss", "train_size": 100, "test_size": 50}))
     store.put(replace(drawn_result(spec), notes={"evaded": 1.0}))
     app = lab(evade="loss", train="100", test="50")
-    assert "defence to evade: Loss" in shown_text(app)
-    assert "passes 100 % of the poisoned samples" in shown_text(app)
+    assert "made to evade the defence Loss" in shown_text(app)
+    assert "lets 100 % of the poisoned samples pass" in shown_text(app)
 
 
 def test_link_gives_the_same_experiment() -> None:
@@ -242,7 +242,7 @@ def test_late_link_does_not_undo_a_newer_change() -> None:
         ("attack", "magic", "label-flip"),
         ("data", "imagenet", "fashion-mnist"),
         ("extractor", "", "efficientnet-lite0-imagenet"),
-        ("px", "28", "no use"),
+        ("px", "28", "does not apply"),
         ("budget", "99", "from 0.5 to 30"),
         ("budget", "nan", "from 0.5 to 30"),
         ("budget", "inf", "from 0.5 to 30"),
@@ -250,7 +250,7 @@ def test_late_link_does_not_undo_a_newer_change() -> None:
         ("train", "999999999999999999999", "from 20 to 60000"),
         ("seed", "-1", "from 0"),
         ("labels", "<script>alert(1)</script>", "clean, random, adversarial"),
-        ("from", "google", "no use"),
+        ("from", "google", "does not apply"),
         ("colour", "red", "Known: data"),
     ],
 )
@@ -390,7 +390,7 @@ def test_queue_place_is_said(engine: FakeEngine) -> None:
     app = lab(seed="5")
     engine.submit(app.session_state.spec).now = WAITING
     app.run()
-    assert "place 2 in the queue" in app.progress[0].text
+    assert "Queued, position 2" in app.progress[0].text
 
 
 def test_cancelled_run_says_so_until_dismissed() -> None:
@@ -600,7 +600,7 @@ def test_bring_page_lists_what_is_kept() -> None:
     app.run()
     app.switch_page("bring.py").run()
     assert not app.exception
-    assert "**pets**: 2 classes, 16 + 8 images" in shown_text(app)
+    assert "**pets**: 2 classes, 16 training and 8 test images" in shown_text(app)
     app = rerun(app.button(key=f"remove-{kept.name}").click())
     assert "No uploads yet" in shown_text(app)
     assert catalog_uploads.all_images() == {}
@@ -649,7 +649,7 @@ def features(**query: str) -> AppTest:
 def test_features_page_shows_the_run_and_pins_what_is_chosen() -> None:
     app = features()
     assert any("**2,060** points, **60** of them poisoned" in text.value for text in app.markdown)
-    assert any("keeps 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
+    assert any("preserves 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
     app.session_state["features-lasso"] = [3, 2001]
     app.run()
     assert any("**2** lassoed, **1** of them poisoned" in text.value for text in app.markdown)
