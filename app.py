@@ -30,9 +30,9 @@ log = logging.getLogger("poison_lab")
 
 
 def start() -> None:
-    """Import what pages need, then start the worker processes and let them import what runs need.
+    """Import the modules of pages, then start the worker processes, which import the modules of runs.
 
-    One after the other: on a small machine the workers would else take the time of the first page.
+    In this order: on a small machine the workers would otherwise delay the first page.
     """
     from core.system import logs
     from core.system.settings import log_form
@@ -46,13 +46,13 @@ def start() -> None:
     from core.serving.engine import get_engine
 
     get_engine().warm_up()
-    # Modules stay: the garbage collector need not go through them again and again while everyone waits.
+    # Modules are never freed: the garbage collector need not traverse them while everyone waits.
     gc.collect()
     gc.freeze()
 
 
 def _load_plugins() -> None:
-    """Have the attacks and defences of `POISON_LAB_PLUGINS`; say here what is wrong with them, as every page does."""
+    """Load the plug-ins of `POISON_LAB_PLUGINS`; log what is wrong with them, as every page shows it."""
     from core.catalog import plugins
     from core.system.errors import PluginError
 
@@ -63,15 +63,17 @@ def _load_plugins() -> None:
 
 
 def _warn_if_open() -> None:
-    """Say it where the door is open to more than this machine and nobody has to log in."""
+    """Log a warning where the server accepts connections from other machines without a login."""
     from core.system.errors import SettingError
     from pages import _login, _runs
 
     address = st.get_option("server.address")
     try:
-        if address not in _runs.LOOPBACK and not _login.wanted():
+        if address not in _runs.LOOPBACK and not _login.is_required():
             log.warning(
-                "Whoever reaches port %s of %s can use the lab: no login", st.get_option("server.port"), address
+                "Anyone who can reach port %s of %s can use the lab: there is no login",
+                st.get_option("server.port"),
+                address,
             )
     except SettingError as error:
         log.error("%s", error)

@@ -20,7 +20,7 @@ SCROLL_HEIGHT = 500
 TILE_WIDTH = 108
 IMAGE_WIDTH = 84
 PER_PAGE = 30
-ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "In the order of the data"}
+ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "Original order"}
 
 
 def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5) -> None:
@@ -36,7 +36,7 @@ def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5)
         for key, (label, help) in SCORES.items()
         if with_dashes or key in accuracies
     ]
-    lost = "Clean minus poisoned accuracy: what the attack costs the defender."
+    lost = "Clean minus poisoned test accuracy: the damage of the attack."
     shown.append(("Drop", f"{summary.drop():.1f} points", lost))
     rows = -(-len(shown) // in_a_row)
     length = -(-len(shown) // rows)
@@ -48,14 +48,14 @@ def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5)
 
 @st.fragment
 def images_card(run: StoredRun, plot: PlotData) -> None:
-    """Base images, what became of them, and the difference."""
+    """Base images, the poisoned images made from them, and their difference."""
     st.subheader("Images")
     root, makes_images = str(results()), plot.makes_images
     factor = _runs.amplification(root, run.hash)
     if not makes_images:
         st.info(
-            "This attack makes feature vectors, not images: it is the bound that attacks on images are "
-            "measured against. Here are the base images that it started from.",
+            "This attack makes feature vectors, not images: it is the reference that attacks on images are "
+            "compared with. Shown are the base images that it started from.",
             icon=":material/scatter_plot:",
         )
     else:
@@ -93,7 +93,7 @@ def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: 
 
 
 def sorted_rows(plot: PlotData) -> list[int]:
-    """The poisons in the order that the person chose."""
+    """The rows of the poisoned samples in the chosen order."""
     rows = list(range(plot.n_poison))
     gap = plot.gap
     orders = [key for key in ORDERS if key != "gap" or gap is not None]
@@ -110,7 +110,7 @@ def sorted_rows(plot: PlotData) -> list[int]:
 
 
 def image_words(plot: PlotData, classes: Sequence[str], row: int) -> str:
-    """Labels, gap and shift of one poison."""
+    """Labels, gap and shift of one poisoned sample."""
     old, new = (plain(classes[int(y[row])]) for y in (plot.base_y, plot.poison_y))
     label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
     gap = "" if plot.gap is None else f"gap {float(plot.gap[row]):.2f} · "
@@ -122,28 +122,29 @@ def map_card(run: StoredRun, plot: PlotData) -> None:
     """Where clean and poisoned features lie."""
     st.subheader("Map of features")
     show_stage2 = False
-    if plot.stage2_xy is not None and plot.makes_images:  # else the poison is what stage 2 found
+    if plot.stage2_xy is not None and plot.makes_images:  # else the poison is the result of stage 2
         show_stage2 = st.toggle(
-            "Show where stage 2 wanted the poison",
+            "Show the feature targets of stage 2",
             key="map-stage2",
-            help="Crosses are the features that the images aim at; the diamonds are what the images reach.",
+            help="Crosses are the features that the images are optimised towards, diamonds the features that they "
+            "reach.",
         )
     st.plotly_chart(
         _runs.map_figure(str(results()), run.hash, show_stage2),
         key="map",
         config={"displaylogo": False, "scrollZoom": True},
-        alt="Map of the clean training features by class, with the poisoned points and where they came from",
+        alt="Map of the clean training features by class, with the poisoned samples and their base images",
     )
     st.caption(captions.map_caption(plot))
 
 
 def accuracy_card(run: StoredRun) -> None:
-    """What the head loses, over all and per class."""
+    """Test accuracy lost, over all classes and in each."""
     summary = run.summary
     st.subheader("Accuracy")
     lost = f"{summary.drop():.1f} points"
     n_test, n_poison = summary.n_test, summary.n_poison
-    st.caption(f"On {n_test:,} test images: {lost} lost to {n_poison:,} poisoned ones.")
+    st.caption(f"On {n_test:,} test images; {n_poison:,} poisoned samples cost {lost}.")
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "accuracy"),
         key="accuracy",
@@ -160,7 +161,7 @@ def accuracy_card(run: StoredRun) -> None:
 
 
 def reach_card(run: StoredRun) -> None:
-    """What the budget can reach of the run's target."""
+    """Whether the budget can reach the run's target."""
     threshold = run.summary.threshold
     if threshold is None:
         return
@@ -169,17 +170,17 @@ def reach_card(run: StoredRun) -> None:
         _runs.figure(str(results()), run.hash, "reach"),
         key="reach",
         config={"displayModeBar": False},
-        alt="Smallest gradient that poison can leave at the target, by budget, and this run's",
+        alt="Smallest residual gradient at the target by budget, and that of this run",
     )
     st.caption(
-        "The defender trains the target head only where clean data and poison leave no gradient there. The "
-        "shaded area is out of reach for any poison, whatever its features; above it, an attack may or may "
-        "not get there."
+        "Training ends at the target head only if the gradients of clean and poisoned data cancel there. The "
+        "shaded area is out of reach for any poisoned samples, whatever their features; above it, an attack may or "
+        "may not succeed."
     )
 
 
 def curve_card(run: StoredRun) -> None:
-    """What the run reported of itself at each step, and the seconds of its stages."""
+    """What the attack reported at each step, and the duration of each stage."""
     if run.summary.curve:
         st.plotly_chart(
             _runs.figure(str(results()), run.hash, "curve"),
@@ -196,7 +197,7 @@ def curve_card(run: StoredRun) -> None:
 
 @st.fragment
 def downloads_card(run: StoredRun, makes_images: bool) -> None:
-    """Everything of this run, to take away or to run again; made when its button is pressed, not before."""
+    """Downloads of this run's results and settings; each file is made when its button is pressed."""
     name = f"poison-lab-{run.hash}"
 
     def save(label: str, suffix: str, mime: str, make: Callable[[StoredRun], bytes], help: str) -> None:
@@ -210,18 +211,24 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
             help=help,
         )
 
-    st.caption("To read: one file for the browser, with plots, images, method and sources; it needs no network.")
+    st.caption("Report: a single HTML file with plots, images, method and sources, which can be read offline.")
     with st.container(horizontal=True):
-        save("Report (HTML)", "-report.html", "text/html", lambda run: report(run).encode(), "The whole run to read.")
-    st.caption("To work with: the numbers, and a line for each poisoned point.")
+        save(
+            "Report (HTML)",
+            "-report.html",
+            "text/html",
+            lambda run: report(run).encode(),
+            "The whole run as a document.",
+        )
+    st.caption("Data: all numbers, and one row for each poisoned sample.")
     with st.container(horizontal=True):
-        save("Numbers (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"), "Every number.")
+        save("Results (JSON)", "-result.json", "application/json", lambda run: run.file("result.json"), "Every number.")
         save(
             "Table (CSV)",
             "-points.csv",
             "text/csv",
             partial(export.table_file, suffix=".csv"),
-            "A line for each poisoned point, for spreadsheets.",
+            "One row for each poisoned sample, for spreadsheets.",
         )
         save(
             "Table (Parquet)",
@@ -230,11 +237,20 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
             partial(export.table_file, suffix=".parquet"),
             "The same table with exact types, for programs.",
         )
-        save("Poison (NPZ)", "-poison.npz", "application/zip", lambda run: run.file("poison.npz"), "Arrays, for NumPy.")
+        save(
+            "Poisoned samples (NPZ)",
+            "-poison.npz",
+            "application/zip",
+            lambda run: run.file("poison.npz"),
+            "NumPy arrays.",
+        )
         if makes_images:
-            words = "The poisoned images in 8 bits, with their labels."
-            save("Poison (PNG images, ZIP)", "-poison.zip", "application/zip", export.images_zip, words)
-    st.caption("To cite, and to run again: the settings as a file (`python -m core run --spec`), or as a command line.")
+            words = "The poisoned images as 8-bit files, with their labels."
+            save("Poisoned images (PNG, ZIP)", "-poison.zip", "application/zip", export.images_zip, words)
+    st.caption(
+        "Citation, and the settings to reproduce this run: as a file (`python -m core run --spec`) or as a command "
+        "line."
+    )
     with st.container(horizontal=True):
         save(
             "Citation (BibTeX)",
@@ -248,6 +264,6 @@ def downloads_card(run: StoredRun, makes_images: bool) -> None:
             "-spec.json",
             "application/json",
             lambda run: export.spec_json(run.spec).encode(),
-            "All that is needed to run this experiment again.",
+            "Everything needed to reproduce this experiment.",
         )
     st.code(export.command(run.spec), language="bash", wrap_lines=True)

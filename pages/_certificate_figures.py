@@ -1,4 +1,4 @@
-"""The pictures of certificates: what is certain, beside what attacks have done. No Streamlit here."""
+"""Figures of certificates: certified accuracy, beside the accuracy under stored attacks. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,36 +8,39 @@ from core.certificates.certificate import AddedPoints, FlippedLabels
 from core.presentation.figures import NEUTRAL, PALETTE, POISONED
 
 HEIGHT = 340
-CERTAIN = PALETTE[4]
+CERTIFIED_COLOUR = PALETTE[4]
 
 
 def added_figure(
     certificate: AddedPoints, n_train: int, runs: Sequence[tuple[str, int, float]], here: int
 ) -> go.Figure:
-    """Accuracy by the number of points added: certain for the vote, reached by attacks on a single head.
+    """Test accuracy by the number of points added: certified for the ensemble, measured for a single head.
 
     Args:
         certificate: of the run.
         n_train: clean training points.
-        runs: (words, points added, accuracy of a single head) of attacks on the same data, without poison first.
-        here: which of them is the run on show.
+        runs: (words, points added, accuracy of a single head) of attacks on the same data, without an attack first.
+        here: the position of this run among them.
     """
-    figure = go.Figure(_certain(certificate.certified, "points added"))
+    figure = go.Figure(_certified_curve(certificate.certified, "points added"))
     n_poison = runs[here][1]
     figure.add_trace(
         _dots(
-            [("Vote without poison", 0, certificate.clean), ("Vote with this poison", n_poison, certificate.attacked)],
-            "Vote of heads, attacked",
-            {"symbol": "square-open", "size": 10, "color": CERTAIN, "line": {"width": 2}},
+            [
+                ("Ensemble without poison", 0, certificate.clean),
+                ("Ensemble under this attack", n_poison, certificate.attacked),
+            ],
+            "Ensemble, attacked",
+            {"symbol": "square-open", "size": 10, "color": CERTIFIED_COLOUR, "line": {"width": 2}},
         )
     )
-    others = [one for place, one in enumerate(runs) if place != here]
+    others = [run for place, run in enumerate(runs) if place != here]
     figure.add_trace(
         _dots(others, "Single head, attacked", {"symbol": "circle", "size": 8, "color": NEUTRAL, "opacity": 0.8})
     )
     figure.add_trace(_dots([runs[here]], "This run", {"symbol": "diamond", "size": 12, "color": POISONED}))
     last = max(len(certificate.certified) - 1, *(points for _, points, _ in runs))
-    _laid_out(figure, f"Points added to {n_train:,} clean ones", last)
+    _set_layout(figure, f"Points added to {n_train:,} clean ones", last)
     return figure
 
 
@@ -49,12 +52,12 @@ def flipped_figure(certificate: FlippedLabels, n_train: int, clean: float) -> go
         n_train: clean training points.
         clean: accuracy of a single head on the true labels.
     """
-    figure = go.Figure(_certain(certificate.certified, "labels flipped"))
+    figure = go.Figure(_certified_curve(certificate.certified, "labels flipped"))
     flips, left = zip((0, clean), *certificate.plain, strict=True)
     figure.add_trace(
         go.Scatter(
             x=flips,
-            y=[100 * one for one in left],
+            y=[100 * accuracy for accuracy in left],
             name="Single head, labels flipped by influence",
             mode="lines+markers",
             line={"color": NEUTRAL, "dash": "dot"},
@@ -62,20 +65,20 @@ def flipped_figure(certificate: FlippedLabels, n_train: int, clean: float) -> go
             hovertemplate="%{x} flipped: %{y:.1f} %<extra></extra>",
         )
     )
-    _laid_out(figure, f"Labels flipped of {n_train:,}", max(3 * len(certificate.certified), 12))
+    _set_layout(figure, f"Labels flipped of {n_train:,}", max(3 * len(certificate.certified), 12))
     return figure
 
 
-def _certain(shares: Sequence[float], words: str) -> go.Scatter:
+def _certified_curve(shares: Sequence[float], words: str) -> go.Scatter:
     return go.Scatter(
         x=list(range(len(shares))),
-        y=[100 * one for one in shares],
-        name="Certain",
+        y=[100 * share for share in shares],
+        name="Certified",
         mode="lines",
-        line={"color": CERTAIN, "width": 2.5, "shape": "hv"},
+        line={"color": CERTIFIED_COLOUR, "width": 2.5, "shape": "hv"},
         fill="tozeroy",
         fillcolor="rgba(131, 45, 182, 0.15)",
-        hovertemplate=f"%{{x}} {words}: %{{y:.1f}} % certain<extra></extra>",
+        hovertemplate=f"%{{x}} {words}: %{{y:.1f}} % certified<extra></extra>",
     )
 
 
@@ -92,7 +95,7 @@ def _dots(rows: Sequence[tuple[str, int, float]], name: str, marker: Mapping[str
     )
 
 
-def _laid_out(figure: go.Figure, words: str, last: int) -> None:
+def _set_layout(figure: go.Figure, words: str, last: int) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 12, "t": 8, "b": 0},

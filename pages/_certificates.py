@@ -1,4 +1,4 @@
-"""What is certain of a run's clean data, whatever the attack: a card of the page of defences."""
+"""Certified accuracy of heads trained on a run's clean data: a card of the page Defend."""
 
 from collections.abc import Sequence
 
@@ -13,45 +13,45 @@ from pages import _certificate_figures, _defences, _runs, _tasks
 
 CHOICES = (25, 50, 100, 200)
 INTRODUCTION = (
-    "A filter that stops one attack promises nothing about the next. A **certificate** does: it bounds what *any* "
-    "attack of a size can do. The price is paid at once, in accuracy without any poison."
+    "A filter that stops one attack guarantees nothing against the next. A **certificate** does: it bounds the effect "
+    "of *any* attack of a given size. The price is a lower accuracy without an attack."
 )
 ADDED_WORDS = (
-    "The training set is cut into parts by a hash of each point, and one head is trained on each; they vote. A point "
-    "that is added reaches one head only, so that a lead of g votes stands against g/2 points, be they what they may. "
-    "What an attack leaves of a *single* head is no bound: the next attack may do worse."
+    "The training set is partitioned by a hash of each point, one head is trained on each part, and the heads vote. An "
+    "added point affects one head only, so a lead of g votes withstands any g/2 added points. The accuracy of a "
+    "*single* head under an attack is no bound: another attack may do more damage."
 )
 FLIPPED_WORDS = (
-    "Here the attacker adds nothing, but flips labels of clean images. {heads} heads are trained, each on labels of "
-    "which {q:.0f} % are drawn anew, and vote: a few flips more hardly change what such noise does. With 99.9 % "
-    "confidence for each image."
+    "Here the attacker adds no points but flips labels of clean images. Randomised smoothing: {heads} heads, each "
+    "trained on labels of which {q:.0f} % are resampled at random, vote; a few more flips hardly change such labels. "
+    "Holds with 99.9 % confidence for each image."
 )
 
 
 def is_waiting(run: StoredRun) -> bool:
-    """Whether a certificate was asked for that is not there yet."""
-    asked: tuple[str, int] | None = st.session_state.get("certify-asked")
-    if asked is None:
+    """Whether a certificate was requested that is not computed yet."""
+    request: tuple[str, int] | None = st.session_state.get("certify-asked")
+    if request is None:
         return False
-    spec_hash, partitions = asked
+    spec_hash, partitions = request
     return spec_hash == run.hash and certified.find(spec_hash, partitions) is None
 
 
 def card(run: StoredRun) -> None:
-    """The button, the wait, or both certificates."""
-    st.subheader("What no attack can take")
+    """The button, the progress, or both certificates."""
+    st.subheader("Certified accuracy")
     st.markdown(INTRODUCTION)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         partitions = st.segmented_control(
-            "Heads that vote",
+            "Heads in the ensemble",
             CHOICES,
             default=PARTITIONS,
             required=True,
             key="certify-partitions",
-            help="More heads stand against more points, but each learns from fewer.",
+            help="More heads withstand more added points, but each is trained on fewer.",
         )
-        found = certified.find(run.hash, partitions)
-        if found is None:
+        certificates = certified.find(run.hash, partitions)
+        if certificates is None:
             st.button(
                 "Certify",
                 key="certify",
@@ -60,10 +60,10 @@ def card(run: StoredRun) -> None:
                 args=({"certify-asked": (run.hash, partitions)},),
                 help="Trains hundreds of heads as one batch: seconds to a minute, depending on the machine.",
             )
-    if found is not None:
+    if certificates is not None:
         if st.session_state.pop("certify-waiting", False):
-            st.rerun()  # the page, so that it need not be drawn again and again any more
-        both(run, found)
+            st.rerun()  # the page, which need not be redrawn any more
+        both(run, certificates)
     elif st.session_state.get("certify-asked") == (run.hash, partitions):
         if not st.session_state.get("certify-waiting"):
             st.session_state["certify-waiting"] = True
@@ -73,7 +73,7 @@ def card(run: StoredRun) -> None:
         if problem:
             _tasks.show_problem(problem, title="This can't be certified", widget="certify-again")
         else:
-            words = "A worker trains the heads that vote."
+            words = "A worker is training the ensemble."
             st.info(words if features.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")
 
 
@@ -87,9 +87,10 @@ def both(run: StoredRun, certificates: Certificates) -> None:
     with left.container(border=True):
         st.markdown("**Points added**")
         st.markdown(
-            f"With {m:,} points added, **{100 * certain:.1f} %** is certain for the vote. Under this run's poison it "
-            f"has {100 * added.attacked:.1f} %, a single head {100 * run.summary.poisoned.accuracy:.1f} %. "
-            f"Without poison: {100 * added.clean:.1f} and {100 * run.summary.clean.accuracy:.1f} %."
+            f"With any {m:,} points added, the certified accuracy of the ensemble is **{100 * certain:.1f} %**. Under "
+            f"this attack it reaches {100 * added.attacked:.1f} %, a single head "
+            f"{100 * run.summary.poisoned.accuracy:.1f} %. Without an attack: {100 * added.clean:.1f} and "
+            f"{100 * run.summary.clean.accuracy:.1f} %."
         )
         st.plotly_chart(
             _certificate_figures.added_figure(added, n, runs, here),
@@ -103,8 +104,8 @@ def both(run: StoredRun, certificates: Certificates) -> None:
         st.markdown("**Labels flipped**")
         last = len(flipped.certified) - 2
         st.markdown(
-            f"The vote has {100 * flipped.clean:.1f} % and is certain of some images up to **{max(last, 0)}** "
-            f"flipped labels."
+            f"The ensemble's accuracy is {100 * flipped.clean:.1f} %; some images are certified up to "
+            f"**{max(last, 0)}** flipped labels."
         )
         st.plotly_chart(
             _certificate_figures.flipped_figure(flipped, n, run.summary.clean.accuracy),
@@ -117,7 +118,7 @@ def both(run: StoredRun, certificates: Certificates) -> None:
 
 
 def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
-    """Every stored attack on the same clean data, without poison first, and the place of this run."""
+    """Every stored attack on the same clean data, preceded by no attack at all; the position of this run."""
     same = (
         "data",
         "extractor",
@@ -129,7 +130,7 @@ def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
         "train_domain",
         "test_domain",
     )
-    spec, found = run.spec, [("No poison", 0, run.summary.clean.accuracy)]
+    spec, points = run.spec, [("No poison", 0, run.summary.clean.accuracy)]
     here = 0
     for row in _runs.listed({run.hash}):
         other = None
@@ -138,7 +139,7 @@ def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
         if other is None or any(getattr(other.spec, name) != getattr(spec, name) for name in same):
             continue
         if row.hash == run.hash:
-            here = len(found)
+            here = len(points)
         words = f"{value_text('attack', row.attack)}, {row.constraint}"
-        found.append((words, other.summary.n_poison, row.poisoned_accuracy))
-    return found, here
+        points.append((words, other.summary.n_poison, row.poisoned_accuracy))
+    return points, here

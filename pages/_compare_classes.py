@@ -1,4 +1,4 @@
-"""Several runs class by class: accuracies, and what is taken for what."""
+"""Several runs class by class: accuracies and confusion matrices."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from core.presentation import comparison
 from core.system.arrays import Array
 from pages import _compare_figures as pictures
 from pages import _pick
-from pages._compare_runs import QUIET, Picked
+from pages._compare_runs import QUIET, ComparedRun
 
 MOST_CLASSES = 20
 PER_CLASS = {
@@ -17,39 +17,39 @@ PER_CLASS = {
     "poisoned": "Poisoned accuracy",
     "clean": "Clean accuracy",
 }
-MATRICES = {"change": "Change by the poison", "clean": "Clean", "poisoned": "Poisoned"}
+MATRICES = {"change": "Change", "clean": "Clean", "poisoned": "Poisoned"}
 
 
 @st.fragment
-def classes_card(runs: Sequence[Picked]) -> None:
+def classes_card(runs: Sequence[ComparedRun]) -> None:
     """Accuracy of each class, side by side where the classes are the same."""
     st.subheader("Accuracy per class")
     shown = st.segmented_control(
-        "Shown per class",
+        "Measure",
         list(PER_CLASS),
         format_func=PER_CLASS.__getitem__,
         default="lost",
         required=True,
         key="compare-per-class",
-        help="Points lost are clean minus poisoned accuracy; below zero the class got better.",
+        help="Points lost: clean minus poisoned accuracy; negative where accuracy rose.",
     )
-    groups = comparison.grouped([tuple(one.classes) for one in runs])
+    groups = comparison.grouped([tuple(compared.classes) for compared in runs])
     if len(groups) > 1:
-        st.caption("The runs have different classes, so that they stand below each other.")
+        st.caption("The runs have different classes and are shown in separate charts.")
     for group in ([runs[i] for i in positions] for positions in groups):
-        summaries = [one.run.summary for one in group]
+        summaries = [compared.run.summary for compared in group]
         lost = [per_class(summary, "lost") for summary in summaries]
-        kept = comparison.most_changed(lost, MOST_CLASSES)
+        largest = comparison.most_changed(lost, MOST_CLASSES)
         classes = group[0].classes
-        if len(kept) < len(classes):
-            st.caption(f"The {len(kept)} of {len(classes)} classes that change most.")
-        values = [[per_class(summary, str(shown))[i] for i in kept] for summary in summaries]
-        names = ", ".join(one.name for one in group)
+        if len(largest) < len(classes):
+            st.caption(f"The {len(largest)} of {len(classes)} classes with the largest change.")
+        values = [[per_class(summary, str(shown))[i] for i in largest] for summary in summaries]
+        names = ", ".join(compared.name for compared in group)
         st.plotly_chart(
             pictures.class_bars(
                 values,
-                [classes[i] for i in kept],
-                [one.place for one in group],
+                [classes[i] for i in largest],
+                [compared.place for compared in group],
                 PER_CLASS[str(shown)] + ("" if shown == "lost" else ", %"),
             ),
             key=f"compare-classes-{names}",
@@ -67,46 +67,53 @@ def per_class(summary: RunSummary, what: str) -> list[float]:
 
 
 @st.fragment
-def matrices_card(runs: Sequence[Picked]) -> None:
-    """What is taken for what, in each run."""
-    st.subheader("What is taken for what")
+def matrices_card(runs: Sequence[ComparedRun]) -> None:
+    """The confusion matrix of each run."""
+    st.subheader("Confusion matrix")
     shown = str(
         st.segmented_control(
-            "Test images counted",
+            "Head",
             list(MATRICES),
             format_func=MATRICES.__getitem__,
             default="change",
             required=True,
             key="compare-matrices",
-            help="Counts of test images by what they are and what the model says; the change is poisoned minus clean.",
+            help="The head whose predictions are counted; the change is poisoned minus clean.",
         )
     )
     if shown == "change":
-        st.caption("Orange: so many more test images than without poison. Blue: so many fewer. Empty: as before.")
+        st.caption(
+            "Number of test images, poisoned minus clean. Orange: more than without poison; blue: fewer; empty: no "
+            "change."
+        )
     else:
-        st.caption("Test images of each class (rows) by what the model says (columns). On the diagonal it is right.")
-    counts = {one.name: matrix_of(one, shown) for one in runs}
+        st.caption("Number of test images by true class (rows) and predicted class (columns); the diagonal is correct.")
+    counts = {compared.name: matrix_of(compared, shown) for compared in runs}
     limit = max((comparison.largest_confusion(cells) for cells in counts.values() if cells is not None), default=1)
     for start in range(0, len(runs), 2):
-        for one, column in zip(runs[start : start + 2], st.columns(2), strict=False):
+        for compared, column in zip(runs[start : start + 2], st.columns(2), strict=False):
             with column:
-                st.markdown(one.mark, unsafe_allow_html=True)
-                cells = counts[one.name]
+                st.markdown(compared.mark, unsafe_allow_html=True)
+                cells = counts[compared.name]
                 if cells is None:
-                    st.info("Not stored by this older run; run it again.", icon=":material/history:")
+                    st.info("Not stored by this older run; run its experiment again.", icon=":material/history:")
                     continue
                 st.plotly_chart(
-                    pictures.matrix(cells, one.classes, limit, is_change=shown == "change", is_dark=_pick.is_dark()),
-                    key=f"compare-matrix-{one.name}",
+                    pictures.matrix(
+                        cells, compared.classes, limit, is_change=shown == "change", is_dark=_pick.is_dark()
+                    ),
+                    key=f"compare-matrix-{compared.name}",
                     config=QUIET,
-                    alt=f"Confusion matrix of run {one.name}, {MATRICES[shown].lower()}: true by predicted classes",
+                    alt=f"Confusion matrix of run {compared.name}, {MATRICES[shown].lower()}: true by predicted "
+                    "classes",
                 )
 
 
-def matrix_of(one: Picked, shown: str) -> Array | None:
-    """The counts that were asked for; None where the run has not stored them."""
+def matrix_of(compared: ComparedRun, shown: str) -> Array | None:
+    """The confusion matrix of the chosen head, or its change; None where the run has not stored it."""
     clean, poisoned = (
-        comparison.confusion(score, len(one.classes)) for score in (one.run.summary.clean, one.run.summary.poisoned)
+        comparison.confusion(score, len(compared.classes))
+        for score in (compared.run.summary.clean, compared.run.summary.poisoned)
     )
     if shown != "change":
         return clean if shown == "clean" else poisoned

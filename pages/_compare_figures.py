@@ -10,11 +10,11 @@ from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_r
 from core.system.arrays import Array
 
 NAMES = "ABCD"
-"""What runs are called, in the order in which they were picked."""
+"""The letters of the runs, in the order in which they were selected."""
 COLORS = (PALETTE[0], PALETTE[6], PALETTE[4], PALETTE[1])
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 SIGNS = "●◆■▲"
-"""The symbols of the maps as letters: nothing is told by colour alone."""
+"""The symbols of the maps as letters: colour is never the only cue."""
 STRIP_PIXELS = 80
 MAP_HEIGHT = 500
 SMALL_MAP_HEIGHT = 300
@@ -143,7 +143,7 @@ def _poison(xy: Array, place: int, size: int, *, is_fast: bool) -> go.Scatter | 
     return kind(
         x=xy[:, 0],
         y=xy[:, 1],
-        name=f"poison of {NAMES[place]}",
+        name=f"poisoned samples of {NAMES[place]}",
         mode="markers",
         marker={
             "size": size,
@@ -152,7 +152,7 @@ def _poison(xy: Array, place: int, size: int, *, is_fast: bool) -> go.Scatter | 
             "line": {"width": 1.2, "color": "#ffffff"},
         },
         customdata=np.arange(len(xy)),
-        hovertemplate=f"poison %{{customdata}} of {NAMES[place]}<extra></extra>",
+        hovertemplate=f"poisoned sample %{{customdata}} of {NAMES[place]}<extra></extra>",
     )
 
 
@@ -193,13 +193,13 @@ def matrix(counts: Array, classes: Sequence[str], limit: int, *, is_change: bool
             textfont={"size": 11, "color": text},
             xgap=1,
             ygap=1,
-            hovertemplate="%{y} taken for %{x}: %{z}<extra></extra>",
+            hovertemplate="%{y} predicted as %{x}: %{z}<extra></extra>",
         )
     )
     figure.update_layout(height=min(760, 150 + 30 * len(classes)), margin={"l": 0, "r": 0, "t": 4, "b": 0})
     axis = {"type": "category", "automargin": True, "showgrid": False, "tickfont": {"size": 11}}
-    figure.update_xaxes(title="The model says", tickangle=-45, **axis)
-    figure.update_yaxes(title="It is", autorange="reversed", ticksuffix=" ", **axis)
+    figure.update_xaxes(title="Predicted class", tickangle=-45, **axis)
+    figure.update_yaxes(title="True class", autorange="reversed", ticksuffix=" ", **axis)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Where the poison of several runs landed, on shared axes where that means something."""
+"""The feature maps of several runs, on shared axes where the runs have the same clean features."""
 
 from collections.abc import Sequence
 
@@ -7,59 +7,62 @@ import streamlit as st
 from core.experiments.plot_data import PlotData
 from core.presentation import comparison
 from pages import _compare_figures as pictures
-from pages._compare_runs import QUIET, Picked, plots_of
+from pages._compare_runs import QUIET, ComparedRun, plots_of
 
-NOISE_HELP = "In map units: of points that did not change at all, one in twenty still lands farther off than that."
+NOISE_HELP = "In map units: 95 % of unchanged points are placed within this distance."
 
 
-def maps_card(runs: Sequence[Picked]) -> None:
-    """Where the poison landed, on shared axes where that means something."""
+def maps_card(runs: Sequence[ComparedRun]) -> None:
+    """The feature maps of the runs, on shared axes where they have the same clean features."""
     st.subheader("Maps of features")
-    groups = [[runs[i] for i in group] for group in comparison.same_map([one.plot for one in runs])]
+    groups = [[runs[i] for i in group] for group in comparison.same_map([compared.plot for compared in runs])]
     if not groups:
-        st.caption("These runs hold no maps.")
+        st.caption("These runs have no maps.")
     if len(groups) > 1:
-        apart = ", ".join("+".join(one.name for one in group) for group in groups)
+        apart = ", ".join("+".join(compared.name for compared in group) for group in groups)
         st.warning(
-            "**These maps are not comparable.** Another map is fitted wherever the clean features differ, so places "
-            f"and distances mean something only within a map. On axes of their own: {apart}.",
+            "**These maps are not comparable.** A map is fitted to each set of clean features, so positions "
+            f"and distances are only comparable within a map. On separate axes: {apart}.",
             icon=":material/layers_clear:",
         )
     for group in groups:
         if len(group) > 1:
             map_group(group)
     alone = [group[0] for group in groups if len(group) == 1]
-    small_maps(alone, [plots_of([one]) for one in alone])
+    small_maps(alone, [plots_of([compared]) for compared in alone])
 
 
-def map_group(group: Sequence[Picked]) -> None:
-    """Runs on the same clean features: all on one map, then each for itself on the same axes."""
-    names = " and ".join(one.name for one in group)
+def map_group(group: Sequence[ComparedRun]) -> None:
+    """Runs on the same clean features: all on one map, then each on its own on the same axes."""
+    names = " and ".join(compared.name for compared in group)
     st.caption(
-        f"{names} stand on the same clean features (grey): one map, fitted once, on which each run's poison is placed "
-        "in its own colour and symbol. Below, each for itself on the same axes; lines come from the base images."
+        f"{names} share the same clean features (grey) and therefore one map. The poisoned samples of each run have "
+        "their own colour and symbol. Below: each run on its own, on the same axes; lines start at the base images."
     )
     plots = plots_of(group)
-    letters = "".join(one.name for one in group)
+    letters = "".join(compared.name for compared in group)
     st.plotly_chart(
-        pictures.shared_map(plots, [one.place for one in group]),
+        pictures.shared_map(plots, [compared.place for compared in group]),
         key=f"compare-map-{letters}",
         config={"displaylogo": False},
-        alt=f"Clean features in grey, and the poison of {names} each in its own colour and symbol",
+        alt=f"Clean features in grey, and the poisoned samples of {names}, each in its own colour and symbol",
     )
     small_maps(group, [plots] * len(group))
 
 
-def small_maps(runs: Sequence[Picked], axes: Sequence[Sequence[PlotData]]) -> None:
+def small_maps(runs: Sequence[ComparedRun], axes: Sequence[Sequence[PlotData]]) -> None:
     """A map a run, each on the axes that the maps beside it share."""
     if not runs:
         return
-    for one, plot, plots, column in zip(runs, plots_of(runs), axes, st.columns(max(2, len(runs))), strict=False):
+    for compared, plot, plots, column in zip(runs, plots_of(runs), axes, st.columns(max(2, len(runs))), strict=False):
         with column:
-            st.markdown(f"{one.mark} · noise floor {plot.noise_floor:.2f}", unsafe_allow_html=True, help=NOISE_HELP)
+            st.markdown(
+                f"{compared.mark} · noise floor {plot.noise_floor:.2f}", unsafe_allow_html=True, help=NOISE_HELP
+            )
             st.plotly_chart(
-                pictures.small_map(plot, one.place, plots),
-                key=f"compare-map-{one.name}-alone",
+                pictures.small_map(plot, compared.place, plots),
+                key=f"compare-map-{compared.name}-alone",
                 config=QUIET,
-                alt=f"Poison of run {one.name} on the map of clean features, with lines from its base images",
+                alt=f"Poisoned samples of run {compared.name} on the map of clean features, with lines from its base "
+                "images",
             )

@@ -1,4 +1,4 @@
-"""Runs that are compared, as all parts of the page of comparisons know them."""
+"""A compared run, as used by all parts of the page Compare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ QUIET = {"displayModeBar": False}
 
 
 @dataclass(frozen=True)
-class Picked:
-    """A run on show: its place gives it its letter, colour and symbol."""
+class ComparedRun:
+    """A run on the page; its place among the selected ones determines its letter, colour and symbol."""
 
     place: int
     run: StoredRun
@@ -52,22 +52,22 @@ class Picked:
         return None if self.poison_x is None else self.poison_x[row]
 
 
-def loaded(hashes: Sequence[str]) -> list[Picked]:
-    """The runs with what there is to draw; one whose pictures are damaged has none, and says so."""
+def loaded(hashes: Sequence[str]) -> list[ComparedRun]:
+    """The runs with their plot data; an error is shown for a run whose plot data are damaged."""
     picked = []
-    for place, one in enumerate(hashes):
-        run = _runs.find(one)
+    for place, spec_hash in enumerate(hashes):
+        run = _runs.find(spec_hash)
         if run is None:
             continue
         plot: PlotData | None = None
         try:
-            plot = _runs.plot(one)
+            plot = _runs.plot(spec_hash)
         except StoreError as error:
-            st.error(str(error), title=f"The pictures of run {NAMES[place]} can't be shown", icon=":material/error:")
-        picked.append(Picked(place, run, plot))
+            st.error(str(error), title=f"The figures of run {NAMES[place]} can't be shown", icon=":material/error:")
+        picked.append(ComparedRun(place, run, plot))
     return picked
 
 
-def plots_of(runs: Sequence[Picked]) -> list[PlotData]:
-    """What is drawn of each run that has a map."""
-    return [one.plot for one in runs if one.plot is not None]
+def plots_of(runs: Sequence[ComparedRun]) -> list[PlotData]:
+    """The plot data of the runs that have a map."""
+    return [compared.plot for compared in runs if compared.plot is not None]

@@ -125,7 +125,7 @@ def read(key: str, control: Control[T], text: str | None) -> tuple[T, list[str]]
     if value is not None:
         return value, []
     instead = control.text(control.default) or "none"
-    problem = f"`{key}` is `{quoted(text)}`; allowed: {control.allowed}. Taken instead: {instead}."
+    problem = f"`{key}` is `{quoted(text)}`; allowed: {control.allowed}. Using {instead} instead."
     return control.default, [problem]
 
 

@@ -1,4 +1,4 @@
-"""Defences as the pages share them: chosen, judged by a worker, and told in words and numbers."""
+"""Defences as several pages use them: controls, evaluation by a worker, and the result in words and numbers."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def pills(*, widget: str) -> list[str]:
         format_func=lambda name: DEFENCES[name].title,
         key=widget,
         wrap=True,
-        help="Several are chained: each goes over what the one before has left.",
+        help="Several are chained: each filters what the one before has left.",
     )
     return [name for name in DEFENCES if name in names]
 
@@ -46,100 +46,105 @@ def slider(*, widget: str) -> int:
     """How much each removes, in percent."""
     return int(
         st.select_slider(
-            "Removed by each, %",
+            "Share removed by each, %",
             SHARES,
             key=widget,
             width=320,
-            help="The most suspicious part of each class. A defender doesn't know the attacker's budget. The range "
-            "check and the label issues decide by themselves how much goes.",
+            help="Each removes this share of every class, by highest score; the defender does not know the attacker's "
+            "budget. The range check and the label issues determine by themselves how much they remove.",
         )
     )
 
 
 def about(names: Sequence[str]) -> None:
-    """What each does, a line for each."""
+    """A caption for each defence: what it removes, and its source."""
     for name in names:
         st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].summary} {DEFENCES[name].source}")
 
 
 def words(chain: Chain) -> str:
     """A chain in one line."""
-    told = [DEFENCES[one.name].title + (f" ({100 * one.share:g} %)" if hasattr(one, "share") else "") for one in chain]
-    return ", then ".join(told) or "none"
+    titles = [
+        DEFENCES[defence.name].title + (f" ({100 * defence.share:g} %)" if hasattr(defence, "share") else "")
+        for defence in chain
+    ]
+    return ", then ".join(titles) or "none"
 
 
 def share_of(chain: Chain) -> int:
     """What each defence of a chain removes, in percent."""
-    return round(100 * next((one.share for one in chain if hasattr(one, "share")), SHARE))
+    return round(100 * next((defence.share for defence in chain if hasattr(defence, "share")), SHARE))
 
 
 def query(run: StoredRun, chain: Chain) -> dict[str, str]:
     """The link to a chain on a run, on the page of defences."""
-    return {"run": run.hash, "with": ",".join(one.name for one in chain), "share": str(share_of(chain))}
+    return {"run": run.hash, "with": ",".join(defence.name for defence in chain), "share": str(share_of(chain))}
 
 
-def ask(run: StoredRun, chain: Chain) -> str | None:
-    """Have a chain judged, once; what went wrong, if anything did."""
-    key, texts = defended.key(run.hash, chain), [as_text(one) for one in chain]
+def evaluate(run: StoredRun, chain: Chain) -> str | None:
+    """Have a worker evaluate a chain, once; the error message, None while there is none."""
+    key, texts = defended.key(run.hash, chain), [as_text(defence) for defence in chain]
     return _tasks.run(key, "core.storage.defended:judge", run.hash, texts)
 
 
-def trouble(problem: str, *, widget: str) -> None:
-    """What went wrong, and a way on."""
-    _tasks.show_problem(problem, title="The defences can't be judged", widget=widget)
+def show_problem(problem: str, *, widget: str) -> None:
+    """The error message, and a button to try again."""
+    _tasks.show_problem(problem, title="The defences can't be evaluated", widget=widget)
 
 
 def wait_words(run: StoredRun) -> str:
-    """What is being waited for."""
+    """What the worker is doing."""
     if features.has_features(run):
-        return "A worker goes over the training set and trains the head anew."
+        return "A worker is filtering the training set and retraining the head."
     try:
         seconds = _runs.seconds_words(cost.total(run.spec))
-    except SpecError as error:  # what made it is not here any more
-        return f"This run ships without its features, and can't be computed again here. {error}"
-    return f"This run ships without its features: a worker computes them first, which takes about {seconds}, once."
+    except SpecError as error:  # its attack or data is not available any more
+        return f"This run ships without its features and can't be recomputed here. {error}"
+    return f"This run ships without its features: a worker computes them first, once, which takes about {seconds}."
 
 
-def verdict(judged: DefenceVerdict) -> None:
-    """The numbers: what was found, and what it is worth."""
-    whole = judged.whole
-    clean, poisoned, after = (score.accuracy for score in (judged.clean, judged.poisoned, judged.defended))
+def verdict_card(verdict: DefenceVerdict) -> None:
+    """Detection rates of the defences, and the test accuracy that they recover."""
+    whole = verdict.whole
+    clean, poisoned, after = (score.accuracy for score in (verdict.clean, verdict.poisoned, verdict.defended))
     with st.container(horizontal=True):
         st.metric(
-            "Poison found", f"{whole.poison_removed} of {whole.n_poison}", help="Poisoned images that are removed."
+            "Poison detected", f"{whole.poison_removed} of {whole.n_poison}", help="Poisoned images that are removed."
         )
-        st.metric("Clean images lost", f"{whole.clean_lost:,}", help="Clean images that are removed with them.")
-        st.metric("Precision", f"{100 * whole.precision:.0f} %", help="Of what is removed, the part that is poison.")
-        st.metric("Accuracy", f"{100 * after:.1f} %", f"{judged.regained:+.1f} points", help="Of the defended head.")
-    st.markdown(sentence(judged))
-    values = {"Poisoned": poisoned, "Random filter": judged.random, "Defended": after, "Perfect filter": clean}
-    told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
+        st.metric("Clean images removed", f"{whole.clean_lost:,}", help="Clean images that are removed by mistake.")
+        st.metric("Precision", f"{100 * whole.precision:.0f} %", help="Share of poisoned images among those removed.")
+        st.metric(
+            "Test accuracy", f"{100 * after:.1f} %", f"{verdict.regained:+.1f} points", help="Of the defended head."
+        )
+    st.markdown(sentence(verdict))
+    values = {"Poisoned": poisoned, "Random filter": verdict.random, "Defended": after, "Perfect filter": clean}
+    summary = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
     st.plotly_chart(
-        _defend_figures.accuracy_bars(values), key="defend-bars", config=QUIET, alt=f"Test accuracy: {told}"
+        _defend_figures.accuracy_bars(values), key="defend-bars", config=QUIET, alt=f"Test accuracy: {summary}"
     )
     st.caption(
-        "The random filter removes as many images without looking (mean of five). The perfect filter removes the "
-        "poison and nothing else. The axis does not begin at 0."
+        "The random filter removes as many images at random (mean of five). The perfect filter removes exactly the "
+        "poisoned images. The axis does not start at 0."
     )
-    if len(judged.steps) > 1:
-        st.markdown(table(judged.steps))
+    if len(verdict.steps) > 1:
+        st.markdown(table(verdict.steps))
 
 
 def sentence(verdict: DefenceVerdict) -> str:
-    """What the defences are worth, in words."""
+    """How much test accuracy the defences recover, in words."""
     lost = 100 * (verdict.clean.accuracy - verdict.poisoned.accuracy)
     regained = verdict.regained
     if not verdict.steps:
-        return f"No defence is on: the poison costs {lost:.1f} points."
+        return f"No defence is selected: the attack costs {lost:.1f} points."
     if lost <= 0:
-        what = f"give {regained:.1f}" if regained >= 0 else f"take {-regained:.1f}"
-        return f"The poison costs nothing here, and the defences {what} points."
+        what = f"gain {regained:.1f}" if regained >= 0 else f"cost {-regained:.1f}"
+        return f"The attack costs nothing here, and the defences {what} points."
     if regained <= 0:
-        return f"The poison costs {lost:.1f} points, and the defences cost **{-regained:.1f} more**."
+        return f"The attack costs {lost:.1f} points, and the defences cost **{-regained:.1f} more**."
     if round(regained - lost, 1) > 0:
         more = regained - lost
-        return f"The poison costs {lost:.1f} points; the defences give **all** of them back, and {more:.1f} more."
-    return f"The poison costs {lost:.1f} points; the defences give **{regained:.1f}** of them back."
+        return f"The attack costs {lost:.1f} points; the defences recover **all** of them, and {more:.1f} more."
+    return f"The attack costs {lost:.1f} points; the defences recover **{regained:.1f}** of them."
 
 
 def auc_words(step: DefenceStep) -> str:
@@ -148,9 +153,9 @@ def auc_words(step: DefenceStep) -> str:
 
 
 def table(steps: Sequence[DefenceStep]) -> str:
-    """What each defence has removed, as Markdown."""
+    """What each defence removes, as a Markdown table."""
     lines = [
-        "| Defence | Removed | Poison found | Clean lost | Precision | ROC AUC |",
+        "| Defence | Removed | Poison detected | Clean removed | Precision | ROC AUC |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for step in steps:

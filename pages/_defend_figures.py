@@ -10,14 +10,14 @@ from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
 
 BARS_HEIGHT = 230
 MAP_HEIGHT = 460
-GROUPS = {"found": "Found", "missed": "Missed", "wrong": "Wrongly removed"}
-"""What can become of a point: poison that goes, poison that stays, clean points that go."""
+GROUPS = {"detected": "Detected", "missed": "Missed", "wrong": "Wrongly removed"}
+"""True positives, false negatives and false positives of a defence."""
 MARKS = {
-    "found": {"symbol": "diamond-open", "size": 10, "color": CLEAN, "line": {"width": 2}},
+    "detected": {"symbol": "diamond-open", "size": 10, "color": CLEAN, "line": {"width": 2}},
     "missed": {"symbol": "diamond", "size": 10, "color": POISONED, "line": {"width": 1.5, "color": "#ffffff"}},
     "wrong": {"symbol": "x-thin", "size": 7, "color": PALETTE[4], "line": {"width": 1.5, "color": PALETTE[4]}},
 }
-"""How each is drawn: nothing is told by colour alone."""
+"""How each is drawn: colour is never the only cue."""
 
 
 def accuracy_bars(values: Mapping[str, float]) -> go.Figure:
@@ -42,7 +42,7 @@ def accuracy_bars(values: Mapping[str, float]) -> go.Figure:
     )
     low = 100 * min(values.values())
     figure.update_layout(height=BARS_HEIGHT, margin={"l": 0, "r": 40, "t": 8, "b": 0}, bargap=0.35, showlegend=False)
-    # Bars that begin at 0 would hide what a few points are.
+    # On an axis from 0 a difference of a few points could not be seen.
     start = max(0.0, 5 * np.floor((low - 5) / 5))
     figure.update_xaxes(title="Test accuracy, %", range=[start, min(100.0, 100 * max(values.values()) + 2)])
     figure.update_yaxes(autorange="reversed", title=None, automargin=True, ticksuffix=" ")
@@ -62,14 +62,14 @@ def map_figure(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> go.Figure:
         go.Scattergl(
             x=xy[rest, 0],
             y=xy[rest, 1],
-            name="Kept, clean",
+            name="Clean, not removed",
             mode="markers",
             marker={"size": 5, "color": NEUTRAL, "opacity": 0.35},
             hoverinfo="skip",
         )
     )
     n = plot.n_clean
-    for name in ("wrong", "found", "missed"):
+    for name in ("wrong", "detected", "missed"):
         chosen = np.asarray(list(rows[name]), int)
         figure.add_scattergl(
             x=xy[chosen, 0],
@@ -77,7 +77,7 @@ def map_figure(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> go.Figure:
             name=GROUPS[name],
             mode="markers",
             marker=MARKS[name],
-            text=[f"training image {row}" if row < n else f"poison {row - n}" for row in chosen],
+            text=[f"training image {row}" if row < n else f"poisoned sample {row - n}" for row in chosen],
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(

@@ -1,4 +1,4 @@
-"""The defences of a step: chosen or given, applied by a worker, and what they came to."""
+"""The defences of a step: chosen or given, applied by a worker, and their result."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def chosen_chain(step: LessonStep, place: str) -> tuple[Any, ...]:
     if not step.chooses:
         return step.chain
     state = st.session_state
-    names = state.setdefault(f"with-{place}", [one.name for one in step.chain])
+    names = state.setdefault(f"with-{place}", [defence.name for defence in step.chain])
     return _defences.chain_of(names, state.setdefault(f"share-{place}", _defences.share_of(step.chain)))
 
 
@@ -26,7 +26,7 @@ def defence_box(
     """Which defences go over the run, and the button that has a worker apply them.
 
     Args:
-        is_known: whether what comes out is there already.
+        is_known: whether the result is stored already.
         obstacle: why they can't be applied yet; "" where they can.
     """
     if step.chooses:
@@ -34,7 +34,7 @@ def defence_box(
         _defences.slider(widget=f"share-{place}")
     else:
         st.markdown(f"**The defence**: {_defences.words(chain)}")
-    _defences.about([one.name for one in chain])
+    _defences.about([defence.name for defence in chain])
     is_waiting = run is not None and not is_known and is_asked(run, chain)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -43,14 +43,14 @@ def defence_box(
             type="primary",
             icon=":material/shield:",
             disabled=bool(obstacle) or is_known or is_waiting,
-            help="Lets the defence go over the training set, and trains the head on what is left.",
+            help="Filters the training set with the defence, and trains the head on what is left.",
             on_click=apply,
             args=(run, chain),
         )
         if obstacle:
             st.markdown(obstacle, width="stretch")
         elif is_known:
-            st.markdown("Already applied: what it does is shown.", width="stretch")
+            st.markdown("Already applied: the result is shown.", width="stretch")
     if is_waiting and run is not None:
         st.fragment(applying, run_every=_defences.WAIT_SECONDS)(run, chain)
 
@@ -66,26 +66,26 @@ def is_asked(run: StoredRun, chain: tuple[Any, ...]) -> bool:
 
 
 def applying(run: StoredRun, chain: tuple[Any, ...]) -> None:
-    """What is waited for; drawn again and again until a worker has applied the defences."""
+    """What the worker is doing; redrawn until it has applied the defences."""
     if defended.find(run.hash, chain) is not None:
         st.rerun()
-    problem = _defences.ask(run, chain)
+    problem = _defences.evaluate(run, chain)
     if problem:
-        _defences.trouble(problem, widget="apply-again")
+        _defences.show_problem(problem, widget="apply-again")
     else:
         st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
 
 
 def defence_card(run: StoredRun, chain: tuple[Any, ...], verdict: DefenceVerdict | None) -> None:
-    """What the defences have come to."""
+    """The result of the defences."""
     if verdict is None:
         first = "Being applied" if is_asked(run, chain) else "Press “Apply it”"
-        st.info(f"{first}: what the defence does is shown here.", icon=":material/shield:")
+        st.info(f"{first}: the result of the defence is shown here.", icon=":material/shield:")
         return
-    _defences.verdict(verdict)
+    _defences.verdict_card(verdict)
     st.page_link(
         "defend.py",
-        label="Which images it finds, and which it misses",
+        label="Detected and missed images",
         icon=":material/shield:",
         query_params=_defences.query(run, chain),
         help="Opens this run with this defence on the page Defend.",

@@ -1,4 +1,4 @@
-"""A step's question: asked before the result may be seen, and the prediction beside what came out."""
+"""A step's question, asked before the result is shown, and the prediction compared with the result."""
 
 import streamlit as st
 
@@ -11,14 +11,14 @@ MANY = 4  # more answers than this stand side by side
 
 
 def predict(question: Question, key: str) -> None:
-    """Note the prediction that stands in a widget."""
+    """Record the prediction entered in a widget."""
     value = st.session_state[key]
     answer = f"{value:g}" if question.guess is not None else str(value)
     st.session_state.progress = st.session_state.progress.answered(answer)
 
 
 def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
-    """The question, before the result may be seen."""
+    """The question, before the result is shown."""
     if question.guess is not None:
         guess = question.guess
         value = st.number_input(
@@ -40,22 +40,22 @@ def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
             index=None,
             key=key,
             horizontal=len(answers) > MANY,
-            help="Choose what you expect; nothing depends on being right.",
+            help="Choose what you expect; wrong answers have no consequences.",
         )
     st.button(
-        "That's my prediction",
+        "Submit prediction",
         key="predict",
         type="primary",
         icon=":material/psychology:",
         disabled=value is None,
-        help="The result can be seen afterwards.",
+        help="The result is shown afterwards.",
         on_click=predict,
         args=(question, key),
     )
 
 
 def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec: ExperimentSpec) -> None:
-    """The prediction beside what the run has found."""
+    """The prediction and the result of the run."""
     given = f"{answer} {question.guess.unit}" if question.guess else plain(question.answers(spec)[int(answer)])
     st.markdown(f"**{question.ask}**")
     st.markdown(f":material/psychology: You predicted: **{given}**")
@@ -67,6 +67,6 @@ def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec
         right = plain(question.right(facts))
         unit = f" {question.guess.unit}" if question.guess else ""
         st.info(
-            question.result_text(facts), title=f"It came out differently: {right}{unit}", icon=":material/lightbulb:"
+            question.result_text(facts), title=f"The result is different: {right}{unit}", icon=":material/lightbulb:"
         )
     st.markdown(question.why)

@@ -1,4 +1,4 @@
-"""The result of a step, part by part, or why it can't be seen yet."""
+"""The result of a step, or why it is not shown yet."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ VIEW_WORDS = {
     "defence": "Defence",
     "images": "Images",
     "map": "Map",
-    "reach": "Reach",
+    "reach": "Reachability",
     "curve": "Step by step",
 }
 NUMBERS_IN_A_ROW = 3
@@ -70,7 +70,7 @@ def result_panel(
     obstacle: str,
     place: str,
 ) -> None:
-    """The result, or why there is none to be seen."""
+    """The result, or why none is shown."""
     if hidden:
         with st.container(border=True):
             st.markdown("**The result is hidden until you predict**")
@@ -79,7 +79,7 @@ def result_panel(
                     st.metric(label, "?", help="Shown once you have predicted.", border=True, width="stretch")
             st.caption(f"The experiment: {_runs.words(step.spec)}")
             if step.beside_spec is not None:
-                st.caption(f"Beside it: {_runs.words(step.beside_spec)}")
+                st.caption(f"Compared with: {_runs.words(step.beside_spec)}")
             if step.defend:
                 st.caption(f"The defence: {_defences.words(chain)}")
         return
@@ -90,6 +90,6 @@ def result_panel(
     st.caption(f"The run: {_runs.words(run.spec)}")
     _cards.numbers(run.summary, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
     if beside is not None:
-        st.caption(f"Beside it: {_runs.words(beside.spec)}")
+        st.caption(f"Compared with: {_runs.words(beside.spec)}")
         _cards.numbers(beside.summary, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
     view_card(run, step, chain, verdict, place)

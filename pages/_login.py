@@ -1,4 +1,4 @@
-"""Logging in, where the server's `.streamlit/secrets.toml` has a section `[auth]`; without it everybody may come in."""
+"""Login, where the server's `.streamlit/secrets.toml` has a section `[auth]`; without it anyone may enter."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from core.system.errors import SettingError
 from core.system.settings import is_allowed
 
 
-def wanted() -> bool:
+def is_required() -> bool:
     """Whether people have to log in.
 
     Raises:
@@ -19,25 +19,25 @@ def wanted() -> bool:
         return "auth" in st.secrets
     except StreamlitSecretNotFoundError as error:
         if any(Path(path).exists() for path in st.get_option("secrets.files")):
-            raise SettingError("The server's secrets.toml can't be read: whoever runs it has to mend it.") from error
+            raise SettingError("The server's secrets.toml can't be read: the administrator has to fix it.") from error
         return False
 
 
 def gate() -> None:
-    """Ask for a login where the server wants one; the page ends here for whoever may not come in."""
+    """Ask for a login where the server requires one; stops the page for those who may not enter."""
     try:
-        if not wanted():
+        if not is_required():
             return
         if st.user.get("is_logged_in"):
             verified = st.user.get("email_verified") is not False
             if is_allowed(str(st.user.get("email") or "") if verified else ""):
                 return
     except SettingError as error:
-        st.error(str(error), title="The lab is closed", icon=":material/lock:")
+        st.error(str(error), title="The lab is unavailable", icon=":material/lock:")
         st.stop()
     st.title("Poison Lab")
     if st.user.get("is_logged_in"):
-        st.error("Your account may not use this lab. Ask whoever runs it.", icon=":material/lock:")
+        st.error("Your account may not use this lab. Ask its administrator.", icon=":material/lock:")
         st.button("Log out", on_click=st.logout, icon=":material/logout:")
         st.stop()
     st.markdown("This lab is for people who have an account.")
@@ -45,12 +45,12 @@ def gate() -> None:
         try:
             st.login()
         except StreamlitAPIException as error:  # Authlib is missing, or the section lacks something
-            st.error(f"Nobody can log in: {error}", title="The lab is closed", icon=":material/lock:")
+            st.error(f"Nobody can log in: {error}", title="The lab is unavailable", icon=":material/lock:")
     st.stop()
 
 
 def account() -> None:
-    """Who is logged in, and the way out."""
+    """Who is logged in, and a button to log out."""
     if st.user.get("is_logged_in"):
         with st.sidebar.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"Logged in as {st.user.get('email') or st.user.get('name') or 'someone'}", width="stretch")

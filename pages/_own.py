@@ -165,7 +165,7 @@ def ask(key: str, control: Control[T] | None, *, plain: T | None = None) -> T | 
     text = state.own.pop(key, None)
     if control is None:
         if text is not None and key not in state.own_values:
-            state.problems = [*state.problems, _state.no_use(key)]
+            state.problems = [*state.problems, _state.not_applicable(key)]
         state.own_values.pop(key, None)
         state.pop(name, None)
         return None

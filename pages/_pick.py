@@ -1,4 +1,4 @@
-"""Finished runs to pick from, in plain words, and links to the pages that show them."""
+"""Select boxes for finished runs, and links to the pages that show them."""
 
 import time
 from collections import Counter
@@ -26,7 +26,7 @@ def labels(rows: Sequence[RunRow]) -> dict[str, str]:
 
 
 def _words(row: RunRow) -> str:
-    """What tells most comes first: a drop-down cuts what is too long for it."""
+    """The most informative part comes first: a drop-down truncates long labels."""
     attack, budget, data, extractor = (
         value_text(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")
     )
@@ -36,29 +36,29 @@ def _words(row: RunRow) -> str:
     return " · ".join([attack, budget, cost, data, extractor, f"seed {row.seed}", when])
 
 
-def asked_run(default: Callable[[], StoredRun | None]) -> StoredRun:
-    """The run that the link names by `run`, else the default; without any the page ends here, and says what to do.
+def requested_run(default: Callable[[], StoredRun | None]) -> StoredRun:
+    """The run that the link names by `run`, else the default; without any, show what to do and stop the page.
 
     What a callback has left in `st.session_state.turn` goes into the link first: what it writes there itself does not
     reach the browser.
     """
     st.query_params.update(st.session_state.pop("turn", {}))
     wanted = st.query_params.get("run")
-    found = None if wanted is None else _runs.find(wanted)
-    shown = found or default()
-    if wanted is not None and found is None:
+    requested = None if wanted is None else _runs.find(wanted)
+    shown = requested or default()
+    if wanted is not None and requested is None:
         st.warning(
-            f"The run `{plain(wanted[:40])}` is not stored here; this is another one.", icon=":material/link_off:"
+            f"The run `{plain(wanted[:40])}` is not stored here; another one is shown.", icon=":material/link_off:"
         )
     if shown is None:
         st.info("No experiment has been run here yet. Run one in the lab, then come back.", icon=":material/science:")
-        st.page_link("lab.py", label="To the lab", icon=":material/science:")
+        st.page_link("lab.py", label="Open the lab", icon=":material/science:")
         st.stop()
     return shown
 
 
 def run_box(label: str, run: StoredRun, *, widget: str, on_change: Callable[[], None]) -> None:
-    """Another run to choose; `run` is the one on show."""
+    """Another run to choose; `run` is the one shown."""
     words = labels(_runs.listed({run.hash}))
     st.session_state[widget] = run.hash
     st.selectbox(
@@ -72,20 +72,20 @@ def run_box(label: str, run: StoredRun, *, widget: str, on_change: Callable[[], 
 
 
 def open_button(spec: ExperimentSpec, *, widget: str, label: str = "Open in the lab") -> None:
-    """A button that takes an experiment's settings to the lab, where its result is on show."""
+    """A button that takes an experiment's settings to the lab, which shows its result."""
     try:
         values = _state.from_spec(spec)
     except PoisonLabError as error:
         st.button(label, key=widget, icon=":material/science:", disabled=True, help=str(error))
         return
-    help_ = "Sets the sidebar of the lab to this run's settings and shows it there."
+    help_ = "Opens the lab with the settings of this run."
     if st.button(label, key=widget, icon=":material/science:", on_click=_sidebar.choose, args=(values,), help=help_):
         st.switch_page("lab.py", query_params=_state.to_query(values))
 
 
 def link_popover(path: str, query: Mapping[str, str], *, widget: str) -> None:
     """A link to copy."""
-    with st.popover("Link", icon=":material/link:", key=widget, help="A link to this, to copy and hand on."):
+    with st.popover("Link", icon=":material/link:", key=widget, help="A link to this view, to copy and share."):
         st.code(link(path, query), language=None, wrap_lines=True)
 
 

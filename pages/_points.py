@@ -1,4 +1,4 @@
-"""The map as an instrument: its figure, and the words and pictures of single points. No Streamlit here."""
+"""The interactive map: its figure, and the text and images of single points. No Streamlit here."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,10 @@ from core.system.arrays import Array
 SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
 COLOURS = {
     "class": "Class",
-    "right": "Right or wrong",
+    "right": "Correct or wrong",
     "loss": "Loss",
     "influence": "Influence",
-    "poison": "Poison",
+    "poison": "Clean or poisoned",
 }
 HEADS = {"poisoned": "with poison", "clean": "without poison"}
 HEIGHT = 540
@@ -26,7 +26,7 @@ TILE_PIXELS = 56
 _CROWD = 10_000
 """Points beyond which each is drawn smaller: they cover each other less, and without a GPU the map moves sooner."""
 _MOST_WORDS = 5_000
-"""Points beyond which no text is made for each: hovering then tells the row alone."""
+"""Points beyond which no text is made for each: hovering then shows the row only."""
 
 
 def figure(
@@ -45,16 +45,16 @@ def figure(
     Args:
         positions: (n + m, 2).
         colour: a key of `COLOURS`.
-        head: a key of `HEADS`: who judges.
+        head: a key of `HEADS`: the head of the predictions and losses.
         arrows: whether lines lead from base images to their poison.
         axes: titles where the axes mean something; None hides them.
     """
     chart = go.Figure()
     rows = np.arange(len(positions))
-    told = words(points, rows, head) if len(rows) <= _MOST_WORDS else None
+    texts = words(points, rows, head) if len(rows) <= _MOST_WORDS else None
     if arrows:
         start, end = positions[points.plot.base_index], positions[points.n_clean :]
-        chart.add_trace(figures.arrows(start, end, "its move", NEUTRAL))
+        chart.add_trace(figures.arrows(start, end, "shift", NEUTRAL))
     for name, group, marker in _groups(points, colour, head):
         chart.add_trace(
             go.Scattergl(
@@ -65,8 +65,8 @@ def figure(
                 marker=marker,
                 selectedpoints=np.flatnonzero(np.isin(group, lassoed)) if lassoed else None,
                 customdata=group.astype(np.int32),
-                text=None if told is None else [told[row] for row in group],
-                hovertemplate=f"{'point %{customdata}' if told is None else '%{text}'}<extra></extra>",
+                text=None if texts is None else [texts[row] for row in group],
+                hovertemplate=f"{'point %{customdata}' if texts is None else '%{text}'}<extra></extra>",
             )
         )
     if picked:
@@ -74,7 +74,7 @@ def figure(
             go.Scattergl(
                 x=positions[picked, 0],
                 y=positions[picked, 1],
-                name="picked",
+                name="pinned",
                 mode="markers",
                 marker={"size": 18, "symbol": "circle-open", "color": NEUTRAL, "line": {"width": 3}},
                 hoverinfo="skip",
@@ -119,27 +119,27 @@ def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, di
         }
         return [
             ("clean", rows[~poison], {**_clean(points, 0.8), "color": values[~poison], **scale}),
-            ("poison", rows[poison], {**_diamond(), "color": values[poison], **scale, "showscale": False}),
+            ("poisoned", rows[poison], {**_diamond(), "color": values[poison], **scale, "showscale": False}),
         ]
     if colour == "poison":
         return [
             ("clean", rows[~poison], {**_clean(points, 0.4), "color": NEUTRAL}),
-            ("poison", rows[poison], {**_diamond(), "color": POISONED}),
+            ("poisoned", rows[poison], {**_diamond(), "color": POISONED}),
         ]
     if colour == "right":
         right = points.predicted(head) == points.y
-        pairs = (("right", right & ~poison, CLEAN, 0.35), ("wrong", ~right & ~poison, POISONED, 0.9))
+        pairs = (("correct", right & ~poison, CLEAN, 0.35), ("wrong", ~right & ~poison, POISONED, 0.9))
         clean = [
             (name, rows[chosen], {**_clean(points, opacity), "color": tint}) for name, chosen, tint, opacity in pairs
         ]
         tints = np.where(right[poison], CLEAN, POISONED)
-        return [*clean, ("poison", rows[poison], {**_diamond(), "color": tints})]
-    found = [
+        return [*clean, ("poisoned", rows[poison], {**_diamond(), "color": tints})]
+    clean = [
         (name, rows[(points.y == label) & ~poison], {**_clean(points, 0.55), "color": PALETTE[label % len(PALETTE)]})
         for label, name in enumerate(points.classes)
     ]
     tints = np.array([PALETTE[label % len(PALETTE)] for label in points.y[poison]])
-    return [*found, ("poison", rows[poison], {**_diamond(), "color": tints})]
+    return [*clean, ("poisoned", rows[poison], {**_diamond(), "color": tints})]
 
 
 def _clean(points: Points, opacity: float) -> dict[str, object]:
@@ -153,31 +153,31 @@ def _diamond() -> dict[str, object]:
 def words(points: Points, rows: Iterable[int], head: str) -> list[str]:
     """Each point in a few words."""
     predicted, n = points.predicted(head), points.n_clean
-    found = []
+    texts = []
     for row in rows:
         label = points.classes[int(points.y[row])]
         who = f"training image {row}: {label}"
         if row >= n:
             base = points.classes[int(points.plot.base_y[row - n])]
             who = (
-                f"poison {row - n}: {base}, label kept"
+                f"poisoned sample {row - n}: {base}, label kept"
                 if base == label
-                else f"poison {row - n}: {base} labelled {label}"
+                else f"poisoned sample {row - n}: {base} labelled {label}"
             )
         chosen = points.classes[int(predicted[row])]
-        found.append(who if chosen == label else f"{who}<br>taken for {chosen}")
-    return found
+        texts.append(who if chosen == label else f"{who}<br>predicted {chosen}")
+    return texts
 
 
 def table(points: Points, images: Array, rows: Sequence[int], head: str) -> Mapping[str, Sequence[str | float]]:
     """The columns of the image grid for some points."""
     predicted, losses, influence = points.predicted(head), points.losses(head), points.influence
-    kinds = ["poison" if points.is_poison[row] else "clean" for row in rows]
+    kinds = ["poisoned" if points.is_poison[row] else "clean" for row in rows]
     return {
         "Image": [picture(images[row]) for row in rows],
         "Kind": kinds,
         "Label": [points.classes[int(points.y[row])] for row in rows],
-        "Taken for": [points.classes[int(predicted[row])] for row in rows],
+        "Predicted": [points.classes[int(predicted[row])] for row in rows],
         "Loss": [round(float(losses[row]), 3) for row in rows],
         "Influence": [round(float(influence[row]), 3) for row in rows],
         "Row": [int(row) for row in rows],

@@ -1,4 +1,4 @@
-"""Pictures for a talk: few marks, large letters. No Streamlit here."""
+"""Figures for presentations: few marks, large type. No Streamlit here."""
 
 from collections.abc import Sequence
 from io import BytesIO

@@ -47,7 +47,7 @@ class Progress:
 
 def open_step(progress: Progress, lessons: Sequence[Lesson]) -> tuple[Lesson, LessonStep] | None:
     """The lesson and step that are open; None in the list of lessons."""
-    lesson = next((one for one in lessons if one.id == progress.lesson), None)
+    lesson = next((lesson for lesson in lessons if lesson.id == progress.lesson), None)
     return None if lesson is None else (lesson, lesson.steps[progress.step])
 
 
@@ -67,7 +67,7 @@ def from_query(query: Mapping[str, str], lessons: Sequence[Lesson]) -> tuple[Pro
     wanted = query.get("step", "1")
     step = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 3 else 0
     if not 1 <= step <= len(lesson.steps):
-        problems.append(f"`step` is `{quoted(wanted)}`; allowed: 1 to {len(lesson.steps)}. Taken instead: 1.")
+        problems.append(f"`step` is `{quoted(wanted)}`; allowed: 1 to {len(lesson.steps)}. Using 1 instead.")
         step = 1
     elif step > reachable:
         problems.append(f"Step {step} of this lesson comes after step {reachable}, which is not done yet.")

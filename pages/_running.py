@@ -32,7 +32,7 @@ def submit(spec: ExperimentSpec, *, again: bool = False) -> None:
     """Start a run, or join the one that somebody else has started.
 
     Args:
-        again: although it is stored; what has changed is told when it is over.
+        again: although it is stored; reports what has changed when it is finished.
     """
     state = st.session_state
     stored = _runs.find(spec.hash) if again else None
@@ -60,7 +60,7 @@ def cancel(job: "Job") -> None:
     if not job.cancel(_runs.person()) and not job.status().finished:  # it may have ended since the page was drawn
         dismiss(job.id)
         st.session_state.left.add(job.id)
-        st.toast("The run goes on: someone else waits for it too.", icon=":material/group:")
+        st.toast("The run continues: someone else is waiting for it, too.", icon=":material/group:")
 
 
 def dismiss(job_id: str) -> None:
@@ -86,27 +86,27 @@ def show(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
 
     Args:
         wanted: what the page shows once it is finished.
-        row: draws the row; told whether any of these is on its way.
+        row: draws the row; its argument says whether any of these is queued or running.
     """
     state = st.session_state
     state.setdefault("watched", [])
     state.setdefault("left", set())
     state.setdefault("submit_error", "")
-    with no_engine_told():
+    with engine_errors_shown():
         state.polling = any(not job.status().finished for job in watched_jobs(wanted))
         st.fragment(_card, run_every=REFRESH_SECONDS if state.polling else None)(wanted, row)
 
 
 @contextmanager
-def no_engine_told() -> Iterator[None]:
-    """Say in a sentence that nothing can be computed, where that is so."""
+def engine_errors_shown() -> Iterator[None]:
+    """Show an error of the engine as a message on the page."""
     try:
         yield
     except PoisonLabError as error:
         st.error(str(error), title="Nothing can be computed at the moment", icon=":material/power_off:")
 
 
-@no_engine_told()  # by itself, too: its timer runs it without the page
+@engine_errors_shown()  # by itself, too: its timer runs it without the page
 def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     state = st.session_state
     jobs = watched_jobs(wanted)
@@ -127,7 +127,7 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     again_words()
     if any(name not in statuses and engine().was_interrupted(name) for name in hashes):
         st.warning(
-            "The server ended while this was running, and nothing of it is left: press **Run** to start it again.",
+            "The server stopped during this run and nothing was stored: press **Run** to start it again.",
             icon=":material/power_off:",
         )
     for job in jobs:
@@ -135,18 +135,18 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
 
 
 def compare_again(spec_hash: str) -> None:
-    """Say what a run that was made again has changed."""
+    """Note how the result of a repeated run differs from the one stored before."""
     before, run = st.session_state.get("before_again", {}).pop(spec_hash, None), _runs.find(spec_hash)
     if before is None or run is None:
         return
     change = changes(before, run.summary)
     same = change == "same"
-    words = "the same result to the last digit" if same else change
-    st.session_state.compared_words = f"Computed again: {words}."
+    words = "the result is the same to the last digit" if same else change
+    st.session_state.compared_words = f"Recomputed: {words}."
 
 
 def again_words() -> None:
-    """What the last run that was made again has changed, until it is dismissed."""
+    """How the result of the last repeated run differs, until it is dismissed."""
     words = st.session_state.get("compared_words")
     if words:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
@@ -155,10 +155,10 @@ def again_words() -> None:
 
 
 def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
-    """One run: how far it is, or how it ended."""
+    """One run: its progress, or how it ended."""
     with st.container(border=True, key=f"job-{job.id}"):
         if not is_asked:
-            st.caption(f"Other settings than in the sidebar: {_runs.words(job.spec)}")
+            st.caption(f"Not the settings of the sidebar: {_runs.words(job.spec)}")
         if status.finished:
             if status.state == "failed":
                 st.error(status.error or "", title="The run failed", icon=":material/error:")
@@ -171,7 +171,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:", on_click=cancel, args=(job,))
             if len(job.people) > 1:
-                st.caption(f"{len(job.people)} people wait for this run.")
+                st.caption(f"{len(job.people)} people are waiting for this run.")
         if status.curve:
             st.plotly_chart(
                 figures.curve_figure(status.curve),
@@ -185,9 +185,9 @@ def progress_words(status: "JobStatus") -> str:
     """Stage, step and time left in one line."""
     left = "" if status.seconds_left is None else f" · about {_runs.seconds_words(status.seconds_left)} left"
     if status.lacks_workers:
-        return "Waiting: no worker is there yet"
+        return "Waiting: no worker is available yet"
     if status.state == "queued":
-        return f"Waiting for its turn, place {status.place} in the queue{left}"
+        return f"Queued, position {status.place}{left}"
     stage = STAGES.get(status.stage, "Starting")
     step = f", step {status.done:,} of {status.total:,}" if status.total > 1 else ""
     return f"{stage}{step}{left}"

@@ -45,7 +45,7 @@ def find(spec_hash: str) -> StoredRun | None:
     try:
         run, known = _run(str(results()), spec_hash)
         if known != written:  # it was run again
-            for kept in (
+            for cache in (
                 _run,
                 _plot,
                 map_figure,
@@ -54,11 +54,11 @@ def find(spec_hash: str) -> StoredRun | None:
                 strips,
                 samples,
                 sample,
-                walked,
+                step_images,
                 bases,
                 images,
             ):
-                kept.clear()
+                cache.clear()
             run, _ = _run(str(results()), spec_hash)
     except StoreError:
         return None
@@ -67,7 +67,7 @@ def find(spec_hash: str) -> StoredRun | None:
 
 
 def default_run() -> StoredRun | None:
-    """What is on show before anything else: the shipped default experiment, else the newest run."""
+    """The run that pages show first: the shipped default experiment, else the newest run."""
     run = find(choices.resolve(ExperimentSpec()).hash)
     if run is None:
         newest = next(iter(listed()), None)
@@ -76,7 +76,7 @@ def default_run() -> StoredRun | None:
 
 
 def staged_run() -> StoredRun | None:
-    """What the walk shows before anything is chosen: the shipped three stages as published, else `default_run`."""
+    """The run that the page Stages shows first: the shipped three stages as published, else `default_run`."""
     published = next((entry for entry in entries() if entry.spec.attack.model_dump().get("stage2") == "gc"), None)
     return (None if published is None else find(published.spec.hash)) or default_run()
 
@@ -92,16 +92,16 @@ def lessons() -> tuple[Lesson, ...]:
 
 
 def facts(run: StoredRun, beside: StoredRun | None = None, verdict: DefenceVerdict | None = None) -> dict[str, Fact]:
-    """What a lesson can ask of a run, of one beside it, and of defences on it.
+    """The facts of a run, of one compared with it, and of defences on it, for lessons.
 
     Raises:
-        StoreError: the run's pictures are missing or damaged.
+        StoreError: the run's plot data are missing or damaged.
     """
     return outcome.facts(run.summary, plot(run.hash), None if beside is None else beside.summary, verdict)
 
 
 def person() -> str:
-    """Who asks: whoever has logged in, else the name that `app.py` gave the browser, or this session's own."""
+    """Who makes a request: the login, else the cookie of `app.py`, else a name for this session."""
     if st.user.get("is_logged_in"):
         who = f"{st.user.get('iss')}\n{st.user.get('sub')}"
         return f"login:{hashlib.sha256(who.encode()).hexdigest()}"
@@ -110,24 +110,24 @@ def person() -> str:
 
 
 def owner() -> str:
-    """Whose an upload is: of the person, or of the one at this machine, whose browsers are all hers."""
+    """The owner of an upload: the person, or `LOCAL`, who is the same in every browser on this machine."""
     name = person()
     return name if name.startswith("login:") else LOCAL if is_local() else f"browser:{name}"
 
 
 def is_local() -> bool:
-    """Whether the browser is on this machine, as far as can be seen: no proxy says that it has passed something on."""
+    """Whether the browser is on this machine, as far as can be seen: no proxy has marked the request as forwarded."""
     headers = st.context.headers
-    passed_on = any(headers.get(name) for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
-    asked = {urlsplit(f"//{headers.get('Host') or ''}").hostname, urlsplit(str(headers.get("Origin") or "")).hostname}
-    return st.get_option("server.address") in LOOPBACK and not passed_on and asked <= {*LOOPBACK}
+    is_forwarded = any(headers.get(name) for name in ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"))
+    hosts = {urlsplit(f"//{headers.get('Host') or ''}").hostname, urlsplit(str(headers.get("Origin") or "")).hostname}
+    return st.get_option("server.address") in LOOPBACK and not is_forwarded and hosts <= {*LOOPBACK}
 
 
 def listed(named: Iterable[str] = ()) -> list[RunRow]:
     """The runs that this person may find in a list, newest first.
 
-    Runs on an upload are for its owner, runs on files of the server for the one at this machine; who was told the hash
-    of a run may see it, too.
+    Runs on an upload are for its owner, runs on files of the server for the one at this machine; anyone who
+    knows the hash of a run may see it, too.
 
     Args:
         named: hashes that a link names.
@@ -164,7 +164,7 @@ def seconds_words(seconds: float) -> str:
 
 
 def plot(spec_hash: str) -> PlotData:
-    """What is drawn of a run; shared by everyone, not to be changed.
+    """The plot data of a run; shared by all sessions, not to be changed.
 
     Raises:
         StoreError: it is missing or damaged, or the run was made without a map.
@@ -235,7 +235,7 @@ def images(root: str, spec_hash: str) -> Array:
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
-    """PNG strips (base, poison, difference) of some poisons."""
+    """PNG strips (base, poisoned image, difference) of some poisoned samples."""
     plot, factor = _plot(root, spec_hash), amplification(root, spec_hash)
     poison = plot.poison_x
     return [figures.strip(plot.base_x[row], None if poison is None else poison[row], factor) for row in rows]
@@ -254,8 +254,8 @@ def sample(root: str, spec_hash: str, row: int) -> bytes:
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def walked(root: str, spec_hash: str, row: int) -> list[bytes]:
-    """A PNG of each of the first poisons at one step of the walk."""
+def step_images(root: str, spec_hash: str, row: int) -> list[bytes]:
+    """A PNG of each of the first poisoned images at one step of the trajectory."""
     return [
         figures.image_row([image], figures.STRIP_PIXELS, gap=0) for image in _made(_plot(root, spec_hash).walk_x)[row]
     ]
@@ -274,12 +274,12 @@ def _made(images: Array | None) -> Array:
 
 @st.cache_data(max_entries=100, show_spinner=False)
 def bases(root: str, spec_hash: str, count: int) -> list[bytes]:
-    """A PNG of each of the real images that the first poisons start from."""
+    """A PNG of each of the base images of the first poisoned samples."""
     return [figures.image_row([image], figures.STRIP_PIXELS, gap=0) for image in _plot(root, spec_hash).base_x[:count]]
 
 
 def exported(spec_hash: str, make: Callable[[StoredRun], bytes]) -> bytes:
-    """What a person takes away of a run: computed when it is asked for, not when its button is drawn.
+    """An export of a run: made when its button is pressed, not when it is drawn.
 
     Raises:
         StoreError: what is needed is missing or damaged.

@@ -16,10 +16,10 @@ from pages._state import Locks, Values
 
 
 def experiment(page: str) -> ExperimentSpec | None:
-    """Draw the controls and keep the URL in step; the experiment asked for, None where it makes no sense.
+    """Draw the controls and update the URL; the experiment that they describe, None where it is invalid.
 
     Args:
-        page: the page on show; changing it keeps all settings.
+        page: the page shown; changing it keeps all settings.
     """
     _read_link(page)
     with st.sidebar:
@@ -34,10 +34,10 @@ def experiment(page: str) -> ExperimentSpec | None:
 
 
 def keep(page: str) -> None:
-    """Remember all settings while a page without controls is on show; Streamlit forgets those of undrawn widgets.
+    """Remember all settings while a page without controls is shown; Streamlit forgets those of undrawn widgets.
 
     Args:
-        page: the page on show.
+        page: the page shown.
     """
     _begin(page)
     for key, value in st.session_state.chosen.items():
@@ -52,8 +52,8 @@ def choose(values: Values, *, past_locks: bool = False) -> None:
         past_locks: set locked controls, too, as a lesson may; else they stay.
     """
     state = st.session_state
-    kept = {} if past_locks else {key: state.chosen[key] for key in state.locks.all if key in state.chosen}
-    fitted = _state.fit({**values, **kept})
+    locked = {} if past_locks else {key: state.chosen[key] for key in state.locks.all if key in state.chosen}
+    fitted = _state.fit({**values, **locked})
     for key, value in fitted.items():
         state[widget_key(key)] = value
     if past_locks:
@@ -61,7 +61,7 @@ def choose(values: Values, *, past_locks: bool = False) -> None:
 
 
 def open_step(lesson: str, step: int) -> None:
-    """Go to a step of a lesson and set the controls as it wants them; for callbacks."""
+    """Go to a step of a lesson and set the controls to its settings; for callbacks."""
     state = st.session_state
     state.progress = state.progress.opened(lesson, step)
     here = _progress.open_step(state.progress, _runs.lessons())
@@ -85,14 +85,14 @@ def use_button(key: str, value: str, *, widget: str) -> None:
     is_locked = key in st.session_state.locks.all
     icon = ":material/lock:" if is_locked else ":material/science:"
     off = is_locked or not value
-    help_ = "A link keeps this control as it is." if is_locked else "Sets the sidebar to it and opens the lab."
+    help_ = "This setting is locked by the link." if is_locked else "Selects it in the sidebar and opens the lab."
     if st.button("Use it in the lab", key=widget, disabled=off, icon=icon, help=help_, on_click=choose, args=(values,)):
         # The link goes along, which Streamlit else drops on the way.
         st.switch_page("lab.py", query_params=st.query_params.to_dict())
 
 
 def show_problems(box: DeltaGenerator) -> list[str]:
-    """One box for everything that can't be followed, in the link or in the controls; what it says of the link."""
+    """Show everything that is wrong in the link or the controls in one box; the messages about the link."""
     of_link: list[str] = st.session_state.problems
     problems = [*of_link, *filter(None, [st.session_state.refusal])]
     if problems:
@@ -104,7 +104,7 @@ def show_problems(box: DeltaGenerator) -> list[str]:
 
 
 def _begin(page: str) -> None:
-    """What a session knows of links before it has read one."""
+    """The session's state before it has read a link."""
     state = st.session_state
     if "link" not in state:
         state.link, state.page, state.chosen, state.problems = None, page, {}, []
@@ -135,14 +135,14 @@ def _read_link(page: str) -> None:
     if any(key in query for key in _progress.KEYS):
         state.progress, progress_problems = _progress.from_query(query, _runs.lessons())
     own = _own.keys(page)
-    asked = {key: text for key, text in query.items() if key not in _progress.KEYS}
-    names_setting = any(key not in (*_state.LOCKS, _state.VERSION, *own) for key in asked)
+    settings = {key: text for key, text in query.items() if key not in _progress.KEYS}
+    names_setting = any(key not in (*_state.LOCKS, _state.VERSION, *own) for key in settings)
     here = _progress.open_step(state.progress, _runs.lessons()) if state.progress.lesson else None
     settings_problems: list[str] = []
     if here is not None and not names_setting:  # a link to a step that names no setting means the step's own
         values = _state.from_spec(here[1].spec)
     else:
-        values, settings_problems = _state.from_query(asked, own)
+        values, settings_problems = _state.from_query(settings, own)
     state.problems = [*settings_problems, *locks_problems, *progress_problems]
     state.pins = {key: values[key] for key in state.locks.all if key in values}
     for key, value in values.items():

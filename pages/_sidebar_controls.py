@@ -1,4 +1,4 @@
-"""The widgets of the sidebar: what each is called, says and allows, given those before it."""
+"""The widgets of the sidebar: label, help and allowed values of each, given those before it."""
 
 import streamlit as st
 
@@ -19,8 +19,8 @@ SIDE_BY_SIDE = 25
 
 SIZES = ("train", "test", "ridge", "seed")
 _DATA_HELP = (
-    "The images that the head is trained on. What is to be fetched is not on this machine: its first run downloads it, "
-    "or says which files to put where."
+    "The images that the head is trained on. A data set that is not downloaded is fetched by its first run, which else "
+    "says which files to put where."
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
@@ -32,16 +32,21 @@ def draw() -> Values:
     chosen: Values = {}
     st.subheader("Experiment")
     if st.session_state.locks.all:
-        st.caption(":material/lock: This link keeps some settings as they are.")
+        st.caption(":material/lock: Some settings are locked by this link.")
     _ask("data", "Data", chosen, help=_DATA_HELP)
     if data_info(str(chosen["data"])).domains:
         left, right = st.columns(2)
         with left:
-            _ask("from", "Train on", chosen, help="Style of the training images, the poison's base included.")
+            _ask(
+                "from",
+                "Train on",
+                chosen,
+                help="Domain of the training images, including the base images of the poisoned samples.",
+            )
         with right:
-            _ask("to", "Test on", chosen, help="Another style than in training is a domain shift.")
+            _ask("to", "Test on", chosen, help="A domain other than the training domain is a domain shift.")
     _ask("extractor", "Extractor", chosen, help=_extractor_help())
-    _ask("px", "Input size", chosen, help="Side at which the extractor sees an image; larger is slower.")
+    _ask("px", "Input size", chosen, help="Side length of the extractor's input; larger is slower.")
     st.caption(setting_words(chosen))
     _ask("attack", "Attack", chosen, help=_attack_help())
     shown = [key for key in _state.parameter_keys() if _state.control(key, chosen)]
@@ -50,12 +55,12 @@ def draw() -> Values:
         for key in _state.parameter_keys():
             label, help_ = parameter_words(key, str(chosen["attack"]))
             _ask(key, label, chosen, help=help_)
-        _ask("evade", "Passes the defence", chosen, help=_evade_help())
+        _ask("evade", "Defence to evade", chosen, help=_evade_help())
     # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
     budget = st.container()
     _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
-    _ask("delta", "δ, in steps of 1/255", chosen, help="The most that a pixel may change.")
-    _ask("labels", "Labels of the poison", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
+    _ask("delta", "δ, in steps of 1/255", chosen, help="Maximum change of a pixel.")
+    _ask("labels", "Poison labels", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
     hidden = all(key in st.session_state.locks.hide for key in SIZES)
     with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
         _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
@@ -65,8 +70,8 @@ def draw() -> Values:
             chosen,
             help="Accuracy is measured on them; the attack never sees them.",
         )
-        _ask("ridge", "Ridge λ", chosen, help="Weight decay of the head: larger values hold it back.")
-        _ask("seed", "Seed", chosen, help="Draws the images; the same seed gives the same result.")
+        _ask("ridge", "Ridge λ", chosen, help="L2 penalty on the head's weights; larger values regularise it more.")
+        _ask("seed", "Seed", chosen, help="Random seed: the same seed gives the same result.")
     with budget:
         _ask("budget", "Budget", chosen, help="Poisoned images added per clean training image, in percent.")
         train = int(chosen["train"])
@@ -76,14 +81,14 @@ def draw() -> Values:
 
 
 def setting_words(chosen: Values) -> str:
-    """What the extractor has learnt from, beside what the head learns from."""
+    """How the extractor's pretraining data relate to the head's training data."""
     domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
     title, meaning = choices.SETTINGS[choices.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
     return f"Setting: **{title}**; {meaning}"
 
 
 def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
-    """Draw the widget of one key, where it has a use, and note what it says in `chosen`."""
+    """Draw the widget of one key, where it applies, and note its value in `chosen`."""
     setting = _state.control(key, chosen)
     if setting is None:
         return
@@ -110,7 +115,7 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
 def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, now: Value) -> Value | None:
     options: list[Value] = list(choice.options)
     words: dict[Value, str] = dict(choice.options.items())
-    if isinstance(choice, _state.Brought):
+    if isinstance(choice, _state.UploadChoice):
         own = uploads.all_images if key == "data" else uploads.all_weights
         words.update((name, record.title) for name, record in own(_runs.owner()).items())
         if now not in words:  # a link names it
@@ -156,7 +161,7 @@ def _number(key: str, label: str, number: Number, help: str, now: float) -> floa
 
 
 def parameter_words(key: str, attack: str = "") -> tuple[str, str]:
-    """What the sidebar calls a parameter, and its help; of the first attack that has it where none is named."""
+    """The label and help of a parameter in the sidebar; of the first attack that has it where none is named."""
     names = [attack] if attack else list(ATTACKS)
     schemas = (parameters(ATTACKS[name].settings) for name in names)
     schema = next((schema[key] for schema in schemas if key in schema), {})
@@ -182,8 +187,8 @@ def _attack_help() -> str:
 def _evade_help() -> str:
     lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].summary}" for name in EVADABLE)
     return (
-        "The attacker expects this defence, fits it to the clean images, and keeps the poison where it passes. "
-        f"*Defend* shows what it is then worth.\n\n{lines}"
+        "An adaptive attacker: fits this defence to the clean images and makes poisoned samples that pass it. "
+        f"The page *Defend* shows how much the defence still removes.\n\n{lines}"
     )
 
 

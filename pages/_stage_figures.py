@@ -1,4 +1,4 @@
-"""The pictures of the walk through a run's stages. No Streamlit here."""
+"""Figures of an attack's trajectory through its stages. No Streamlit here."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -23,10 +23,10 @@ LIFTED = "clean"
 
 
 def axis_figure(steps: Sequence[ShownStep], now: int, losses: Sequence[StageLoss]) -> go.Figure:
-    """Test accuracy at every step of all stages, on one axis, with the step on show and the losses between stages.
+    """Test accuracy at every step of all stages, on one axis, with the current step and the losses between stages.
 
     Args:
-        now: the step on show.
+        now: the position of the step shown.
     """
     figure = go.Figure()
     y = [100 * step.accuracy for step in steps]
@@ -66,7 +66,7 @@ def axis_figure(steps: Sequence[ShownStep], now: int, losses: Sequence[StageLoss
     figure.add_scatter(
         x=[places[now]],
         y=[y[now]],
-        name="on show",
+        name="this step",
         mode="markers",
         marker={"size": 16, "color": STAGE_COLOURS[steps[now].stage], "line": {"width": 3, "color": "#ffffff"}},
         hoverinfo="skip",
@@ -102,7 +102,7 @@ def _loss(figure: go.Figure, loss: StageLoss, before: tuple[float, float], after
         x=x + (0.65 if loss.after == "poison" else 0.35),
         y=(level + left) / 2,
         # At the right edge a phone has room for one word.
-        text=f"<b>{abs(lost):.1f}</b>{'<br>' if loss.after == 'poison' else ' '}{'lost' if lost >= 0 else 'won'}",
+        text=f"<b>{abs(lost):.1f}</b>{'<br>' if loss.after == 'poison' else ' '}{'lost' if lost >= 0 else 'gained'}",
         showarrow=False,
         align="left",
         xanchor="left" if loss.after == "poison" else "right",
@@ -111,9 +111,9 @@ def _loss(figure: go.Figure, loss: StageLoss, before: tuple[float, float], after
 
 
 def map_figure(plot: PlotData, classes: Sequence[str], steps: Sequence[ShownStep], now: int) -> go.Figure:
-    """Clean features, and the poison on its way through the stage: where it is now, and where it was before."""
-    clean, label, walked = plot.train_pca, plot.train_y, plot.walk_pca
-    if clean is None or walked is None:
+    """Clean features, and the poisoned samples at this step with their trajectories since the stage began."""
+    clean, label, positions = plot.train_pca, plot.train_y, plot.walk_pca
+    if clean is None or positions is None:
         raise ValueError("a run with a trajectory has positions on principal components")
     figure = go.Figure()
     figure.add_scattergl(
@@ -121,35 +121,35 @@ def map_figure(plot: PlotData, classes: Sequence[str], steps: Sequence[ShownStep
         y=clean[:, 1],
         name="clean",
         mode="markers",
-        marker={"size": 4, "opacity": 0.35, "color": [PALETTE[one % len(PALETTE)] for one in label]},
-        text=[classes[one] for one in label],
+        marker={"size": 4, "opacity": 0.35, "color": [PALETTE[y % len(PALETTE)] for y in label]},
+        text=[classes[y] for y in label],
         hovertemplate="%{text}<extra></extra>",
     )
     rows = [step.point for step in steps[: now + 1] if step.stage == steps[now].stage and step.point is not None]
     if rows:
-        path = walked[rows]
+        path = positions[rows]
         breaks = np.full((1, path.shape[1]), np.nan, path.dtype)
         x, height = (np.concatenate([path[:, :, axis], breaks]).T.ravel() for axis in (0, 1))
         figure.add_scattergl(
-            x=x, y=height, name="its way", mode="lines", line={"width": 1, "color": NEUTRAL}, hoverinfo="skip"
+            x=x, y=height, name="trajectory", mode="lines", line={"width": 1, "color": NEUTRAL}, hoverinfo="skip"
         )
         labels = plot.poison_y[: path.shape[1]]
         figure.add_scattergl(
             x=path[-1, :, 0],
             y=path[-1, :, 1],
-            name="poison",
+            name="poisoned samples",
             mode="markers",
             marker={
                 **{"symbol": "diamond", "size": 9, "line": {"width": 1.5, "color": "#ffffff"}},
-                "color": [PALETTE[one % len(PALETTE)] for one in labels],
+                "color": [PALETTE[y % len(PALETTE)] for y in labels],
             },
-            text=[f"poison {i}, labelled {classes[one]}" for i, one in enumerate(labels)],
+            text=[f"poisoned sample {i}, labelled {classes[y]}" for i, y in enumerate(labels)],
             hovertemplate="%{text}<extra></extra>",
         )
-    # All of the way stays in sight, so that nothing jumps while it plays.
+    # The axes hold the whole trajectory, so that nothing jumps while it plays.
     for axis, update in ((0, figure.update_xaxes), (1, figure.update_yaxes)):
-        low = min(float(clean[:, axis].min()), float(np.nanmin(walked[:, :, axis])))
-        high = max(float(clean[:, axis].max()), float(np.nanmax(walked[:, :, axis])))
+        low = min(float(clean[:, axis].min()), float(np.nanmin(positions[:, :, axis])))
+        high = max(float(clean[:, axis].max()), float(np.nanmax(positions[:, :, axis])))
         room = 0.04 * (high - low)
         update(range=[low - room, high + room], showticklabels=False, showgrid=False, zeroline=False, title=None)
     figure.update_layout(
@@ -157,6 +157,6 @@ def map_figure(plot: PlotData, classes: Sequence[str], steps: Sequence[ShownStep
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "title": None},
         hovermode="closest",
-        uirevision="walk",
+        uirevision="trajectory",
     )
     return figure

@@ -53,7 +53,7 @@ LOCKS: tuple[str, ...] = ("lock", "hide")
 """Keys of a link that name controls: those that can't be changed, and those that are not even shown."""
 
 NO_DEFENCE = "none"
-"""What a link says where the poison has no defence to pass."""
+"""The value in a link where there is no defence to evade."""
 
 VERSION = spec_defaults.KEY
 """The key of a link that names the version of the defaults which fill it up; see `core.spec.defaults`."""
@@ -80,8 +80,8 @@ def default_attack(name: str, version: int) -> AttackSettings:
 
 
 @dataclass(frozen=True)
-class Brought(Choice[str]):
-    """A choice that also takes an upload by its name, of which there is no list here: whoever has it may use it."""
+class UploadChoice(Choice[str]):
+    """A choice that also takes an unlisted upload by its name: anyone who knows the name may use it."""
 
     def parse(self, text: str) -> str | None:
         """The value that a link means, or None."""
@@ -105,7 +105,7 @@ Setting = Choice[str] | Choice[int] | Number
 
 
 def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -> Setting | None:
-    """What may be chosen for a key, given the keys before it; None where it has no use.
+    """What may be chosen for a key, given the keys before it; None where it does not apply.
 
     Args:
         key: of `all_keys`.
@@ -119,12 +119,12 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
     attack = str(chosen.get("attack", default.attack.name))
     match key:
         case "data":
-            return Brought({name: _data_title(record) for name, record in DATA.items()}, default.data)
+            return UploadChoice({name: _data_title(record) for name, record in DATA.items()}, default.data)
         case "from" | "to" if data.domains:
             usual = data.domains[0] if key == "from" else str(chosen["from"])
             return Choice({name: name for name in data.domains}, usual)
         case "extractor":
-            return Brought({name: record.title for name, record in EXTRACTORS.items()}, default.extractor)
+            return UploadChoice({name: record.title for name, record in EXTRACTORS.items()}, default.extractor)
         case "px" if len(extractor.input_sizes) > 1:
             return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
         case "attack":
@@ -154,7 +154,7 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
 
 
 def _data_title(record: DataInfo) -> str:
-    return record.title if torchvision_sets.present(record) else f"{record.title} (to be fetched)"
+    return record.title if torchvision_sets.present(record) else f"{record.title} (not downloaded)"
 
 
 def _parameter(usual: AttackSettings, key: str, chosen: Mapping[str, Value]) -> Choice[str] | Number | None:
@@ -197,9 +197,9 @@ def fit(values: Mapping[str, Value]) -> Values:
     return fitted
 
 
-def no_use(key: str) -> str:
+def not_applicable(key: str) -> str:
     """The sentence on a key of a link that makes no difference."""
-    return f"`{key}` has no use with the other settings and is left out."
+    return f"`{key}` does not apply to the other settings and is ignored."
 
 
 def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Values, list[str]]:
@@ -220,7 +220,7 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
         text = query.get(key)
         if setting is None:
             if text is not None:
-                problems.append(no_use(key))
+                problems.append(not_applicable(key))
             continue
         values[key], problem = read(key, setting, text)
         problems += problem
@@ -241,7 +241,7 @@ def _version(query: Mapping[str, str], own: Sequence[str]) -> tuple[int, list[st
         return spec_defaults.version_of(query), []
     except SpecError:
         problem = f"`{VERSION}` is `{quoted(query[VERSION])}`; allowed: {spec_defaults.allowed()}."
-        return spec_defaults.FIRST, [f"{problem} Taken instead: {spec_defaults.FIRST}."]
+        return spec_defaults.FIRST, [f"{problem} Using {spec_defaults.FIRST} instead."]
 
 
 def to_query(values: Mapping[str, Value]) -> dict[str, str]:

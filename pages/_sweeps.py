@@ -10,16 +10,16 @@ from core.presentation.figures import NEUTRAL, PALETTE
 LINES_HEIGHT = 440
 
 
-def lines(found: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
+def lines(points: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
     """Test accuracy against budget, a line an attack; whiskers are 95 % intervals over seeds.
 
     Args:
-        found: of one extractor.
+        points: of one extractor.
         titles: words for attacks, "flips" among them.
     """
     chart = go.Figure()
-    clean = [value for one in found for value in one.clean]
-    budgets = sorted({100 * one.cell.budget for one in found})
+    clean = [value for point in points for value in point.clean]
+    budgets = sorted({100 * point.cell.budget for point in points})
     if clean:
         mean = 100 * sum(clean) / len(clean)
         chart.add_scatter(
@@ -30,21 +30,21 @@ def lines(found: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
             line={"color": NEUTRAL, "dash": "dash", "width": 2},
             hovertemplate="Clean: %{y:.1f} %<extra></extra>",
         )
-    for i, attack in enumerate(dict.fromkeys(one.cell.attack for one in found)):
-        group = [one for one in found if one.cell.attack == attack and one.drop is not None]
-        means = [100 * sum(one.poisoned) / len(one.poisoned) for one in group]
-        reach = [one.drop.high - one.drop.mean if one.drop else 0.0 for one in group]
+    for i, attack in enumerate(dict.fromkeys(point.cell.attack for point in points)):
+        group = [point for point in points if point.cell.attack == attack and point.drop is not None]
+        means = [100 * sum(point.poisoned) / len(point.poisoned) for point in group]
+        reach = [point.drop.high - point.drop.mean if point.drop else 0.0 for point in group]
         is_baseline = attack == "flips"
         color = NEUTRAL if is_baseline else PALETTE[(i - 1) % len(PALETTE)]
         chart.add_scatter(
-            x=[100 * one.cell.budget for one in group],
+            x=[100 * point.cell.budget for point in group],
             y=means,
             error_y={"array": reach, "thickness": 1.5, "width": 4},
             name=titles[attack],
             mode="lines+markers",
             line={"color": color, "width": 2.5, "dash": "dot" if is_baseline else "solid"},
             marker={"size": 9},
-            customdata=[len(one.poisoned) for one in group],
+            customdata=[len(point.poisoned) for point in group],
             hovertemplate="%{x:g} % poison: %{y:.1f} % (%{customdata} seeds)<extra>%{fullData.name}</extra>",
         )
     chart.update_layout(
@@ -57,16 +57,16 @@ def lines(found: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
     return chart
 
 
-def matrix(found: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
-    """Points of accuracy lost, attacks against extractors; what is not known yet stays empty.
+def matrix(points: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure:
+    """Points of accuracy lost, attacks against extractors; cells without a result are empty.
 
     Args:
-        found: at one budget.
+        points: at one budget.
         titles: words for attacks and extractors.
     """
-    attacks = list(dict.fromkeys(one.cell.attack for one in found))
-    extractors = list(dict.fromkeys(one.cell.extractor for one in found))
-    known = {(one.cell.attack, one.cell.extractor): one.drop for one in found}
+    attacks = list(dict.fromkeys(point.cell.attack for point in points))
+    extractors = list(dict.fromkeys(point.cell.extractor for point in points))
+    known = {(point.cell.attack, point.cell.extractor): point.drop for point in points}
     drops = [[known[attack, extractor] for extractor in extractors] for attack in attacks]
     values = [[None if drop is None else drop.mean for drop in row] for row in drops]
     words = [["…" if drop is None else f"{drop.mean:.1f}" for drop in row] for row in drops]

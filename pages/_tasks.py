@@ -35,5 +35,5 @@ def show_problem(problem: str, *, title: str, widget: str) -> None:
 
 
 def forget() -> None:
-    """Ask for everything anew, of which the engine does again what has failed; for callbacks."""
+    """Forget all tasks, so that pages request them again; the engine repeats those that failed. For callbacks."""
     st.session_state["tasks"] = {}

@@ -1,4 +1,4 @@
-"""What the first page of a server would else wait for: modules, and what the caches hold of the first run on show."""
+"""Warm-up of a server: the modules of pages, and the caches of the run that is shown first."""
 
 import importlib
 from pathlib import Path

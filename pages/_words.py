@@ -4,7 +4,7 @@ import re
 
 
 def plain(text: str) -> str:
-    """Text that somebody has brought, as it is: without effect as Markdown."""
+    """Untrusted text, escaped so that it has no effect as Markdown."""
     return re.sub(r"([\\`*_\[\]#:$<>|~])", r"\\\1", text)
 
 

@@ -1,4 +1,4 @@
-"""Bring your own: images to train the head on, and weights of an extractor, checked before they are kept."""
+"""User uploads: images to train the head on, and weights of an extractor, checked before they are stored."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ LIBRARIES = {"own": "Poison Lab: pretrain", "timm": "timm", "torchvision": "torc
 
 @st.cache_data(show_spinner="Reading the list of architectures", max_entries=4)
 def architectures(library: str) -> list[str]:
-    """What a library can build by name."""
+    """The architectures that a library can build, by name."""
     if library == "timm":
         import timm
 
@@ -32,19 +32,19 @@ def architectures(library: str) -> list[str]:
     return list(models.list_models(module=models))
 
 
-def bring_images() -> None:
-    """A zip of images, and what it holds."""
+def images_form() -> None:
+    """Upload a zip of images, and show what it holds."""
     st.markdown(
-        f"A **zip** with one folder for each class, and {', '.join(SUFFIXES)} in it: at least two classes, at least "
-        f"{MIN_IMAGES_PER_CLASS} images each. The middle square of each image becomes {SIDE} × {SIDE} pixels; three "
-        "tenths of each class are kept for testing."
+        f"A **zip** with one folder for each class, holding {', '.join(SUFFIXES)} files: at least two classes with at "
+        f"least {MIN_IMAGES_PER_CLASS} images each. Images are centre-cropped and resized to {SIDE} × {SIDE} pixels; "
+        "30 % of each class are held out for testing."
     )
     file = st.file_uploader(
         "Zip of images",
         type="zip",
         key="file-images",
         max_upload_size=uploads.MAX_BYTES["images"] >> 20,
-        help="Checked as a whole; what can't be read is named, and nothing of it is kept.",
+        help="The zip is checked as a whole; if a file can't be read, it is named and nothing is stored.",
     )
     if file is not None:
         name = checked("images", file, lambda: uploads.add_images(file.name, file, _runs.owner()).name)
@@ -52,51 +52,51 @@ def bring_images() -> None:
             show_images(name)
 
 
-def bring_weights() -> None:
-    """A weights file, and the network that it fits."""
+def weights_form() -> None:
+    """Upload a weights file, and show the network that it fits."""
     st.markdown(
-        "A file of `python -m core pretrain`, or weights of any architecture of **timm** or **torchvision**, as "
-        "safetensors, `.pt` or `.pth`: plain tensors, also inside checkpoints of SimCLR, MoCo, DINO and image towers "
-        "of CLIP. A pickle that carries code is refused."
+        "A file written by `python -m core pretrain`, or weights of any **timm** or **torchvision** architecture, as "
+        "safetensors, `.pt` or `.pth`: plain tensors, or checkpoints of SimCLR, MoCo, DINO and image towers of CLIP. "
+        "A pickle that contains code is rejected."
     )
     library = st.segmented_control(
-        "Built by",
+        "Library",
         list(LIBRARIES),
         format_func=LIBRARIES.__getitem__,
         default="own",
         required=True,
         key="library",
-        help="Who can build the network that the weights belong to.",
+        help="The library that builds the network of these weights.",
     )
     arch = ""
     if library != "own":
         known = architectures(str(library))
-        help_ = "The network that the weights belong to, by the library's name for it."
+        help_ = "The architecture of the weights, by its name in the library."
         arch = st.selectbox("Architecture", known, index=None, key=f"arch-{library}", help=help_) or ""
         if not arch:
-            st.caption("Choose the architecture that the weights were made with; type to search.")
+            st.caption("Choose the architecture of the weights; type to search.")
             return
     file = st.file_uploader(
         "Weights file",
         type=["safetensors"] if library == "own" else ["safetensors", "pt", "pth"],
         key=f"file-{library}-{arch}",
         max_upload_size=uploads.MAX_BYTES["weights"] >> 20,
-        help="Checked as a whole; what does not fit the network is refused, with the reason.",
+        help="The file is checked as a whole; weights that do not fit the network are rejected, with the reason.",
     )
     if file is not None:
 
-        def keep() -> str:
+        def store() -> str:
             return uploads.add_weights(str(library), arch, file.name, file, _runs.owner()).name
 
-        name = checked(f"{library}-{arch}", file, keep)
+        name = checked(f"{library}-{arch}", file, store)
         if name:
             show_weights(weights(name))
 
 
-def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
-    """The name that a file is kept under, "" where it was refused; each file is checked once."""
-    answers = st.session_state.setdefault("brought", {})
-    key = f"{asked}:{file.file_id}"
+def checked(form: str, file: "UploadedFile", check: Callable[[], str]) -> str:
+    """The name that a file is stored under, "" where it was rejected; each file is checked once."""
+    answers = st.session_state.setdefault("checked_uploads", {})
+    key = f"{form}:{file.file_id}"
     if key not in answers:
         with st.spinner(f"Checking {file.name}"):
             try:
@@ -105,7 +105,7 @@ def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
                 answers[key] = "", str(error)
     name, problem = answers[key]
     if problem:
-        st.error(problem, title="Refused, and nothing is kept", icon=":material/block:")
+        st.error(problem, title="Rejected; nothing was stored", icon=":material/block:")
     elif not belongs_to(name, _runs.owner()):
         return ""  # removed since
     return str(name)
@@ -113,57 +113,57 @@ def checked(asked: str, file: "UploadedFile", check: Callable[[], str]) -> str:
 
 def show_images(name: str) -> None:
     """Classes, counts and samples."""
-    found = uploads.preview(name)
-    st.success(f"Kept as `{name}`.", icon=":material/check_circle:")
-    for label, samples in found.samples.items():
+    preview = uploads.preview(name)
+    st.success(f"Stored as `{name}`.", icon=":material/check_circle:")
+    for label, samples in preview.samples.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(figures.image_row(samples), width="content", alt=f"Images of {label}")
-            st.markdown(f"**{plain(label)}**  \n{found.train[label]:,} to train, {found.test[label]:,} to test")
+            st.markdown(f"**{plain(label)}**  \n{preview.train[label]:,} to train, {preview.test[label]:,} to test")
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 
 
 def show_weights(record: ExtractorInfo) -> None:
-    """What the file turned out to be."""
-    st.success(f"Kept as `{record.name}`.", icon=":material/check_circle:")
+    """The network that the weights fit."""
+    st.success(f"Stored as `{record.name}`.", icon=":material/check_circle:")
     sizes = ", ".join(map(str, record.input_sizes))
     st.markdown(
-        f"**{plain(record.arch)}**, {record.width:,} features. Sees images at {sizes} pixels, less the mean "
-        f"{', '.join(f'{v:.3f}' for v in record.mean)}, over {', '.join(f'{v:.3f}' for v in record.std)}. "
-        f"Has learnt from: {plain(record.pretrained_on)}; method: {plain(record.method)}."
+        f"**{plain(record.arch)}**, {record.width:,} features. Input: {sizes} pixels, normalised with mean "
+        f"{', '.join(f'{v:.3f}' for v in record.mean)} and standard deviation "
+        f"{', '.join(f'{v:.3f}' for v in record.std)}. Pretrained on: {plain(record.pretrained_on)}; method: "
+        f"{plain(record.method)}."
     )
     _sidebar.use_button("extractor", record.name, widget=f"use-new-{record.name}")
 
 
-def kept() -> None:
+def uploads_list() -> None:
     """A person's uploads, to use or to remove."""
-    st.subheader("Kept on this machine")
+    st.subheader("Your uploads")
     owner = _runs.owner()
     records = [
         (
             "data",
-            one.name,
-            f"**{plain(one.title)}**: {len(one.classes)} classes, {one.train_images:,} + {one.test_images:,} images",
+            record.name,
+            f"**{plain(record.title)}**: {len(record.classes)} classes, {record.train_images:,} training and "
+            f"{record.test_images:,} test images",
         )
-        for one in all_images(owner).values()
+        for record in all_images(owner).values()
     ]
     records += [
-        ("extractor", one.name, f"**{plain(one.title)}**: {one.width:,} features")
-        for one in all_weights(owner).values()
+        ("extractor", info.name, f"**{plain(info.title)}**: {info.width:,} features")
+        for info in all_weights(owner).values()
     ]
     records += [
         (
             "",
             name,
-            f"**{plain(record.title)}**: an earlier version of Poison Lab has read these images otherwise; its results "
-            "still open. Bring them again to run them.",
+            f"**{plain(earlier.title)}**: an earlier version of Poison Lab read these images differently; its results "
+            "can still be opened. Upload them again to run new experiments.",
         )
-        for name, record in outdated_images(owner).items()
+        for name, earlier in outdated_images(owner).items()
     ]
     if not records:
-        st.caption("Nothing yet.")
-    st.caption(
-        "What you bring, and the runs on it, are listed for you alone. Whoever you give a link to it can use it too."
-    )
+        st.caption("No uploads yet.")
+    st.caption("Your uploads, and runs on them, are listed for you only. Anyone with a link to them can use them.")
     for key, name, words in records:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(words, width="stretch")
@@ -175,17 +175,17 @@ def kept() -> None:
                 icon=":material/delete:",
                 on_click=uploads.remove,
                 args=(name, owner),
-                help="Deletes it from this machine, also for those who have a link to it.",
+                help="Deletes it from this machine, also for people who have a link to it.",
             )
 
 
-st.title("Bring your own")
-st.markdown("Train the head on images of yours, or put an extractor of yours under it.")
+st.title("Upload your own data")
+st.markdown("Train the head on your own images, or use your own pretrained extractor.")
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("Images")
-    bring_images()
+    images_form()
 with right.container(border=True, height="stretch"):
     st.subheader("Weights")
-    bring_weights()
-kept()
+    weights_form()
+uploads_list()

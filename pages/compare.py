@@ -1,4 +1,4 @@
-"""Two to four finished runs side by side: what differs in their settings, and what came of it."""
+"""Two to four finished runs side by side: how their settings differ, and their results."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,13 +11,11 @@ from pages._compare_classes import classes_card, matrices_card
 from pages._compare_figures import NAMES, SIGNS
 from pages._compare_images import images_card
 from pages._compare_maps import maps_card
-from pages._compare_runs import QUIET, Picked, loaded
+from pages._compare_runs import QUIET, ComparedRun, loaded
 
 LEAST, MOST = 2, len(NAMES)
 NOTHING = ""
-INTRODUCTION = (
-    "Pick finished runs. The page says what differs in their settings, and shows what came of it side by side."
-)
+INTRODUCTION = "Select finished runs to see how their settings differ, and their results side by side."
 PICK_HELP = "Type to search: attack, budget, data, extractor, seed. The newest run comes first."
 MEASURES = {"clean": "Clean", "stage2": "Stage 2", "poisoned": "Poisoned"}
 
@@ -30,28 +28,28 @@ def widget(place: int) -> str:
 def picked_runs() -> None:
     """Note what the pickers say, for the URL; for callbacks."""
     chosen = [st.session_state.get(widget(place)) or NOTHING for place in range(MOST)]
-    st.session_state.turn = {"runs": ",".join(one for one in chosen if one)}
+    st.session_state.turn = {"runs": ",".join(filter(None, chosen))}
 
 
-def asked(known: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The runs that the URL asks for, and a sentence on each thing in it that is not followed."""
+def requested_runs(known: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The runs that the URL names, and a message for each part of it that is ignored."""
     text = st.query_params.get("runs")
-    given = st.session_state.get("compared", []) if text is None else [one for one in text.split(",") if one]
+    given = st.session_state.get("compared", []) if text is None else list(filter(None, text.split(",")))
     problems = [
-        f"The run `{_words.plain(one[:40])}` is not stored here; run its experiment again, or pick another."
-        for one in given
-        if one not in known
+        f"The run `{_words.plain(spec_hash[:40])}` is not stored here; run its experiment again, or pick another."
+        for spec_hash in given
+        if spec_hash not in known
     ]
-    wanted = list(dict.fromkeys(one for one in given if one in known))
+    wanted = list(dict.fromkeys(spec_hash for spec_hash in given if spec_hash in known))
     if len(wanted) > MOST:
         problems.append(f"The link names {len(wanted)} runs; shown are the first {MOST}.")
-    if len(wanted) < len([one for one in given if one in known]):
-        problems.append("A run that was named twice is shown once.")
+    if len(wanted) < sum(spec_hash in known for spec_hash in given):
+        problems.append("A run that is named twice is shown once.")
     wanted = wanted[:MOST]
     default = _runs.default_run()
-    for one in ([default.hash] if default else []) + list(known):
-        if len(wanted) < LEAST and one in known and one not in wanted:
-            wanted.append(one)
+    for spec_hash in ([default.hash] if default else []) + list(known):
+        if len(wanted) < LEAST and spec_hash in known and spec_hash not in wanted:
+            wanted.append(spec_hash)
     return wanted, problems
 
 
@@ -71,32 +69,32 @@ def pickers(labels: dict[str, str], wanted: Sequence[str]) -> None:
             )
 
 
-def key_card(runs: Sequence[Picked]) -> None:
-    """Who is who, in whole words, and where to go with each."""
-    for one, column in zip(runs, st.columns(len(runs)), strict=True):
-        with column.container(border=True, height="stretch", key=f"run-{one.name}"):
-            st.markdown(f"{one.mark} · {_runs.words(one.run.spec)}", unsafe_allow_html=True)
+def legend_card(runs: Sequence[ComparedRun]) -> None:
+    """The settings of each run, and links to it."""
+    for compared, column in zip(runs, st.columns(len(runs)), strict=True):
+        with column.container(border=True, height="stretch", key=f"run-{compared.name}"):
+            st.markdown(f"{compared.mark} · {_runs.words(compared.run.spec)}", unsafe_allow_html=True)
             with st.container(horizontal=True):
-                _pick.open_button(one.run.spec, widget=f"open-{one.name}")
-                query = _pick.lab_query(one.run.spec)
+                _pick.open_button(compared.run.spec, widget=f"open-{compared.name}")
+                query = _pick.lab_query(compared.run.spec)
                 if query is None:
-                    _pick.link_popover("present", {"run": one.run.hash}, widget=f"link-{one.name}")
+                    _pick.link_popover("present", {"run": compared.run.hash}, widget=f"link-{compared.name}")
                 else:
-                    _pick.link_popover("lab", query, widget=f"link-{one.name}")
+                    _pick.link_popover("lab", query, widget=f"link-{compared.name}")
 
 
-def difference_card(runs: Sequence[Picked]) -> None:
-    """What differs in the settings: a sentence, and a table where that is much."""
-    st.subheader("What differs")
-    specs, names = [one.run.spec for one in runs], [one.name for one in runs]
+def difference_card(runs: Sequence[ComparedRun]) -> None:
+    """The differences in the settings: a sentence, and a table where they are many."""
+    st.subheader("Differences in the settings")
+    specs, names = [compared.run.spec for compared in runs], [compared.name for compared in runs]
     st.markdown(_words.plain(sentence(specs, names)))
-    found = differences(specs)
-    if len(found) > MAX_IN_SENTENCE:
+    differing = differences(specs)
+    if len(differing) > MAX_IN_SENTENCE:
         rows = [
             [field_label(field), *(_words.plain(value_text(field, value)) for value in values)]
-            for field, values in found
+            for field, values in differing
         ]
-        table(["Setting", *(one.mark for one in runs)], rows, is_number=False)
+        table(["Setting", *(compared.mark for compared in runs)], rows, is_number=False)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, is_number: bool) -> None:
@@ -106,10 +104,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, is_number: bool
     st.markdown("\n".join(lines), unsafe_allow_html=True)
 
 
-def numbers_card(runs: Sequence[Picked]) -> None:
+def numbers_card(runs: Sequence[ComparedRun]) -> None:
     """Accuracies as a table and as bars."""
     st.subheader("Accuracy")
-    summaries = [one.run.summary for one in runs]
+    summaries = [compared.run.summary for compared in runs]
     scores: dict[str, list[float | None]] = {
         words: [summary.accuracies().get(key) for summary in summaries] for key, words in MEASURES.items()
     }
@@ -123,33 +121,33 @@ def numbers_card(runs: Sequence[Picked]) -> None:
         rows.append(["± standard error", *(f"{summary.paired_error():.1f}" for summary in summaries)])
         rows.append(["Poisoned images", *(f"{summary.n_poison:,}" for summary in summaries)])
         rows.append(["Test images", *(f"{summary.n_test:,}" for summary in summaries)])
-        table(["Test accuracy", *(one.mark for one in runs)], rows, is_number=True)
+        table(["Test accuracy", *(compared.mark for compared in runs)], rows, is_number=True)
         st.caption(
-            "Drop is clean minus poisoned. A dash: the attack has no stage 2. ± is the standard error of the drop: "
-            "with other test images it would differ by about so much, so smaller differences mean little."
+            "Drop: clean minus poisoned accuracy. A dash: the attack has no stage 2. ±: standard error of the drop "
+            "over the choice of test images; smaller differences are not significant."
         )
-    told = "; ".join(
-        f"{one.name}: clean {100 * one.run.summary.clean.accuracy:.1f} %, "
-        f"poisoned {100 * one.run.summary.poisoned.accuracy:.1f} %"
-        for one in runs
+    summary = "; ".join(
+        f"{compared.name}: clean {100 * compared.run.summary.clean.accuracy:.1f} %, "
+        f"poisoned {100 * compared.run.summary.poisoned.accuracy:.1f} %"
+        for compared in runs
     )
     right.plotly_chart(
-        pictures.accuracy_bars(scores, [one.place for one in runs]),
+        pictures.accuracy_bars(scores, [compared.place for compared in runs]),
         key="compare-accuracy",
         config=QUIET,
-        alt=f"Test accuracy of each run; {told}",
+        alt=f"Test accuracy of each run; {summary}",
     )
 
 
-def side_key(runs: Sequence[Picked]) -> None:
-    """Which letter is which run, always in sight on a wide screen."""
+def sidebar_legend(runs: Sequence[ComparedRun]) -> None:
+    """The runs by letter, always visible on a wide screen."""
     with st.sidebar:
-        st.subheader("On show")
-        for one in runs:
-            st.markdown(f"{one.mark} · {_runs.words(one.run.spec)}", unsafe_allow_html=True)
+        st.subheader("Runs shown")
+        for compared in runs:
+            st.markdown(f"{compared.mark} · {_runs.words(compared.run.spec)}", unsafe_allow_html=True)
 
 
-def in_cards(runs: Sequence[Picked], cards: Sequence[Callable[[Sequence[Picked]], None]]) -> None:
+def in_cards(runs: Sequence[ComparedRun], cards: Sequence[Callable[[Sequence[ComparedRun]], None]]) -> None:
     """Each part in a box of its own."""
     for card in cards:
         with st.container(border=True):
@@ -168,7 +166,7 @@ if len(rows) < LEAST:
 labels = _pick.labels(rows)
 # Written here and not in the callback: what a callback writes does not reach the browser.
 st.query_params.update(st.session_state.pop("turn", {}))
-wanted, problems = asked(list(labels))
+wanted, problems = requested_runs(list(labels))
 pickers(labels, wanted)
 for problem in problems:
     st.warning(problem, icon=":material/link_off:")
@@ -176,6 +174,6 @@ st.session_state.compared = wanted
 if st.query_params.get("runs") != ",".join(wanted):
     st.query_params["runs"] = ",".join(wanted)
 picked = loaded(wanted)
-key_card(picked)
+legend_card(picked)
 in_cards(picked, [difference_card, numbers_card, images_card, maps_card, classes_card, matrices_card])
-side_key(picked)
+sidebar_legend(picked)

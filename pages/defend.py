@@ -1,4 +1,4 @@
-"""Defences on a finished run: what they find, what they miss, what goes with it, and how much accuracy comes back."""
+"""Data-sanitisation defences on a finished run: what they detect and miss, and the accuracy that they recover."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,18 +20,19 @@ from pages._defend_figures import GROUPS
 PER_PAGE = 24
 DEFAULT = {"with": "sphere", "share": "5"}
 INTRODUCTION = (
-    "Whoever trains a head can look for poison first, without knowing which images are poison. Switch defences on, and "
-    "see what they find, what they miss, and which clean images go with it."
+    "Data-sanitisation defences filter the training set before the head is trained, without knowing which images are "
+    "poisoned. Select defences to see which poisoned images they detect and miss, which clean images they remove, and "
+    "how much test accuracy they recover."
 )
 GROUP_WORDS = {
-    "found": "Poisoned images that the defences remove.",
-    "missed": "Poisoned images that stay in the training set.",
-    "wrong": "Clean images that the defences remove.",
+    "detected": "Poisoned images that the defences remove (true positives).",
+    "missed": "Poisoned images that stay in the training set (false negatives).",
+    "wrong": "Clean images that the defences remove (false positives).",
 }
 
 
-def follow() -> None:
-    """Take what the link asks for, where it was not this page that wrote it."""
+def read_link() -> None:
+    """Set the controls from the link, unless this page wrote it itself."""
     state = st.session_state
     asked = {key: st.query_params.get(key, value) for key, value in DEFAULT.items()}
     if state.get("defend-link") == asked and "defend-with" in state:  # Streamlit forgets it on the way to other pages
@@ -39,23 +40,23 @@ def follow() -> None:
     names = [name for name in asked["with"].split(",") if name]
     unknown = [name for name in names if name not in DEFENCES]
     if unknown:
-        st.warning(f"The link names no defence by `{_words.plain(unknown[0][:40])}`.", icon=":material/link_off:")
+        st.warning(f"The link names an unknown defence: `{_words.plain(unknown[0][:40])}`.", icon=":material/link_off:")
     state["defend-with"] = [name for name in dict.fromkeys(names) if name in DEFENCES]
     state["defend-share"] = int(asked["share"]) if asked["share"] in map(str, SHARES) else int(DEFAULT["share"])
 
 
-def write(names: Sequence[str], share: int) -> None:
-    """Bring the link in step."""
-    told = {"with": ",".join(names), "share": str(share)}
-    st.session_state["defend-link"] = told
-    for key, value in told.items():
+def write_link(names: Sequence[str], share: int) -> None:
+    """Write the controls into the link."""
+    query = {"with": ",".join(names), "share": str(share)}
+    st.session_state["defend-link"] = query
+    for key, value in query.items():
         if value == DEFAULT[key]:
             st.query_params.pop(key, None)
         elif st.query_params.get(key) != value:
             st.query_params[key] = value
 
 
-def another() -> None:
+def select_run() -> None:
     """Defend the run that was picked; for callbacks."""
     st.session_state.turn = {"run": st.session_state["defend-run"]}
 
@@ -63,44 +64,44 @@ def another() -> None:
 def controls(run: StoredRun) -> tuple[Any, ...]:
     """Which run, and which defences."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _pick.run_box("Run", run, widget="defend-run", on_change=another)
+        _pick.run_box("Run", run, widget="defend-run", on_change=select_run)
         _pick.open_button(run.spec, widget="defend-lab")
-    follow()
+    read_link()
     names = _defences.pills(widget="defend-with")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         share = _defences.slider(widget="defend-share")
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
-    write(names, share)
+    write_link(names, share)
     if words := captions.evasion_caption(run.summary):
         st.caption(words)
     _defences.about(names)
     return _defences.chain_of(names, share)
 
 
-def outcome(run: StoredRun, chain: tuple[Any, ...]) -> None:
-    """What the chain comes to; drawn again and again until a worker has judged it."""
-    found = defended.find(run.hash, chain)
-    if found is None:
-        problem = _defences.ask(run, chain)
+def result(run: StoredRun, chain: tuple[Any, ...]) -> None:
+    """The result of the chain; redrawn until a worker has evaluated it."""
+    verdict = defended.find(run.hash, chain)
+    if verdict is None:
+        problem = _defences.evaluate(run, chain)
         if problem:
-            _defences.trouble(problem, widget="defend-again")
+            _defences.show_problem(problem, widget="defend-again")
         else:
             st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
         return
     if st.session_state.pop("defend-waiting", False):
-        st.rerun()  # the page, so that it need not be drawn again and again any more
-    _defences.verdict(found)
+        st.rerun()  # the page, which need not be redrawn any more
+    _defences.verdict_card(verdict)
     try:
         plot = _runs.plot(run.hash)
     except StoreError as error:
-        st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
+        st.error(str(error), title="The figures of this run can't be shown", icon=":material/broken_image:")
         return
-    rows = groups(found, plot.n_clean)
+    rows = groups(verdict, plot.n_clean)
     left, right = st.columns([1.25, 1])
     with left.container(border=True):
-        on_map(plot, rows)
+        map_panel(plot, rows)
     with right.container(border=True):
-        images(run, plot, rows)
+        images_panel(run, plot, rows)
 
 
 def groups(verdict: DefenceVerdict, n_clean: int) -> dict[str, list[int]]:
@@ -108,30 +109,30 @@ def groups(verdict: DefenceVerdict, n_clean: int) -> dict[str, list[int]]:
     removed = set(verdict.whole.removed)
     poison = range(n_clean, n_clean + verdict.whole.n_poison)
     return {
-        "found": [row for row in poison if row in removed],
+        "detected": [row for row in poison if row in removed],
         "missed": [row for row in poison if row not in removed],
         "wrong": sorted(row for row in removed if row < n_clean),
     }
 
 
-def on_map(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
-    """Where they lie."""
+def map_panel(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
+    """The map, with the points of each group."""
     st.markdown("**Map of features**")
-    told = ", ".join(f"{len(rows[name]):,} {words.lower()}" for name, words in GROUPS.items())
-    st.plotly_chart(_defend_figures.map_figure(plot, rows), key="defend-map", config=QUIET, alt=f"Map: {told}")
-    st.caption("Where a point lies on this map no defence knows: they measure in feature space.")
+    counts = ", ".join(f"{len(rows[name]):,} {words.lower()}" for name, words in GROUPS.items())
+    st.plotly_chart(_defend_figures.map_figure(plot, rows), key="defend-map", config=QUIET, alt=f"Map: {counts}")
+    st.caption("Defences work in feature space; they do not use positions on this map.")
 
 
-def images(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
+def images_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
     """The images of one of the groups."""
     group = st.segmented_control(
         "Images",
         list(GROUPS),
         format_func=lambda name: f"{GROUPS[name]} {len(rows[name]):,}",
-        default="missed" if rows["missed"] else "found",
+        default="missed" if rows["missed"] else "detected",
         required=True,
         key="defend-group",
-        help="What became of them.",
+        help="Which images are shown.",
     )
     chosen = rows[group]
     st.caption(GROUP_WORDS[group])
@@ -153,16 +154,17 @@ def images(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) ->
     )
 
 
-def each(run: StoredRun, share: int) -> None:
-    """Every defence by itself, at the same share."""
-    st.subheader("Every defence by itself")
+def single_defences(run: StoredRun, share: int) -> None:
+    """Each defence on its own, at the same share."""
+    st.subheader("Each defence on its own")
     chains = {name: _defences.chain_of([name], share) for name in DEFENCES}
-    known = {name: found for name, chain in chains.items() if (found := defended.find(run.hash, chain)) is not None}
+    verdicts = {name: defended.find(run.hash, chain) for name, chain in chains.items()}
+    known = {name: verdict for name, verdict in verdicts.items() if verdict is not None}
     todo = [name for name in DEFENCES if name not in known]
     wanted = st.session_state.get("defend-each") == (run.hash, share)
     if todo and not wanted:
         st.button(
-            f"Judge {len(todo)} more" if known else "Judge them all",
+            f"Evaluate {len(todo)} more" if known else "Evaluate all",
             key="defend-all",
             icon=":material/play_arrow:",
             on_click=st.session_state.update,
@@ -172,15 +174,15 @@ def each(run: StoredRun, share: int) -> None:
     elif todo:
         if not st.session_state["defend-ticking"]:  # the button has drawn this part alone, once
             st.rerun()
-        problems = {problem for name in todo if (problem := _defences.ask(run, chains[name]))}
+        problems = {problem for name in todo if (problem := _defences.evaluate(run, chains[name]))}
         if problems:
-            _defences.trouble(" ".join(sorted(problems)), widget="defend-each-again")
+            _defences.show_problem(" ".join(sorted(problems)), widget="defend-each-again")
         else:
-            st.progress(len(known) / len(DEFENCES), text=f"{len(known)} of {len(DEFENCES)} judged")
+            st.progress(len(known) / len(DEFENCES), text=f"{len(known)} of {len(DEFENCES)} evaluated")
     elif st.session_state.pop("defend-each", None):
         st.rerun()
     if known:
-        lines = ["| Defence | Found | Clean lost | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
+        lines = ["| Defence | Detected | Clean removed | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
         for name in (name for name in DEFENCES if name in known):
             verdict = known[name]
             (step,), accuracy = verdict.steps, 100 * verdict.defended.accuracy
@@ -190,21 +192,21 @@ def each(run: StoredRun, share: int) -> None:
             )
         st.markdown("\n".join(lines))
         st.caption(
-            "AUC, the area under the ROC curve: how often a poisoned image is more suspicious than a clean one; 0.5 is "
-            "chance. It asks how well the defence ranks, whatever part it removes."
+            "AUC, the area under the ROC curve: the probability that a poisoned image gets a higher score than a clean "
+            "one; 0.5 is chance. It measures the ranking, whatever share is removed."
         )
 
 
 st.title("Defend")
 st.markdown(INTRODUCTION)
-shown = _pick.asked_run(_runs.default_run)
+shown = _pick.requested_run(_runs.default_run)
 chain = controls(shown)
 waiting = defended.find(shown.hash, chain) is None
 st.session_state["defend-waiting"] = waiting
-st.fragment(outcome, run_every=WAIT_SECONDS if waiting else None)(shown, chain)
+st.fragment(result, run_every=WAIT_SECONDS if waiting else None)(shown, chain)
 share = int(st.session_state["defend-share"])
 busy = st.session_state.get("defend-each") == (shown.hash, share)
 st.session_state["defend-ticking"] = busy
-st.fragment(each, run_every=WAIT_SECONDS if busy else None)(shown, share)
+st.fragment(single_defences, run_every=WAIT_SECONDS if busy else None)(shown, share)
 sure = _certificates.is_waiting(shown)
 st.fragment(_certificates.card, run_every=WAIT_SECONDS if sure else None)(shown)

@@ -1,4 +1,4 @@
-"""Every extractor: what it is, what it has learnt from, how good its features are, how fast it is here."""
+"""Every extractor: architecture, pretraining data, quality of its features, speed on this machine."""
 
 import json
 import re
@@ -15,10 +15,11 @@ from pages import _sidebar
 from pages._words import two_digits
 
 MEASURES = {"linear_probe": "Linear head", "knn": "Nearest neighbours"}
-LEARNT_FROM = {"": "nothing", "imagenet": "ImageNet", **{name: record.title for name, record in DATA.items()}}
+PRETRAINED_ON = {"": "nothing", "imagenet": "ImageNet", **{name: record.title for name, record in DATA.items()}}
 INTRODUCTION = (
-    "An extractor is a frozen network that turns an image into a vector of features. What it has learnt from, and "
-    "whether with labels, decides what a head on top of it can do, and what poison can do to that head."
+    "An extractor is a frozen network that maps an image to a feature vector. The data it was pretrained on, and "
+    "whether labels were used, determine the accuracy of a head on its features, and how vulnerable that head is to "
+    "poisoning."
 )
 
 
@@ -26,23 +27,23 @@ def line(record: ExtractorInfo) -> dict[str, str | int | None]:
     """One extractor in the table."""
     speed, is_measured = cost.images_per_second(record.name)
     arxiv = re.search(r"arXiv (\d{4}\.\d{4,5})", record.paper)
-    learnt = LEARNT_FROM.get(record.pretrained_on, record.pretrained_on)
+    pretrained_on = PRETRAINED_ON.get(record.pretrained_on, record.pretrained_on)
     return {
         "Extractor": record.title,
         "Architecture": record.arch,
-        "Learnt from": f"{learnt} ({record.domain})" if record.domain else learnt,
+        "Pretrained on": f"{pretrained_on} ({record.domain})" if record.domain else pretrained_on,
         "Method": record.method,
         "Features": record.width,
         "Input": f"{record.input_sizes[0]} px",
         "Images per second": ("" if is_measured else "about ") + two_digits(speed),
         "Licence": record.licence,
         "Paper": f"https://arxiv.org/abs/{arxiv[1]}#{record.paper}" if arxiv else None,
-        "Weights": "here" if present(record) else "to be fetched",
+        "Weights": "on this machine" if present(record) else "not downloaded",
     }
 
 
 def table() -> None:
-    """What there is; a chosen line can be taken to the lab."""
+    """The table of extractors; a selected one can be used in the lab."""
     records = list(EXTRACTORS.values())
     chosen = st.dataframe(
         [line(record) for record in records],
@@ -50,12 +51,12 @@ def table() -> None:
         key="registry",
         on_select="rerun",
         selection_mode="single-row",
-        alt="Every extractor: architecture, what it has learnt from, width, input, speed, licence, paper",
+        alt="Every extractor: architecture, pretraining data, width, input, speed, licence, paper",
         column_config={
             "Paper": st.column_config.LinkColumn(display_text="#(.*)$"),
             "Images per second": st.column_config.TextColumn(
-                help="On this machine, at the first input size. “About” is a guess from the network's size, until a "
-                "run has measured it."
+                help="On this machine, at the first input size. “About” marks an estimate from the network's size, "
+                "used until a run has measured the speed."
             ),
         },
     )
@@ -63,14 +64,18 @@ def table() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         name = records[rows[0]].name if rows else ""
         _sidebar.use_button("extractor", name, widget="use")
-        st.caption(f"Chosen: {EXTRACTORS[name].title}" if rows else "Choose a line to take its extractor to the lab.")
+        st.caption(f"Selected: {EXTRACTORS[name].title}" if rows else "Select a row to use its extractor in the lab.")
 
 
 @st.cache_resource(show_spinner=False)
 def quality_figure(measure: str) -> object:
     """Accuracies by one of `MEASURES`; built once for everyone."""
-    names, found = titles(), quality.read()
-    scores = {key: {data: getattr(one, measure) for data, one in found[key].items()} for key in names if key in found}
+    names, measured = titles(), quality.read()
+    scores = {
+        name: {data: getattr(probe, measure) for data, probe in measured[name].items()}
+        for name in names
+        if name in measured
+    }
     return figures.quality_figure(scores, names, quality.PIXELS)
 
 
@@ -81,8 +86,8 @@ def titles() -> dict[str, str]:
 
 
 def qualities() -> None:
-    """Probes on the embedded data."""
-    st.subheader("How good the features are")
+    """Linear and nearest-neighbour probes on the shipped data."""
+    st.subheader("Quality of the features")
     measure = st.segmented_control(
         "Measured by",
         list(MEASURES),
@@ -90,9 +95,10 @@ def qualities() -> None:
         default="linear_probe",
         required=True,
         key="measure",
-        help="What judges the features: a head trained on them, or the labels of the nearest images.",
+        help="How the features are evaluated: by a linear head trained on them, or by the labels of the nearest "
+        "images.",
     )
-    found, names = quality.read(), titles()
+    measured, names = quality.read(), titles()
     st.plotly_chart(
         quality_figure(str(measure)),
         key="quality",
@@ -100,13 +106,14 @@ def qualities() -> None:
         alt="Test accuracy of each extractor on each data set, beside raw pixels",
     )
     sizes = "; ".join(
-        f"{names[data]}: {one.train_images:,} and {one.test_images:,}" for data, one in found[quality.PIXELS].items()
+        f"{names[data]}: {probe.train_images:,} and {probe.test_images:,}"
+        for data, probe in measured[quality.PIXELS].items()
     )
-    missing = [record.title for name, record in EXTRACTORS.items() if name not in found]
+    missing = [record.title for name, record in EXTRACTORS.items() if name not in measured]
     st.caption(
-        "Linear head: trained to convergence, with the λ that does best on a held-out fifth. Nearest neighbours: the "
-        f"vote of 20. Training and test images of {sizes}. Measured by `python -m core compare-extractors`."
-        + (f" Not measured, for want of their weights: {', '.join(missing)}." if missing else "")
+        "Linear head: trained to convergence, with λ chosen on a held-out fifth. Nearest neighbours: majority "
+        f"vote of 20. Training and test images: {sizes}. Measured by `python -m core compare-extractors`."
+        + (f" Not measured, because their weights were not available: {', '.join(missing)}." if missing else "")
     )
 
 
@@ -118,8 +125,8 @@ def measured_settings() -> tuple[object, list[str]]:
 
 
 def settings() -> None:
-    """Fine-tuning against transfer, as measured."""
-    st.subheader("Fine-tuning against transfer")
+    """The comparison of fine-tuning and transfer, as measured."""
+    st.subheader("Fine-tuning and transfer compared")
     figure, verdicts = measured_settings()
     st.plotly_chart(
         figure,
@@ -129,8 +136,9 @@ def settings() -> None:
     )
     st.markdown("\n".join(f"- {words}" for words in verdicts))
     st.caption(
-        "The paper says that transfer loses more to the same attack. Measured by `python -m core compare-settings`: "
-        "whiskers are standard deviations over seeds, differences are paired by seed, ± is a standard error."
+        "According to the paper, the same attack costs more under transfer. Measured by `python -m core "
+        "compare-settings`: whiskers are standard deviations over seeds, differences are paired by seed, ± is a "
+        "standard error."
     )
 
 

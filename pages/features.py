@@ -1,4 +1,4 @@
-"""The features of a run: a map to lasso, the images behind its points, and one point beside its neighbours."""
+"""The features of a run: a map to lasso, the images of its points, and one point beside its neighbours."""
 
 from dataclasses import dataclass
 
@@ -16,22 +16,22 @@ from pages._own import Rows, Switch
 PER_PAGE = 50
 TABLE_HEIGHT = 480
 INTRODUCTION = (
-    "What the head sees: each image is one point, and images that the extractor finds alike lie together. "
-    "Draw a loop around points to see their images; choose images to find them on the map."
+    "The features that the head is trained on: each image is a point, and images with similar features lie together. "
+    "Lasso points to see their images; select images to highlight them on the map."
 )
 COLOUR_WORDS = {
-    "class": "Coloured by the label that the defender is told.",
-    "right": "Right or wrong: whether the head gives the point the label that the defender was told. A poison that is "
-    "right has been learnt.",
-    "loss": "Loss: how badly the head fits the point's label (cross-entropy).",
-    "influence": "Influence: what the point adds to the mean loss on the test set, in thousandths, to first order (Koh "
-    "& Liang 2017). Red points do harm, blue ones help.",
-    "poison": "Poison among clean points.",
+    "class": "Coloured by the label in the training set.",
+    "right": "Correct or wrong: whether the head predicts the point's label in the training set. A correct poisoned "
+    "sample has been learnt by the head.",
+    "loss": "Loss: cross-entropy of the point's label under the head.",
+    "influence": "Influence: first-order effect of the point on the mean test loss, in thousandths (Koh & Liang 2017). "
+    "Red points increase the loss, blue ones decrease it.",
+    "poison": "Poisoned samples among clean ones.",
 }
 
 
 def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
-    """Which map, coloured how, judged by which head, with arrows, and the two classes of the decision plane."""
+    """The map, its colours, the head, whether arrows are drawn, and the two classes of the decision plane."""
     space = _own.ask("map", Choice(_points.SPACES, "umap"))
     colour = _own.ask("colour", Choice(_points.COLOURS, "class"))
     head = _own.ask("head", Choice(_points.HEADS, "poisoned"))
@@ -55,7 +55,7 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
             required=True,
             key=_own.widget("colour"),
             wrap=True,
-            help="What the colour of a point says.",
+            help="What the colour of a point shows.",
         )
         st.segmented_control(
             "Head",
@@ -64,14 +64,14 @@ def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
             default=head,
             required=True,
             key=_own.widget("head"),
-            help="Which head judges the points: trained with the poison or without it.",
+            help="The head of the predictions and losses: trained with or without the poisoned samples.",
         )
-        st.toggle("Moves", moves, key=_own.widget("moves"), help="Lines from base images to their poison.")
+        st.toggle("Shifts", moves, key=_own.widget("moves"), help="Lines from base images to poisoned images.")
     return space, colour, head, moves, classes_of_plane(points, space == "plane")
 
 
 def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
-    """The two classes that the decision plane tells apart; first those of the commonest poison."""
+    """The two classes of the decision plane; by default the most frequent change of label by poisoning."""
     changes = list(zip(points.plot.base_y.tolist(), points.plot.poison_y.tolist(), strict=True))
     old, new = (points.classes[label] for label in max(changes, key=changes.count))
     left = _own.ask("left", Choice({name: name for name in points.classes}, old) if has_use else None) or old
@@ -87,28 +87,28 @@ def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
 
 
 def lassoed() -> None:
-    """Show the images of what was lassoed on the map; for callbacks."""
+    """Show the images of the lassoed points; for callbacks."""
     rows = _points.chosen_rows(st.session_state["features-chart"]["selection"])
     st.session_state["features-by-hand"] = rows
     set_rows(rows)
 
 
-def drawn_lasso(rows: list[int], asked: tuple[object, ...]) -> list[int]:
+def drawn_lasso(rows: list[int], view: tuple[object, ...]) -> list[int]:
     """The lasso that comes with the figure: that of a link, or of the figure before.
 
     What a person lassoes the browser shows at once. With the figure it comes only when that changes for another reason:
     else each lasso would have all points drawn once more.
 
     Args:
-        asked: what else the figure depends on.
+        view: what else the figure depends on.
     """
     state = st.session_state
     before: tuple[object, ...] | None
     drawn: list[int]
     before, drawn = state.get("features-drawn", (None, []))
-    if not (rows and rows == state.get("features-by-hand") and before == asked):
+    if not (rows and rows == state.get("features-by-hand") and before == view):
         drawn = rows
-    state["features-drawn"] = (asked, drawn)
+    state["features-drawn"] = (view, drawn)
     return drawn
 
 
@@ -123,17 +123,17 @@ def pin() -> None:
     state, key = st.session_state, _own.widget("pin")
     shown = state["features-shown"]
     chosen = [shown[i] for i in state["features-table"]["selection"]["rows"]]
-    kept = [row for row in state[key] if row not in shown or row in chosen]
-    state[key] = kept + [row for row in chosen if row not in kept]
+    others = [row for row in state[key] if row not in shown or row in chosen]
+    state[key] = others + [row for row in chosen if row not in others]
 
 
 def unpin() -> None:
-    """Pin nothing; for callbacks."""
+    """Clear the pins; for callbacks."""
     st.session_state[_own.widget("pin")] = []
 
 
 def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -> str:
-    """The map and its controls; returns the head that judges."""
+    """The map and its controls; returns the chosen head."""
     space, colour, head, arrows, (a, b) = controls(points)
     axes: tuple[str, str] | None = None
     if space == "plane":
@@ -153,38 +153,38 @@ def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -
         on_select=lassoed,
         selection_mode=("lasso", "box", "points"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
-        alt=f"{len(points.y):,} points, {points.plot.n_poison:,} of them poison, by {colour}",
+        alt=f"{len(points.y):,} points, {points.plot.n_poison:,} of them poisoned, by {colour}",
     )
     st.caption(f"{COLOUR_WORDS[colour]} {space_words(points, space)}")
     return head
 
 
 def space_words(points: Points, space: str) -> str:
-    """How far a map is to be trusted."""
+    """How reliable a map is."""
     if space == "plane":
-        return "The head decides between the two classes at 0; only the horizontal place matters for it."
+        return "The decision boundary between the two classes is at 0; only the horizontal position matters."
     plot = points.plot
     if space == "pca" and plot.pca_share is not None:
-        return f"Two directions that hold {100 * float(plot.pca_share.sum()):.0f} % of the variance."
+        return f"The two directions explain {100 * float(plot.pca_share.sum()):.0f} % of the variance."
     return (
-        f"The map keeps {100 * (plot.preserved or 0.0):.0f} % of the 15 nearest neighbours, and a move below "
-        f"{plot.noise_floor:.2f} map units is its own noise."
+        f"The map preserves {100 * (plot.preserved or 0.0):.0f} % of the 15 nearest neighbours; shifts below "
+        f"{plot.noise_floor:.2f} map units are noise."
     )
 
 
 def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[int]) -> None:
-    """The images of the lassoed points, or of all, poison first; choosing one pins it."""
+    """The images of the lassoed points, or of all, poisoned ones first; selecting one pins it."""
     rows = lasso or list(range(len(points.y) - 1, -1, -1))
     n_poison = sum(row >= points.n_clean for row in rows)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(rows):,}** {'lassoed' if lasso else 'points'}, **{n_poison:,}** of them poison")
+        st.markdown(f"**{len(rows):,}** {'lassoed' if lasso else 'points'}, **{n_poison:,}** of them poisoned")
         st.button(
             "Show all",
             key="features-forget",
             on_click=set_rows,
             args=([],),
             disabled=not lasso,
-            help="Forget the lasso.",
+            help="Clear the lasso.",
         )
     pages = -(-len(rows) // PER_PAGE)
     page = _own.ask("page", Whole(1, pages, 1) if pages > 1 else None) or 1
@@ -199,14 +199,16 @@ def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[
         _points.table(points, images, shown, head),
         key="features-table",
         on_select=pin,
-        alt="Images, labels, what the head takes them for, loss and influence of the points",
+        alt="Images, labels, predictions, loss and influence of the points",
         selection_mode="multi-row",
         hide_index=True,
         height=TABLE_HEIGHT,
         row_height=44,
         column_config={
             "Image": st.column_config.ImageColumn(width=56),
-            "Influence": st.column_config.NumberColumn(help="Thousandths of test loss that the point adds."),
+            "Influence": st.column_config.NumberColumn(
+                help="Effect of the point on the mean test loss, in thousandths."
+            ),
             "Loss": st.column_config.NumberColumn(help="Cross-entropy of its label."),
             "Row": st.column_config.NumberColumn(help="Number of the point."),
         },
@@ -218,12 +220,12 @@ def pinned(points: Points, images: Array, row: int, head: str) -> None:
     (words,) = _points.words(points, [row], head)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Pinned", width="stretch")
-        st.button("Unpin", key="features-unpin", on_click=unpin, help="Pin nothing.")
+        st.button("Unpin", key="features-unpin", on_click=unpin, help="Clear the pinned images.")
     st.markdown(". ".join(map(_words.plain, words.split("<br>"))))
     near = points.neighbours(row)
     rows = [row, *(other for other, _ in near)]
     captions = ["**pinned**"] + [
-        f"{_words.plain(points.classes[int(points.y[other])])}{' · poison' if other >= points.n_clean else ''} · "
+        f"{_words.plain(points.classes[int(points.y[other])])}{' · poisoned' if other >= points.n_clean else ''} · "
         f"{distance:.2f}"
         for other, distance in near
     ]
@@ -241,8 +243,8 @@ def pinned(points: Points, images: Array, row: int, head: str) -> None:
 
 
 @st.fragment
-def instrument(run: StoredRun) -> None:
-    """Map and images, which drive each other."""
+def linked_views(run: StoredRun) -> None:
+    """The linked map and images."""
     points = Points(_runs.plot(run.hash), run.summary.classes)
     images = _runs.images(str(results()), run.hash)
     some = Rows(len(points.y), [])
@@ -256,8 +258,8 @@ def instrument(run: StoredRun) -> None:
             pinned(points, images, pins[-1], head)
         else:
             st.caption(
-                "Choose a line to pin its image beside its neighbours, and to see it ringed on the map; by keys with "
-                "Shift + Space."
+                "Select a row to show its image beside its nearest neighbours and to mark it on the map; with the "
+                "keyboard by Shift + Space."
             )
     _own.write()
 
@@ -282,16 +284,16 @@ class Stored:
         return value
 
 
-def wanted() -> StoredRun | None:
-    """The run of the sidebar's settings; where that is not computed, what the link names or what was on show."""
-    state, asked = st.session_state, st.session_state.spec
-    own = _runs.find(asked.hash) if asked else None
+def requested_run() -> StoredRun | None:
+    """The run of the sidebar's settings, if stored; else the run that the link names, or the one shown before."""
+    state, spec = st.session_state, st.session_state.spec
+    own = _runs.find(spec.hash) if spec else None
     start = own or _runs.find(state.get("shown", "")) or _runs.default_run()
     key = _own.widget("run")
     before = state.get(key, "")
-    if own is not None and key in state and state["features-asked"] != asked.hash:
+    if own is not None and key in state and state["features-asked"] != spec.hash:
         state[key] = own.hash
-    state["features-asked"] = asked.hash if asked else ""
+    state["features-asked"] = spec.hash if spec else ""
     run = _own.ask("run", Stored(start.hash) if start else None, plain=own.hash if own else "")
     if before not in ("", run):  # rows of another run mean other points
         set_rows([])
@@ -300,21 +302,21 @@ def wanted() -> StoredRun | None:
 
 
 def page() -> None:
-    """The run that is wanted, as an instrument."""
+    """The page."""
     st.title("Features")
     st.markdown(INTRODUCTION)
-    run = wanted()
+    run = requested_run()
     if run is None:
         st.info("No experiment has been run here yet: run one in the lab first.", icon=":material/science:")
         return
     st.caption(_runs.words(run.spec))
     if st.session_state["features-asked"] not in ("", run.hash):
-        st.warning("This is another run than that of the settings in the sidebar.", icon=":material/history:")
+        st.warning("This run does not have the settings of the sidebar.", icon=":material/history:")
     try:
         if not _runs.plot(run.hash).has_points:
-            st.info("This run is of an older version that kept no neighbours; run it again in the lab.")
+            st.info("This run was made by an older version that did not store neighbours; run it again in the lab.")
             return
-        instrument(run)
+        linked_views(run)
     except PoisonLabError as error:
         st.error(str(error), title="The features of this run can't be shown", icon=":material/broken_image:")
 

@@ -1,4 +1,4 @@
-"""What ships: finished experiments to open at once, by what they show."""
+"""The shipped experiments, grouped by what they show, to open in the lab."""
 
 import streamlit as st
 
@@ -11,14 +11,13 @@ from pages import _runs, _sidebar, _state
 COLUMNS = 3
 SHOWN = 4
 INTRODUCTION = (
-    "Finished experiments, to open in the lab as they are; from there each can be changed and run again. They are "
-    "small enough for a laptop: `python -m core gallery --again` does all of them, and says whether any number "
-    "has changed."
+    "Finished experiments to open in the lab, where their settings can be changed. They are small enough for a laptop: "
+    "`python -m core gallery --again` recomputes all of them and reports whether any number has changed."
 )
 
 
 def card(entry: gallery.Entry, run: StoredRun) -> None:
-    """One experiment: what it shows, what it cost, and the way to it."""
+    """One experiment: images, accuracies, and a button to open it."""
     clean, poisoned = (100 * score.accuracy for score in (run.summary.clean, run.summary.poisoned))
     st.markdown(f"**{entry.title}**")
     pictures(run)
@@ -31,14 +30,14 @@ def card(entry: gallery.Entry, run: StoredRun) -> None:
         icon=":material/science:",
         on_click=_sidebar.choose,
         args=(_state.from_spec(entry.spec),),
-        help="Show it in the lab.",
+        help="Opens it in the lab.",
     )
     if opened:
         st.switch_page("lab.py", query_params=_state.to_query(_state.from_spec(entry.spec)))
 
 
 def pictures(run: StoredRun) -> None:
-    """Some of its poison; a run without images says so."""
+    """Some of its poisoned images, or a caption where there are none."""
     try:
         plot = _runs.plot(run.hash)
     except StoreError as error:
@@ -58,11 +57,11 @@ st.title("Gallery")
 st.markdown(INTRODUCTION)
 for title, group in gallery.GROUPS.items():
     st.subheader(title)
-    found = [(entry, run) for entry in group if (run := _runs.find(entry.spec.hash)) is not None]
-    for start in range(0, len(found), COLUMNS):
+    stored = [(entry, run) for entry in group if (run := _runs.find(entry.spec.hash)) is not None]
+    for start in range(0, len(stored), COLUMNS):
         columns = st.columns(COLUMNS)
-        for column, (entry, run) in zip(columns, found[start : start + COLUMNS], strict=False):
+        for column, (entry, run) in zip(columns, stored[start : start + COLUMNS], strict=False):
             with column.container(border=True, height="stretch"):
                 card(entry, run)
-    if len(found) < len(group):
-        st.caption(f"{len(group) - len(found)} are missing: `python -m core gallery` computes them.")
+    if len(stored) < len(group):
+        st.caption(f"{len(group) - len(stored)} are not stored here: `python -m core gallery` computes them.")

@@ -1,4 +1,4 @@
-"""One experiment: what poison looks like, where its features land, what it costs in accuracy."""
+"""One experiment: the poisoned images, the shift of their features, the loss of test accuracy."""
 
 from functools import partial
 
@@ -13,25 +13,31 @@ from pages import _cards, _running, _runs, _sidebar, _state
 from pages._words import plain
 
 PROBLEM = (
-    "A head is trained on features of a frozen, pre-trained extractor. "
-    "Someone slips a few poisoned images into its training set: how much accuracy does that cost?"
+    "A linear head is trained on features of a frozen, pretrained extractor. "
+    "An attacker adds a few poisoned images to its training set: how much test accuracy does that cost?"
 )
 
 
-WAYS_ON = (
-    ("compare.py", "Compare", "compare", "runs", "This run beside others: what differs, and what came of it."),
+PAGE_LINKS = (
+    ("compare.py", "Compare", "compare", "runs", "Compare this run with others: settings and results."),
     (
         *("stages.py", "Stages", "conversion_path", "run"),
-        "How this run came about, stage by stage, and what was lost between them.",
+        "The stages of this attack, and the accuracy lost between them.",
     ),
-    ("defend.py", "Defend", "shield", "run", "This run against defences: what they find, and what comes back."),
-    ("present.py", "Present", "co_present", "run", "This run in five plain steps, for people who decide."),
+    (
+        "defend.py",
+        "Defend",
+        "shield",
+        "run",
+        "Apply defences to this run: what they remove, and how much accuracy they recover.",
+    ),
+    ("present.py", "Present", "co_present", "run", "This run in five steps, for decision makers."),
 )
 """Pages that show a run in other ways: file, label, icon, the key of their link that names the run, and a help."""
 
 
 def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> None:
-    """The button and, beside it, what pressing it means."""
+    """The Run button, and what it does with these settings."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Run",
@@ -53,31 +59,32 @@ def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> No
                 key="again",
                 icon=":material/refresh:",
                 on_click=partial(_running.submit, spec, again=True),
-                help="Computes the same settings anew, and says whether anything has changed.",
+                help="Recomputes the same settings and reports whether the result has changed.",
             )
         else:
             expected = _runs.seconds_words(cost.total(spec))
             st.markdown(f"Computes these settings; takes about **{expected}** on this machine.", width="stretch")
 
 
-def ways_on(run: StoredRun) -> None:
-    """To the pages that show the same run in other ways."""
-    for page, label, icon, key, meaning in WAYS_ON:
+def page_links(run: StoredRun) -> None:
+    """Links to the pages that show the same run in other ways."""
+    for page, label, icon, key, meaning in PAGE_LINKS:
         st.page_link(page, label=label, icon=f":material/{icon}:", query_params={key: run.hash}, help=meaning)
 
 
 def pin_toggle(run: StoredRun) -> None:
-    """Keeps a run for good; what ships is never deleted and needs none."""
+    """Pins a run, so that it is never deleted; shipped runs never are, and need no pin."""
     if run.shipped or not _runs.may_list(run):
         return
     key = f"pin-{run.hash}"
     state[key] = _runs.store().is_pinned(run.hash)  # others may have changed it
     st.toggle(
-        "Keep",
+        "Pin",
         key=key,
         on_change=set_pin,
         args=(run.hash,),
-        help="When the disk fills up, results that nobody has opened for long are deleted. This one then stays.",
+        help="When the disk is full, results that nobody has opened for a long time are deleted. A pinned result is "
+        "not.",
     )
 
 
@@ -91,18 +98,18 @@ def set_pin(spec_hash: str) -> None:
 
 
 def result_section(run: StoredRun, is_asked: bool) -> None:
-    """A finished run, whole."""
+    """The whole result of a finished run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         whose = "Result of these settings" if is_asked else "Result of other settings"
         maker = made_by(run.summary)
         st.caption(f"{whose}: {_runs.words(run.spec)}" + (f" · {plain(maker)}" if maker else ""), width="stretch")
         pin_toggle(run)
-        ways_on(run)
+        page_links(run)
     _cards.numbers(run.summary)
     try:
         plot = _runs.plot(run.hash)
     except StoreError as error:
-        st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
+        st.error(str(error), title="The figures of this run can't be shown", icon=":material/broken_image:")
         return
     left, middle, right = st.columns([1, 1.35, 1])
     with left.container(border=True, height="stretch"):
@@ -112,19 +119,19 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     with right.container(border=True, height="stretch"):
         _cards.accuracy_card(run)
     if run.summary.threshold:
-        with st.expander("What the budget can reach", icon=":material/straighten:"):
+        with st.expander("Reachability of the target", icon=":material/straighten:"):
             _cards.reach_card(run)
-    with st.expander("The run, step by step", icon=":material/show_chart:"):
+    with st.expander("Optimisation curves", icon=":material/show_chart:"):
         _cards.curve_card(run)
-    with st.expander("Take it with you", icon=":material/download:"):
+    with st.expander("Export", icon=":material/download:"):
         _cards.downloads_card(run, plot.makes_images)
 
 
-def other_settings(run: StoredRun) -> None:
-    """Say that the result below is not that of the sidebar, and offer the way back."""
+def settings_warning(run: StoredRun) -> None:
+    """Warn that the result below does not belong to the sidebar's settings, and offer to load those that it has."""
     text, button = st.columns([4, 1.3], vertical_alignment="center")
     text.warning(
-        "Below is the last result on show, **not** that of the settings in the sidebar.",
+        "This is the result shown last, **not** that of the settings in the sidebar.",
         icon=":material/history:",
     )
     try:
@@ -132,7 +139,7 @@ def other_settings(run: StoredRun) -> None:
     except SpecError:
         return
     button.button(
-        "Back to its settings",
+        "Load its settings",
         key="back",
         icon=":material/undo:",
         on_click=_sidebar.choose,
@@ -161,7 +168,7 @@ if shown is None:
     )
 else:
     if stored is None:
-        other_settings(shown)
+        settings_warning(shown)
     result_section(shown, is_asked=stored is not None)
 
 # The card comes last because it may wait for the engine, in the first seconds of a server.

@@ -39,7 +39,7 @@ def head(lesson: Lesson, number: int) -> None:
             key="restart",
             icon=":material/restart_alt:",
             on_click=restart,
-            help="Forgets your predictions and progress in this lesson.",
+            help="Deletes your predictions and progress in this lesson.",
         )
     st.title(lesson.title)
     depth = lesson.steps[number].depth
@@ -51,7 +51,7 @@ def head(lesson: Lesson, number: int) -> None:
 def tasks(step: LessonStep, met: tuple[bool, ...]) -> None:
     """What completes the step, with what is done already."""
     icons = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
-    st.markdown("  \n".join(f"{icons[ok]} {one.task}" for one, ok in zip(step.done, met, strict=True)))
+    st.markdown("  \n".join(f"{icons[ok]} {condition.task}" for condition, ok in zip(step.done, met, strict=True)))
 
 
 def run_row(missing: list[ExperimentSpec], obstacle: str, in_flight: bool) -> None:
@@ -98,7 +98,7 @@ def navigation(lesson: Lesson, number: int) -> None:
             type="primary" if is_done else "secondary",
             icon=":material/done_all:" if is_last else ":material/arrow_forward:",
             disabled=not is_done,
-            help="Opens once everything in the list above is done.",
+            help="Available once all tasks above are done.",
             on_click=close if is_last else partial(_sidebar.open_step, lesson.id, number + 1),
         )
 
@@ -109,7 +109,7 @@ def obstacle_words(step: LessonStep, spec: ExperimentSpec | None, is_hidden: boo
         return "Choose settings that can be run; see the message above"
     if is_hidden:
         return "Predict first"
-    unmet = [one.tell for one in step.changes if not one.accepts(spec)]
+    unmet = [change.instruction for change in step.changes if not change.accepts(spec)]
     return f"In the sidebar: {unmet[0]}" if unmet else ""
 
 
@@ -121,12 +121,12 @@ def step_page(lesson: Lesson, number: int) -> None:
     answer = state.progress.answers.get(number)
     is_hidden = step.question is not None and answer is None
     run = None if spec is None else _runs.find(spec.hash)
-    wanted = [one for one in (spec, step.beside_spec) if one is not None]
+    wanted = [needed for needed in (spec, step.beside_spec) if needed is not None]
     beside = None if step.beside_spec is None else _runs.find(step.beside_spec.hash)
     is_whole = run is not None and (step.beside_spec is None or beside is not None)
     chain = chosen_chain(step, place)
-    found = defended.find(run.hash, chain) if run is not None and step.defend else None
-    facts = _runs.facts(run, beside, found) if run is not None and is_whole else None
+    defence_verdict = defended.find(run.hash, chain) if run is not None and step.defend else None
+    facts = _runs.facts(run, beside, defence_verdict) if run is not None and is_whole else None
     opened = [view for where, view in state.opened if where == place]
     met = step.met(spec, facts, answered=answer is not None, opened=opened)
     if all(met) and state.progress.done.get(lesson.id, 0) <= number:
@@ -144,16 +144,16 @@ def step_page(lesson: Lesson, number: int) -> None:
                 if answer is None:
                     ask(step.question, spec, f"answer-{place}")
                 else:
-                    is_there = step.accepts(spec) and (found is not None or not step.asks_of_defences)
+                    is_there = step.accepts(spec) and (defence_verdict is not None or not step.asks_of_defences)
                     shown = facts if is_there else None
                     verdict(step.question, answer, shown, spec)
         if spec is not None and not step.is_free and not step.accepts(spec):
-            st.warning("The sidebar holds other settings than this step's.", icon=":material/tune:")
+            st.warning("The sidebar does not have the settings of this step.", icon=":material/tune:")
             st.button(
                 "Back to the step's settings",
                 key="reset",
                 icon=":material/undo:",
-                help="Sets all controls as the step wants them.",
+                help="Sets all controls to the settings of the step.",
                 on_click=_sidebar.open_step,
                 args=(lesson.id, number),
             )
@@ -161,13 +161,13 @@ def step_page(lesson: Lesson, number: int) -> None:
         if step.defend:
             first = obstacle or ("" if run is not None else "Run the experiment first")
             with st.container(border=True):
-                defence_box(step, run, chain, is_known=found is not None, obstacle=first, place=place)
+                defence_box(step, run, chain, is_known=defence_verdict is not None, obstacle=first, place=place)
         tasks(step, met)
         navigation(lesson, number)
     with right:
-        result_panel(step, run, beside, chain, found, hidden=is_hidden, obstacle=obstacle, place=place)
+        result_panel(step, run, beside, chain, defence_verdict, hidden=is_hidden, obstacle=obstacle, place=place)
     # Last, because it may wait for the engine in the first seconds of a server.
-    missing = [one for one in wanted if _runs.find(one.hash) is None]
+    missing = [needed for needed in wanted if _runs.find(needed.hash) is None]
     with card:
         _running.show(wanted, partial(run_row, missing, obstacle))
 

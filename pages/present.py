@@ -1,4 +1,4 @@
-"""One finished run told in five steps, for people who decide and do not build models."""
+"""A finished run in five plain steps, for decision makers who do not build models."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ def images(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def big(number: str, words: str) -> None:
+def big_number(number: str, words: str) -> None:
     """One number that can be read from the back of a room, and what it counts."""
     st.html(
         f'<div style="font-size:clamp(2.4rem,6vw,4.6rem);font-weight:700;line-height:1.1">{html.escape(number)}</div>'
@@ -38,29 +38,31 @@ def big(number: str, words: str) -> None:
     )
 
 
-def say(text: str) -> None:
-    """A sentence or two, larger than on other pages; plain text."""
+def paragraph(text: str) -> None:
+    """A paragraph in larger type than on other pages; plain text."""
     st.html(f'<div style="font-size:clamp(1.1rem,1.6vw,1.4rem);line-height:1.55">{html.escape(text)}</div>')
 
 
 def kinds(classes: Sequence[str]) -> str:
-    """What the model tells apart."""
+    """The names of the classes, shortened where they are many."""
     named = ", ".join(classes[:MOST_NAMED])
     return named if len(classes) <= MOST_NAMED else f"{named} and {len(classes) - MOST_NAMED} more"
 
 
-def situation(run: StoredRun, plot: PlotData | None, told: Story) -> None:
+def situation(run: StoredRun, plot: PlotData | None, summary: Story) -> None:
     """Step 1: a model learns from images that anybody can add to."""
     classes = run.summary.classes
     st.title("A model learns from images that anybody can add to")
     left, right = st.columns([1, 1], gap="large")
     with left:
-        right_before = 100 * (told.n_test - told.wrong_before) / told.n_test
-        big(f"{short(right_before)} of 100 right", f"on {images(told.n_test)} that it has never seen, to begin with")
+        right_before = 100 * (summary.n_test - summary.wrong_before) / summary.n_test
+        big_number(
+            f"{short(right_before)} of 100 right", f"on {images(summary.n_test)} that it has never seen, to begin with"
+        )
     with right:
-        say(
+        paragraph(
             f"A team teaches a model to tell {len(classes)} kinds of image apart: {kinds(classes)}. It learns from "
-            f"{images(told.n_train)} collected in places where anybody can add some. Nobody looks at each of them."
+            f"{images(summary.n_train)} collected in places where anybody can add some. Nobody looks at each of them."
         )
     if plot is not None:
         rows = story.one_per_class(plot.base_y, EXAMPLES)
@@ -75,24 +77,24 @@ def gallery(pictures: list[bytes], words: list[str], kind: str) -> None:
         st.image(pictures, caption=[_words.plain(text) for text in words], alt=[f"{kind} {text}" for text in words])
 
 
-def slipped_in(run: StoredRun, plot: PlotData | None, told: Story) -> None:
-    """Step 2: what somebody adds."""
-    total = told.n_train + told.n_poison
-    share = f"about 1 in {round(total / told.n_poison):,} that the model learns from"
-    what = "images" if told.makes_images else "examples"
-    st.title(f"Somebody slips in {told.n_poison:,} {what if told.n_poison > 1 else what[:-1]}")
+def slipped_in(run: StoredRun, plot: PlotData | None, summary: Story) -> None:
+    """Step 2: the images that an attacker adds."""
+    total = summary.n_train + summary.n_poison
+    share = f"about 1 in {round(total / summary.n_poison):,} that the model learns from"
+    what = "images" if summary.makes_images else "examples"
+    st.title(f"An attacker slips in {summary.n_poison:,} {what if summary.n_poison > 1 else what[:-1]}")
     left, right = st.columns([1, 1], gap="large")
     with left:
-        big(f"{told.n_poison:,} of {total:,}", share)
-        say(changed_words(told))
+        big_number(f"{summary.n_poison:,} of {total:,}", share)
+        paragraph(changed_words(summary))
     with right:
-        picture, each = _present_figures.crowd(told.n_train, told.n_poison)
+        picture, each = _present_figures.crowd(summary.n_train, summary.n_poison)
         stands = "one image" if each == 1 else f"about {each:,} images"
         st.image(
             picture,
             caption=f"Each square is {stands}. Orange: slipped in.",
             width="stretch",
-            alt=f"A crowd of squares, {told.n_poison:,} of {total:,} orange",
+            alt=f"A crowd of squares, {summary.n_poison:,} of {total:,} orange",
         )
     if plot is not None and plot.poison_x is not None:
         classes = run.summary.classes
@@ -111,17 +113,17 @@ def of_all(count: int, total: int) -> str:
     return f"All {total:,}" if count == total else f"{count:,} of the {total:,}"
 
 
-def changed_words(told: Story) -> str:
+def changed_words(summary: Story) -> str:
     """What is wrong with what was slipped in."""
-    if not told.makes_images:
+    if not summary.makes_images:
         return (
             "In this experiment no images were made. The attacker changed directly what the model works with, which "
             "takes more access than sending in images: read the cost as a warning, not as what a stranger can do."
         )
-    relabelled = told.relabelled or 0
-    if not told.pixels_changed:
-        return f"Not one of them was retouched. {labels_words(relabelled, told.n_poison)}"
-    return f"They started as real images and were altered by a computer. {labels_words(relabelled, told.n_poison)}"
+    relabelled = summary.relabelled or 0
+    if not summary.pixels_changed:
+        return f"Not one of them was retouched. {labels_words(relabelled, summary.n_poison)}"
+    return f"They are real images, altered by a computer. {labels_words(relabelled, summary.n_poison)}"
 
 
 def labels_words(relabelled: int, n_poison: int) -> str:
@@ -134,22 +136,22 @@ def labels_words(relabelled: int, n_poison: int) -> str:
     return f"{which} a label that is not what the image was."
 
 
-def sees(run: StoredRun, plot: PlotData | None, told: Story) -> None:
+def feature_map(run: StoredRun, plot: PlotData | None, summary: Story) -> None:
     """Step 3: a simple map."""
     st.title("What the model sees")
     if plot is None:
-        say("This run holds no picture of what the model sees.")
+        paragraph("This run holds no picture of what the model sees.")
         return
     text, figure = st.columns([1, 2], gap="large")
     with text:
         astray = story.count_landed_elsewhere(plot)
-        big(
-            f"{astray:,} of {told.n_poison:,}",
+        big_number(
+            f"{astray:,} of {summary.n_poison:,}",
             "lie among images of another kind than they claim to be"
             if astray
             else "lie among another kind than they claim to be: each hides among its own",
         )
-        say(
+        paragraph(
             "Each dot is one image. Images that the model finds alike lie close together, so each kind has a region of "
             "its own. The diamonds were slipped in: each pulls at the border between kinds."
         )
@@ -159,23 +161,23 @@ def sees(run: StoredRun, plot: PlotData | None, told: Story) -> None:
         _present_figures.simple_map(plot, run.summary.classes, ink, paper),
         key="present-map",
         config={**QUIET, "staticPlot": True},
-        alt=f"Images by how alike the model finds them, with {told.n_poison:,} diamonds that were slipped in",
+        alt=f"Images by how alike the model finds them, with {summary.n_poison:,} diamonds that were slipped in",
     )
 
 
-def costs(run: StoredRun, _: PlotData | None, told: Story) -> None:
+def costs(run: StoredRun, _: PlotData | None, summary: Story) -> None:
     """Step 4: what it does to the model."""
-    st.title(cost_title(told))
+    st.title(cost_title(summary))
     left, right = st.columns([1, 1.2], gap="large")
     with left:
-        more = told.more_wrong
-        number = f"{abs(more):,} of {told.n_test:,}"
-        big(number, "more test images are wrong" if more >= 0 else "fewer test images are wrong")
-        for words in cost_words(told):
-            say(words)
-    before, after = (100 - 100 * wrong / told.n_test for wrong in (told.wrong_before, told.wrong_after))
+        more = summary.more_wrong
+        number = f"{abs(more):,} of {summary.n_test:,}"
+        big_number(number, "more test images are wrong" if more >= 0 else "fewer test images are wrong")
+        for words in cost_words(summary):
+            paragraph(words)
+    before, after = (100 - 100 * wrong / summary.n_test for wrong in (summary.wrong_before, summary.wrong_after))
     rows = [story.ClassChange("All images", before, after)]
-    rows += told.hardest_hit[:MOST_WORST]
+    rows += summary.hardest_hit[:MOST_WORST]
     worst = f"; hit hardest: {', '.join(row.name for row in rows[1:])}" if rows[1:] else ""
     right.plotly_chart(
         _present_figures.cost_bars(rows),
@@ -185,29 +187,31 @@ def costs(run: StoredRun, _: PlotData | None, told: Story) -> None:
     )
 
 
-def cost_title(told: Story) -> str:
+def cost_title(summary: Story) -> str:
     """The cost in one line."""
-    if told.one_in is None:
+    if summary.one_in is None:
         return "It cost nothing that this test can see"
-    if told.more_wrong < 0:
-        return f"It failed: 1 in {told.one_in:,} more images is right"
-    return f"It costs 1 in {told.one_in:,}" if told.one_in == 1 else f"1 in {told.one_in:,} more images is wrong"
+    if summary.more_wrong < 0:
+        return f"It failed: 1 in {summary.one_in:,} more images is right"
+    return (
+        f"It costs 1 in {summary.one_in:,}" if summary.one_in == 1 else f"1 in {summary.one_in:,} more images is wrong"
+    )
 
 
-def cost_words(told: Story) -> list[str]:
+def cost_words(summary: Story) -> list[str]:
     """What the cost means, how sure it is, who is hit, what else was possible."""
-    before, after = (100 * wrong / told.n_test for wrong in (told.wrong_before, told.wrong_after))
+    before, after = (100 * wrong / summary.n_test for wrong in (summary.wrong_before, summary.wrong_after))
     words = [f"Before, {short(before)} of 100 images were wrong; now it is {short(after)}."]
-    if told.worst is not None:
-        worst = told.worst
+    if summary.worst is not None:
+        worst = summary.worst
         words.append(f"Hit hardest: {worst.name}, from {short(worst.before)} to {short(worst.after)} right of 100.")
-    if told.more_wrong and not told.is_sure:
+    if summary.more_wrong and not summary.is_sure:
         words.append(
-            f"This is close to luck: with other test images the cost would differ by about {short(told.margin)} of "
+            f"This is close to luck: with other test images the cost would differ by about {short(summary.margin)} of "
             "100. Repeat the experiment before relying on it."
         )
-    ideal = told.ideal_per_hundred
-    if told.makes_images and ideal is not None and ideal > told.per_hundred and ideal > 0:
+    ideal = summary.ideal_per_hundred
+    if summary.makes_images and ideal is not None and ideal > summary.per_hundred and ideal > 0:
         words.append(
             f"An attacker who could reach past the images, straight to what the model works with, would have made "
             f"{short(ideal)} of 100 more wrong."
@@ -215,75 +219,73 @@ def cost_words(told: Story) -> list[str]:
     return words
 
 
-def advice(run: StoredRun, _: PlotData | None, told: Story) -> None:
+def advice(run: StoredRun, _: PlotData | None, summary: Story) -> None:
     """Step 5: what to do, and what this experiment does not show."""
     st.title("What to do")
     left, right = st.columns([1.3, 1], gap="large")
     with left:
-        for icon, head, words in recommendations(told):
+        for icon, head, words in recommendations(summary):
             with st.container(border=True):
                 st.markdown(f"### :material/{icon}: {head}\n{_words.plain(words)}")
     with right, st.container(border=True):
         st.markdown("### What this does not show")
-        st.markdown("\n".join(f"- {_words.plain(words)}" for words in limits(run, told)))
+        st.markdown("\n".join(f"- {_words.plain(words)}" for words in limits(run, summary)))
 
 
-def recommendations(told: Story) -> list[tuple[str, str, str]]:
+def recommendations(summary: Story) -> list[tuple[str, str, str]]:
     """Icon, heading and a sentence each."""
-    total = told.n_train + told.n_poison
-    found = [
+    total = summary.n_train + summary.n_poison
+    items = [
         (
             "verified_user",
             "Know where every image comes from",
-            f"{told.n_poison:,} of {total:,} came from one hand here. Cap what a single source may add, and keep its "
-            "name, so that all of it can be taken out again.",
+            f"{summary.n_poison:,} of {total:,} came from one hand here. Cap what a single source may add, and keep "
+            "its name, so that all of it can be taken out again.",
         )
     ]
-    if told.relabelled:
-        found.append(
+    if summary.relabelled:
+        items.append(
             (
                 "fact_check",
                 "Have labels checked by a second person",
-                f"{of_all(told.relabelled, told.n_poison)} did not show what they claimed. Look first at images "
+                f"{of_all(summary.relabelled, summary.n_poison)} did not show what they claimed. Look first at images "
                 "that sit among another kind.",
             )
         )
-    watch = f" Here {told.worst.name} fell first." if told.worst is not None else ""
-    found.append(
+    watch = f" Here {summary.worst.name} fell first." if summary.worst is not None else ""
+    items.append(
         (
             "monitoring",
             "Test every update on images that you alone hold",
             f"Compare each kind by itself: an average hides what one kind loses.{watch}",
         )
     )
-    if told.more_wrong <= 0:
-        found.append(
-            ("shield", "Do not lower the guard", "That this attempt did no harm does not say that the next one won't.")
-        )
-    return found
+    if summary.more_wrong <= 0:
+        items.append(("shield", "Stay on guard", "This attack did no harm; the next one may."))
+    return items
 
 
-def limits(run: StoredRun, told: Story) -> list[str]:
+def limits(run: StoredRun, summary: Story) -> list[str]:
     """What can't be concluded from this run."""
     data = value_text("data", run.spec.data)
-    found = [
-        f"It is a laboratory experiment on {data}, with {images(told.n_train)}; another project can fare better or "
+    items = [
+        f"It is a laboratory experiment on {data}, with {images(summary.n_train)}; another project can fare better or "
         "worse.",
-        f"It is one attempt by one method. A better attacker may do more harm than {short(max(0.0, told.per_hundred))} "
-        "of 100.",
-        f"{images(told.n_test)} were tested: the cost is good to about {short(told.margin)} of 100.",
-        "Only the last part of the model was taught anew; the large part before it came ready-made.",
-        "No protection was in place.",
+        f"It is one attempt by one method. A better attacker may do more harm than "
+        f"{short(max(0.0, summary.per_hundred))} of 100.",
+        f"{images(summary.n_test)} were tested: the cost is good to about {short(summary.margin)} of 100.",
+        "Only the last part of the model was trained here; the large part before it was pretrained.",
+        "No defence was in place.",
     ]
-    if not told.makes_images:
-        found.insert(1, "The attacker had more access than a stranger who sends in images.")
-    return found
+    if not summary.makes_images:
+        items.insert(1, "The attacker had more access than a stranger who sends in images.")
+    return items
 
 
 STEPS: dict[str, Callable[[StoredRun, PlotData | None, Story], None]] = {
     "The situation": situation,
     "What was slipped in": slipped_in,
-    "What the model sees": sees,
+    "What the model sees": feature_map,
     "What it costs": costs,
     "What to do": advice,
 }
@@ -294,18 +296,18 @@ def go(step: int) -> None:
     st.session_state.turn = {"step": str(step)}
 
 
-def another_run() -> None:
-    """Tell the run that was picked, from its first step; for callbacks."""
+def select_run() -> None:
+    """Present the selected run from its first step; for callbacks."""
     st.session_state.turn = {"run": st.session_state["present-run"], "step": "1"}
 
 
-def asked_step() -> int:
+def requested_step() -> int:
     """The step that the URL asks for; the first where it asks for none there is."""
     text = st.query_params.get("step", "1")
     return int(text) if text in map(str, range(1, len(STEPS) + 1)) else 1
 
 
-def bar(run: StoredRun, step: int) -> None:
+def navigation_bar(run: StoredRun, step: int) -> None:
     """The way on and back, always in the same place."""
     with st.container(horizontal=True, vertical_alignment="center", key="present-bar"):
         st.button(
@@ -332,18 +334,20 @@ def bar(run: StoredRun, step: int) -> None:
         )
         dots = " ".join("●" if i <= step else "○" for i in range(1, len(STEPS) + 1))
         st.markdown(f"{dots} &nbsp; {step} of {len(STEPS)} · {list(STEPS)[step - 1]}", width="stretch")
-        with st.popover("Run", icon=":material/tune:", key="present-more", help="Tell another run, or copy the link."):
-            _pick.run_box("The run that is told", run, widget="present-run", on_change=another_run)
+        with st.popover(
+            "Run", icon=":material/tune:", key="present-more", help="Present another run, or copy the link."
+        ):
+            _pick.run_box("Run to present", run, widget="present-run", on_change=select_run)
             st.code(_pick.link("present", {"run": run.hash, "step": str(step)}), language=None, wrap_lines=True)
         _pick.open_button(run.spec, widget="leave", label="Lab")
 
 
-shown = _pick.asked_run(_runs.default_run)
+shown = _pick.requested_run(_runs.default_run)
 plot: PlotData | None = None
 try:
     plot = _runs.plot(shown.hash)
 except StoreError as error:
-    st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
-step = asked_step()
-bar(shown, step)
+    st.error(str(error), title="The figures of this run can't be shown", icon=":material/broken_image:")
+step = requested_step()
+navigation_bar(shown, step)
 list(STEPS.values())[step - 1](shown, plot, story.story_of(shown.summary, plot))

@@ -21,7 +21,7 @@ _login.gate()
 
 
 def load_plugins() -> str:
-    """Have the attacks and defences of `POISON_LAB_PLUGINS` before a page lists any; what is wrong with them."""
+    """Load the plug-ins of `POISON_LAB_PLUGINS` before a page lists attacks; the error message, or ""."""
     try:
         plugins.load_from_environment()
     except PluginError as error:
@@ -48,7 +48,7 @@ defend = st.Page("defend.py", title="Defend", icon=":material/shield:", url_path
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
 lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
 teach = st.Page("teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach")
-bring = st.Page("bring.py", title="Bring your own", icon=":material/upload:", url_path="bring")
+upload = st.Page("bring.py", title="Upload your own data", icon=":material/upload:", url_path="bring")
 status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
 
 pages = [
@@ -63,7 +63,7 @@ pages = [
     defend,
     present,
     extractors,
-    bring,
+    upload,
     teach,
     status,
 ]
@@ -83,8 +83,8 @@ else:
     st.session_state.spec = _sidebar.experiment(page.url_path)
     _login.account()
     box = st.empty()
-    told = _sidebar.show_problems(box)
+    shown_problems = _sidebar.show_problems(box)
     page.run()
     _own.write()
-    if st.session_state.problems != told:  # the page has read its own part of the link
+    if st.session_state.problems != shown_problems:  # the page has read its own part of the link
         _sidebar.show_problems(box)

@@ -1,4 +1,4 @@
-"""The stages of an attack as one walk: what each optimises, what it reaches, and what is lost between them."""
+"""The trajectory of an attack through its stages: what each optimises and reaches, and the losses between them."""
 
 from collections.abc import Sequence
 
@@ -14,105 +14,115 @@ from pages import _cards, _pick, _runs, _stage_figures
 
 PLAY_SECONDS = 1.2
 STARTS = 12
-"""Real images that are shown where there are no poisoned ones yet; as many as of those."""
+"""Base images that are shown before there are poisoned ones; as many as of those."""
 QUIET = {"displayModeBar": False}
 VALUES = {
     "residual": (
-        "Gradient left",
-        "Norm of the gradient that the poison leaves at the target; 0 would make it optimal.",
+        "Residual gradient",
+        "Norm of the gradient of clean and poisoned data at the target; at 0 training would end there.",
     ),
-    "gap": ("Inversion gap", "Mean distance of the images' features from the wanted ones, as a share of their length."),
-    "train_accuracy": ("Training accuracy", "Of the retrained head on the clean training set: what the attacker sees."),
-    "loss": ("Loss of the poison", "How hard the head finds the poisoned images."),
+    "gap": ("Inversion gap", "Mean distance of the images' features from the target features, relative to their norm."),
+    "train_accuracy": (
+        "Training accuracy",
+        "Accuracy of the retrained head on the clean training set, which the attacker can see.",
+    ),
+    "loss": ("Loss of the poisoned images", "Cross-entropy of the head on the poisoned images."),
 }
 INTRODUCTION = (
-    "An attack works in stages, and each gives up something that the one before had reached. Step through them, or "
-    "let them play: the head is trained again at every step, and tested on images that the attacker never sees."
+    "An attack works in stages, and each loses some of the damage that the one before had achieved. Step through its "
+    "trajectory or play it: at every step the head is retrained, and tested on images that the attacker never sees."
 )
 
 
 def turn(step: int) -> None:
     """Go to a step; for callbacks."""
-    st.session_state["walk-step"] = step
+    st.session_state["trajectory-step"] = step
 
 
-def another() -> None:
-    """Walk through the run that was picked; for callbacks."""
+def select_run() -> None:
+    """Show the trajectory of the selected run; for callbacks."""
     st.session_state.turn = {"run": st.session_state["stages-run"], "step": "0"}
-    st.session_state.pop("walk-step", None)
+    st.session_state.pop("trajectory-step", None)
 
 
 def picker(run: StoredRun) -> bool:
-    """Which run is walked through; whether it plays."""
+    """The run to show; whether its steps play."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        playing = st.toggle("Play", key="walk-play", help="Goes through the steps by itself.")
-        _pick.run_box("Run", run, widget="stages-run", on_change=another)
+        playing = st.toggle("Play", key="trajectory-play", help="Goes through the steps by itself.")
+        _pick.run_box("Run", run, widget="stages-run", on_change=select_run)
         _pick.open_button(run.spec, widget="stages-lab")
     return playing
 
 
-def lost_words(found: Sequence[StageLoss]) -> str:
+def lost_words(stage_losses: Sequence[StageLoss]) -> str:
     """The losses between stages, one line each."""
     names = {"target": "the target head", "stage2": "the poisoned features", "poison": "the poisoned images"}
     lines = []
-    for loss in found:
+    for loss in stage_losses:
         before, after, less = names[loss.before], names[loss.after], loss.wanted - loss.reached
         costs = f"{before} (costs the defender {loss.wanted:.1f}) and {after} ({loss.reached:.1f})"
         if less >= 0:
             lines.append(f"- **{less:.1f} points are lost** between {costs}. {loss.why}")
         else:
-            lines.append(f"- **{-less:.1f} points are won** between {costs}.")
+            lines.append(f"- **{-less:.1f} points are gained** between {costs}.")
     return "\n".join(lines)
 
 
-def walk(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: bool) -> None:
+def trajectory(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: bool) -> None:
     """One step; accuracy, formula, map and images move together."""
     state = st.session_state
     last = len(steps) - 1
-    if playing and "walk-step" in state and state.pop("walk-drawn", False):
-        state["walk-step"] = (state["walk-step"] + 1) % len(steps)
-    state["walk-drawn"] = True
+    if playing and "trajectory-step" in state and state.pop("trajectory-drawn", False):
+        state["trajectory-step"] = (state["trajectory-step"] + 1) % len(steps)
+    state["trajectory-drawn"] = True
     with st.container(horizontal=True, vertical_alignment="bottom"):
         now = int(
             st.select_slider(
                 "Step",
                 range(len(steps)),
                 format_func=lambda i: steps[i].label,
-                key="walk-step",
+                key="trajectory-step",
                 help="From the clean head to the poisoned set. The arrow keys move it, too.",
             )
         )
         back, on = max(0, now - 1), min(last, now + 1)
-        st.button("Back", key="walk-back", icon=":material/arrow_back:", on_click=turn, args=(back,), disabled=now == 0)
         st.button(
-            "Next", key="walk-next", icon=":material/arrow_forward:", on_click=turn, args=(on,), disabled=now == last
+            "Back", key="trajectory-back", icon=":material/arrow_back:", on_click=turn, args=(back,), disabled=now == 0
+        )
+        st.button(
+            "Next",
+            key="trajectory-next",
+            icon=":material/arrow_forward:",
+            on_click=turn,
+            args=(on,),
+            disabled=now == last,
         )
         _pick.link_popover("stages", {"run": run.hash, "step": str(now)}, widget="stages-link")
     if st.query_params.get("step", "0") != str(now):
         st.query_params["step"] = str(now)
-    here, found = steps[now], losses(run.summary)
+    here, stage_losses = steps[now], losses(run.summary)
     st.plotly_chart(
-        _stage_figures.axis_figure(steps, now, found),
-        key="walk-axis",
+        _stage_figures.axis_figure(steps, now, stage_losses),
+        key="trajectory-axis",
         config=QUIET,
         alt=f"Test accuracy at every step of the attack; now {here.label}, {100 * here.accuracy:.1f} %",
     )
-    if found:
-        st.markdown(lost_words(found))
+    if stage_losses:
+        st.markdown(lost_words(stage_losses))
     with st.container(border=True):
-        told = explain_stage(here.stage, run.summary.description)
+        explanation = explain_stage(here.stage, run.summary.description)
         st.subheader(TITLES[here.stage])
         left, right = st.columns([1.3, 1], gap="medium")
         with left:
-            st.latex(told.formula)
-            st.markdown(told.words)
+            st.latex(explanation.formula)
+            st.markdown(explanation.words)
         with right:
             measures(run, here)
     left, right = st.columns([1.5, 1], gap="medium")
     with left, st.container(border=True, height="stretch"):
-        on_map(run, plot, steps, now)
+        map_panel(run, plot, steps, now)
     with right, st.container(border=True, height="stretch"):
-        pictures(run, plot, here)
+        images_panel(run, plot, here)
 
 
 def measures(run: StoredRun, here: ShownStep) -> None:
@@ -129,45 +139,47 @@ def measures(run: StoredRun, here: ShownStep) -> None:
                 st.metric(label, text, help=meaning)
 
 
-def on_map(run: StoredRun, plot: PlotData, steps: list[ShownStep], now: int) -> None:
-    """Where the poison is."""
-    st.markdown("**Features**, on the two principal components of the clean ones")
+def map_panel(run: StoredRun, plot: PlotData, steps: list[ShownStep], now: int) -> None:
+    """The poisoned samples on the principal components of the clean features."""
+    st.markdown("**Features**, on the first two principal components of the clean ones")
     st.plotly_chart(
         _stage_figures.map_figure(plot, run.summary.classes, steps, now),
-        key="walk-map",
+        key="trajectory-map",
         config=QUIET,
         alt=f"Map of features; {steps[now].label}",
     )
     followed = 0 if plot.walk_pca is None else plot.walk_pca.shape[1]
     total = plot.n_poison
     if steps[now].point is None:
-        st.caption("There is no poison yet: dots are clean images, by class.")
+        st.caption("There are no poisoned samples yet: dots are clean images, by class.")
     else:
-        which = "Diamonds are the poison" if followed == total else f"Diamonds are {followed} of {total:,} poisons"
-        st.caption(f"{which}, coloured by label; lines show the way they have come.")
+        which = "the poisoned samples" if followed == total else f"{followed} of {total:,} poisoned samples"
+        st.caption(f"Diamonds are {which}, coloured by label; lines are their trajectories.")
 
 
-def pictures(run: StoredRun, plot: PlotData, here: ShownStep) -> None:
-    """The first poisoned images at this step; before there are any, the real ones that they start from."""
+def images_panel(run: StoredRun, plot: PlotData, here: ShownStep) -> None:
+    """The first poisoned images at this step; before there are any, their base images."""
     st.markdown("**Images**")
     classes, root = run.summary.classes, str(results())
     if here.picture is not None and plot.walk_x is not None:
-        labels = [classes[int(one)] for one in plot.poison_y[: plot.walk_x.shape[1]]]
+        labels = [classes[int(label)] for label in plot.poison_y[: plot.walk_x.shape[1]]]
         _cards.side_by_side(
-            _runs.walked(root, run.hash, here.picture), labels, [f"Poisoned image labelled {one}" for one in labels]
+            _runs.step_images(root, run.hash, here.picture),
+            labels,
+            [f"Poisoned image labelled {label}" for label in labels],
         )
         return
     if plot.walk_x is not None:
-        st.caption("Nothing is changed yet: these are the real images that the poison starts from.")
+        st.caption("Nothing is changed yet: these are the base images of the poisoned samples.")
     else:
-        st.caption("This attack makes features and no images: these are the images whose features it starts from.")
-    labels = [classes[int(one)] for one in plot.base_y[:STARTS]]
+        st.caption("This attack makes features, not images: these are the base images whose features it starts from.")
+    labels = [classes[int(label)] for label in plot.base_y[:STARTS]]
     _cards.side_by_side(
-        _runs.bases(root, run.hash, STARTS), labels, [f"Real image of the class {one}" for one in labels]
+        _runs.bases(root, run.hash, STARTS), labels, [f"Base image of the class {label}" for label in labels]
     )
 
 
-def asked_step(steps: list[ShownStep]) -> int:
+def requested_step(steps: list[ShownStep]) -> int:
     """The step that the URL asks for; the first where it asks for none there is."""
     text = st.query_params.get("step", "0")
     return int(text) if text in map(str, range(len(steps))) else 0
@@ -175,20 +187,23 @@ def asked_step(steps: list[ShownStep]) -> int:
 
 st.title("Stages")
 st.markdown(INTRODUCTION)
-shown = _pick.asked_run(_runs.staged_run)
+shown = _pick.requested_run(_runs.staged_run)
 playing = picker(shown)
 steps = shown_steps(shown.summary)
 if not steps:
     st.info(
-        "This run was stored without its steps. Choose another one, or run it again in the lab.",
+        "This run was stored without its trajectory. Choose another one, or run it again in the lab.",
         icon=":material/history:",
     )
     st.stop()
 try:
     plot = _runs.plot(shown.hash)
 except StoreError as error:
-    st.error(str(error), title="The pictures of this run can't be shown", icon=":material/broken_image:")
+    st.error(str(error), title="The figures of this run can't be shown", icon=":material/broken_image:")
     st.stop()
-if st.session_state.get("walk-step", -1) not in range(len(steps)) or st.session_state.get("walk-run") != shown.hash:
-    st.session_state["walk-step"], st.session_state["walk-run"] = asked_step(steps), shown.hash
-st.fragment(walk, run_every=PLAY_SECONDS if playing else None)(shown, plot, steps, playing)
+if (
+    st.session_state.get("trajectory-step", -1) not in range(len(steps))
+    or st.session_state.get("trajectory-run") != shown.hash
+):
+    st.session_state["trajectory-step"], st.session_state["trajectory-run"] = requested_step(steps), shown.hash
+st.fragment(trajectory, run_every=PLAY_SECONDS if playing else None)(shown, plot, steps, playing)

@@ -1,4 +1,4 @@
-"""What the server does at the moment: its queue, what it has done, and the room that it takes."""
+"""The state of the server: its queue, the outcomes of runs, disk and memory."""
 
 import sqlite3
 import time
@@ -14,8 +14,8 @@ from pages import _runs
 
 REFRESH_SECONDS = 5.0
 INTRODUCTION = (
-    "For whoever looks after this server. It counts and measures, and tells nobody's name or experiment. "
-    "The same numbers for Prometheus are at `/metrics`, and `/ready` says whether runs can start."
+    "For the administrator of this server. The numbers name no person and no experiment. They are available to "
+    "Prometheus at `/metrics`; `/ready` reports whether runs can start."
 )
 
 
@@ -36,7 +36,7 @@ def numbers() -> None:
         st.error(str(error), title="The server can't be measured", icon=":material/error:")
         return
     if server.engine is None or not server.engine.alive:
-        st.warning("No engine is there at the moment: runs can't start.", icon=":material/power_off:")
+        st.warning("The engine is not running: runs can't start.", icon=":material/power_off:")
     if server.engine is not None:
         queue(server.engine)
         outcomes(server.engine, server.time)
@@ -52,12 +52,15 @@ def queue(engine: EngineStatus) -> None:
     row[0].metric("Running", f"{engine.running:,}", border=True)
     row[1].metric("Waiting", f"{engine.queued:,}", border=True)
     wait = _runs.seconds_words(engine.wait) if engine.wait else "none"
-    row[2].metric("Expected wait", wait, border=True, help="Of a run that is asked for now.")
+    row[2].metric("Expected wait", wait, border=True, help="Of a run that is started now.")
     row[3].metric(
-        "Workers", f"{len(engine.workers)} of {engine.slots}", border=True, help="Those that answer; each runs one."
+        "Workers",
+        f"{len(engine.workers)} of {engine.slots}",
+        border=True,
+        help="Those that respond; each computes one run at a time.",
     )
     if engine.alive and not engine.slots:
-        st.warning("No worker is there yet: runs wait until one comes.", icon=":material/hourglass_empty:")
+        st.warning("No worker is available yet: runs wait until one connects.", icon=":material/hourglass_empty:")
 
 
 def outcomes(engine: EngineStatus, now: float) -> None:
@@ -77,7 +80,7 @@ def disk(server: ServerMetrics) -> None:
     """What lies on the disk, against its limits."""
     st.subheader("Disk")
     left, right = st.columns(2)
-    store, pinned = server.store, f", {server.store.pinned:,} of them kept for good"
+    store, pinned = server.store, f", {server.store.pinned:,} of them pinned"
     used(left, "Results", store, counted(store.count, "run") + (pinned if store.pinned else ""))
     used(right, "Cache", server.cache, counted(server.cache.count, "file") + ": features, maps and decoders")
 
@@ -99,7 +102,7 @@ def used(place: DeltaGenerator, title: str, part: DiskUsage, what: str) -> None:
     with place.container(border=True):
         share = part.size / part.limit
         st.progress(min(1.0, share), text=f"**{title}**: {format_size(part.size)} of {format_size(part.limit)}")
-        over = " More than is allowed: the rest is kept for good or in use." if share > 1 else ""
+        over = " Over the limit: the remaining files are pinned or in use." if share > 1 else ""
         st.caption(f"{what}.{over}")
 
 
@@ -113,7 +116,7 @@ def memory(server: ServerMetrics) -> None:
     rows += [
         (f"Worker {i}", worker.memory, worker.gpu_used, worker.gpu_total) for i, worker in enumerate(workers, start=1)
     ]
-    lines = ["| Process | Memory | Its GPU's memory |", "| --- | ---: | ---: |"]
+    lines = ["| Process | Memory | GPU memory |", "| --- | ---: | ---: |"]
     for name, taken, gpu_used, gpu_total in rows:
         gpu = "—" if gpu_used is None or gpu_total is None else f"{format_size(gpu_used)} of {format_size(gpu_total)}"
         lines.append(f"| {name} | {format_size(taken)} | {gpu} |")

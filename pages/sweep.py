@@ -1,4 +1,4 @@
-"""Many runs at once: accuracy against budget, attacks against extractors, and a budget to scrub through."""
+"""Many runs at once: accuracy against budget, attacks against extractors, and a slider over the budgets."""
 
 from typing import TYPE_CHECKING
 
@@ -34,19 +34,19 @@ def titles() -> dict[str, str]:
 
 
 INTRODUCTION = (
-    "Many experiments that differ in little. Data, constraint, labels, defence to pass and sizes are those of the "
-    "sidebar; what is computed already is shown at once, the rest as it comes, and nothing is computed twice."
+    "Experiments over several attacks, budgets, extractors or seeds. Data, constraint, labels, defence to evade and "
+    "sizes are those of the sidebar. Stored results are shown at once; nothing is computed twice."
 )
 
 
-def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
-    """The sweep that the controls ask for; None, and a sentence, where it makes no sense."""
-    present_ones = [name for name, record in EXTRACTORS.items() if present(record)]
+def requested_cells(base: ExperimentSpec) -> list[sweep.Cell] | None:
+    """The cells of the sweep that the controls describe; None, with a message, where it is invalid."""
+    available = [name for name, record in EXTRACTORS.items() if present(record)]
     kind = _own.ask("kind", Choice(KINDS, "budget"))
     usual: list[str] = list(dict.fromkeys([base.attack.name, "tgda-feature"]))
     attacks = _own.ask("attacks", Several[str](list(ATTACKS), usual))
     budgets = _own.ask("budgets", Several[float](PERCENTS, [1, 3, 10]) if kind == "budget" else None)
-    extractors = _own.ask("extractors", Several(present_ones, list(EXTRACTORS_FIRST)) if kind == "matrix" else None)
+    extractors = _own.ask("extractors", Several(available, list(EXTRACTORS_FIRST)) if kind == "matrix" else None)
     seeds = _own.ask("seeds", Whole(1, MOST_SEEDS, 1))
     st.segmented_control(
         "Kind",
@@ -63,7 +63,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
         default=attacks,
         format_func=lambda name: ATTACKS[name].title,
         key=_own.widget("attacks"),
-        help="Random label flips are always there: what every attack must beat.",
+        help="Random label flips are always included, as the baseline.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if kind == "budget":
@@ -80,7 +80,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
         else:
             st.multiselect(
                 "Extractors",
-                present_ones,
+                available,
                 default=extractors,
                 format_func=titles().__getitem__,
                 key=_own.widget("extractors"),
@@ -93,7 +93,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
             value=seeds,
             key=_own.widget("seeds"),
             width=120,
-            help="Each draws other images; with three or more, whiskers show how sure a number is.",
+            help="Number of seeds, each with other images; with several, error bars show confidence intervals.",
         )
     percents = budgets if kind == "budget" else [100 * base.budget]
     if not attacks or not percents or (kind == "matrix" and not extractors):
@@ -113,7 +113,7 @@ def asked(base: ExperimentSpec) -> list[sweep.Cell] | None:
 
 
 def missing(places: list[sweep.Cell]) -> list[ExperimentSpec]:
-    """What the store does not hold yet."""
+    """The experiments that are not stored yet."""
     return [spec for spec_hash, spec in sweep.hashes(places).items() if spec_hash not in _runs.store()]
 
 
@@ -128,13 +128,13 @@ def submit(specs: list[ExperimentSpec]) -> None:
 
 
 def stop(jobs: "list[Job]") -> None:
-    """Cancel what is not done."""
+    """Cancel the unfinished runs."""
     for job in jobs:
         job.cancel(_runs.person())
 
 
 def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
-    """The runs of this sweep that wait or are computed, whoever has asked for them."""
+    """The queued and running runs of this sweep, whoever started them."""
     known = (_running.engine().job(spec_hash) for spec_hash in sweep.hashes(places))
     return [job for job in known if job is not None and not job.status().finished]
 
@@ -142,7 +142,7 @@ def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
 def left_words(statuses: "list[JobStatus]") -> str:
     """How long runs that are on their way take until all are over."""
     if any(status.lacks_workers for status in statuses):
-        return "no worker is there yet"
+        return "no worker is available yet"
     left = max((status.seconds_left or 0.0) for status in statuses)
     return f"about {_runs.seconds_words(left)} left"
 
@@ -167,7 +167,7 @@ def progress(places: list[sweep.Cell]) -> None:
                 width="stretch",
             )
             icon = ":material/stop:"
-            st.button("Stop", key="sweep-stop", icon=icon, on_click=stop, args=(jobs,), help="Keep what is done.")
+            st.button("Stop", key="sweep-stop", icon=icon, on_click=stop, args=(jobs,), help="Finished runs are kept.")
         else:
             expected = _runs.seconds_words(sum(cost.total(spec) for spec in todo)) if todo else ""
             st.button(
@@ -178,33 +178,34 @@ def progress(places: list[sweep.Cell]) -> None:
                 disabled=not todo,
                 on_click=submit,
                 args=(todo,),
-                help="Computes what is not there yet.",
+                help="Computes the runs that are not stored yet.",
             )
-            words = f"{total - len(todo)} of {total} runs are here" if todo else f"All {total} runs are here."
-            st.markdown(f"{words}; the rest takes about **{expected}** of computing." if todo else words)
+            words = f"{total - len(todo)} of {total} runs are stored" if todo else f"All {total} runs are stored."
+            st.markdown(f"{words}; the rest takes about **{expected}** to compute." if todo else words)
     if st.session_state.get("sweep_error"):
-        st.error(st.session_state.sweep_error, title="The sweep did not start whole", icon=":material/error:")
+        st.error(st.session_state.sweep_error, title="Not all runs of the sweep were started", icon=":material/error:")
     chart(places)
 
 
 def chart(places: list[sweep.Cell]) -> None:
-    """What is known so far."""
-    found = sweep.collect(places, lambda spec_hash: run.summary if (run := _runs.find(spec_hash)) else None)
-    if not any(one.drop for one in found):
-        st.caption("Nothing is known yet.")
+    """The results so far."""
+    points = sweep.collect(places, lambda spec_hash: run.summary if (run := _runs.find(spec_hash)) else None)
+    if not any(point.drop for point in points):
+        st.caption("No results yet.")
         return
     is_matrix = st.session_state[_own.widget("kind")] == "matrix"
     st.plotly_chart(
-        _sweeps.matrix(found, titles()) if is_matrix else _sweeps.lines(found, titles()),
+        _sweeps.matrix(points, titles()) if is_matrix else _sweeps.lines(points, titles()),
         key="sweep-chart",
         config={"displayModeBar": False},
         alt="Points lost by attack and extractor" if is_matrix else "Test accuracy against budget by attack",
     )
     st.caption(
-        "Whiskers are 95 % intervals over seeds (Student's t). Attacks on features make no images: they bound the rest."
+        "Error bars: 95 % confidence intervals over seeds (Student's t). Attacks on features make no images; they are "
+        "a reference for the others."
     )
     with st.expander("Numbers", icon=":material/table:"):
-        st.dataframe(sweep.result_rows(found), hide_index=True, key="sweep-table", alt="The numbers of the plot")
+        st.dataframe(sweep.result_rows(points), hide_index=True, key="sweep-table", alt="The numbers of the plot")
 
 
 @st.fragment
@@ -215,11 +216,11 @@ def scrubber(places: list[sweep.Cell]) -> None:
         if cell.attack != "flips" and cell.specs[0].hash in _runs.store():
             steps.setdefault(cell.attack, []).append((cell.budget, cell.specs[0].hash))
     attacks = [attack for attack, known in steps.items() if len(known) > 1]
-    st.subheader("Turn the budget")
+    st.subheader("Vary the budget")
     if not attacks:
-        st.caption("Needs one attack at two budgets or more.")
+        st.caption("Needs results of one attack at two or more budgets.")
         return
-    first = next(cell for cell in places if cell.attack != "flips")  # whatever of the sweep is there by now
+    first = next(cell for cell in places if cell.attack != "flips")  # whatever is stored of the sweep by now
     attack = _own.ask("turn", Choice({name: titles()[name] for name in attacks}, attacks[0]), plain=first.attack)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -229,9 +230,9 @@ def scrubber(places: list[sweep.Cell]) -> None:
             format_func=titles().__getitem__,
             key=_own.widget("turn"),
             width=320,
-            help="Whose budget is turned.",
+            help="The attack whose budget is varied.",
         )
-        playing = st.toggle("Play", key="sweep-play", help="Goes through the budgets by itself.")
+        playing = st.toggle("Play", key="sweep-play", help="Steps through the budgets automatically.")
     st.fragment(step, run_every=PLAY_SECONDS if playing else None)(steps[attack], round(100 * first.budget, 6), playing)
 
 
@@ -282,7 +283,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
             _runs.map_figure(str(results()), run.hash, False),
             key="scrub-map",
             config={"displayModeBar": False},
-            alt=f"Map of features with {chosen} poison",
+            alt=f"Map of features at a budget of {chosen}",
         )
     with right:
         scores = {"Clean": run.summary.clean.accuracy, "Poisoned": run.summary.poisoned.accuracy}
@@ -290,7 +291,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
             figures.accuracy_figure(scores),
             key="scrub-accuracy",
             config={"displayModeBar": False},
-            alt=f"Accuracy with {chosen} poison",
+            alt=f"Test accuracy at a budget of {chosen}",
         )
         st.metric("Points lost", f"{100 * (scores['Clean'] - scores['Poisoned']):.1f}")
 
@@ -301,7 +302,7 @@ base: ExperimentSpec | None = st.session_state.spec
 if base is None:
     st.info("The settings of the sidebar can't be run; see the message above.")
 else:
-    places = asked(base)
+    places = requested_cells(base)
     if places is not None:
         polling = st.session_state.get("sweep-polling", False)
         st.fragment(progress, run_every=_running.REFRESH_SECONDS if polling else None)(places)

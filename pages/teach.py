@@ -1,4 +1,4 @@
-"""For whoever teaches: lessons with timing, goals and answers, and links that lock what a class shall not change."""
+"""For teachers: lessons with timing, goals and answers, and links that lock settings for a class."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -15,8 +15,8 @@ from pages._progress import Progress
 from pages._state import Locks
 
 INTRODUCTION = (
-    "Minutes are a suggestion for a class of beginners. A prediction is judged by the run that was made: "
-    "other sizes or seeds can give other answers than those in the notes."
+    "The minutes are a suggestion for beginners. Predictions are checked against the actual run, so other sizes or "
+    "seeds can give other answers than those in the notes."
 )
 SIDEBAR, LAB = "sidebar", "lab"
 CONTROL_WORDS = {
@@ -26,11 +26,11 @@ CONTROL_WORDS = {
     "extractor": "Extractor",
     "px": "Input size",
     "attack": "Attack",
-    "evade": "Passes the defence",
+    "evade": "Defence to evade",
     "budget": "Budget",
     "constraint": "Constraint",
     "delta": "δ",
-    "labels": "Labels of the poison",
+    "labels": "Poison labels",
     "train": "Training images",
     "test": "Test images",
     "ridge": "Ridge λ",
@@ -39,7 +39,7 @@ CONTROL_WORDS = {
 
 
 def overview(lessons: tuple[Lesson, ...]) -> None:
-    """One line a lesson."""
+    """A table of the lessons."""
     st.subheader("Lessons at a glance")
     st.dataframe(
         [
@@ -64,11 +64,11 @@ def overview(lessons: tuple[Lesson, ...]) -> None:
     st.caption(f"{len(lessons)} lessons, {sum(lesson.minutes for lesson in lessons)} minutes in all.")
 
 
-def wanted_runs(lessons: tuple[Lesson, ...]) -> list[ExperimentSpec]:
+def lesson_experiments(lessons: tuple[Lesson, ...]) -> list[ExperimentSpec]:
     """Every experiment from which a step starts or with which it compares, each once."""
     steps = [step for lesson in lessons for step in lesson.steps]
-    found = {spec.hash: spec for step in steps for spec in (step.spec, step.beside_spec) if spec is not None}
-    return list(found.values())
+    specs = {spec.hash: spec for step in steps for spec in (step.spec, step.beside_spec) if spec is not None}
+    return list(specs.values())
 
 
 def prepare_row(missing: list[ExperimentSpec], in_flight: bool) -> None:
@@ -79,7 +79,7 @@ def prepare_row(missing: list[ExperimentSpec], in_flight: bool) -> None:
             key="prepare",
             icon=":material/play_arrow:",
             disabled=not missing or in_flight,
-            help="Runs what the lessons start from, so that a class finds it finished.",
+            help="Computes all experiments of the lessons in advance, so that a class need not wait.",
             on_click=_running.submit_all,
             args=(missing,),
         )
@@ -91,8 +91,8 @@ def prepare_row(missing: list[ExperimentSpec], in_flight: bool) -> None:
             st.markdown(words, width="stretch")
 
 
-def found_words(lesson: Lesson) -> list[str]:
-    """What this server's own runs say to each question, where they are there."""
+def local_results(lesson: Lesson) -> list[str]:
+    """The result of each question according to the runs stored on this server."""
     lines = []
     for number, step in enumerate(lesson.steps, start=1):
         if step.question is None or step.is_free:
@@ -102,35 +102,37 @@ def found_words(lesson: Lesson) -> list[str]:
         if run is None or (step.beside_spec is not None and beside is None):
             lines.append(f"Step {number}: not computed yet.")
             continue
-        found = defended.find(run.hash, step.chain) if step.defend else None
-        if step.asks_of_defences and found is None:
-            lines.append(f"Step {number}: computed, but nobody has applied the defence yet.")
+        verdict = defended.find(run.hash, step.chain) if step.defend else None
+        if step.asks_of_defences and verdict is None:
+            lines.append(f"Step {number}: computed, but the defence has not been applied yet.")
         else:
-            lines.append(f"Step {number}: {step.question.result_text(_runs.facts(run, beside, found))}")
+            lines.append(f"Step {number}: {step.question.result_text(_runs.facts(run, beside, verdict))}")
     return lines
 
 
 def notes(lesson: Lesson, number: int) -> None:
-    """Everything about one lesson; the answers are behind a switch."""
+    """The teacher's notes on one lesson; the answers are behind a toggle."""
     with st.expander(f"{number}. {lesson.title} · {lesson.minutes} min"):
         st.markdown("**Goals**\n\n" + "\n".join(f"- {goal}" for goal in lesson.goals))
         st.markdown(f"**Timing**\n\n{lesson.teacher.timing}")
         if st.toggle(
-            "Show the answers", key=f"answers-{lesson.id}", help="Mind the projector: they spoil the predictions."
+            "Show the answers",
+            key=f"answers-{lesson.id}",
+            help="The answers spoil the predictions: hide them from the class.",
         ):
             st.markdown("**Expected answers**\n\n" + "\n".join(f"- {answer}" for answer in lesson.teacher.answers))
-            if lines := found_words(lesson):
+            if lines := local_results(lesson):
                 st.markdown("**On this server**\n\n" + "\n".join(f"- {line}" for line in lines))
             st.markdown(
                 "**Likely misconceptions**\n\n"
-                + "\n".join(f"- *“{one.says}”* {one.reply}" for one in lesson.teacher.misconceptions)
+                + "\n".join(f"- *“{belief.says}”* {belief.reply}" for belief in lesson.teacher.misconceptions)
             )
 
 
 def link_maker(lessons: tuple[Lesson, ...]) -> None:
     """A link with settings and locks, to hand to a class."""
     st.subheader("A link for the class")
-    st.markdown("The link opens with your settings, and keeps the controls that you lock.")
+    st.markdown("The link opens the lab or a lesson with your settings; the controls that you lock can't be changed.")
     targets = {LAB: "The lab"} | {lesson.id: f"Lesson: {lesson.title}" for lesson in lessons}
     presets = {SIDEBAR: "The sidebar, as it is now"} | {
         f"{lesson.id}-{number}": f"{lesson.title}, step {number + 1}"
@@ -151,7 +153,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         format_func=presets.__getitem__,
         key="link-preset",
         disabled=target != LAB,
-        help="Which settings the link carries; a lesson brings its own.",
+        help="The settings in the link; a lesson has its own.",
     )
     left, right = st.columns(2)  # a second row, so that on a phone the order stays
     lock = left.multiselect(
@@ -159,14 +161,14 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         _state.all_keys(),
         format_func=control_words,
         key="link-lock",
-        help="Shown in the sidebar, but not to be changed.",
+        help="Shown in the sidebar, but disabled.",
     )
     hide = right.multiselect(
         "Hidden controls",
         _state.all_keys(),
         format_func=control_words,
         key="link-hide",
-        help="Not shown in the sidebar; they stay as the link says.",
+        help="Not shown in the sidebar; their values come from the link.",
     )
     values = st.session_state.chosen
     progress = Progress()
@@ -175,7 +177,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         values = _state.defaults()  # a link to a step that names no setting means the step's own
     elif preset != SIDEBAR:
         lesson_id, number = str(preset).split("-")
-        lesson = next(one for one in lessons if one.id == lesson_id)
+        lesson = next(lesson for lesson in lessons if lesson.id == lesson_id)
         values = _state.from_spec(lesson.steps[int(number)].spec)
     locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
     query = _state.versioned(_state.to_query(values) | _state.locks_to_query(locks)) | _progress.to_query(progress)
@@ -184,11 +186,11 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     st.code(link, language=None, wrap_lines=True)
     st.link_button("Open it", link, icon=":material/open_in_new:", help="As the class will see it, in a new tab.")
     if target != LAB and locks.all:
-        st.caption("A lesson sets locked controls where its steps want them; the class can't.")
+        st.caption("The steps of a lesson set locked controls, too; the class can't change them.")
 
 
 def control_words(key: str) -> str:
-    """A control as the sidebar calls it, with its key in a link."""
+    """The sidebar's label of a control, with its key in a link."""
     words = CONTROL_WORDS.get(key) or _sidebar_controls.parameter_words(key)[0]
     return f"{words} ({key})"
 
@@ -204,16 +206,16 @@ st.markdown(INTRODUCTION)
 try:
     shipped = _runs.lessons()
     overview(shipped)
-    everything = wanted_runs(shipped)
+    experiments = lesson_experiments(shipped)
     row = st.container()
     link_maker(shipped)
     st.subheader("Notes")
-    for place, one in enumerate(shipped, start=1):
-        notes(one, place)
-    not_there = [spec for spec in everything if _runs.find(spec.hash) is None]
+    for number, lesson in enumerate(shipped, start=1):
+        notes(lesson, number)
+    not_stored = [spec for spec in experiments if _runs.find(spec.hash) is None]
     with row:
-        _running.show(everything, lambda in_flight: prepare_row(not_there, in_flight))
+        _running.show(experiments, lambda in_flight: prepare_row(not_stored, in_flight))
 except LessonError as error:
     st.error(str(error), title="The lessons can't be read", icon=":material/broken_image:")
 except PoisonLabError as error:
-    st.error(str(error), title="This page can't be shown whole", icon=":material/broken_image:")
+    st.error(str(error), title="This page can't be shown completely", icon=":material/broken_image:")

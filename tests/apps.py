@@ -61,7 +61,7 @@ def query(app: AppTest) -> dict[str, str]:
     return {key: value[-1] if isinstance(value, list) else value for key, value in app.query_params.items()}
 
 
-def said(app: AppTest) -> str:
+def shown_text(app: AppTest) -> str:
     """Every sentence on the page, free of HTML and of Markdown's backslashes."""
     kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
     text = [element.value for kind in kinds for element in app.get(kind)]

@@ -111,7 +111,7 @@ def one_line(spec: ExperimentSpec) -> str:
         f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
         f"{spec.label_rule} labels",
-        *([] if spec.evade is None else [f"made to pass the defence {defence_title(spec.evade)}"]),
+        *([] if spec.evade is None else [f"made to evade the defence {defence_title(spec.evade)}"]),
         f"seed {spec.seed}",
     )
     return " · ".join(parts)
@@ -141,10 +141,10 @@ def title(info: Callable[[str], DataInfo | ExtractorInfo], name: str) -> str:
 
 
 SETTINGS: dict[str, tuple[str, str]] = {
-    "fine-tuning": ("fine-tuning", "the extractor was pretrained on the same data, of which the head now sees a part."),
-    "domain-adaptation": ("domain adaptation", "training, test or pretraining images are of different domains."),
+    "fine-tuning": ("fine-tuning", "the extractor was pretrained on the same data, of which the head sees a part."),
+    "domain-adaptation": ("domain adaptation", "the training, test or pretraining images are of another domain."),
     "transfer": ("transfer", "the extractor was pretrained on other data than the head's."),
-    "random": ("control", "the extractor was not pretrained: its weights are random."),
+    "random": ("control", "the extractor is not pretrained: its weights are random."),
     "unknown": ("unknown", "it is not known what the extractor was pretrained on."),
 }
 """The relation between the extractor's pretraining data and the data, as in the paper: title and meaning."""

@@ -17,18 +17,18 @@ def difference_caption(factor: int) -> str:
 
 
 def map_caption(plot: PlotData) -> str:
-    """How to read the map, and how not to."""
+    """How to read the map, and what it does not show."""
     shifts = sorted(float(value) for value in plot.shift)
     moved = (
-        f"In feature space, where distances count, the median poison moved by {shifts[len(shifts) // 2]:.2f}."
+        f"In feature space, where distances count, the median shift is {shifts[len(shifts) // 2]:.2f}."
         if shifts[-1] > 0
-        else "In feature space no poison moved at all: here every line on the map is noise."
+        else "In feature space no poisoned sample moved: every line on this map is noise."
     )
     return (
-        "Diamonds are poison, coloured by their label; lines lead to them from their base images. "
-        "The map was fitted once, on clean features; only poison is placed into it afterwards. "
-        f"Noise floor: {plot.noise_floor:.2f} map units. Of points that did not change at all, one in twenty still "
-        f"lands farther off than that, so shorter lines mean nothing. {moved}"
+        "Diamonds are poisoned samples, coloured by label; lines lead to them from their base images. "
+        "The map is fitted once, on clean features; poisoned samples are placed into it afterwards. "
+        f"Noise floor: {plot.noise_floor:.2f} map units. 95 % of unchanged points are placed within that "
+        f"distance, so shorter lines mean nothing. {moved}"
     )
 
 
@@ -47,8 +47,8 @@ def evasion_caption(summary: RunSummary) -> str:
     if summary.spec.evade is None:
         return ""
     return (
-        f"The attacker expects the defence {defence_title(summary.spec.evade)}: "
-        f"{100 * summary.notes['evaded']:.0f} % of the poison passes it as they have fitted it, to clean data alone."
+        f"Defence to evade: {defence_title(summary.spec.evade)}. Fitted by the attacker, to clean data alone, it "
+        f"lets {100 * summary.notes['evaded']:.0f} % of the poisoned samples pass."
     )
 
 
@@ -56,8 +56,8 @@ def reach_caption(threshold: Reachability) -> str:
     """Whether the target is within reach of the budget, in one sentence."""
     least, budget = threshold.least_budget, 100 * threshold.budget
     if least is None:
-        return "**No budget is enough**: the ridge alone keeps every defender away from this target."
+        return "**No budget is enough**: the ridge penalty alone keeps training away from this target."
     needs = f"this target needs at least {100 * least:.3g} % poison, and the budget is {budget:.3g} %."
     if 100 * least > budget:
         return f"**Out of reach**: {needs}"
-    return f"**Not ruled out**: {needs} More can be needed than this bound says."
+    return f"**Not ruled out**: {needs} The bound is necessary, not sufficient."

@@ -23,8 +23,8 @@ _CLEAN = Explanation(
         r"\theta^* &= \arg\min_\theta\; F(\theta), \qquad z_i = f(x_i),",
         r"F(\theta) &= \frac1n \sum_{i=1}^n \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2",
     ),
-    "The defender trains a linear head on the features of clean images. It is convex: there is one best head, and "
-    "everything below is measured against it.",
+    "The defender trains a linear head on the features of clean images. The problem is convex: there is one best head, "
+    "and everything below is compared with it.",
 )
 _POISON = Explanation(
     lines(
@@ -32,6 +32,6 @@ _POISON = Explanation(
         r"F'(\theta) &= \frac1N \sum_{i=1}^N \mathrm{CE}(\theta; z_i, y_i) + \frac\lambda2 \lVert W \rVert^2,",
         r"z_{n+j} &= f(x_j) \text{ of the poison}",
     ),
-    "What the defender gets, as 8-bit images: features are recomputed and the head is trained on clean and "
+    "What the defender receives, as 8-bit images: features are extracted again, and the head is trained on clean and "
     "poisoned images together.",
 )

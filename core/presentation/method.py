@@ -43,7 +43,7 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
 
 def _expected(name: str) -> tuple[str, str]:
     summary = DEFENCES[name].summary if name in DEFENCES else "It comes from a plug-in that is not here."
-    return f"Expects the defence “{choices.defence_title(name)}”", f"{summary} The poison is made to pass it."
+    return f"Defence to evade: “{choices.defence_title(name)}”", f"{summary} The poisoned samples are made to pass it."
 
 
 def measurement(summary: RunSummary) -> list[str]:
@@ -55,16 +55,16 @@ def measurement(summary: RunSummary) -> list[str]:
         poison = "The poisoned images, whose pixels may be any numbers, are scored as they are, not as 8-bit files."
     else:
         poison = (
-            "The poisoned images are rounded to the 8 bits of the exported files, and their features are recomputed "
-            "from those; the attack's own features are not used."
+            "The poisoned images are rounded to the 8 bits of the exported files, and their features are extracted "
+            "again from those: features that the attack computed are not used."
         )
     return [
         f"The head is logistic regression with ridge λ = {spec.ridge:g} on frozen features. It is trained to "
-        "convergence (gradient norm at most 10⁻⁶, in float64), without poison and with it, so that neither accuracy "
-        "is an artefact of the optimiser.",
+        "convergence (gradient norm at most 10⁻⁶, in float64), on clean and on poisoned data, so that neither "
+        "accuracy is an artefact of the optimiser.",
         poison,
         f"The {summary.n_test:,} test images are used once, at the end. The attack never sees them.",
-        "The drop is what one search with one seed achieved: a lower bound on the possible harm.",
+        "The drop is the result of one search with one seed: a lower bound on the possible damage.",
     ]
 
 

@@ -18,5 +18,5 @@ def made_by(summary: RunSummary) -> str:
     except PoisonLabError:
         is_same = False
     if not is_same:
-        return f"{maker}; it can't be run again as it is"
+        return f"{maker}; it can't be rerun unchanged"
     return "" if version == __version__ else f"{maker}; this is version {__version__}"

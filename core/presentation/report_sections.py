@@ -17,10 +17,10 @@ MAX_IMAGES = 24
 """Maximum number of poisoned images in the grid: enough to see the attack, few enough to print."""
 MAP_HEIGHT = 560
 NOTES = {
-    "clean": "head trained without poison",
-    "target": "the bad head that the attack aims at",
-    "stage2": "poison as feature vectors, not yet images",
-    "poisoned": "head retrained with the poison: the attack",
+    "clean": "head trained on clean data",
+    "target": "the head that the attack aims for",
+    "stage2": "poisoned features, not yet images",
+    "poisoned": "head retrained on clean and poisoned data",
 }
 """Notes below the tiles of `core.experiments.summary.SCORES`."""
 
@@ -54,8 +54,8 @@ def _stage2_finding(summary: RunSummary) -> str:
     if summary.stage2 is None or not summary.description.makes_images:
         return ""
     return (
-        f"As feature vectors, before they become images, the same poison would cost {summary.drop('stage2'):.1f} "
-        f"points; as images it costs {summary.drop():.1f}."
+        f"As feature vectors, before they become images, the poisoned samples would cost {summary.drop('stage2'):.1f} "
+        f"points; as images they cost {summary.drop():.1f}."
     )
 
 
@@ -156,9 +156,9 @@ def _shown(plot: PlotData, classes: Sequence[str], row: int, factor: int) -> Sho
     base, label = (classes[int(y[row])] for y in (plot.base_y, plot.poison_y))
     poison = None if plot.poison_x is None else plot.poison_x[row]
     alt = (
-        f"Base image of poison {row}, {base}"
+        f"Base image of poisoned sample {row}, {base}"
         if poison is None
-        else f"Poison {row}: its base image, {base}; the poisoned image, labelled {label}; their difference"
+        else f"Poisoned sample {row}: its base image, {base}; the poisoned image, labelled {label}; their difference"
     )
     gap = "" if plot.gap is None else f"gap {float(plot.gap[row]):.2f} · "
     png = figures.strip(plot.base_x[row], poison, factor)
@@ -169,8 +169,8 @@ def images_caption(plot: PlotData) -> str:
     """Caption of the grid."""
     if not plot.makes_images:
         return (
-            "This attack makes feature vectors, not images: it is the bound that attacks on images are measured "
-            "against. Here are the base images that it started from."
+            "This attack makes feature vectors, not images: it is the reference that attacks on images are compared "
+            "with. Shown are the base images that it started from."
         )
     return captions.difference_caption(_amplification(plot))
 
@@ -182,11 +182,11 @@ def _amplification(plot: PlotData) -> int:
 def map_plot(plot: PlotData, classes: Sequence[str]) -> str:
     """The map as HTML; stage 2 is hidden until one clicks on the legend."""
     figure = figures.map_figure(plot, classes, show_stage2=plot.makes_images)
-    for name, has_entry in (("stage 2", True), ("stage 2's aim", False)):
+    for name, has_entry in (("stage 2", True), ("distance to stage 2", False)):
         changed = {"visible": "legendonly", "legendgroup": "stage 2", "showlegend": has_entry}
         figure.update_traces(changed, selector={"name": name})
     figure.update_layout(height=MAP_HEIGHT)
-    return plot_html("map", figure, "Map of the clean training features with the poison")
+    return plot_html("map", figure, "Map of the clean training features with the poisoned samples")
 
 
 def accuracy_plot(summary: RunSummary) -> str:
@@ -209,7 +209,7 @@ def reach(threshold: Reachability | None) -> dict[str, str] | None:
     figure = figures.reach_figure(threshold, height=340)
     return {
         "words": captions.reach_caption(threshold).replace("**", ""),
-        "plot": plot_html("reach", figure, "Gradient left at the target, by budget"),
+        "plot": plot_html("reach", figure, "Residual gradient at the target, by budget"),
     }
 
 

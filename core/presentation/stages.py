@@ -126,18 +126,16 @@ def _is_single_try(description: AttackDescription, name: str) -> bool:
 
 def _out_of_reach(threshold: Reachability | None) -> str:
     if threshold is None:
-        return "Poison has to cancel the gradient at the target, which a small budget can't."
+        return "The poisoned samples have to cancel the gradient at the target, which a small budget can't."
     least, budget = threshold.least_budget, 100 * threshold.budget
     if least is None:
-        return "The ridge alone keeps every budget of poison away from this target."
+        return "The ridge penalty alone keeps every budget away from this target."
     if least > threshold.budget:
         return f"The target needs a budget of at least {100 * least:.3g} %, and the attacker has {budget:.3g} %."
-    return (
-        f"The budget of {budget:.3g} % is not ruled out, but the poison leaves a gradient at the target all the same."
-    )
+    return f"The budget of {budget:.3g} % is not ruled out, but the attack leaves a gradient at the target."
 
 
 def _no_such_image(gap: float | None) -> str:
     if gap is None:
-        return "Images can't have any features."
-    return f"No allowed image has these features: the poison's lie {100 * gap:.0f} % of their length away from them."
+        return "Images can't take arbitrary feature values."
+    return f"No allowed image has these features: the images' own differ from them by {100 * gap:.0f} % of their norm."

@@ -84,9 +84,9 @@ def states(browser: Browser, address: str, folder: Path) -> None:
                     page.get_by_text("Already computed").wait_for()
                     shoot(page, folder / f"{name}-{size}-{theme}.png")
     with opened(browser, f"{address}/lab?{SMALL}", "wide", "dark") as page:
-        for text in ("Attack parameters", "Sizes and seed", "The run, step by step", "Take it with you"):
+        for text in ("Attack parameters", "Sizes and seed", "Optimisation curves", "Export"):
             page.get_by_text(text).click()
-        page.get_by_text("Show where stage 2 wanted").click()
+        page.get_by_text("Show the feature targets").click()
         shoot(page, folder / "opened-wide-dark.png")
     with opened(browser, f"{address}/lab?budget=99&attack=magic&colour=red", "phone", "light") as page:
         shoot(page, folder / "bad-link-phone-light.png")

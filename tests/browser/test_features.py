@@ -11,12 +11,12 @@ pytestmark = pytest.mark.browser
 
 HEADER, ROW = 35, 44
 PLOT = "document.querySelector('.st-key-features-chart .js-plotly-plot')"
-RINGED = f"(({PLOT}?._fullData ?? []).find(trace => trace.name === 'picked')?._length ?? 0)"
+RINGED = f"(({PLOT}?._fullData ?? []).find(trace => trace.name === 'pinned')?._length ?? 0)"
 SELECTED = f"({PLOT}?._fullData ?? []).reduce((sum, trace) => sum + (trace.selectedpoints?.length ?? 0), 0)"
 
 
 def count(page: Page, kind: str) -> Locator:
-    return page.get_by_text(re.compile(rf"^[\d,]+ {kind}, [\d,]+ of them poison$"))
+    return page.get_by_text(re.compile(rf"^[\d,]+ {kind}, [\d,]+ of them poisoned$"))
 
 
 def drawn(page: Page) -> None:
@@ -49,7 +49,7 @@ def choose_row(page: Page, row: int) -> None:
 def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) -> None:
     page.goto(f"{fresh_address}/features?map=pca")
     drawn(page)
-    expect(count(page, "points")).to_have_text("2,060 points, 60 of them poison")
+    expect(count(page, "points")).to_have_text("2,060 points, 60 of them poisoned")
     lasso(page, 0.3, 0.3, 0.6, 0.6)
     expect(count(page, "lassoed")).to_be_visible()
     words = count(page, "lassoed").inner_text()
@@ -59,7 +59,7 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     grid = page.locator(".st-key-features-table canvas [role=grid]")
     expect(grid).to_have_attribute("aria-rowcount", str(min(lassoed, 50) + 1))
     page.wait_for_url(lambda url: "lasso=" in url)
-    expect(page.get_by_text("Choose a line to pin its image")).to_be_visible()
+    expect(page.get_by_text("Select a row to show its image")).to_be_visible()
     assert page.evaluate(RINGED) == 0
 
     choose_row(page, 1)

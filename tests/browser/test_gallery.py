@@ -13,7 +13,7 @@ ENTRY = gallery.entries()[1]
 def test_an_experiment_opens_at_once_in_the_lab(page: Page, address: str) -> None:
     page.goto(f"{address}/gallery")
     expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
-    expect(page.get_by_text("are missing")).to_have_count(0)
+    expect(page.get_by_text("are not stored here")).to_have_count(0)
     for title in gallery.GROUPS:
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     page.locator(f".st-key-open-{ENTRY.spec.hash}").get_by_role("button").click()

@@ -78,7 +78,7 @@ def test_pages_are_reached_from_the_navigation(page: Page, address: str) -> None
 def test_the_walk_goes_by_arrow_keys(page: Page, address: str) -> None:
     page.goto(f"{address}/stages")
     settled(page)
-    tab_to(page, page.locator(".st-key-walk-step").get_by_role("slider"))
+    tab_to(page, page.locator(".st-key-trajectory-step").get_by_role("slider"))
     page.keyboard.press("ArrowRight")
     page.wait_for_url(lambda url: "step=1" in url)
     page.keyboard.press("ArrowRight")
@@ -105,7 +105,7 @@ def test_a_prediction_is_made(page: Page, address: str) -> None:
     choices = page.get_by_test_id("stMain").get_by_role("radiogroup").get_by_role("radio")
     tab_to(page, choices.first)
     page.keyboard.press("Space")
-    tab_to(page, page.get_by_role("button", name="That's my prediction"))
+    tab_to(page, page.get_by_role("button", name="Submit prediction"))
     page.keyboard.press("Enter")
     expect(page.get_by_text("You predicted: ")).to_be_visible()
 

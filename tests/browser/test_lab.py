@@ -83,7 +83,7 @@ def test_small_run_to_its_end(page: Page, browser: Browser, address: str) -> Non
 
 def test_report_is_made_when_it_is_asked_for(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(f"{address}/lab")
-    page.get_by_text("Take it with you").click()
+    page.get_by_text("Export").click()
     for label, name, start in (
         ("Report (HTML)", "-report.html", "<!doctype html>"),
         ("Table (CSV)", "-points.csv", "row,label,class,"),

@@ -17,7 +17,7 @@ def button(page: Page, name: str) -> Locator:
 
 def predict(page: Page, answer: str) -> None:
     page.get_by_role("radiogroup").get_by_text(answer, exact=True).click()
-    button(page, "That's my prediction").click()
+    button(page, "Submit prediction").click()
     expect(page.get_by_text(f"You predicted: {answer}")).to_be_visible()
 
 
@@ -78,11 +78,11 @@ def test_a_run_is_defended_in_a_lesson(page: Page, address: str) -> None:
     expect(page.get_by_text("Press “Apply it”")).to_be_visible()
     button(page, "Apply it").click()
     expect(page.get_by_text("Already applied")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text(re.compile(r"It finds \d+\.\d % of the 40;"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"It detects \d+\.\d % of the 40 and"))).to_be_visible()
     page.wait_for_url(lambda url: "done=defend1" in url)
     page.reload()
     expect(page.get_by_text("Already applied")).to_be_visible()
-    page.get_by_role("link", name="Which images it finds").click()
+    page.get_by_role("link", name="Detected and missed images").click()
     expect(page.get_by_role("heading", name="Defend", exact=True)).to_be_visible()
     page.wait_for_url(lambda url: "with=loss" in url and "share=10" in url)
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(re.compile(r"\d+ of 40"))
@@ -90,7 +90,7 @@ def test_a_run_is_defended_in_a_lesson(page: Page, address: str) -> None:
 
 def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?data=mnist&attack=label-flip&train=100&test=50&lock=data,budget&hide=extractor,seed")
-    expect(page.get_by_text("This link keeps some settings as they are")).to_be_visible()
+    expect(page.get_by_text("Some settings are locked by this link")).to_be_visible()
     slider = page.locator(".st-key-ask-budget").get_by_role("slider")
     for _ in range(2):
         expect(page.get_by_text("3 poisoned among 103 training images")).to_be_visible()

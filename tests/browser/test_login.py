@@ -45,7 +45,7 @@ def test_a_login_there_and_back(page: Page, tmp_path: Path, monkeypatch: pytest.
             page.get_by_role("button", name="Log in").click()
             expect(page.get_by_text("Logged in as ada@example.org")).to_be_visible()
             page.goto(f"{address}/bring")
-            expect(page.get_by_role("heading", name="Bring your own")).to_be_visible()
+            expect(page.get_by_role("heading", name="Upload your own data")).to_be_visible()
             page.get_by_role("button", name="Log out").click()
             expect(page.get_by_role("button", name=re.compile("^Log in"))).to_be_visible()
     finally:

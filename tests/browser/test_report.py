@@ -68,7 +68,7 @@ def test_report_opens_whole_without_a_network(opened: Opened, file: Path, run: S
     expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(2)
     lengths = "plot => Object.fromEntries(plot._fullData.map(trace => [trace.name, trace._length]))"
     points = page.locator("#map").evaluate(lengths)
-    assert (points["base"], points["poison"]) == (40, 40)
+    assert (points["base"], points["poisoned"]) == (40, 40)
     pictures = page.locator("main img").evaluate_all(
         "images => images.map(image => [image.alt.length > 10, image.complete, image.naturalWidth > 0])"
     )

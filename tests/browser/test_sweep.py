@@ -11,7 +11,7 @@ RUN_MS = 180_000
 
 
 POISON = """document.querySelector('.st-key-scrub-map .js-plotly-plot')?._fullData
-    ?.find(trace => trace.name === 'poison')?._length ?? 0"""
+    ?.find(trace => trace.name === 'poisoned')?._length ?? 0"""
 
 
 def metric(page: Page, label: str) -> Locator:
@@ -27,8 +27,8 @@ def shows(page: Page, percent: int) -> None:
     poisoned = 20 * percent
     expect(metric(page, "Poisoned images")).to_have_text(f"{poisoned}")
     page.wait_for_function(f"{POISON} === {poisoned}")
-    expect(page.get_by_role("figure", name=f"Map of features with {percent} % poison")).to_be_visible()
-    expect(page.get_by_role("figure", name=f"Accuracy with {percent} % poison")).to_be_visible()
+    expect(page.get_by_role("figure", name=f"Map of features at a budget of {percent} %")).to_be_visible()
+    expect(page.get_by_role("figure", name=f"Test accuracy at a budget of {percent} %")).to_be_visible()
 
 
 def test_the_budget_moves_images_map_and_accuracy_together(page: Page, fresh_address: str) -> None:
@@ -69,7 +69,7 @@ def test_play_goes_through_all_budgets_and_leaves_the_link_alone(page: Page, add
 def test_a_small_sweep_to_its_end(page: Page, address: str) -> None:
     page.goto(f"{address}/sweep?attack=label-flip&budget=10&train=100&test=50&attacks=label-flip&budgets=10,20")
     page.get_by_role("button", name="Run 4").click()
-    expect(page.get_by_text("All 4 runs are here")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text("All 4 runs are stored")).to_be_visible(timeout=RUN_MS)
     lines = page.locator(".st-key-sweep-chart .scatterlayer .trace")
     expect(lines).to_have_count(3)
     expect(metric(page, "Poisoned images")).to_have_text("10")

@@ -84,7 +84,7 @@ def test_what_one_does_not_read_is_no_difference() -> None:
 def test_to_expect_a_defence_or_none_is_a_difference() -> None:
     specs = [ExperimentSpec(), ExperimentSpec(evade="svd")]
     assert differences(specs) == [("evade", ["none", "svd"])]
-    assert "defence to pass (A: none; B: SVD residual)" in sentence(specs, ["A", "B"])
+    assert "defence to evade (A: none; B: SVD residual)" in sentence(specs, ["A", "B"])
 
 
 def test_an_experiment_is_not_unlike_itself() -> None:

@@ -31,7 +31,7 @@ from core.storage.runs import Store, StoredRun
 from core.storage.uploads import preview
 from core.system import cache
 from pages import _runs
-from tests.apps import opened, said
+from tests.apps import opened, shown_text
 
 SOUND = ("label-flip", "ft-matching", "gc-feature", "evading", "uploaded")
 RUNS = pytest.mark.parametrize("name", SOUND)
@@ -229,8 +229,8 @@ def test_the_lab_shows_a_run_of_before(
     query = {"attack": "label-flip", "train": "24", "test": "20", "budget": "15"}
     app = opened("lab.py", **query)
     assert app.session_state.spec.hash == known["runs"]["label-flip"]["hash"]
-    assert "Already computed" in said(app)
-    assert "Result of these settings" in said(app)
+    assert "Already computed" in shown_text(app)
+    assert "Result of these settings" in shown_text(app)
     assert not app.error
 
 

@@ -76,7 +76,7 @@ def test_every_point_is_drawn_once_whatever_the_colour(points: Points, colour: s
     )
     rows = [row for trace in chart.data if trace.customdata is not None for row in trace.customdata]
     assert sorted(rows) == list(range(66))
-    assert chart.data[-1].name == "picked"
+    assert chart.data[-1].name == "pinned"
     np.testing.assert_array_equal(
         np.column_stack([chart.data[-1].x, chart.data[-1].y]), points.positions("xy")[[3, 61]]
     )
@@ -94,8 +94,8 @@ def test_lassoed_rows_are_read_whatever_form_they_come_in(selected: list[dict[st
     assert _points.chosen_rows({"points": selected}) == rows
 
 
-def test_words_say_what_a_poison_was_and_what_it_is_taken_for(points: Points) -> None:
+def test_words_name_labels_and_prediction_of_a_poisoned_sample(points: Points) -> None:
     (poison,) = _points.words(points, [60], "poisoned")
-    assert poison.startswith(f"poison 0: {points.classes[int(points.plot.base_y[0])]}")
+    assert poison.startswith(f"poisoned sample 0: {points.classes[int(points.plot.base_y[0])]}")
     predicted = int(points.predicted("poisoned")[60])
     assert (points.classes[predicted] in poison) or predicted == points.y[60]

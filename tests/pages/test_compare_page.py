@@ -11,7 +11,7 @@ from core.spec.registry import ATTACKS
 from core.storage.runs import Store
 from pages import _compare_figures as pictures
 from pages import _pick
-from tests.apps import drawn, opened, own_store, query, rerun, said, small
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,13 @@ FLIP, NOISE, OTHER = small().hash, small("noise").hash, small(seed=1).hash
 def test_a_link_shows_its_runs_in_its_order() -> None:
     app = opened("compare.py", runs=f"{NOISE},{FLIP}")
     assert [app.selectbox(key=f"pick-{place}").value for place in range(4)] == [NOISE, FLIP, "", ""]
-    assert "They differ in attack (A: Noise; B: Label flip); everything else" in said(app)
+    assert "They differ in attack (A: Noise; B: Label flip); everything else" in shown_text(app)
     assert query(app) == {"runs": f"{NOISE},{FLIP}"}
     assert not app.warning
 
 
 def test_numbers_stand_beside_each_other() -> None:
-    words = said(opened("compare.py", runs=f"{FLIP},{NOISE}"))
+    words = shown_text(opened("compare.py", runs=f"{FLIP},{NOISE}"))
     assert "| Clean, % | 80.0 | 80.0 |" in words
     assert "| Stage 2, % | — | — |" in words
     assert "| **Drop**, points | **20.0** | **30.0** |" in words
@@ -75,34 +75,34 @@ def test_pickers_write_the_link_and_history_moves_them() -> None:
 )
 def test_what_is_not_followed_in_a_link_is_said(runs: str, words: str, shown: str) -> None:
     app = opened("compare.py", runs=runs)
-    assert words in said(app)
+    assert words in shown_text(app)
     assert query(app) == {"runs": shown}
 
 
 def test_more_than_four_runs_are_cut(store: Store) -> None:
     hashes = [store.put(drawn(seed=seed)).hash for seed in range(2, 7)]
     app = opened("compare.py", runs=",".join(hashes))
-    assert "names 5 runs; shown are the first 4" in said(app)
+    assert "names 5 runs; shown are the first 4" in shown_text(app)
     assert query(app) == {"runs": ",".join(hashes[:4])}
 
 
 def test_one_run_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_store(tmp_path / "other", monkeypatch).put(drawn())
     app = opened("compare.py")
-    assert "Two finished runs are needed" in said(app)
+    assert "Two finished runs are needed" in shown_text(app)
     assert not app.selectbox
 
 
 def test_maps_share_axes_only_on_the_same_clean_features() -> None:
     same = opened("compare.py", runs=f"{FLIP},{NOISE}")
-    assert "A and B stand on the same clean features" in said(same)
-    assert "not comparable" not in said(same)
+    assert "A and B share the same clean features" in shown_text(same)
+    assert "not comparable" not in shown_text(same)
     apart = opened("compare.py", runs=f"{FLIP},{OTHER}")
-    assert "These maps are not comparable" in said(apart)
-    assert "same clean features" not in said(apart)
+    assert "These maps are not comparable" in shown_text(apart)
+    assert "same clean features" not in shown_text(apart)
     mixed = opened("compare.py", runs=f"{FLIP},{OTHER},{NOISE}")
-    assert "A and C stand on the same clean features" in said(mixed)
-    assert "On axes of their own: A+C, B." in said(mixed)
+    assert "A and C share the same clean features" in shown_text(mixed)
+    assert "On separate axes: A+C, B." in shown_text(mixed)
 
 
 def test_an_older_run_has_no_matrix(store: Store) -> None:
@@ -110,22 +110,22 @@ def test_an_older_run_has_no_matrix(store: Store) -> None:
     scores = {name: Score(0.8, [0.8] * 10, counts) for name in ("clean", "poisoned")}
     counted = [store.put(replace(drawn(attack, seed=8), **scores)).hash for attack in ("label-flip", "noise")]
     older = opened("compare.py", runs=f"{FLIP},{NOISE}")
-    assert said(older).count("Not stored by this older run; run it again") == 2
+    assert shown_text(older).count("Not stored by this older run; run its experiment again") == 2
     app = opened("compare.py", runs=",".join(counted))
-    assert "Not stored" not in said(app)
+    assert "Not stored" not in shown_text(app)
     assert len(app.get("plotly_chart")) == len(older.get("plotly_chart")) + 2
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_attack_beside_another(attack: str, store: Store) -> None:
     run = store.put(drawn(attack, seed=3))
-    words = said(opened("compare.py", runs=f"{FLIP},{run.hash}"))
+    words = shown_text(opened("compare.py", runs=f"{FLIP},{run.hash}"))
     assert ("B makes no images" in words) == (not run.plot().makes_images)
 
 
 def test_other_data_has_classes_of_its_own(store: Store) -> None:
     emoji = store.put(drawn(data="emoji", train_domain="google"))
-    words = said(opened("compare.py", runs=f"{FLIP},{emoji.hash}"))
+    words = shown_text(opened("compare.py", runs=f"{FLIP},{emoji.hash}"))
     assert "The runs have different classes" in words
     assert "share no base image" in words
 
@@ -141,7 +141,7 @@ def test_a_run_opens_in_the_lab() -> None:
     app = rerun(app.button(key="open-B").click())
     assert app.title[0].value == "Poison Lab"
     assert app.session_state.spec == small("noise")
-    assert "Result of these settings" in said(app)
+    assert "Result of these settings" in shown_text(app)
 
 
 def test_settings_of_the_sidebar_outlast_a_visit() -> None:

@@ -15,7 +15,7 @@ from core.experiments.result import Result
 from core.serving import engine as engine_module
 from core.storage import certified, defended, features
 from core.storage.runs import Store
-from tests.apps import opened, own_store, query, rerun, said
+from tests.apps import opened, own_store, query, rerun, shown_text
 from tests.storage.test_defended import separable
 
 HASH = separable().spec.hash
@@ -57,20 +57,20 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Tasks) -> Sto
 def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> None:
     app = opened("defend.py", run=HASH, **{"with": "loss", "share": "10"})
     assert engine.asked == ["loss:share=0.1"]
-    assert "A worker goes over the training set" in said(app)
+    assert "A worker is filtering the training set" in shown_text(app)
     rerun(app)
     assert engine.asked == ["loss:share=0.1"]
     found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics["Poison found"] == f"{found.whole.poison_removed} of 10"
+    assert metrics["Poison detected"] == f"{found.whole.poison_removed} of 10"
     assert metrics["Accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
     assert len(app.get("plotly_chart")) == 2
 
 
 def test_a_chain_is_told_link_by_link() -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": "sphere,loss"}))
-    text = said(app)
+    text = shown_text(app)
     assert "| Sphere | " in text
     assert "| Loss | " in text
     assert text.index("**Sphere**") < text.index("**Loss**")
@@ -100,12 +100,12 @@ def test_a_link_is_followed_again_after_another_page() -> None:
 
 def test_no_defence_is_a_choice_too() -> None:
     app = rerun(opened("defend.py", run=HASH, **{"with": ""}))
-    assert "No defence is on" in said(app)
+    assert "No defence is selected" in shown_text(app)
 
 
 def test_bad_links_are_told() -> None:
     app = opened("defend.py", run=HASH, **{"with": "loss,wall", "share": "7"})
-    assert "no defence by wall" in said(app).replace("`", "")
+    assert "an unknown defence: wall" in shown_text(app).replace("`", "")
     assert app.button_group(key="defend-with").value == ["loss"]
     assert app.select_slider(key="defend-share").value == 5
 
@@ -115,7 +115,7 @@ def test_images_of_each_group_are_shown() -> None:
     found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     whole = found.whole
-    counts = {"found": whole.poison_removed, "missed": 10 - whole.poison_removed, "wrong": whole.clean_lost}
+    counts = {"detected": whole.poison_removed, "missed": 10 - whole.poison_removed, "wrong": whole.clean_lost}
     for group, count in counts.items():
         rerun(app.button_group(key="defend-group").set_value(group))
         assert len(app.get("image")) == count
@@ -126,7 +126,7 @@ def test_every_defence_is_judged_by_itself(engine: Tasks) -> None:
     rerun(app.button(key="defend-all").click())
     rerun(app)
     rerun(app)
-    text = said(app)
+    text = shown_text(app)
     for about in DEFENCES.values():
         assert f"| {about.title} | " in text
     assert len(engine.asked) == len(set(engine.asked)) == len(DEFENCES)
@@ -134,13 +134,13 @@ def test_every_defence_is_judged_by_itself(engine: Tasks) -> None:
 
 def test_trouble_is_told(engine: Tasks) -> None:
     engine.works, engine.error = False, "The worker process died or was lost; ask again."
-    assert "died or was lost" in said(opened("defend.py", run=HASH))
+    assert "died or was lost" in shown_text(opened("defend.py", run=HASH))
 
 
 def test_a_run_without_features_says_how_long_they_take(engine: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.works = False
     monkeypatch.setattr(features, "has_features", lambda run: False)
-    assert "ships without its features" in said(opened("defend.py", run=HASH))
+    assert "ships without its features" in shown_text(opened("defend.py", run=HASH))
 
 
 def certifying(partitions: int = 25) -> AppTest:
@@ -153,9 +153,9 @@ def certifying(partitions: int = 25) -> AppTest:
 
 def test_nothing_is_certified_before_someone_asks(engine: Tasks) -> None:
     app = rerun(opened("defend.py", run=HASH))
-    assert "What no attack can take" in [one.value for one in app.subheader]
+    assert "Certified accuracy" in [one.value for one in app.subheader]
     assert engine.asked == ["sphere"]
-    assert "is certain for the vote" not in said(app)
+    assert "the certified accuracy of the ensemble is" not in shown_text(app)
 
 
 def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -> None:
@@ -165,7 +165,8 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     assert found is not None
     added = found.added
     share = added.certified[10] if len(added.certified) > 10 else 0.0
-    assert f"With 10 points added, **{100 * share:.1f} %** is certain" in said(app)
+    certified_words = f"the certified accuracy of the ensemble is **{100 * share:.1f} %**"
+    assert f"With any 10 points added, {certified_words}" in shown_text(app)
     assert "certify" not in [one.key for one in app.button]
     assert len(app.get("plotly_chart")) == 4
 
@@ -173,7 +174,7 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
 def test_another_number_of_heads_is_another_certificate(engine: Tasks) -> None:
     app = certifying(25)
     rerun(app.button_group(key="certify-partitions").set_value(50))
-    assert "is certain for the vote" not in said(app)
+    assert "the certified accuracy of the ensemble is" not in shown_text(app)
     rerun(app.button(key="certify").click())
     assert engine.asked[-1] == "certify 50"
 
@@ -216,6 +217,6 @@ def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Tasks
     result = separable()
     result = replace(result, spec=result.spec.model_copy(update={"evade": "slab"}), notes={"evaded": 0.75})
     store.put(result)
-    told = "The attacker expects the defence Slab: 75 % of the poison passes it"
-    assert told in said(opened("defend.py", run=result.spec.hash))
-    assert "attacker expects" not in said(opened("defend.py", run=HASH))
+    told = "Slab. Fitted by the attacker, to clean data alone, it lets 75 % of the poisoned samples pass."
+    assert told in shown_text(opened("defend.py", run=result.spec.hash))
+    assert "Defence to evade" not in shown_text(opened("defend.py", run=HASH))

@@ -84,16 +84,16 @@ def opened(page: str, **link: str) -> AppTest:
     return app
 
 
-def said(app: AppTest) -> str:
+def shown_text(app: AppTest) -> str:
     return "\n".join(one.value for one in (*app.markdown, *app.caption, *app.info, *app.success, *app.error))
 
 
 def test_list_shows_every_lesson_and_the_progress() -> None:
     app = opened("lessons.py", done="head3.flips1")
     for lesson in LESSONS.values():
-        assert lesson.title in said(app)
-    assert app.button(key="open-head").label == "Look again"
-    assert app.button(key="open-flips").label == "Go on"
+        assert lesson.title in shown_text(app)
+    assert app.button(key="open-head").label == "Review"
+    assert app.button(key="open-flips").label == "Continue"
     assert app.button(key="open-defend").label == "Start"
     app = rerun(app.button(key="open-flips").click())
     assert app.title[0].value == "Label flips, the baseline"
@@ -105,7 +105,7 @@ def test_list_shows_every_lesson_and_the_progress() -> None:
 
 def test_result_is_hidden_until_predicted_then_judged() -> None:
     app = opened("lessons.py", lesson="head")
-    assert "The result is hidden until you predict" in said(app)
+    assert "The result is hidden until you predict" in shown_text(app)
     assert {metric.value for metric in app.metric} == {"?"}
     assert not app.get("plotly_chart")
     assert app.button(key="next").disabled
@@ -140,7 +140,7 @@ def test_run_it_asks_for_the_run_and_the_one_beside(engine: IdleEngine) -> None:
 def test_step_that_asks_for_a_change_waits_for_it() -> None:
     app = opened("lessons.py", lesson="flips", step="2", answers="~1", done="flips1")
     assert app.button(key="run-step").disabled
-    assert "In the sidebar: move the budget to 20 % or more" in said(app)
+    assert "In the sidebar: move the budget to 20 % or more" in shown_text(app)
     app = rerun(app.slider(key="ask-budget").set_value(25.0))
     assert not app.button(key="run-step").disabled
     assert query(app)["budget"] == "25"
@@ -150,7 +150,7 @@ def test_step_that_asks_for_a_change_waits_for_it() -> None:
 def test_other_settings_are_told_and_undone() -> None:
     app = opened("lessons.py", lesson="flips")
     app = rerun(app.slider(key="ask-budget").set_value(25.0))
-    assert "other settings than this step's" in app.warning[0].value
+    assert "does not have the settings of this step" in app.warning[0].value
     app = rerun(app.button(key="reset").click())
     assert not app.warning
     assert app.session_state.spec == LESSONS["flips"].steps[0].spec
@@ -169,28 +169,28 @@ def test_a_defence_is_applied_and_only_then_judged(engine: IdleEngine, tmp_path:
     step = LESSONS["defend"].steps[0]
     app = opened("lessons.py", lesson="defend")
     assert app.button(key="apply").disabled
-    assert "The defence: Loss (10 %)" in said(app)
+    assert "The defence: Loss (10 %)" in shown_text(app)
     app = rerun(app.radio(key="answer-defend-0").set_value(2))
     app = rerun(app.button(key="predict").click())
     assert app.button(key="apply").disabled
-    assert "Run the experiment first" in said(app)
+    assert "Run the experiment first" in shown_text(app)
     app = rerun(app.button(key="run-step").click())
     assert engine.asked == [step.spec.hash]
     Store(tmp_path / "results", shipped=None).put(separable(drawn_result(step.spec)))
     app = rerun(app)
-    assert "Press “Apply it”" in said(app)
+    assert "Press “Apply it”" in shown_text(app)
     assert not app.success
     assert not app.get("plotly_chart")
     app = rerun(app.button(key="apply").click())
     assert app.button(key="next").disabled  # a worker is at it
-    assert "A worker goes over the training set" in said(app)
+    assert "A worker is filtering the training set" in shown_text(app)
     app = rerun(app)
     found = defended.find(step.spec.hash, step.chain)
     assert found is not None
     told = app.success[0].value if found.whole.recall >= 0.8 else app.info[0].value
-    assert f"It finds {100 * found.whole.recall:.1f} % of the 40; {found.whole.clean_lost} clean" in told
+    assert f"It detects {100 * found.whole.recall:.1f} % of the 40 and removes {found.whole.clean_lost} clean" in told
     assert f"{found.whole.poison_removed} of 40" in {metric.value for metric in app.metric}
-    assert "Already applied" in said(app)
+    assert "Already applied" in shown_text(app)
     assert query(app)["done"] == "defend1"
     assert not app.button(key="next").disabled
 
@@ -203,13 +203,13 @@ def test_a_person_chooses_defences_until_enough_comes_back(tmp_path: Path) -> No
     assert app.select_slider(key="share-defend-4").value == 5
     app = rerun(app.button_group(key="with-defend-4").set_value([]))
     app = rerun(rerun(app.button(key="apply").click()))
-    assert "No defence is on" in said(app)
+    assert "No defence is selected" in shown_text(app)
     assert query(app)["done"] == "defend4"
     app = rerun(app.button_group(key="with-defend-4").set_value(["trim", "sphere"]))
     app = rerun(app.select_slider(key="share-defend-4").set_value(10))
-    assert "Press “Apply it”" in said(app)
+    assert "Press “Apply it”" in shown_text(app)
     app = rerun(rerun(app.button(key="apply").click()))
-    assert "| Trimmed head | " in said(app)
+    assert "| Trimmed head | " in shown_text(app)
     found = defended.find(step.spec.hash, parse_chain(["sphere:share=0.1", "trim:share=0.1"]))
     assert found is not None
     assert found.regained >= 0.5
@@ -221,7 +221,7 @@ def test_trouble_with_a_defence_is_told_and_tried_again(engine: IdleEngine, tmp_
     Store(tmp_path / "results", shipped=None).put(separable(drawn_result(step.spec)))
     engine.error = "The worker process died or was lost; ask again."
     app = rerun(opened("lessons.py", lesson="defend", answers="1").button(key="apply").click())
-    assert "died or was lost" in said(app)
+    assert "died or was lost" in shown_text(app)
     engine.error = None
     app = rerun(rerun(app.button(key="apply-again").click()))
     assert query(app)["done"] == "defend1"
@@ -234,7 +234,7 @@ def test_progress_is_kept_across_pages_and_forgotten_on_demand() -> None:
     app.switch_page("lessons.py").run()
     app = rerun(app.button(key="restart").click())
     assert query(app) == {"lesson": "head"}
-    assert "hidden until you predict" in said(app)
+    assert "hidden until you predict" in shown_text(app)
 
 
 def test_bad_link_to_a_lesson_is_told() -> None:
@@ -287,21 +287,21 @@ def test_lock_of_an_unknown_control_is_told_in_one_sentence() -> None:
 def test_teacher_sees_everything_and_spoils_nothing_at_once() -> None:
     app = opened("teach.py")
     assert list(app.dataframe[0].value["Minutes"]) == [lesson.minutes for lesson in LESSONS.values()]
-    assert "Expected answers" not in said(app)
+    assert "Expected answers" not in shown_text(app)
     app = rerun(app.toggle(key="answers-head").set_value(True))
-    assert LESSONS["head"].teacher.answers[0] in said(app)
-    assert "Step 1: The head falls from 80.0 % to 60.0 %" in said(app)
-    assert "Step 2: not computed yet." in said(app)
+    assert LESSONS["head"].teacher.answers[0] in shown_text(app)
+    assert "Step 1: The head falls from 80.0 % to 60.0 %" in shown_text(app)
+    assert "Step 2: not computed yet." in shown_text(app)
 
 
 def test_teacher_is_told_where_a_defence_was_not_applied(tmp_path: Path) -> None:
     step, store = LESSONS["defend"].steps[0], Store(tmp_path / "results", shipped=None)
     store.put(separable(drawn_result(step.spec)))
     app = rerun(opened("teach.py").toggle(key="answers-defend").set_value(True))
-    assert "Step 1: computed, but nobody has applied the defence yet." in said(app)
+    assert "Step 1: computed, but the defence has not been applied yet." in shown_text(app)
     defended.judge(str(store.root), step.spec.hash, step.defend)
     app = rerun(app)
-    assert "Step 1: It finds " in said(app)
+    assert "Step 1: It detects " in shown_text(app)
 
 
 def test_teacher_computes_what_is_missing(engine: IdleEngine) -> None:

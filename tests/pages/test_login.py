@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.system.paths import ROOT
 from core.system.settings import is_allowed
-from tests.apps import own_store, said
+from tests.apps import own_store, shown_text
 
 AUTH = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 32, "client_id": "a"}
 
@@ -31,15 +31,15 @@ def opened(user: dict[str, object] | None = None) -> AppTest:
 def test_nothing_is_shown_before_the_login() -> None:
     app = opened()
     assert [button.label for button in app.button] == ["Log in"]
-    assert "Bring your own" not in said(app)
+    assert "Upload your own data" not in shown_text(app)
     assert not app.sidebar.children
 
 
 def test_who_has_logged_in_sees_the_page_and_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_ALLOWED", "example.org")
     app = opened({"email": "ada@example.org"})
-    assert "Bring your own" in said(app)
-    assert "Logged in as ada@example.org" in said(app)
+    assert "Upload your own data" in shown_text(app)
+    assert "Logged in as ada@example.org" in shown_text(app)
     assert app.button(key="log-out")
 
 
@@ -47,8 +47,8 @@ def test_who_has_logged_in_sees_the_page_and_the_way_out(monkeypatch: pytest.Mon
 def test_who_is_not_allowed_stays_out(user: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_ALLOWED", "example.org")
     app = opened(user)
-    assert "Your account may not use this lab" in said(app)
-    assert "Bring your own" not in said(app)
+    assert "Your account may not use this lab" in shown_text(app)
+    assert "Upload your own data" not in shown_text(app)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from core.storage.runs import Store
 from core.system.errors import EngineError
 from pages import _own, _progress, _state
 from pages._own import Rows, Several
-from tests.apps import drawn, opened, own_store, query, rerun, said, small
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
 SETTINGS = {"attack": "label-flip", "budget": "10", "train": "100", "test": "50"}
 NOISE = small("noise").hash
@@ -73,8 +73,8 @@ def test_a_link_to_features_opens_the_same_view() -> None:
     assert values == {**VIEW, "moves": False, "lasso": [3, 7, 101], "pin": [101, 3]}
     assert app.selectbox(key="features-left").value == "Sandal"
     assert not app.toggle(key="features-moves").value
-    assert "**3** lassoed, **1** of them poison" in said(app)
-    assert re.fullmatch(r"training image 3\\: [\w /\\-]+(\. taken for [\w /\\-]+)?", pinned(app))
+    assert "**3** lassoed, **1** of them poisoned" in shown_text(app)
+    assert re.fullmatch(r"training image 3\\: [\w /\\-]+(\. predicted [\w /\\-]+)?", pinned(app))
 
 
 def test_what_is_chosen_on_features_makes_a_link_to_it() -> None:
@@ -89,7 +89,7 @@ def test_what_is_chosen_on_features_makes_a_link_to_it() -> None:
     link = query(app)
     assert link == {**SETTINGS, "map": "plane", "left": "Sandal", "head": "clean", "moves": "off", "pin": "4"}
     again = opened("features.py", **link)
-    assert (query(again), said(again)) == (link, said(app))
+    assert (query(again), shown_text(again)) == (link, shown_text(app))
     app = rerun(app.segmented_control(key="features-map").select("pca"))
     assert "left" not in query(app)
     assert not app.error
@@ -113,21 +113,21 @@ def test_pins_stay_while_the_table_is_paged_and_lassoed() -> None:
     app.session_state["features-page"] = 2
     app = rerun(app)
     assert app.session_state["features-table"]["selection"]["rows"] == []
-    assert pinned(app).startswith("poison 8")
+    assert pinned(app).startswith("poisoned sample 8")
     assert query(app) == {**SETTINGS, "page": "2", "pin": "108"}
 
 
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("map", "moon", "`map` is `moon`; allowed: umap, pca, plane. Taken instead: umap."),
-        ("moves", "1", "`moves` is `1`; allowed: on, off. Taken instead: on."),
-        ("pin", "110", "`pin` is `110`; allowed: numbers of points, from 0 to 109. Taken instead: none."),
+        ("map", "moon", "`map` is `moon`; allowed: umap, pca, plane. Using umap instead."),
+        ("moves", "1", "`moves` is `1`; allowed: on, off. Using on instead."),
+        ("pin", "110", "`pin` is `110`; allowed: numbers of points, from 0 to 109. Using none instead."),
         ("pin", "-1", "numbers of points"),
         ("pin", "²", "numbers of points"),
         ("lasso", "~junk", "numbers of points"),
         ("page", "9", "a whole number from 1 to 3"),
-        ("left", "Bag", "`left` has no use with the other settings and is left out."),
+        ("left", "Bag", "`left` does not apply to the other settings and is ignored."),
         ("run", "../../etc", "`run` is `../../etc`; allowed: a run that is stored here."),
         ("kind", "matrix", "Unknown: `kind`."),
         ("hat", "1", "pin."),
@@ -165,12 +165,12 @@ def test_a_view_does_not_follow_to_another_page() -> None:
 
 def test_a_link_names_the_run_where_the_settings_have_none() -> None:
     app = opened("features.py", **{**SETTINGS, "seed": "9"}, run=NOISE, pin="3")
-    assert "This is another run than that of the settings in the sidebar." in said(app)
-    assert "Noise" in said(app)
+    assert "This run does not have the settings of the sidebar." in shown_text(app)
+    assert "Noise" in shown_text(app)
     assert query(app) == {**SETTINGS, "seed": "9", "run": NOISE, "pin": "3"}
     app = rerun(app.sidebar.number_input(key="ask-seed").set_value(0))
     assert query(app) == SETTINGS  # the pinned row was one of another run
-    assert "another run" not in said(app)
+    assert "another run" not in shown_text(app)
 
 
 def test_a_link_to_a_sweep_opens_the_same_view(store: Store) -> None:
@@ -201,20 +201,20 @@ def test_what_is_chosen_on_a_sweep_makes_a_link_to_it() -> None:
     view = {"attacks": "noise", "kind": "matrix", "extractors": "resnet10-small-mnist"}
     assert link == {**SETTINGS, **view}
     again = opened("sweep.py", **link)
-    assert (query(again), said(again)) == (link, said(app))
+    assert (query(again), shown_text(again)) == (link, shown_text(app))
     app = rerun(app.multiselect(key="sweep-attacks").set_value([]))
     assert query(app)["attacks"] == ""
-    assert "Choose at least one of each" in said(opened("sweep.py", **query(app)))
+    assert "Choose at least one of each" in shown_text(opened("sweep.py", **query(app)))
 
 
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
         ("attacks", "noise,magic", "allowed: some of label-flip, "),
-        ("budgets", "4", "allowed: some of 0.5, 1, 2, 3, 5, 10, 20, 30. Taken instead: 1,3,10."),
+        ("budgets", "4", "allowed: some of 0.5, 1, 2, 3, 5, 10, 20, 30. Using 1,3,10 instead."),
         ("seeds", "11", "a whole number from 1 to 10"),
         ("kind", "pie", "allowed: budget, matrix"),
-        ("extractors", "vit", "`extractors` has no use"),
+        ("extractors", "vit", "`extractors` does not apply"),
     ],
 )
 def test_a_bad_link_to_a_sweep_says_what_is_allowed(key: str, value: str, words: str) -> None:

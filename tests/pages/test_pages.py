@@ -122,7 +122,7 @@ def numbers(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
-def said(app: AppTest) -> str:
+def shown_text(app: AppTest) -> str:
     elements = (*app.markdown, *app.caption, *app.info, *app.warning, *app.error)
     return "\n".join(element.value for element in elements)
 
@@ -137,7 +137,7 @@ def test_first_page_shows_the_default_experiment_without_a_run() -> None:
         "Drop": "20.0 points",
     }
     assert app.button(key="run").disabled
-    assert "Already computed" in said(app)
+    assert "Already computed" in shown_text(app)
     assert query(app) == {}
 
 
@@ -145,7 +145,7 @@ def test_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "empty"))
     monkeypatch.setattr(_runs, "GALLERY", tmp_path / "no-gallery")
     app = lab()
-    assert "press Run" in said(app)
+    assert "press Run" in shown_text(app)
     assert not app.button(key="run").disabled
 
 
@@ -153,17 +153,17 @@ def test_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_every_attack_is_shown(name: str, store: Store) -> None:
     store.put(drawn_result(resolve(parse_spec({"attack": name, "train_size": 100, "test_size": 50}))))
     app = lab(attack=name, train="100", test="50")
-    assert "Result of these settings" in said(app)
+    assert "Result of these settings" in shown_text(app)
     makes_images = listing()["attacks"][name]["makes_images"]
-    assert ("makes feature vectors, not images" in said(app)) != makes_images
+    assert ("makes feature vectors, not images" in shown_text(app)) != makes_images
 
 
 def test_how_much_of_the_poison_passes_is_shown(store: Store) -> None:
     spec = resolve(parse_spec({"evade": "loss", "train_size": 100, "test_size": 50}))
     store.put(replace(drawn_result(spec), notes={"evaded": 1.0}))
     app = lab(evade="loss", train="100", test="50")
-    assert "made to pass the defence Loss" in said(app)
-    assert "100 % of the poison passes it" in said(app)
+    assert "made to evade the defence Loss" in shown_text(app)
+    assert "lets 100 % of the poisoned samples pass" in shown_text(app)
 
 
 def test_link_gives_the_same_experiment() -> None:
@@ -242,7 +242,7 @@ def test_late_link_does_not_undo_a_newer_change() -> None:
         ("attack", "magic", "label-flip"),
         ("data", "imagenet", "fashion-mnist"),
         ("extractor", "", "efficientnet-lite0-imagenet"),
-        ("px", "28", "no use"),
+        ("px", "28", "does not apply"),
         ("budget", "99", "from 0.5 to 30"),
         ("budget", "nan", "from 0.5 to 30"),
         ("budget", "inf", "from 0.5 to 30"),
@@ -250,7 +250,7 @@ def test_late_link_does_not_undo_a_newer_change() -> None:
         ("train", "999999999999999999999", "from 20 to 60000"),
         ("seed", "-1", "from 0"),
         ("labels", "<script>alert(1)</script>", "clean, random, adversarial"),
-        ("from", "google", "no use"),
+        ("from", "google", "does not apply"),
         ("colour", "red", "Known: data"),
     ],
 )
@@ -305,7 +305,7 @@ def test_sizes_follow_the_data() -> None:
     ],
 )
 def test_sidebar_says_which_setting_a_choice_is(link: dict[str, str], setting: str) -> None:
-    assert f"Setting: **{setting}**; " in said(lab(**link))
+    assert f"Setting: **{setting}**; " in shown_text(lab(**link))
 
 
 def test_data_to_be_fetched_is_chosen_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +315,7 @@ def test_data_to_be_fetched_is_chosen_like_any_other(tmp_path: Path, monkeypatch
     assert app.selectbox(key="ask-data").options[: len(embedded)] == embedded
     for name, record in DATA.items():
         if not record.embedded:
-            assert f"{record.title} (to be fetched)" in app.selectbox(key="ask-data").options
+            assert f"{record.title} (not downloaded)" in app.selectbox(key="ask-data").options
             app = rerun(app.selectbox(key="ask-data").select(name))
             assert (app.session_state.spec.data, app.session_state.spec.train_size) == (name, 2000)
             assert not app.error
@@ -347,8 +347,8 @@ def test_every_parameter_of_an_attack_has_words() -> None:
 
 def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) -> None:
     app = lab(seed="5")
-    assert "Below is the last result on show" in said(app)
-    assert "about" in said(app)
+    assert "This is the result shown last" in shown_text(app)
+    assert "about" in shown_text(app)
     app = rerun(app.button(key="run").click())
     spec = app.session_state.spec
     assert "Optimising poisoned features, step 3 of 10 · about 15 s left" in app.progress[0].text
@@ -363,7 +363,7 @@ def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) ->
 
 @pytest.mark.parametrize(
     ("poisoned", "words"),
-    [(0.3, "Computed again: changed: poisoned 60.0 → 30.0 %"), (0.6, "the same result to the last digit")],
+    [(0.3, "Recomputed: changed: poisoned 60.0 → 30.0 %"), (0.6, "the result is the same to the last digit")],
 )
 def test_a_stored_run_is_run_again_and_what_changed_is_said(
     poisoned: float, words: str, engine: FakeEngine, store: Store
@@ -381,16 +381,16 @@ def test_a_stored_run_is_run_again_and_what_changed_is_said(
     engine.known[spec.hash].now = replace(RUNNING, state="done")
     app.run()
     assert numbers(app)["Poisoned"] == f"{100 * poisoned:.1f} %"
-    assert words in said(app)
+    assert words in shown_text(app)
     app = rerun(app.button(key="dismiss-again").click())
-    assert words not in said(app)
+    assert words not in shown_text(app)
 
 
 def test_queue_place_is_said(engine: FakeEngine) -> None:
     app = lab(seed="5")
     engine.submit(app.session_state.spec).now = WAITING
     app.run()
-    assert "place 2 in the queue" in app.progress[0].text
+    assert "Queued, position 2" in app.progress[0].text
 
 
 def test_cancelled_run_says_so_until_dismissed() -> None:
@@ -398,11 +398,11 @@ def test_cancelled_run_says_so_until_dismissed() -> None:
     app = rerun(app.button(key="run").click())
     job = app.session_state.spec.hash
     app = rerun(app.button(key=f"cancel-{job}").click())
-    assert "was cancelled" in said(app)
+    assert "was cancelled" in shown_text(app)
     app.run()
-    assert "was cancelled" in said(app)
+    assert "was cancelled" in shown_text(app)
     app = rerun(app.button(key=f"dismiss-{job}").click())
-    assert "was cancelled" not in said(app)
+    assert "was cancelled" not in shown_text(app)
 
 
 def test_run_that_others_wait_for_goes_on(engine: FakeEngine) -> None:
@@ -468,7 +468,7 @@ def test_dead_engine_leaves_results_on_show(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(engine_module, "get_engine", no_engine)
     app.run()
     assert not app.exception
-    assert "No scheduler answers." in said(app)
+    assert "No scheduler answers." in shown_text(app)
     assert numbers(app)["Clean"] == "80.0 %"
 
 
@@ -487,7 +487,7 @@ def test_the_timer_of_a_run_says_that_the_engine_is_gone(engine: FakeEngine, mon
     monkeypatch.setattr(engine_module, "get_engine", no_engine)
     app = AppTest.from_function(alone).run()
     assert not app.exception
-    assert "No scheduler answers." in said(app)
+    assert "No scheduler answers." in shown_text(app)
 
 
 def test_back_to_the_settings_of_the_result_on_show() -> None:
@@ -509,8 +509,8 @@ def test_map_of_unmoved_poison_says_that_its_lines_are_noise(store: Store) -> No
     result = drawn_result(spec)
     unmoved = replace(result.plot, shift=np.zeros(spec.n_poison, np.float32))
     store.put(replace(result, plot=unmoved))
-    assert "every line on the map is noise" in said(lab(attack="label-flip", train="100", test="50"))
-    assert "every line on the map is noise" not in said(lab())
+    assert "every line on this map is noise" in shown_text(lab(attack="label-flip", train="100", test="50"))
+    assert "every line on this map is noise" not in shown_text(lab())
 
 
 @pytest.mark.parametrize("values", EXPERIMENTS)
@@ -541,8 +541,8 @@ def saved(app: AppTest) -> list[str]:
 
 
 def test_everything_of_a_run_can_be_taken_away(store: Store) -> None:
-    labels = ["Report (HTML)", "Numbers (JSON)", "Table (CSV)", "Table (Parquet)", "Poison (NPZ)"]
-    assert saved(lab()) == [*labels, "Poison (PNG images, ZIP)", "Citation (BibTeX)", "Settings (JSON)"]
+    labels = ["Report (HTML)", "Results (JSON)", "Table (CSV)", "Table (Parquet)", "Poisoned samples (NPZ)"]
+    assert saved(lab()) == [*labels, "Poisoned images (PNG, ZIP)", "Citation (BibTeX)", "Settings (JSON)"]
     store.put(drawn_result(resolve(parse_spec({"attack": "tgda-feature", "train_size": 100, "test_size": 50}))))
     assert saved(lab(attack="tgda-feature", train="100", test="50")) == [
         *labels,
@@ -574,7 +574,7 @@ def test_reach_is_said_where_the_attack_has_a_target(store: Store) -> None:
         app = lab(attack=name, train="100", test="50")
         spec = app.session_state.spec
         store.put(drawn_result(spec))
-        words = said(lab(attack=name, train="100", test="50"))
+        words = shown_text(lab(attack=name, train="100", test="50"))
         assert ("**Out of reach**: this target needs at least 60 % poison" in words) == (name == "gc-feature")
 
 
@@ -600,9 +600,9 @@ def test_bring_page_lists_what_is_kept() -> None:
     app.run()
     app.switch_page("bring.py").run()
     assert not app.exception
-    assert "**pets**: 2 classes, 16 + 8 images" in said(app)
+    assert "**pets**: 2 classes, 16 training and 8 test images" in shown_text(app)
     app = rerun(app.button(key=f"remove-{kept.name}").click())
-    assert "Nothing yet" in said(app)
+    assert "No uploads yet" in shown_text(app)
     assert catalog_uploads.all_images() == {}
 
 
@@ -625,8 +625,8 @@ def test_extractors_page_tells_of_every_extractor_and_measure() -> None:
     assert list(table["Extractor"]) == [record.title for record in EXTRACTORS.values()]
     assert table["Paper"].str.startswith("https://arxiv.org/abs/").all()
     assert table["Images per second"].str.match(r"(about )?[\d,.]+$").all()
-    assert "python -m core compare-extractors" in said(app)
-    assert "python -m core compare-settings" in said(app)
+    assert "python -m core compare-extractors" in shown_text(app)
+    assert "python -m core compare-settings" in shown_text(app)
     assert len(app.get("plotly_chart")) == 2
     assert app.button(key="use").disabled
 
@@ -648,11 +648,11 @@ def features(**query: str) -> AppTest:
 
 def test_features_page_shows_the_run_and_pins_what_is_chosen() -> None:
     app = features()
-    assert any("**2,060** points, **60** of them poison" in text.value for text in app.markdown)
-    assert any("keeps 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
+    assert any("**2,060** points, **60** of them poisoned" in text.value for text in app.markdown)
+    assert any("preserves 50 % of the 15 nearest neighbours" in text.value for text in app.caption)
     app.session_state["features-lasso"] = [3, 2001]
     app.run()
-    assert any("**2** lassoed, **1** of them poison" in text.value for text in app.markdown)
+    assert any("**2** lassoed, **1** of them poisoned" in text.value for text in app.markdown)
     app.button(key="features-forget").click().run()
     assert any("2,060" in text.value for text in app.markdown)
 
@@ -707,7 +707,7 @@ def test_sweep_sends_what_is_missing_and_shows_what_comes(engine: FakeEngine, st
         store.put(drawn_result(spec))
         engine.known[spec.hash].now = replace(RUNNING, state="done", seconds_left=None)
     app.run()
-    assert any("All 9 runs are here" in text.value for text in app.markdown)
+    assert any("All 9 runs are stored" in text.value for text in app.markdown)
     assert app.button(key="sweep-run").disabled
 
 
@@ -726,7 +726,7 @@ def test_sweep_says_that_no_worker_is_there_yet(engine: FakeEngine) -> None:
         job.now = replace(WAITING, seconds_left=None, lacks_workers=True)
     app.run()
     [bar] = app.get("progress")
-    assert bar.proto.text == "0 of 9 runs done · no worker is there yet"
+    assert bar.proto.text == "0 of 9 runs done · no worker is available yet"
 
 
 def test_sweep_that_is_too_large_is_refused() -> None:
@@ -773,7 +773,7 @@ def test_a_result_is_kept_for_good_and_let_go_again(store: Store) -> None:
     spec_hash = resolve(ExperimentSpec()).hash
     app = lab()
     [keep] = [toggle for toggle in app.toggle if toggle.key == f"pin-{spec_hash}"]
-    assert (keep.label, keep.value) == ("Keep", False)
+    assert (keep.label, keep.value) == ("Pin", False)
     app = rerun(keep.set_value(True))
     assert store.is_pinned(spec_hash)
     store.unpin(spec_hash)  # as someone else may do
@@ -809,7 +809,7 @@ def test_a_run_that_is_on_show_counts_as_used(store: Store) -> None:
 def test_a_run_that_the_servers_end_has_interrupted_is_said(engine: FakeEngine) -> None:
     spec = resolve(parse_spec({"attack": "label-flip", "train_size": 100, "test_size": 50}))
     app = lab(attack="label-flip", train="100", test="50")
-    assert "The server ended while this was running" not in said(app)
+    assert "The server stopped during this run" not in shown_text(app)
     engine.interrupted.add(spec.hash)
     app = lab(attack="label-flip", train="100", test="50")
-    assert "The server ended while this was running" in said(app)
+    assert "The server stopped during this run" in shown_text(app)

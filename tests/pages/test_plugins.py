@@ -17,7 +17,7 @@ from core.spec.experiment import parse_spec
 from core.storage import features
 from core.storage.runs import Store
 from pages import _own, _progress, _state
-from tests.apps import opened, own_store, query, rerun, said
+from tests.apps import opened, own_store, query, rerun, shown_text
 from tests.catalog.test_plugins import changed
 from tests.links import PAGES
 from tests.pages.test_defend_page import Tasks
@@ -113,15 +113,15 @@ def test_the_sidebar_offers_the_attack_its_parameter_and_the_defence() -> None:
 @pytest.mark.usefixtures("with_plugins")
 def test_the_lab_has_the_result_of_these_settings() -> None:
     app = opened("lab.py", **LINK)
-    assert "Result of these settings" in said(app)
-    assert "Blend" in said(app)
+    assert "Result of these settings" in shown_text(app)
+    assert "Blend" in shown_text(app)
     assert app.button(key="again")
 
 
 def test_without_the_plugin_the_lab_shows_its_result_all_the_same(made: tuple[Result, Result], store: Store) -> None:
     shutil.rmtree(store.root / hashes(made)[1])
     app = opened("lab.py")
-    text = said(app)
+    text = shown_text(app)
     assert "Result of other settings" in text
     assert "blend" in text
     assert errors(app) == []
@@ -130,7 +130,7 @@ def test_without_the_plugin_the_lab_shows_its_result_all_the_same(made: tuple[Re
 def test_stages_are_the_plugins_own(either: str, made: tuple[Result, Result]) -> None:
     app = opened("stages.py", run=hashes(made)[0], step="1")
     assert [formula.value for formula in app.latex] == [f"$$\n{FORMULA}\n$$"]
-    text = said(app).replace("**", "")
+    text = shown_text(app).replace("**", "")
     assert WORDS in text
     others = [record for record in RECORDS.values() if record.name != "blend"]
     words = [stage.explain(record.settings()).words for record in others for stage in record.stages]
@@ -148,20 +148,20 @@ def test_pages_of_a_run_show_it(page: str, key: str, either: str, made: tuple[Re
     links = ",".join(hashes(made)) if key == "runs" else hashes(made)[0]
     app = rerun(opened(f"{page}.py", **{key: links}))
     assert errors(app) == []
-    assert re.search("Blend|blend", said(app) + str([box.options for box in app.selectbox]))
+    assert re.search("Blend|blend", shown_text(app) + str([box.options for box in app.selectbox]))
 
 
 @pytest.mark.usefixtures("with_plugins")
 def test_the_example_defence_goes_over_a_run(made: tuple[Result, Result], engine: Engine) -> None:
     app = rerun(opened("defend.py", run=hashes(made)[0], **{"with": "norm", "share": "10"}))
     assert engine.asked == ["norm:share=0.1"]
-    assert "Norm: Removes the points with the longest feature vectors. An example." in said(app).replace("**", "")
-    assert "Poison found" in [metric.label for metric in app.metric]
+    assert "Norm: Removes the points with the longest feature vectors. An example." in shown_text(app).replace("**", "")
+    assert "Poison detected" in [metric.label for metric in app.metric]
 
 
 def test_without_the_plugin_a_link_to_its_defence_says_so(made: tuple[Result, Result]) -> None:
     app = opened("defend.py", run=hashes(made)[0], **{"with": "norm"})
-    assert "no defence by norm" in said(app).replace("`", "")
+    assert "an unknown defence: norm" in shown_text(app).replace("`", "")
 
 
 def test_without_the_plugin_features_are_not_computed_again(
@@ -171,14 +171,14 @@ def test_without_the_plugin_features_are_not_computed_again(
     engine.works = False
     monkeypatch.setattr(features, "has_features", lambda run: False)
     app = opened("defend.py", run=hashes(made)[0], **{"with": "sphere"})
-    assert "'blend' comes from a plug-in that is not loaded here" in "".join(errors(app)) + said(app)
+    assert "'blend' comes from a plug-in that is not loaded here" in "".join(errors(app)) + shown_text(app)
 
 
 @pytest.mark.usefixtures("with_plugins")
 def test_a_sweep_has_the_attack() -> None:
     app = opened("sweep.py", **{**LINK, "attacks": "blend", "budgets": "10", "seeds": "1"})
     assert errors(app) == []
-    assert "Blend" in said(app) + str([box.options for box in app.multiselect])
+    assert "Blend" in shown_text(app) + str([box.options for box in app.multiselect])
 
 
 def test_without_the_plugin_a_link_to_its_attack_says_so() -> None:

@@ -11,7 +11,7 @@ import pytest
 from core.spec.registry import ATTACKS
 from core.storage.runs import Store
 from pages import _present_figures
-from tests.apps import drawn, opened, own_store, query, rerun, said, small
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
 STEPS = 5
 JARGON = r"(?i)\b(umap|heads?|λ|ridge|ε|epsilon|features?|extractors?|hyperparameters?|poison|tgda|gradient|stage)\b"
@@ -25,7 +25,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def step(number: int, **values: Any) -> str:
-    return said(opened("present.py", run=small(**values).hash, step=str(number)))
+    return shown_text(opened("present.py", run=small(**values).hash, step=str(number)))
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
@@ -102,21 +102,21 @@ def test_buttons_turn_the_pages() -> None:
 
 
 def test_the_default_is_told_without_a_link() -> None:
-    assert "1 of 5" in said(opened("present.py"))
+    assert "1 of 5" in shown_text(opened("present.py"))
 
 
 @pytest.mark.parametrize("text", ["0", "6", "x", "-1", "1.5", "²"])
 def test_a_step_that_is_not_there_is_the_first(text: str) -> None:
-    assert "1 of 5" in said(opened("present.py", run=small().hash, step=text))
+    assert "1 of 5" in shown_text(opened("present.py", run=small().hash, step=text))
 
 
 def test_a_run_that_is_not_stored_is_said() -> None:
-    assert "`0123456789abcdef` is not stored here" in said(opened("present.py", run="0123456789abcdef"))
+    assert "`0123456789abcdef` is not stored here" in shown_text(opened("present.py", run="0123456789abcdef"))
 
 
 def test_nothing_stored_leads_to_the_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_store(tmp_path / "empty", monkeypatch)
-    assert "No experiment has been run here yet" in said(opened("present.py"))
+    assert "No experiment has been run here yet" in shown_text(opened("present.py"))
 
 
 def test_another_run_can_be_picked(store: Store) -> None:

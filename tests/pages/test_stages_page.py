@@ -7,7 +7,7 @@ import pytest
 
 from core.spec.registry import ATTACKS
 from core.storage.runs import Store
-from tests.apps import drawn, opened, own_store, query, rerun, said, small
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
-def test_every_attack_is_walked_through_to_its_end(attack: str, store: Store) -> None:
+def test_the_trajectory_of_every_attack_is_shown_to_its_end(attack: str, store: Store) -> None:
     store.put(drawn(attack))
     app = opened("stages.py", run=small(attack).hash)
     steps = len(app.select_slider[0].options)
@@ -27,9 +27,9 @@ def test_every_attack_is_walked_through_to_its_end(attack: str, store: Store) ->
     rerun(app.select_slider[0].set_value(steps - 1))
     assert query(app)["step"] == str(steps - 1)
     assert len(app.latex) == 1
-    assert app.button(key="walk-next").disabled
+    assert app.button(key="trajectory-next").disabled
     makes_images = attack not in ("gc-feature", "tgda-feature")
-    assert ("makes features and no images" in said(app)) == (not makes_images)
+    assert ("makes features, not images" in shown_text(app)) == (not makes_images)
     poisons = len(drawn(attack).poison.y)
     assert len(app.get("image")) == min(poisons, 12)
 
@@ -37,38 +37,38 @@ def test_every_attack_is_walked_through_to_its_end(attack: str, store: Store) ->
 def test_a_link_opens_its_step_and_buttons_turn_it() -> None:
     app = opened("stages.py", run=small("gc-feature").hash, step="2")
     assert app.select_slider[0].value == 2
-    assert "GradPC" in said(app)
-    assert "There is no poison yet" in said(app)
-    rerun(app.button(key="walk-next").click())
-    rerun(app.button(key="walk-next").click())
+    assert "GradPC" in shown_text(app)
+    assert "There are no poisoned samples yet" in shown_text(app)
+    rerun(app.button(key="trajectory-next").click())
+    rerun(app.button(key="trajectory-next").click())
     assert query(app) == {"run": small("gc-feature").hash, "step": "4"}
-    assert "Gradient Canceling" in said(app)
+    assert "Gradient Canceling" in shown_text(app)
     assert [metric.label for metric in app.metric] == ["Test accuracy"]
-    rerun(app.button(key="walk-back").click())
+    rerun(app.button(key="trajectory-back").click())
     assert query(app)["step"] == "3"
 
 
 def test_losses_between_stages_are_said() -> None:
-    text = said(opened("stages.py", run=small("gc-feature").hash))
+    text = shown_text(opened("stages.py", run=small("gc-feature").hash))
     assert "**30.0 points are lost** between the target head (costs the defender 60.0)" in text
     assert "The target needs a budget of at least 60 %, and the attacker has 10 %." in text
 
 
 def test_playing_goes_on_and_begins_anew() -> None:
     app = opened("stages.py", run=small("gc-feature").hash, step="6")
-    rerun(app.toggle(key="walk-play").set_value(True))
+    rerun(app.toggle(key="trajectory-play").set_value(True))
     places = [int(app.select_slider[0].value)]
     for _ in range(3):
         places.append(int(rerun(app).select_slider[0].value))
     assert places == [7, 0, 1, 2]
 
 
-def test_another_run_is_walked_from_its_start(store: Store) -> None:
+def test_another_run_is_shown_from_its_first_step(store: Store) -> None:
     store.put(drawn("tgda-feature"))
     app = opened("stages.py", run=small("gc-feature").hash, step="5")
     rerun(app.selectbox(key="stages-run").set_value(small("tgda-feature").hash))
     assert query(app) == {"run": small("tgda-feature").hash, "step": "0"}
-    assert "The defender trains a linear head" in said(app)
+    assert "The defender trains a linear head" in shown_text(app)
 
 
 @pytest.mark.parametrize("step", ["99", "-1", "x"])
@@ -78,16 +78,16 @@ def test_a_step_that_is_none_is_the_first(step: str) -> None:
 
 def test_an_unknown_run_is_said_and_another_shown() -> None:
     app = opened("stages.py", run="0123456789abcdef")
-    assert "is not stored here" in said(app)
+    assert "is not stored here" in shown_text(app)
     assert app.select_slider
 
 
 def test_a_run_without_steps_says_so(store: Store) -> None:
     store.put(replace(drawn("ft-donor"), trajectory=()))
     app = opened("stages.py", run=small("ft-donor").hash)
-    assert "stored without its steps" in said(app)
+    assert "stored without its trajectory" in shown_text(app)
 
 
 def test_an_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_store(tmp_path / "empty", monkeypatch)
-    assert "No experiment has been run here yet" in said(opened("stages.py"))
+    assert "No experiment has been run here yet" in shown_text(opened("stages.py"))

@@ -10,7 +10,7 @@ import streamlit as st
 from core.serving import engine as engine_module
 from core.serving.status import EngineStatus
 from core.storage.runs import Store
-from tests.apps import drawn, opened, own_store, said
+from tests.apps import drawn, opened, own_store, shown_text
 from tests.serving.test_metrics import FakeEngine
 
 
@@ -25,8 +25,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def test_without_an_engine_the_disk_is_told_and_none_is_started(store: Store) -> None:
     store.put(drawn())
     app = opened("status.py")
-    words = said(app)
-    assert "No engine is there at the moment" in words
+    words = shown_text(app)
+    assert "The engine is not running" in words
     assert "1 run." in words
     assert "| Server |" in words
     assert not app.metric
@@ -41,8 +41,8 @@ def test_queue_outcomes_and_workers_are_told(store: Store, monkeypatch: pytest.M
         **{"Running": "1", "Waiting": "3", "Expected wait": "10 s", "Workers": "2 of 2"},
         **{"Done": "5", "Failed": "1", "Cancelled": "0", "Refused": "2"},
     }
-    words = said(app)
-    assert "1 of them kept for good" in words
+    words = shown_text(app)
+    assert "1 of them pinned" in words
     assert "| Worker 1 | 0.0 MB | 0.0 MB of 0.0 MB |" in words
     assert "| Worker 2 | 0.0 MB | — |" in words
     assert run.hash not in words
@@ -56,10 +56,10 @@ def test_a_cluster_without_workers_is_told(store: Store, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(engine_module, "_engine", Deserted(store))
     assert [warning.value for warning in opened("status.py").warning] == [
-        "No worker is there yet: runs wait until one comes."
+        "No worker is available yet: runs wait until one connects."
     ]
 
 
 def test_a_limit_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_STORE_MEGABYTES", "1")
-    assert "POISON_LAB_STORE_MEGABYTES is '1'; allowed" in said(opened("status.py"))
+    assert "POISON_LAB_STORE_MEGABYTES is '1'; allowed" in shown_text(opened("status.py"))

@@ -17,7 +17,7 @@ from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage import uploads
 from core.storage.runs import Store
 from pages import _state
-from tests.apps import drawn, opened, own_store, query, rerun, said
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text
 from tests.pictures import pets, zipped
 
 THEN = {"budget": 0.1, "attack": "label-flip", "train_size": 100, "attack.tgda-feature.steps": 9}
@@ -80,7 +80,7 @@ def test_a_bad_version_is_one_sentence(text: str) -> None:
     values, problems = _state.from_query({"defaults": text, "seed": "3"})
     (problem,) = problems
     allowed = "a version of the defaults that is known here, 1 to 2"
-    assert problem == f"`defaults` is `{text}`; allowed: {allowed}. Taken instead: 1."
+    assert problem == f"`defaults` is `{text}`; allowed: {allowed}. Using 1 instead."
     assert _state.to_spec(values).budget == 0.1
 
 
@@ -149,9 +149,9 @@ def test_the_lab_says_which_version_made_a_result(store: Store, monkeypatch: pyt
     store.put(result)
     link = _state.to_query(_state.from_spec(result.spec))
     monkeypatch.setattr(provenance, "__version__", "0.1.0")
-    assert "made by" not in said(opened("lab.py", **link))
+    assert "made by" not in shown_text(opened("lab.py", **link))
     monkeypatch.setattr(provenance, "__version__", "0.2.0")
-    assert "made by version 0.1.0 of Poison Lab; this is version 0.2.0" in said(opened("lab.py", **link))
+    assert "made by version 0.1.0 of Poison Lab; this is version 0.2.0" in shown_text(opened("lab.py", **link))
 
 
 def test_results_on_images_of_an_earlier_reader_open(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,14 +161,14 @@ def test_results_on_images_of_an_earlier_reader_open(store: Store, monkeypatch: 
     store.put(run(spec, device="cpu"))
     before = opened("lab.py", data=record.name, attack="label-flip", train="40", test="20")
     assert before.session_state.spec == spec
-    assert "Result of these settings" in said(before)
+    assert "Result of these settings" in shown_text(before)
     monkeypatch.setattr(folders, "READER_VERSION", 2)
     app = opened("lab.py")
-    assert "Result of other settings" in said(app)
-    assert "it can't be run again as it is" in said(app)
+    assert "Result of other settings" in shown_text(app)
+    assert "it can't be rerun unchanged" in shown_text(app)
     assert not app.exception
     kept = opened("bring.py")
-    assert "an earlier version of Poison Lab has read these images otherwise" in said(kept)
+    assert "an earlier version of Poison Lab read these images differently" in shown_text(kept)
     assert not [button for button in kept.button if button.key == f"use-kept-{record.name}"]
     kept.button(key=f"remove-{record.name}").click()
-    assert "Nothing yet" in said(rerun(kept))
+    assert "No uploads yet" in shown_text(rerun(kept))

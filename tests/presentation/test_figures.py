@@ -66,7 +66,7 @@ def test_map_holds_clean_points_bases_and_poison() -> None:
     figure = figures.map_figure(plot, result.classes, show_stage2=True)
     traces = {trace.name: trace for trace in figure.data}
     assert sum(len(traces[name].x) for name in result.classes) == 40
-    for name, xy in (("base", plot.base_xy), ("poison", plot.poison_xy), ("stage 2", plot.stage2_xy)):
+    for name, xy in (("base", plot.base_xy), ("poisoned", plot.poison_xy), ("stage 2", plot.stage2_xy)):
         np.testing.assert_array_equal(np.column_stack([traces[name].x, traces[name].y]), xy)
     plain = figures.map_figure(plot, result.classes, show_stage2=False)
     assert "stage 2" not in {trace.name for trace in plain.data}

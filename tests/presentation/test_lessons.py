@@ -63,7 +63,7 @@ def test_at_least_eight_ship_in_order() -> None:
     assert LESSONS[0].title == "What a linear head sees"
     assert [lesson.title for lesson in LESSONS[-2:]] == [
         "Why unlearnable examples fail on a frozen extractor",
-        "What would you defend with",
+        "Choosing a defence",
     ]
 
 
@@ -158,9 +158,9 @@ def test_every_step_can_be_completed_and_every_question_judged(step: LessonStep,
 def test_conditions() -> None:
     done = [
         {"when": "ran"},
-        {"when": "changed", "field": "budget", "at_least": 0.1, "tell": "more"},
-        {"when": "reached", "drop": 15, "tell": "harm"},
-        {"when": "opened", "view": "map", "tell": "open"},
+        {"when": "changed", "field": "budget", "at_least": 0.1, "instruction": "more"},
+        {"when": "reached", "drop": 15, "instruction": "harm"},
+        {"when": "opened", "view": "map", "instruction": "open"},
     ]
     step = tiny(done=done).steps[0]
     assert [type(one) for one in step.done] == [Ran, Changed, Reached, Opened]
@@ -175,7 +175,7 @@ def test_conditions() -> None:
 
 
 def test_defences_complete_a_step() -> None:
-    done = [{"when": "ran"}, {"when": "applied"}, {"when": "regained", "share": 50, "tell": "half"}]
+    done = [{"when": "ran"}, {"when": "applied"}, {"when": "regained", "share": 50, "instruction": "half"}]
     question = {**QUESTION, "fact": "found", "result": "{found} % and {regained}"}
     step = tiny(done=done, defend=["loss:share=0.1"], focus="defence", question=question).steps[0]
     assert [type(one) for one in step.done] == [Ran, Applied, Regained]
@@ -240,7 +240,7 @@ def test_predictions_are_judged_by_the_run() -> None:
         ({"steps": [{**STEP, "focus": "defence"}]}, "a step without `defend`"),
         ({"steps": [{**STEP, "done": [{"when": "applied"}]}]}, "a step without `defend`"),
         (
-            {"steps": [{**STEP, "done": [{"when": "opened", "view": "defence", "tell": "a"}]}]},
+            {"steps": [{**STEP, "done": [{"when": "opened", "view": "defence", "instruction": "a"}]}]},
             "a step without `defend`",
         ),
         ({"steps": [{**STEP, "question": {**QUESTION, "fact": "found"}}]}, "without `defend` there is no found"),

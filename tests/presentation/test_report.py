@@ -64,7 +64,7 @@ def test_every_attack_has_a_report(attack: str, tmp_path: Path) -> None:
     assert "20.0" in page.text
     assert RECORDS[attack].title in page.text
     assert ("makes feature vectors, not images" in page.text) == (not RECORDS[attack].makes_images)
-    assert ("What the budget can reach" in page.text) == (attack == "gc-feature")
+    assert ("Reachability of the target" in page.text) == (attack == "gc-feature")
     assert not re.search(r"\bNone\b|\bnan\b|Undefined|\{\w+", page.text.split("The settings")[0])
 
 

@@ -96,7 +96,7 @@ def test_runs_wait_for_workers_that_come_late_and_outlive_one_that_is_killed(the
 
     alone = jobs[0].status()
     assert (alone.state, alone.seconds_left, engine.status().slots) == ("queued", None, 0)
-    assert progress_words(alone) == "Waiting: no worker is there yet"
+    assert progress_words(alone) == "Waiting: no worker is available yet"
     first, _ = there.worker("--name", "first"), there.worker("--name", "second")
     until(lambda: len(busy()) == 2)
     until(lambda: engine.status().slots == 2)

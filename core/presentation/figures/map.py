@@ -37,10 +37,10 @@ def map_figure(plot: PlotData, classes: Sequence[str], show_stage2: bool) -> go.
         )
     base, poison = plot.base_xy, plot.poison_xy
     figure.add_trace(_base_markers(plot, classes))
-    figure.add_trace(arrows(base, poison, "its move", NEUTRAL))
+    figure.add_trace(arrows(base, poison, "shift", NEUTRAL))
     stage2 = plot.stage2_xy
     if show_stage2 and stage2 is not None:
-        figure.add_trace(arrows(base, stage2, "stage 2's aim", NEUTRAL, dash="dot"))
+        figure.add_trace(arrows(base, stage2, "distance to stage 2", NEUTRAL, dash="dot"))
         figure.add_trace(
             go.Scattergl(
                 x=stage2[:, 0],
@@ -49,7 +49,7 @@ def map_figure(plot: PlotData, classes: Sequence[str], show_stage2: bool) -> go.
                 mode="markers",
                 marker={"symbol": "cross-thin", "size": 9, "line": {"width": 2, "color": NEUTRAL}},
                 customdata=np.arange(len(stage2)),
-                hovertemplate="stage 2 of poison %{customdata}<extra></extra>",
+                hovertemplate="stage 2 of poisoned sample %{customdata}<extra></extra>",
             )
         )
     figure.add_trace(_poison_markers(plot, classes))
@@ -79,7 +79,7 @@ def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
         name="base",
         mode="markers",
         marker={"symbol": "circle-open", "size": 9, "line": {"width": 1.5}, "color": NEUTRAL},
-        text=[f"base of poison {i}: {classes[label]}" for i, label in enumerate(plot.base_y)],
+        text=[f"base of poisoned sample {i}: {classes[label]}" for i, label in enumerate(plot.base_y)],
         hovertemplate="%{text}<extra></extra>",
     )
 
@@ -87,13 +87,13 @@ def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
 def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
     xy, y, base_y = plot.poison_xy, plot.poison_y, plot.base_y
     labels = [
-        f"poison {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
+        f"poisoned sample {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
         for i, (old, new, shift) in enumerate(zip(base_y, y, plot.shift, strict=True))
     ]
     return go.Scattergl(
         x=xy[:, 0],
         y=xy[:, 1],
-        name="poison",
+        name="poisoned",
         mode="markers",
         marker={
             "symbol": "diamond",

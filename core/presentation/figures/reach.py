@@ -56,5 +56,5 @@ def reach_figure(threshold: Reachability, height: int = 260) -> go.Figure:
     )
     ends = [math.log10(budgets[0]), math.log10(budgets[-1])]
     figure.update_xaxes(type="log", title="Budget, %", dtick=1, range=ends)
-    figure.update_yaxes(title="Gradient left at the target", rangemode="tozero", automargin=True)
+    figure.update_yaxes(title="Residual gradient at the target", rangemode="tozero", automargin=True)
     return figure

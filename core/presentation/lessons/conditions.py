@@ -39,19 +39,19 @@ class StepState:
         return fact if isinstance(fact, float) else None
 
 
-class _Asking(Frozen):
-    """A condition with its own instruction.
+class _Instructed(Frozen):
+    """A condition that says by itself what to do.
 
     Attributes:
-        tell: the instruction.
+        instruction: what to do, for the person.
     """
 
-    tell: Words
+    instruction: Words
 
     @property
     def task(self) -> str:
-        """The instruction as a list item."""
-        return self.tell[:1].upper() + self.tell[1:]
+        """What to do, as the item of a list."""
+        return self.instruction[:1].upper() + self.instruction[1:]
 
 
 class Answered(Frozen):
@@ -76,7 +76,7 @@ class Ran(Frozen):
         return state.facts is not None and state.is_accepted
 
 
-class Changed(_Asking):
+class Changed(_Instructed):
     """Met once a setting is within bounds, or is one of some values.
 
     Attributes:
@@ -116,7 +116,7 @@ class Changed(_Asking):
         return state.spec is not None and self.accepts(state.spec)
 
 
-class Reached(_Asking):
+class Reached(_Instructed):
     """Met once a run, with any settings, has at least this drop in points."""
 
     when: Literal["reached"]
@@ -128,7 +128,7 @@ class Reached(_Asking):
         return drop is not None and drop >= self.drop
 
 
-class Opened(_Asking):
+class Opened(_Instructed):
     """Met once a part of the result was opened."""
 
     when: Literal["opened"]
@@ -150,7 +150,7 @@ class Applied(Frozen):
         return state.is_accepted and state.number("found") is not None
 
 
-class Regained(_Asking):
+class Regained(_Instructed):
     """Met once defences chosen by the user regain at least this share of the drop, in percent."""
 
     when: Literal["regained"]
