@@ -1,4 +1,4 @@
-"""Locks on files, which the kernel lets go of however their holder ends.
+"""Locks on files, which the kernel releases however their holder ends.
 
 Linux and macOS have them as `flock`. Elsewhere locking fails as it does on a file system that knows no locks: those who
 ask for one say what then holds.
@@ -16,11 +16,11 @@ else:
 
 
 def lock(file: int | IO[str], *, wait: bool = True) -> None:
-    """Hold the lock of an open file; closing the file lets go of it.
+    """Hold the lock of an open file; closing the file releases it.
 
     Args:
         file: or its number.
-        wait: until whoever holds it lets go; else that is an error.
+        wait: until whoever holds it releases it; without, that is an error.
 
     Raises:
         OSError: somebody else holds it, or files can't be locked here.

@@ -33,7 +33,7 @@ def test_cores_and_memory_are_those_of_the_machine() -> None:
     check = machine.processor()
     assert check.state == "ok"
     assert f"{os.cpu_count()} core" in check.text
-    assert retention.words(psutil.virtual_memory().total) in check.text
+    assert retention.format_size(psutil.virtual_memory().total) in check.text
 
 
 def test_a_limit_of_the_container_is_what_counts(monkeypatch: pytest.MonkeyPatch) -> None:
