@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.system.paths import ROOT
 
 HIDDEN_MODULES = ("fcntl", "grp", "pwd", "resource", "termios", "tty", "pty")
@@ -61,6 +63,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "POISON_LAB_HOME": str(tmp_path / "home"), "POISON_LAB_PLUGINS": ""}
 
 
+@pytest.mark.processes
 def test_core_does_its_work_where_there_is_no_more_than_windows_and_macos_have(tmp_path: Path) -> None:
     """One program, as importing everything takes most of the time."""
     code = """

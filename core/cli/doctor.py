@@ -1,4 +1,4 @@
-"""`doctor`: what a maintainer would ask for in one screen, and what is wrong here and how to mend it."""
+"""`doctor`: what a maintainer would ask for in one screen, and what is wrong here and how to fix it."""
 
 import json
 import platform

@@ -99,7 +99,10 @@ def test_big_numbers_keep_their_digits(home: Path) -> None:
 
 
 def test_a_system_that_does_not_say_its_memory_is_no_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "Path", lambda _: home / "none")
+    def refuse() -> None:
+        raise metrics.psutil.AccessDenied
+
+    monkeypatch.setattr(metrics.psutil, "Process", refuse)
     assert "memory_bytes" not in metrics.as_text(metrics.measure(None))
 
 

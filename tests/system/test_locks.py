@@ -11,7 +11,7 @@ from core.system import locks
 from tests.fakes import tiny_result, tiny_spec
 
 
-def test_only_one_holds_a_lock_and_closing_lets_go_of_it(tmp_path: Path) -> None:
+def test_only_one_holds_a_lock_and_closing_the_file_releases_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with path.open("w") as first, path.open("w") as second:
         locks.lock(first)
@@ -33,7 +33,7 @@ def test_without_locks_a_store_is_cleaned_on_trust(tmp_path: Path, monkeypatch: 
     run = store.put(tiny_result(tiny_spec()))
     for path in run.folder.rglob("*"):
         os.utime(path, (1, 1))
-    assert [piece.name for piece in store.clean(0).gone] == [run.hash]
+    assert [entry.name for entry in store.clean(0).deleted] == [run.hash]
 
 
 def test_without_locks_no_run_counts_as_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

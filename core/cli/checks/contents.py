@@ -14,7 +14,9 @@ def plugins() -> list[Check]:
         try:
             load_plugins([path])
         except PluginError as error:
-            remedy = "Mend it, or take it out of POISON_LAB_PLUGINS; until then every other command refuses to start."
+            remedy = (
+                "Correct it, or remove it from POISON_LAB_PLUGINS; until then every other command refuses to start."
+            )
             broken.append(Check("Plug-ins", "fault", str(error), remedy))
     texts = [
         f"{path} ({', '.join(plugin.names) or 'a copy'}; {plugin.digest[:12]})" for path, plugin in loaded().items()
