@@ -118,7 +118,7 @@ def missing(places: list[sweep.Cell]) -> list[ExperimentSpec]:
 
 
 def submit(specs: list[ExperimentSpec]) -> None:
-    """Send all that is missing; the engine takes its turn."""
+    """Send all that is missing; the engine queues it."""
     st.session_state.sweep_error = ""
     try:
         for spec in specs:

@@ -138,4 +138,4 @@ def _out_of_reach(threshold: Reachability | None) -> str:
 def _no_such_image(gap: float | None) -> str:
     if gap is None:
         return "Images can't take arbitrary feature values."
-    return f"No allowed image has these features: the images' own differ from them by {100 * gap:.0f} % of their norm."
+    return f"No allowed image has these features: those of the images differ by {100 * gap:.0f} % of the norm."

@@ -64,7 +64,7 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> No
     assert found is not None
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Poison detected"] == f"{found.whole.poison_removed} of 10"
-    assert metrics["Accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
+    assert metrics["Test accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
     assert len(app.get("plotly_chart")) == 2
 
 
