@@ -29,7 +29,7 @@ def test_a_run_is_certified_once(store: Store, monkeypatch: pytest.MonkeyPatch) 
     assert [flips for flips, _ in result.flipped.plain] == [
         flips for flips in (1, 3, 10, 30, 100) if flips < len(run.features()["train_y"])
     ]
-    monkeypatch.setattr(certified, "certified", lambda *_: pytest.fail("certified twice"))
+    monkeypatch.setattr(certified, "certify_run", lambda *_: pytest.fail("certified twice"))
     assert certified.certify(str(store.root), run.hash, 5) == result
     assert certified.find(run.hash, 5) == result
     assert certified.find(run.hash, 6) is None

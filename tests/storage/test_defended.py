@@ -46,7 +46,7 @@ def test_a_chain_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -
     result = defended.judge(str(store.root), run.hash, ["loss:share=0.1", "sphere"])
     assert [step.name for step in result.steps] == ["sphere", "loss"]
     assert result.whole.poison_removed >= 8
-    monkeypatch.setattr(defended, "judged", lambda *_: pytest.fail("judged twice"))
+    monkeypatch.setattr(defended, "judge_run", lambda *_: pytest.fail("judged twice"))
     assert defended.judge(str(store.root), run.hash, ["sphere", "loss:share=0.1"]) == result
     assert defended.find(run.hash, chain) == result
 
