@@ -107,8 +107,8 @@ class Student:
             choices["run"] = (4, self._run)
         if self.tab.widget("images-order") is not None:
             choices["card"] = (1.5, self._card)
-        if self.tab.widget("walk-step") is not None:
-            choices["walk"] = (4, lambda: self._move("walk-step"))
+        if self.tab.widget("trajectory-step") is not None:
+            choices["walk"] = (4, lambda: self._move("trajectory-step"))
         if self._answerable() is not None:
             choices["predict"] = (6, self._predict)
         if self.tab.widget("run-step") is not None:
