@@ -48,7 +48,7 @@ def test_weights_are_checked_kept_and_removed(page: Page, tmp_path: Path) -> Non
 
 
 def test_what_is_refused_is_told_and_not_kept(page: Page, tmp_path: Path) -> None:
-    expect(page.get_by_text("Your uploads")).to_be_visible()
+    expect(page.get_by_text("Your uploads", exact=True)).to_be_visible()
     page.locator(".st-key-file-images input[type=file]").set_input_files(zip_of(tmp_path, "cats"))
     expect(page.get_by_text("Rejected; nothing was stored")).to_be_visible()
     expect(page.get_by_text("pets.zip holds one class of images; two or more are needed")).to_be_visible()

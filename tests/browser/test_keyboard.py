@@ -64,7 +64,7 @@ def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
     settled(page)
     tab_to(page, page.locator(".st-key-run button"))
     page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile(r"On 50 test images: .+ to 4 poisoned ones"))).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text(re.compile(r"On 50 test images; 4 poisoned samples cost .+"))).to_be_visible(timeout=RUN_MS)
 
 
 def test_pages_are_reached_from_the_navigation(page: Page, address: str) -> None:

@@ -114,7 +114,7 @@ def as_json(answer: DefenceVerdict | Certificates) -> Any:
 def test_verdicts_and_certificates_are_kept(
     store: Store, known: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((defended, "judged"), (certified, "certified")):
+    for module, name in ((defended, "judge_run"), (certified, "certify_run")):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("computed again"))
     assert known["verdicts"]
     for spec_hash, chain, verdict in known["verdicts"]:

@@ -116,8 +116,8 @@ def test_images_are_capped_and_described(tmp_path: Path) -> None:
     shown = page.all("img")
     assert len(shown) == report_sections.MAX_IMAGES
     assert all(image["alt"] and str(image["src"]).startswith("data:image/png;base64,") for image in shown)
-    assert "Shown: 24 of 30, those whose features moved farthest first." in page.text
-    assert "Poison 29: " in str(shown[0]["alt"]), "the farthest moved comes first"
+    assert "Shown: 24 of 30, largest shift in feature space first." in page.text
+    assert "Poisoned sample 29: " in str(shown[0]["alt"]), "the farthest moved comes first"
 
 
 def test_few_images_are_all_shown(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_few_images_are_all_shown(tmp_path: Path) -> None:
     assert result.plot is not None
     unmoved = replace(result.plot, shift=np.zeros(2, np.float32))
     page = Page(report.report(put(tmp_path, replace(result, plot=unmoved))))
-    assert "All 2 are shown, in the order of the data." in page.text
-    assert [str(image["alt"])[:8] for image in page.all("img")] == ["Poison 0", "Poison 1"]
+    assert "All 2 are shown, in the original order." in page.text
+    assert [str(image["alt"]).split(":")[0] for image in page.all("img")] == ["Poisoned sample 0", "Poisoned sample 1"]
 
 
 def test_text_that_somebody_brought_does_not_act(tmp_path: Path) -> None:

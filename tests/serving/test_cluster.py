@@ -102,7 +102,7 @@ def test_runs_wait_for_workers_that_come_late_and_outlive_one_that_is_killed(the
     until(lambda: engine.status().slots == 2)
     waiting = next(status for job in jobs if (status := job.status()).state == "queued")
     assert waiting.seconds_left is not None
-    assert "place 1" in progress_words(waiting)
+    assert "position 1" in progress_words(waiting)
     there.worker()
     until(lambda: len(busy()) == 3)
     until(lambda: engine.status().slots == 3)
