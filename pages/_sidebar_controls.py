@@ -168,7 +168,6 @@ def parameter_words(key: str, attack: str = "") -> tuple[str, str]:
     return str(schema.get("title", key)), str(schema.get("description", ""))
 
 
-@st.cache_data
 def _extractor_help() -> str:
     lines = (
         f"- **{record.title}**: {record.method}, {record.width} features; {record.paper}; {record.licence}"
@@ -177,13 +176,10 @@ def _extractor_help() -> str:
     return "The frozen network that turns an image into features.\n\n" + "\n".join(lines)
 
 
-@st.cache_data
 def _attack_help() -> str:
-    attacks = choices.listing()["attacks"].values()
-    return "\n".join(f"- **{attack['title']}**: {attack['about']}" for attack in attacks)
+    return "\n".join(f"- **{record.title}**: {record.about}" for record in ATTACKS.values())
 
 
-@st.cache_data
 def _evade_help() -> str:
     lines = "\n".join(f"- **{DEFENCES[name].title}**: {DEFENCES[name].summary}" for name in EVADABLE)
     return (
