@@ -58,8 +58,8 @@ clean: ## Delete the environment and what tools leave behind; results in .poison
 
 ##@ Test
 
-test-fast: $(VENV)/.kernels ## Run the tests that start no browser, no server and no workers, for while you work
-	@$(PYTEST) -m "not slow and not browser and not processes"
+test-fast: $(VENV)/.kernels ## Run the tests that open no page and start no server and no workers, for while you work
+	@$(PYTEST) -m "not slow and not browser and not pages and not processes"
 
 test: lint $(VENV)/.kernels ## Set up if needed, check style and types, run all tests but the slow ones
 	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))

@@ -65,6 +65,7 @@ def test_locks_and_lessons_are_the_same(link: dict[str, Any]) -> None:
     assert bool(progress.done) == ("done" in link["query"])
 
 
+@pytest.mark.pages
 @EACH
 def test_the_page_opens_as_it_did(link: dict[str, Any]) -> None:
     app = opened(f"{link['page']}.py", **link["query"])
@@ -75,6 +76,7 @@ def test_the_page_opens_as_it_did(link: dict[str, Any]) -> None:
         assert state.own_values[key] == value
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("page", list(PLAIN["pages"]))
 def test_pages_without_settings_open_as_they_did(page: str) -> None:
     parts = urlsplit(PLAIN["pages"][page])

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -12,6 +13,14 @@ import pytest
 from core.presentation import figures
 
 _drawn: dict[bytes, Any] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.pages)
 
 
 def _once(draw: Callable[..., Any]) -> Callable[..., Any]:
