@@ -12,21 +12,21 @@ from collections.abc import Iterator
 
 import pytest
 
+THREADS = int(os.environ["OMP_NUM_THREADS"])
+MAIN = sys.modules["__main__"]
 
-@pytest.fixture(autouse=True)
-def process_state() -> Iterator[None]:
-    """Restore what tests change of their process, so that none depends on those before it.
 
-    Streamlit's tester replaces the main module, which processes that are started later would import; choosing a device
-    gives torch a thread for each core, with which sums come out in another order.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin each test as the first one does, whatever the process has run before.
+
+    Commands and workers choose torch's number of threads, on which the last digits depend. Streamlit's tester leaves
+    its page as the main module, which processes that `multiprocessing` spawns would run.
     """
-    main = sys.modules["__main__"]
-    yield
-    sys.modules["__main__"] = main
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    sys.modules["__main__"] = MAIN
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != THREADS:
+        torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope="module")

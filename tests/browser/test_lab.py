@@ -107,8 +107,9 @@ def test_cancel_a_long_run(page: Page, address: str) -> None:
 
 def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 900})
-    page.goto(f"{address}/lab?{SMALL}&budget=20")
-    expect(page.get_by_text("Already computed")).to_be_visible(timeout=app_server.PAGE_MS)
+    page.goto(f"{address}/lab?{SMALL}&budget=21")
+    run_button(page)
+    expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
     wide = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
         ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
