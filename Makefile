@@ -62,13 +62,13 @@ test-fast: $(VENV)/.kernels ## Run the tests that open no page and start no serv
 	@$(PYTEST) -m "not slow and not browser and not pages and not processes"
 
 test: lint $(VENV)/.kernels ## Set up if needed, check style and types, run all tests but the slow ones
-	@$(PYTEST) -m "not slow" $(if $(CI),$(COVER))
+	@$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
 	@$(BIN)/python -m pytest -m slow
 
-coverage: $(VENV)/.kernels ## Run what make test runs, and print which lines and branches it doesn't reach
-	@$(PYTEST) -m "not slow" $(COVER)
+coverage: $(VENV)/.kernels ## Run what make test runs but in no browser, and print which lines and branches it doesn't reach
+	@$(PYTEST) -m "not slow and not browser" $(COVER)
 
 ##@ Maintain
 
