@@ -60,10 +60,9 @@ def classes_card(runs: Sequence[ComparedRun]) -> None:
 
 def per_class(summary: RunSummary, what: str) -> list[float]:
     """Percent, or points lost, of each class of a run; `what` is a key of `PER_CLASS`."""
-    clean, poisoned = summary.clean.per_class, summary.poisoned.per_class
     if what == "lost":
-        return [100 * (before - after) for before, after in zip(clean, poisoned, strict=True)]
-    return [100 * value for value in (clean if what == "clean" else poisoned)]
+        return summary.class_drops()
+    return [100 * value for value in (summary.clean if what == "clean" else summary.poisoned).per_class]
 
 
 @st.fragment

@@ -202,13 +202,9 @@ def _accuracy_figure(summary: RunSummary) -> object:
     return figures.accuracy_figure({SCORES[key][0]: share for key, share in summary.accuracies().items()})
 
 
-def _per_class_figure(summary: RunSummary) -> object:
-    return figures.per_class_figure(summary.clean.per_class, summary.poisoned.per_class, summary.classes)
-
-
 FIGURES: dict[str, Callable[[RunSummary], object]] = {
     "accuracy": _accuracy_figure,
-    "per-class": _per_class_figure,
+    "per-class": figures.per_class_figure,
     "reach": lambda summary: None if summary.threshold is None else figures.reach_figure(summary.threshold),
     "curve": lambda summary: figures.curve_figure(summary.curve),
 }

@@ -189,6 +189,11 @@ class RunSummary:
         """
         return float(100 * (self.clean.accuracy - self._known(name).accuracy))
 
+    def class_drops(self) -> list[float]:
+        """Drop of test accuracy of each class from the clean to the poisoned head, in percentage points."""
+        pairs = zip(self.clean.per_class, self.poisoned.per_class, strict=True)
+        return [100 * (before - after) for before, after in pairs]
+
     def standard_error(self, name: str = "poisoned") -> float:
         """Standard error of a head's accuracy, in points: √(p(1 − p)/t) on t test images; arguments as for `drop`."""
         p = self._known(name).accuracy

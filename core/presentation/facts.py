@@ -118,8 +118,7 @@ def _compared(difference: float, error: float) -> tuple[str, ...]:
 
 
 def _by_class(summary: RunSummary) -> dict[str, Fact]:
-    per_class = zip(summary.clean.per_class, summary.poisoned.per_class, strict=True)
-    drops = [100 * (before - after) for before, after in per_class]
+    drops = summary.class_drops()
     worst = max(drops)
     names = (name for name, drop in zip(summary.classes, drops, strict=True) if math.isclose(drop, worst))
     return {"worst_drop": worst, "worst_class": tuple(names)}

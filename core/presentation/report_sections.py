@@ -60,12 +60,11 @@ def _stage2_finding(summary: RunSummary) -> str:
 
 
 def _class_finding(summary: RunSummary) -> str:
-    per_class = list(zip(summary.clean.per_class, summary.poisoned.per_class, strict=True))
-    losses = [100 * (before - after) for before, after in per_class]
+    losses = summary.class_drops()
     worst = max(range(len(losses)), key=losses.__getitem__)
     if summary.drop() <= 0 or losses[worst] <= 0:
         return ""
-    before, after = per_class[worst]
+    before, after = (score.per_class[worst] for score in (summary.clean, summary.poisoned))
     return f"Hardest hit is {summary.classes[worst]}, from {100 * before:.1f} % to {100 * after:.1f} %."
 
 
@@ -198,7 +197,7 @@ def accuracy_plot(summary: RunSummary) -> str:
 
 def per_class_plot(summary: RunSummary) -> str:
     """The drop of each class as HTML."""
-    figure = figures.per_class_figure(summary.clean.per_class, summary.poisoned.per_class, summary.classes)
+    figure = figures.per_class_figure(summary)
     return plot_html("per-class", figure, "Points of accuracy lost per class")
 
 

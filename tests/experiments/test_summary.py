@@ -59,6 +59,13 @@ def test_drop_and_error_are_in_points() -> None:
     assert summary.standard_error() == pytest.approx(1.0)
 
 
+def test_drops_of_classes_are_in_points_and_negative_where_accuracy_rose() -> None:
+    summary = replace(
+        tiny_result(tiny_spec()).summary(), clean=Score(0.7, [0.9, 0.5]), poisoned=Score(0.65, [0.6, 0.7])
+    )
+    assert summary.class_drops() == pytest.approx([30, -20])
+
+
 def counted(n_test: int, lost: int | None, gained: int | None, before: int, after: int) -> RunSummary:
     """Of a run whose heads have so many test images right."""
     clean = Score(before / n_test, [])

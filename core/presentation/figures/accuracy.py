@@ -1,9 +1,10 @@
 """Bar charts of test accuracies: of each head, and the drop of each class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
+from core.experiments.summary import RunSummary
 from core.presentation.figures.palette import CLEAN, NEUTRAL, POISONED
 
 
@@ -32,15 +33,10 @@ def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
     return figure
 
 
-def per_class_figure(clean: Sequence[float], poisoned: Sequence[float], classes: Sequence[str]) -> go.Figure:
-    """A bar chart of the drop of each class in points, largest on top.
-
-    Args:
-        clean: accuracy of each class without the poison, in [0, 1].
-        poisoned: accuracy of each class with the poison, in [0, 1].
-        classes: class names.
-    """
-    drops = [100 * (before - after) for before, after in zip(clean, poisoned, strict=True)]
+def per_class_figure(summary: RunSummary) -> go.Figure:
+    """A bar chart of the drop of each class in points, largest on top."""
+    drops, classes = summary.class_drops(), summary.classes
+    clean, poisoned = summary.clean.per_class, summary.poisoned.per_class
     order = sorted(range(len(drops)), key=drops.__getitem__)
     figure = go.Figure(
         go.Bar(
