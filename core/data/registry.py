@@ -14,6 +14,7 @@ class DataInfo:
         train_images, test_images: number of images; for data with domains, of the smallest domain.
         domains: names of its domains, if any. Training and test images may come from different ones.
         embedded: whether its files ship with the project.
+        notes: what was read of a user's images, how, and what was passed over, one sentence each.
     """
 
     name: str
@@ -26,6 +27,7 @@ class DataInfo:
     source: str
     domains: tuple[str, ...] = ()
     embedded: bool = True
+    notes: tuple[str, ...] = ()
 
 
 _CIFAR100 = """

@@ -19,6 +19,7 @@ class ExtractorInfo:
         macs: multiply-adds of one forward pass at 224 × 224, for cost estimates.
         pretrained_on: the data set of the pretraining, "" for none, "unknown" if it is not known.
         domain: the domain of that data set; "" for all of them.
+        notes: what was assumed of a user's weights file because its tensors can't show it, one sentence each.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ExtractorInfo:
     licence: str
     paper: str
     domain: str = ""
+    notes: tuple[str, ...] = ()
 
     def macs_at(self, input_size: int) -> float:
         """Multiply-adds of one forward pass at another input size."""
