@@ -44,7 +44,7 @@ def run(settings: FTDecoder, scene: "Scene", plan: "Plan", observe: "Observer") 
     def invert(plan: "Plan", zeta: "Tensor") -> "tuple[Tensor, Tensor, Mapping[str, float]]":
         decoder = decoders.cached(scene, observe)
         observe(Event("invert", 0, 1))
-        return nearest_bases(scene, plan, zeta)[:, 0], decoder.paint(zeta), decoder.errors
+        return nearest_bases(scene, plan, zeta)[:, 0], decoder.decode(zeta), decoder.errors
 
     return with_inversion(scene, plan, settings, observe, invert)
 
@@ -56,8 +56,9 @@ TRAINING = Explanation(
     ),
     "**Decoder**: a network $D$ learns to turn features back into the training images, with $f$ frozen.",
 )
-PAINTING = Explanation(
-    lines(r"x_j &= D(\zeta_j)"), "**Decoded images**: the trained decoder paints an image of each poisoned feature."
+DECODING = Explanation(
+    lines(r"x_j &= D(\zeta_j)"),
+    "**Decoded images**: a trained decoder reconstructs an image from each poisoned feature.",
 )
 
 RECORD = AttackRecord(
@@ -76,7 +77,7 @@ RECORD = AttackRecord(
         ),
         Stage(
             "invert",
-            explain=lambda settings: PAINTING,
+            explain=lambda settings: DECODING,
             work=lambda settings, load: load.n_poison * load.extraction,
             by_extractor=True,
         ),
@@ -88,6 +89,6 @@ RECORD = AttackRecord(
         spec,
         "Turn features into images: by a decoder, trained on the clean training images to undo the extractor.",
     ),
-    outcome="A trained decoder paints an image of each poisoned feature.",
+    outcome="A trained decoder reconstructs an image from each poisoned feature.",
     run=run,
 )

@@ -41,7 +41,7 @@ class Explanation:
     """What a stage does: a LaTeX formula, on lines that fit a phone, and a sentence or two."""
 
     formula: str
-    words: str
+    text: str
 
 
 def lines(*parts: str) -> str:
@@ -175,7 +175,7 @@ class AttackRecord:
         settings, load = spec.attack, Workload(100, 10, 1e6, 1e7, 1e4, 1e4)
         for stage in stages:
             explanation = stage.explain(settings)
-            if not isinstance(explanation, Explanation) or not (explanation.formula and explanation.words):
+            if not isinstance(explanation, Explanation) or not (explanation.formula and explanation.text):
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no explanation")
             if not float(stage.work(settings, load)) >= 0:
                 raise RecordError(f"stage {stage.name!r} of attack {self.name!r} has no work")

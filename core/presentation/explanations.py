@@ -14,7 +14,7 @@ def explain_stage(stage: str, description: AttackDescription) -> Explanation:
     if stage == "clean":
         return _CLEAN
     if stage == "poison":
-        return Explanation(_POISON.formula, f"{description.outcome} {_POISON.words}".strip())
+        return Explanation(_POISON.formula, f"{description.outcome} {_POISON.text}".strip())
     return description.stages[stage].explanation
 
 

@@ -21,7 +21,7 @@ STAGES: dict[str, str] = {
     "invert": "Turning features into images",
     "pixels": "Optimising pixels on the head itself",
     "evaluate": "Retraining the head on the poisoned set",
-    "walk": "Judging the steps of the attack",
+    "walk": "Evaluating the steps of the attack",
     "map": "Placing poison on the map",
 }
 """Stages in the order in which they run, with the text that the user reads."""

@@ -85,7 +85,7 @@ class Decoder:
     network: Network
     errors: Mapping[str, float]
 
-    def paint(self, zeta: Tensor) -> Tensor:
+    def decode(self, zeta: Tensor) -> Tensor:
         """Images (m, C, H, W) in [0, 1] of features (m, d)."""
         with torch.no_grad():
             return torch.cat([self.network(part) for part in torch.split(zeta.float(), CHUNK)])
@@ -147,7 +147,7 @@ def _train(scene: Scene, observe: Observer) -> Decoder:
     decoder = Decoder(network, {})
     unseen = held_out.nonzero().squeeze(1).to(device)
     x, z = scene.images[unseen], scene.z[unseen]
-    decoded = decoder.paint(z)
+    decoded = decoder.decode(z)
     with torch.no_grad():
         pairs = zip(torch.split(decoded, CHUNK), torch.split(z, CHUNK), strict=True)
         gap = torch.cat([gaps(scene.pipeline(images), features) for images, features in pairs])

@@ -11,13 +11,13 @@ from core.presentation.facts import FACTS, TEXTS, Fact, text
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import Frozen
 
-Words = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Option(Frozen):
     """An answer to choose, and the range of a number, or the text, for which it is right."""
 
-    words: Words
+    answer: Text
     at_least: float | None = None
     below: float | None = None
     equals: str | None = None
@@ -38,7 +38,7 @@ class Guess(Frozen):
     high: float
     step: float = Field(gt=0)
     close: float = Field(ge=0)
-    unit: Words
+    unit: Text
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -58,12 +58,12 @@ class Question(Frozen):
         why: explanation in Markdown, shown below the result; must be true for any result.
     """
 
-    ask: Words
+    ask: Text
     fact: str
     options: tuple[Option, ...] = ()
     guess: Guess | None = None
-    result: Words
-    why: Words
+    result: Text
+    why: Text
 
     @field_validator("fact")
     @classmethod
@@ -108,7 +108,7 @@ class Question(Frozen):
         """The answers to choose from; none if a number is to be guessed."""
         if self.guess is not None:
             return ()
-        return tuple(option.words for option in self.options) or data_info(spec.data).classes
+        return tuple(option.answer for option in self.options) or data_info(spec.data).classes
 
     def is_right(self, answer: str, facts: Mapping[str, Fact], spec: ExperimentSpec) -> bool:
         """Whether an answer is right for a run.
@@ -128,7 +128,7 @@ class Question(Frozen):
     def right(self, facts: Mapping[str, Fact]) -> str:
         """The right answer as text."""
         fact = facts[self.fact]
-        return next((option.words for option in self.options if option.fits(fact)), text(self.fact, fact))
+        return next((option.answer for option in self.options if option.fits(fact)), text(self.fact, fact))
 
     def readable(self, answer: str, spec: ExperimentSpec) -> bool:
         """Whether a text, e.g. of a link, is a valid answer to this question."""
