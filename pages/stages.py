@@ -115,7 +115,7 @@ def trajectory(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: 
         left, right = st.columns([1.3, 1], gap="medium")
         with left:
             st.latex(explanation.formula)
-            st.markdown(explanation.words)
+            st.markdown(explanation.text)
         with right:
             measures(run, here)
     left, right = st.columns([1.5, 1], gap="medium")

@@ -26,7 +26,7 @@ def test_it_beats_the_mean_image_on_unseen_images() -> None:
     decoder = decoders.train(scene, silent)
     mean_error = float((scene.images - scene.images.mean(0)).square().mean().sqrt())
     assert decoder.errors["decoder_pixel_error"] < 0.8 * mean_error
-    made = decoder.paint(scene.z)
+    made = decoder.decode(scene.z)
     assert made.shape == scene.images.shape
     assert float(made.min()) >= 0
     assert float(made.max()) <= 1
@@ -48,7 +48,7 @@ def test_errors_are_those_of_images_held_out() -> None:
     scene = tiny.scene()
     held_out = torch.randperm(300, generator=torch.Generator().manual_seed(0))[:30].sort().values
     decoder = decoders.train(scene, silent)
-    made = decoder.paint(scene.z[held_out])
+    made = decoder.decode(scene.z[held_out])
     assert decoder.errors["decoder_pixel_error"] == pytest.approx(
         float(F.mse_loss(made, scene.images[held_out]).sqrt())
     )
@@ -58,7 +58,7 @@ def test_errors_are_those_of_images_held_out() -> None:
     other = scene.images.clone()
     other[held_out] = 0.5
     blind = decoders.train(replace(scene, images=other), silent)
-    assert torch.equal(blind.paint(scene.z), decoder.paint(scene.z))
+    assert torch.equal(blind.decode(scene.z), decoder.decode(scene.z))
 
 
 def test_it_is_trained_once_and_read_back_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,9 +72,9 @@ def test_it_is_trained_once_and_read_back_the_same(tmp_path: Path, monkeypatch: 
     again = decoders.cached(scene, events.append)
     assert [event.done for event in events] == [0]
     assert first.errors == again.errors
-    assert torch.equal(first.paint(scene.z), again.paint(scene.z))
+    assert torch.equal(first.decode(scene.z), again.decode(scene.z))
     file.write_bytes(file.read_bytes()[:1000])
-    assert torch.equal(decoders.cached(scene, silent).paint(scene.z), first.paint(scene.z))
+    assert torch.equal(decoders.cached(scene, silent).decode(scene.z), first.decode(scene.z))
     assert len(file.read_bytes()) > 1000
 
 
@@ -84,7 +84,7 @@ def test_what_ships_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(paths, "DECODERS", tmp_path)
     (tmp_path / decoders.file_name("tiny")).write_bytes(decoders.dump(decoder))
     monkeypatch.setattr(decoders, "train", lambda *_: pytest.fail("trained again"))
-    assert torch.equal(decoders.cached(scene, silent).paint(scene.z), decoder.paint(scene.z))
+    assert torch.equal(decoders.cached(scene, silent).decode(scene.z), decoder.decode(scene.z))
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (3, 9, 13)])

@@ -133,7 +133,7 @@ def test_stages_are_the_plugins_own(either: str, made: tuple[Result, Result]) ->
     text = shown_text(app).replace("**", "")
     assert WORDS in text
     others = [record for record in RECORDS.values() if record.name != "blend"]
-    words = [stage.explain(record.settings()).words for record in others for stage in record.stages]
+    words = [stage.explain(record.settings()).text for record in others for stage in record.stages]
     assert [sentence for sentence in words if sentence.replace("**", "") in text] == []
     last = len(app.select_slider[0].options) - 1
     assert last == 6  # the clean head, five steps of the blend, the poisoned set

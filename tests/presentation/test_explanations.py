@@ -15,7 +15,7 @@ def test_every_stage_of_every_attack_is_explained(name: str) -> None:
     assert set(description.stages) <= {stage.name for stage in RECORDS[name].stages}
     for stage in ("clean", *description.stages, "poison"):
         explanation = explanations.explain_stage(stage, description)
-        assert explanation.words.endswith(".")
+        assert explanation.text.endswith(".")
         assert explanation.formula.count("{") == explanation.formula.count("}")
         assert explanation.formula.count(r"\big\l") + explanation.formula.count(r"\Big(") <= explanation.formula.count(
             r"\big\r"
@@ -27,5 +27,5 @@ def test_stage_2_is_explained_by_its_method() -> None:
         explanations.explain_stage("stage2", describe(parse_spec({"attack": {"name": "ft-matching", "stage2": by}})))
         for by in ("gc", "tgda")
     )
-    assert "Canceling" in one.words
-    assert "ascent" in other.words
+    assert "Canceling" in one.text
+    assert "ascent" in other.text

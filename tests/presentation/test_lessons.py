@@ -28,7 +28,7 @@ STEPS = [pytest.param(step, id=f"{lesson.id}-{i}") for lesson in LESSONS for i, 
 QUESTION = {
     "ask": "How much?",
     "fact": "drop",
-    "options": [{"words": "little", "below": 1}, {"words": "much", "at_least": 1}],
+    "options": [{"answer": "little", "below": 1}, {"answer": "much", "at_least": 1}],
     "result": "{drop} points",
     "why": "So.",
 }
@@ -246,7 +246,7 @@ def test_predictions_are_judged_by_the_run() -> None:
         ({"steps": [{**STEP, "question": {**QUESTION, "fact": "found"}}]}, "without `defend` there is no found"),
         ({"steps": [{**STEP, "question": {**QUESTION, "result": "{random}"}}]}, "without `defend` there is no random"),
         (
-            {"steps": [{**STEP, "question": {**QUESTION, "options": [{"words": "a", "below": 1}]}}]},
+            {"steps": [{**STEP, "question": {**QUESTION, "options": [{"answer": "a", "below": 1}]}}]},
             "options must go from low to high",
         ),
     ],

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from core.presentation.facts import Fact
-from core.presentation.lessons.questions import Words
+from core.presentation.lessons.questions import Text
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import Frozen
 
@@ -46,7 +46,7 @@ class _Instructed(Frozen):
         instruction: what to do, for the person.
     """
 
-    instruction: Words
+    instruction: Text
 
     @property
     def task(self) -> str:

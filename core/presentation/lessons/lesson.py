@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from core.presentation.lessons.questions import Words
+from core.presentation.lessons.questions import Text
 from core.presentation.lessons.steps import LessonStep
 from core.spec.models import Frozen
 
@@ -15,15 +15,15 @@ DEPTHS = ("overview", "detail", "formula")
 class Misconception(Frozen):
     """A common misconception, and a reply to it."""
 
-    says: Words
-    reply: Words
+    says: Text
+    reply: Text
 
 
 class Teacher(Frozen):
     """Notes for teachers: timing, expected answers and misconceptions."""
 
-    timing: Words
-    answers: tuple[Words, ...] = Field(min_length=1)
+    timing: Text
+    answers: tuple[Text, ...] = Field(min_length=1)
     misconceptions: tuple[Misconception, ...] = Field(min_length=1)
 
 
@@ -31,10 +31,10 @@ class Lesson(Frozen):
     """One lesson. `id` is used in links."""
 
     id: str = Field(pattern=r"^[a-z]{2,12}$")
-    title: Words
-    about: Words
+    title: Text
+    about: Text
     minutes: int = Field(ge=1, le=90)
-    goals: tuple[Words, ...] = Field(min_length=1)
+    goals: tuple[Text, ...] = Field(min_length=1)
     steps: tuple[LessonStep, ...] = Field(min_length=1, max_length=9)
     teacher: Teacher
 

@@ -19,7 +19,7 @@ from core.presentation.lessons.conditions import (
     StepState,
     View,
 )
-from core.presentation.lessons.questions import Question, Words
+from core.presentation.lessons.questions import Question, Text
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.models import Frozen
 from core.system.errors import SpecError
@@ -38,9 +38,9 @@ class LessonStep(Frozen):
         done: conditions that complete the step, all of which must be met.
     """
 
-    title: Words
+    title: Text
     depth: Literal["overview", "detail", "formula"]
-    text: Words
+    text: Text
     preset: dict[str, Any] = Field(default_factory=dict)
     beside: dict[str, Any] | None = None
     defend: tuple[str, ...] = ()
