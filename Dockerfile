@@ -17,7 +17,7 @@ RUN useradd --create-home --uid 1000 lab \
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY . .
-# Everything that is written lies in the volume: results, caches, fetched weights, compiled kernels.
+# Everything that is written lies in the volume: results, caches, fetched weights.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     POISON_LAB_HOME=/data \

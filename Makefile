@@ -58,16 +58,16 @@ clean: ## Delete the environment and what tools leave behind; results in .poison
 
 ##@ Test
 
-test-fast: $(VENV)/.kernels ## Run the tests that open no page and start no server and no workers, for while you work
+test-fast: $(VENV)/.dev ## Run the tests that open no page and start no server and no workers, for while you work
 	@$(PYTEST) -m "not slow and not browser and not pages and not processes"
 
 test: lint $(VENV)/.kernels ## Set up if needed, check style and types, run all tests but the slow ones
 	@$(PYTEST) -m "not slow"
 
-test-slow: $(VENV)/.kernels ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
+test-slow: $(VENV)/.dev ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
 	@$(BIN)/python -m pytest -m slow
 
-coverage: $(VENV)/.kernels ## Run what make test runs but in no browser, and print which lines and branches it doesn't reach
+coverage: $(VENV)/.dev ## Run what make test runs but in no browser, and print which lines and branches it doesn't reach
 	@$(PYTEST) -m "not slow and not browser" $(COVER)
 
 ##@ Maintain
@@ -109,13 +109,6 @@ $(VENV)/.dev: requirements-dev.txt requirements-login.txt requirements.txt const
 	@echo "Installing the run-time and the test tools into $(VENV); the first time takes minutes."
 	@$(PIP) -r requirements-dev.txt
 	@touch $(VENV)/.run $@
-
-# Compiled before the workers start, who would each compile the same for half a minute.
-$(VENV)/.kernels: $(VENV)/.dev
-	@echo "Compiling the map's kernels; this takes a minute."
-	@home=$$(mktemp -d) && POISON_LAB_HOME=$$home $(BIN)/python -c 'from core.experiments.run import warm_up; warm_up()' \
-		&& rm -r $$home
-	@touch $@
 
 # pip is what a half-made environment lacks, e.g. where Debian's python3-venv is missing.
 $(BIN)/pip:

@@ -1,7 +1,7 @@
 """Seconds of each stage of the default experiment, with cold and with warm caches: `python -m benchmarks.timing`.
 
 Each run is a process of its own, as a person's first run is, imports and all. Cold: nothing is left of earlier
-runs, not even compiled kernels, but the operating system may still hold files in memory. Warm: the same run
+runs, but the operating system may still hold files in memory. Warm: the same run
 again, with all that the first one left behind. In the app: the run with empty caches, as the app sends it to a
 worker process that has answered another one before.
 """
@@ -45,7 +45,7 @@ def measure(device: str, home: Path, options: list[str]) -> Run:
     """
     out = home / "run"
     command = [sys.executable, "-m", "core", "run", "--quiet", "--device", device, "--out", str(out), *options]
-    environment = {**paths.environment(home), "NUMBA_CACHE_DIR": str(home / "numba")}
+    environment = paths.environment(home)
     start = time.perf_counter()
     subprocess.run(command, check=True, cwd=paths.ROOT, env=environment, stdout=subprocess.DEVNULL)
     total = time.perf_counter() - start

@@ -35,20 +35,12 @@ class Stage:
     Attributes:
         prepare: does what is not timed, and hands back what is.
         sizes: letters of the sizes that enter it: n, m, d, c.
-        most: training points up to which it is measured.
-        on_gpu: whether a GPU can do it.
         formula: the work, where torch does not see it.
     """
 
     prepare: Callable[[Scene, Plan], Run]
     sizes: str
-    most: int = ALL
-    on_gpu: bool = True
     formula: Callable[[Size], Work] | None = None
-
-    def runs_on(self, place: torch.device) -> bool:
-        """Whether the device can do it."""
-        return self.on_gpu or place.type == "cpu"
 
 
 def _extraction(scene: Scene, plan: Plan) -> Run:
@@ -99,7 +91,8 @@ def _matching(scene: Scene, plan: Plan) -> Run:
 
 
 def _placing(scene: Scene, plan: Plan) -> Run:
-    fitted, poison = projection.fit(scene.z.numpy()), scene.z[plan.base].roll(1, 0).numpy()
+    fitted = projection.fit(scene.z.cpu().numpy(), device=scene.z.device)
+    poison = scene.z[plan.base].roll(1, 0).cpu().numpy()
     return lambda: fitted.place(poison)
 
 
@@ -131,7 +124,7 @@ STAGES = {
     f"Gradient Canceling, {GC_STEPS} steps": Stage(_gc, "mdc"),
     "Nearest images, where matching begins": Stage(_nearest, "nmd", formula=_distances),
     f"Feature matching, {MATCH_STEPS} steps": Stage(_matching, "m"),
-    "Placing on the map": Stage(_placing, "nmd", most=4_000, on_gpu=False, formula=_distances),
+    "Placing on the map": Stage(_placing, "nmd", formula=_distances),
     "Defence `sphere`": Stage(_defence(Sphere()), "ndc", formula=_to_centres),
     "Defence `loss`": Stage(_defence(Loss()), "ndc"),
 }

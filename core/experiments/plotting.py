@@ -61,7 +61,7 @@ def plot_data(
         steps: the trajectory.
     """
     train_z = heads.z.cpu().numpy()
-    fitted = projection.fit(train_z)
+    fitted = projection.fit(train_z, device=heads.z.device)
     m, base = len(poison.y), poison.base_index
     # Stage 2's features are a second set of points only where images had to be made of them.
     is_inverted = poison.zeta is not None and poison.x is not None

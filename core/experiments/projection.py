@@ -5,29 +5,25 @@ the single fit; only new points are placed, and the noise of placing itself is m
 """
 
 import hashlib
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import umap
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.metrics import pairwise_distances
 
-from core.experiments.kernels import keep_compiled_kernels
-from core.system import cache, paths
+from core.experiments import umap_torch
+from core.system import cache, paths, settings
 
 Features = NDArray[np.float32]
 NEIGHBORS = 15
-SMALL = 4096
-"""Below this number of points all distances are computed; above, umap searches neighbours approximately."""
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
+_CPU = torch.device("cpu")
+ENGINES = {"umap-learn": 2, "torch": 3}
+"""Part of the names of cached maps: other positions of the same features have another name."""
 
 
 @dataclass(frozen=True)
@@ -42,77 +38,71 @@ class Map:
 
     xy: Features
     noise_floor: float
-    _model: Any
-    _near: Callable[[Features], Features]
+    _place: Callable[[Features], Features]
 
     def place(self, z: Features) -> Features:
         """Place new feature vectors (m, d): their positions (m, 2)."""
-        if len(z) == 0:
-            return np.zeros((0, 2), np.float32)
-        with _quiet_umap():
-            return np.asarray(self._model.transform(self._near(z)), np.float32)
+        return self._place(z) if len(z) else np.zeros((0, 2), np.float32)
 
 
-@contextmanager
-def _quiet_umap() -> Iterator[None]:
-    """Run umap without its warning that a seed implies one thread, and restore torch's number of threads.
+def cache_path(z: Features, seed: int = 0, engine: str = "torch") -> Path:
+    """Where the positions of clean features (n, d) are cached.
 
-    Numba shares torch's OpenMP and would leave it with one thread per core.
+    Args:
+        z: the features.
+        seed: of the map.
+        engine: that fits it, a value of `settings.MapEngine`.
     """
-    threads = torch.get_num_threads()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def cache_path(z: Features, seed: int = 0) -> Path:
-    """Where the positions of clean features (n, d) are cached."""
-    key = hashlib.sha256(f"2 {seed} {NEIGHBORS} {z.shape}".encode() + np.ascontiguousarray(z).tobytes())
+    key = hashlib.sha256(f"{ENGINES[engine]} {seed} {NEIGHBORS} {z.shape}".encode())
+    key.update(np.ascontiguousarray(z).data)
     return paths.cache() / "maps" / f"{key.hexdigest()[:32]}.npy"
 
 
-def fit(z: Features, seed: int = 0) -> Map:
+def restored(z: Features, seed: int = 0, engine: str = "torch") -> Features | None:
+    """The positions (n, 2) of a map fitted before, from the disk cache or shipped; None if there is none.
+
+    A map by umap-learn, by which all maps of earlier versions were fitted, is kept: results keep their pictures.
+    """
+    for fitted_by in dict.fromkeys((engine, "umap-learn")):
+        name = cache_path(z, seed, fitted_by)
+        for path in (name, paths.MAPS / name.name):
+            xy = cache.read_matrix(path, len(z))
+            if xy is not None:
+                return np.array(xy, np.float32)
+    return None
+
+
+def fit(z: Features, seed: int = 0, device: torch.device = _CPU) -> Map:
     """Fit the map of clean features (n, d), or restore it from the disk cache or from the shipped maps.
 
-    The same features give the same map. Only positions are cached; the neighbour graph that placing needs is
-    rebuilt, which is fast, and no pickle is ever read.
+    The same features give the same map. Only positions are cached; what placing needs is computed again, which is
+    fast, and no pickle is ever read.
+
+    Args:
+        z: the features.
+        seed: of the map.
+        device: where to compute.
+
+    Raises:
+        SettingError: `POISON_LAB_MAP` names no engine.
     """
-    keep_compiled_kernels()
-    neighbors = min(NEIGHBORS, len(z) - 1)
-    path = cache_path(z, seed)
-    xy = cache.read_matrix(path, len(z))
-    if xy is None:
-        xy = cache.read_matrix(paths.MAPS / path.name, len(z))
-    is_small = len(z) < SMALL
+    engine = settings.map_engine()
+    before = restored(z, seed, engine)
+    start = _principal(z, seed) if before is None else before
+    neighbors = min(NEIGHBORS, len(z))
+    if engine == "umap-learn":
+        from core.experiments import umap_learn  # only here: it takes seconds to import
 
-    def near(points: Features) -> Features:
-        """The model's input for features (m, d): their distances (m, n) if there are few points."""
-        return np.asarray(pairwise_distances(points, z), np.float32) if is_small else points
-
-    with _quiet_umap():
-        model = umap.UMAP(
-            n_neighbors=neighbors,
-            metric="precomputed" if is_small else "euclidean",
-            random_state=seed,
-            # 0 builds the graph and leaves the layout alone.
-            n_epochs=None if xy is None else 0,
-            transform_seed=seed,
-            init=_principal(z, seed) if xy is None else xy,
-        )
-        model.fit(near(z))
-    if xy is None:
-        xy = np.asarray(model.embedding_, np.float32)
-        cache.write(path, xy)
-    model.embedding_ = xy.copy()
-    model.n_epochs = None  # transform derives its own number of epochs from this field
-    fitted = Map(xy, 0.0, model, near)
+        xy, place = umap_learn.fit(z, start, neighbors, seed, is_laid_out=before is not None)
+    else:
+        xy, place = umap_torch.fit(z, start, neighbors, seed, is_laid_out=before is not None, device=device)
+    if before is None:
+        cache.write(cache_path(z, seed, engine), xy)
+    fitted = Map(xy, 0.0, place)
     sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
     # A clean point that is placed again is its own nearest neighbour; any movement is noise of placing.
     moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
-    return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), model, near)
+    return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), place)
 
 
 def _principal(z: Features, seed: int) -> Features:

@@ -72,5 +72,5 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
 
 
 def warm_up() -> None:
-    """Do the one-time work of a first run: import the libraries and compile the kernels of the map."""
+    """Do the one-time work of a first run: import the libraries and fit a tiny map."""
     projection.fit(np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)).place(np.zeros((2, 8), np.float32))

@@ -177,7 +177,9 @@ def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
 
     run_folder.write(result, folder, with_features=False)
     assert result.plot is not None
-    cache.write(maps / projection.cache_path(result.features["train_z"]).name, result.plot.train_xy)
+    train_z = result.features["train_z"]
+    if not any((maps / projection.cache_path(train_z, engine=engine).name).exists() for engine in projection.ENGINES):
+        cache.write(maps / projection.cache_path(train_z).name, result.plot.train_xy)
     decoder_file = paths.cache() / "decoders" / decoders.file_name(result.digest)
     attack = result.spec.attack
     trains_decoder = "decoder" in [stage.name for stage in record_of(attack.name).stages_of(attack)]

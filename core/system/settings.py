@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.system.errors import SettingError
 
 LogForm = Literal["text", "json"]
+MapEngine = Literal["torch", "umap-learn"]
 Whole = Annotated[int, BeforeValidator(int)]
 """An integer as Python writes one; pydantic by itself would also accept "1.0"."""
 
@@ -90,6 +91,9 @@ class Settings(BaseSettings):
     )
     plugins: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)] = Field(
         (), description="files of attacks and defences from outside, separated as the folders of PATH are"
+    )
+    map: MapEngine = Field(
+        "torch", description="what fits maps: `torch`, on any device, or `umap-learn`, which is slower"
     )
     scheduler: str = Field("", description="address of a dask scheduler: runs execute on that cluster")
 
@@ -169,6 +173,15 @@ def log_form() -> LogForm:
         SettingError: it is anything else.
     """
     return read("log").log
+
+
+def map_engine() -> MapEngine:
+    """What fits maps, `POISON_LAB_MAP`: "torch" or "umap-learn".
+
+    Raises:
+        SettingError: it is anything else.
+    """
+    return read("map").map
 
 
 def plugins() -> list[Path]:

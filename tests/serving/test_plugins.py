@@ -15,7 +15,7 @@ from tests.catalog.test_plugins import digest
 from tests.plugins import BLEND, NORM, loaded
 
 PATIENCE = 120
-"""A worker imports everything and has the map's kernels compiled."""
+"""A worker imports everything and fits a tiny map."""
 
 pytestmark = pytest.mark.usefixtures("plugins_for_a_test")
 
