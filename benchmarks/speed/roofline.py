@@ -54,11 +54,10 @@ def rows(place: torch.device, *, quick: bool) -> DeviceResult:
     scene, plan = case(material(FEW if quick else ALL, place), size)
     stages = {}
     for name, stage in STAGES.items():
-        if stage.runs_on(place):
-            run = stage.prepare(scene, plan)
-            work = stage.formula(size) if stage.formula else count_work(run)
-            taken, _ = measure.in_turn({name: run}, place)
-            stages[name] = (taken[name], work)
+        run = stage.prepare(scene, plan)
+        work = stage.formula(size) if stage.formula else count_work(run)
+        taken, _ = measure.in_turn({name: run}, place)
+        stages[name] = (taken[name], work)
     return DeviceResult(peak(place, QUICK_SIDE if quick else SIDE, QUICK_BYTES if quick else BYTES), stages)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.speed.material import ALL, Size
+from benchmarks.speed.material import Size
 from benchmarks.speed.measure import Run
 from benchmarks.speed.work import Work
 from core.attacks.algorithms.base import Plan, Scene

@@ -63,7 +63,7 @@ def fuzzy_union(near: Tensor, membership: Tensor) -> Graph:
     n, k = near.shape
     source = torch.arange(n, device=near.device).repeat_interleave(k)
     there, back = source * n + near.flatten(), near.flatten() * n + source
-    edges, place = torch.cat([there, back]).unique(return_inverse=True)
+    edges, place = torch.unique(torch.cat([there, back]), return_inverse=True)
     one = torch.zeros(len(edges), dtype=membership.dtype, device=near.device)
     # Each pair occurs at most once in either direction: no sum, hence no order of summation.
     a = one.scatter(0, place[: n * k], membership.flatten())

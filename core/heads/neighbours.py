@@ -75,7 +75,7 @@ def _smallest(points: Tensor, pool: Tensor, k: int, excluded: Tensor | None) -> 
     columns = torch.nn.functional.pad(pool, (0, 0, 0, pad)).T.contiguous()
     blocks = min(k, len(squares) // _BLOCK)
     offsets = torch.arange(_BLOCK, device=pool.device)
-    parts = torch.arange(len(points), device=pool.device).split(max(_CELLS // len(squares), 1))
+    parts = torch.split(torch.arange(len(points), device=pool.device), max(_CELLS // len(squares), 1))
     memory = pool.new_empty(len(parts[0]), len(squares))  # allocated once: pages that are new cost as much as products
     found, bounds = [], []
     for part in parts:
@@ -97,7 +97,7 @@ def _ranked(points: Tensor, pool: Tensor, candidates: Tensor, k: int) -> tuple[T
     """The k nearest of the candidates (m, c), nearest first, by differences: rows (m, k) and distances (m, k)."""
     chosen, distances = [], []
     size = max(_GATHERED // (candidates.shape[1] * points.shape[1]), 1)
-    for x, rows in zip(points.split(size), candidates.split(size), strict=True):
+    for x, rows in zip(torch.split(points, size), torch.split(candidates, size), strict=True):
         gathered = pool.index_select(0, rows.flatten()).view(*rows.shape, -1)
         distance = torch.linalg.vector_norm(gathered.sub_(x[:, None]), dim=2)
         nearest_ = distance.topk(k, largest=False)
