@@ -27,12 +27,12 @@ def images(name: str) -> DataInfo:
     """The record of uploaded images.
 
     Raises:
-        DataError: there is no such upload, or an earlier version of the reader read it.
+        DataError: there is no such upload, or an earlier version of the reader read it differently.
     """
     from core.data.folders import READER_VERSION  # only here, since it reads images
 
     record, reader = _images(name)
-    if reader != READER_VERSION:
+    if not _is_current(record, reader):
         raise DataError(
             f"The images of {name!r} were read by version {reader} of the reader; version {READER_VERSION} reads them "
             "differently, so that a run would give another result. Earlier results still open; to run the images as "
@@ -55,13 +55,13 @@ def weights(name: str) -> ExtractorInfo:
 def all_images(owner: str | None = None) -> dict[str, DataInfo]:
     """Uploaded images by name, oldest first; for an owner, only theirs and public ones.
 
-    Excludes those that only an earlier version of the reader read: see `outdated_images`.
+    Excludes those that an earlier version of the reader read differently: see `outdated_images`.
     """
     return _images_of(owner, are_outdated=False)
 
 
 def outdated_images(owner: str | None = None) -> dict[str, DataInfo]:
-    """Uploaded images that can't be run any more, as an earlier version of the reader read them; as `all_images`."""
+    """Uploaded images that can't be run any more, since earlier versions read them differently; as `all_images`."""
     return _images_of(owner, are_outdated=True)
 
 
@@ -103,10 +103,23 @@ def _images(name: str) -> tuple[DataInfo, int]:
 
 
 def _images_of(owner: str | None, *, are_outdated: bool) -> dict[str, DataInfo]:
+    stored = {name: _images(name) for name in _names("images") if owner is None or belongs_to(name, owner)}
+    return {name: record for name, (record, reader) in stored.items() if _is_current(record, reader) != are_outdated}
+
+
+def _is_current(record: DataInfo, reader: int) -> bool:
+    """Whether uploaded images are read as they were by the version of the reader that read them."""
     from core.data.folders import READER_VERSION
 
-    stored = {name: _images(name) for name in _names("images") if owner is None or belongs_to(name, owner)}
-    return {name: record for name, (record, reader) in stored.items() if (reader != READER_VERSION) == are_outdated}
+    return reader == READER_VERSION or _is_unchanged(record.source, reader, READER_VERSION)
+
+
+@lru_cache(maxsize=1024)
+def _is_unchanged(path: str, reader: int, now: int) -> bool:
+    """Whether two versions of the reader read a file alike, which takes reading it: once, as uploads never change."""
+    from core.data.folders import is_read_as_by
+
+    return is_read_as_by(Path(path), reader)
 
 
 def _names(kind: str) -> list[str]:

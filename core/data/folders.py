@@ -1,43 +1,31 @@
 """The user's own images: `image-folder:PATH`, a folder or a zip with one folder of images per class.
 
-A resolved name ends with `#` and 16 digits of a SHA-256 over all images and the version of their reader: different
-images, or the same read differently, are different data. Zips are read in place, never unpacked.
+`core.data.tree` says which files are images of which class, `core.data.pictures` what their pixels are. A resolved name
+ends with `#` and 16 digits of a SHA-256 over all images and the version of their reader: different images, or the same
+read differently, are different data.
 """
 
 import hashlib
 import re
-import warnings
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core.data import naming, pictures, sources, tree
+from core.data.pictures import SIDE
 from core.data.registry import DataInfo
+from core.data.sources import File, Listing
 from core.system.errors import DataError, SpecError
-from core.system.files import zip_members
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Increment it when the same files would give other images, labels or another split: earlier runs keep their names, and
-are not served for what is read now."""
-SIDE = 64
-"""Side in pixels to which every image is cropped and resized."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+are not served for what is read now. See `core.data.naming` on what version 2 reads as version 1 did."""
 MIN_IMAGES_PER_CLASS = 10
 MAX_IMAGES = 100_000
-MAX_BYTES = 50 << 20
-"""Of one image file."""
-MAX_UNPACKED = 4 << 30
-"""Of all files in a zip together."""
-MAX_PIXELS = 50_000_000
-"""Of one image: a small file can decompress to an image that fills the memory."""
 TEST_SHARE = 0.3
 _NAME = re.compile(r"image-folder:(.+?)(?:#([0-9a-f]{16}))?")
 
@@ -51,7 +39,8 @@ class Folder:
         x: (N, 3, 64, 64) uint8 images.
         y: (N,) int64 labels.
         is_test: (N,) bool, whether an image belongs to the test set.
-        digests: names of this content by each version of the reader, up to the current one.
+        digests: names of this content by each version of the reader, up to the current one; "" if unknown.
+        notes: what was read and how, and what was passed over, in sentences.
     """
 
     classes: tuple[str, ...]
@@ -59,6 +48,7 @@ class Folder:
     y: NDArray[np.int64]
     is_test: NDArray[np.bool_]
     digests: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def digest(self) -> str:
@@ -83,7 +73,7 @@ def info(name: str) -> DataInfo:
         raise SpecError(f"Data {name!r} can't be read. Allowed: image-folder:PATH, a folder or a zip.")
     path, expected = Path(match[1]).expanduser().absolute(), match[2]
     folder = load(path)
-    if expected in folder.digests[:-1]:
+    if expected in folder.digests and expected != folder.digest:
         raise DataError(
             f"The images of {path} are those of {expected}, which version {folder.digests.index(expected) + 1} of the "
             f"reader has read; version {READER_VERSION} reads them differently, so that a run would give another "
@@ -102,6 +92,7 @@ def info(name: str) -> DataInfo:
         licence="yours",
         source=str(path),
         embedded=False,
+        notes=folder.notes,
     )
 
 
@@ -118,90 +109,111 @@ def load(path: Path) -> Folder:
     Raises:
         DataError: names what is wrong, and in which file.
     """
-    if not path.exists():
-        raise DataError(f"{path} is missing: name a folder or a zip with one folder of images for each class.")
-    return _load(path, tuple(sorted(_in_folder(path) if path.is_dir() else _in_zip(path))), READER_VERSION)
+    return _load(path, sources.listing(path), READER_VERSION)
 
 
-@dataclass(frozen=True, order=True)
-class _File:
-    """An image file: its class, its path inside the folder, its size in bytes, and when it was modified."""
-
-    label: str
-    name: str
-    size: int
-    changed: float
-
-
-def _in_folder(path: Path) -> Iterator[_File]:
-    for file in path.glob("*/**/*"):
-        if file.suffix.lower() in SUFFIXES and file.is_file():
-            name, status = file.relative_to(path), file.stat()
-            yield _File(name.parts[0], name.as_posix(), status.st_size, status.st_mtime)
-
-
-def _in_zip(path: Path) -> Iterator[_File]:
+def is_read_as_by(path: Path, version: int) -> bool:
+    """Whether a folder or a zip gives what a version of the reader gave; False if it can't be read any more."""
     try:
-        members = [member for member in zip_members(path) if not member.filename.endswith("/")]  # `is_dir` needs a name
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{path} is neither a folder nor a readable zip: {error}.") from error
-    changed = path.stat().st_mtime
-    if sum(member.file_size for member in members) > MAX_UNPACKED:
-        limit = f"{MAX_UNPACKED >> 30} GiB"
-        raise DataError(f"{path} holds more than the {limit} that are allowed unpacked; it is refused as a whole.")
-    counts = Counter(member.filename for member in members)
-    if duplicate := next((name for name, count in counts.items() if count > 1), None):
-        raise DataError(f"{path} holds {duplicate!r} more than once; it is refused as a whole.")
-    for member in members:
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may ask for gigabytes
-            raise DataError(f"{member.filename} of {path} is packed by an unusual method: pack it again, by deflate.")
-        name = PurePosixPath(member.filename)
-        if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
-            raise DataError(f"{path} holds {member.filename!r}, a path that leads out of it; it is refused as a whole.")
-        if len(name.parts) > 1 and name.suffix.lower() in SUFFIXES and name.parts[0] != "__MACOSX":
-            yield _File(name.parts[-2], str(name), member.file_size, changed)
+        folder = load(path)
+    except DataError:
+        return False
+    return 0 < version <= len(folder.digests) and folder.digests[version - 1] == folder.digest
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, files: tuple[_File, ...], version: int) -> Folder:
-    if len(files) > MAX_IMAGES:
-        raise DataError(f"{path} holds {len(files)} images; at most {MAX_IMAGES} are allowed.")
-    classes = tuple(sorted({file.label for file in files}))
-    if len(classes) < 2:
-        allowed = f"one folder for each class, with {', '.join(SUFFIXES)} in it"
-        number = "one class" if classes else "no classes"
-        raise DataError(f"{path} holds {number} of images; two or more are needed: {allowed}.")
-    for label in classes:
-        count = sum(file.label == label for file in files)
-        if count < MIN_IMAGES_PER_CLASS:
-            raise DataError(
-                f"Class {label!r} of {path} has {count} images; at least {MIN_IMAGES_PER_CLASS} are needed."
-            )
-    images, digests = [], []
-    with _opened(path) as content_of:
-        for file in files:
-            if file.size > MAX_BYTES:
-                raise DataError(
-                    f"{file.name} of {path} has {file.size >> 20} MiB; at most {MAX_BYTES >> 20} are allowed."
-                )
-            content = content_of(file.name)
-            images.append(_image(content, f"{file.name} of {path}"))
-            digests.append(hashlib.sha256(content).hexdigest())
-    y = np.array([classes.index(file.label) for file in files], np.int64)
-    listing = "".join(f"{file.label}/{digest}\n" for file, digest in zip(files, digests, strict=True))
-    names = tuple(_digest(listing, reader) for reader in range(1, version + 1))
-    return Folder(classes, np.stack(images), y, _test_rows(y, digests), names)
+def _load(path: Path, listing: Listing, version: int) -> Folder:
+    arranged = tree.arrange((file.name for file in listing.files), listing.folders, str(path))
+    images = arranged.images
+    classes = tuple(sorted({image.label for image in images}))
+    _check_counts(path, classes, arranged)
+    first = naming.first_order(listing)
+    x, facts, digest_of = _read_images(path, listing, [image.name for image in images], [file for _, file in first])
+    y = np.array([classes.index(image.label) for image in images], np.int64)
+    _check_spread(path, classes, x, y)
+    digests = [digest_of[image.name] for image in images]
+    has_split = any(image.part for image in images)
+    is_test = np.array([image.part == "test" for image in images]) if has_split else _test_rows(y, digests)
+    _check_parts(path, classes, y, is_test)
+    is_as_before = not has_split and facts["is_as_before"] == len(images)
+    before = [(label, digest_of.get(file.name, "")) for label, file in first]
+    now = [(f"{image.part}:{image.label}" if has_split else image.label, digest_of[image.name]) for image in images]
+    names = naming.digests(before, now, is_as_before=is_as_before, version=version)
+    notes = (*arranged.notes, *_told(facts), *_copies(x, is_test, has_split))
+    return Folder(classes, x, y, is_test, names, notes)
 
 
-def _digest(listing: str, version: int) -> str:
-    """16 digits that name images as a version of the reader reads them; the first version does not enter the hash.
+def _read_images(
+    path: Path, listing: Listing, names: list[str], others: list[File]
+) -> tuple[NDArray[np.uint8], Counter[str], dict[str, str]]:
+    """Read images one by one.
 
     Args:
-        listing: class and SHA-256 of each image, one line each.
-        version: of the reader.
+        path: of the folder or zip.
+        listing: of its files.
+        names: of the images.
+        others: further files, of which only the digest is taken.
+
+    Returns:
+        Pixels (N, 3, 64, 64), how many images each fact is true of and the brightest grey value of 16 bits, and the
+        SHA-256 of each file by name.
     """
-    reader = "" if version == 1 else f"reader {version}\n"
-    return hashlib.sha256(f"{reader}{listing}".encode()).hexdigest()[:16]
+    file_of = {file.name: file for file in listing.files}
+    x = np.empty((len(names), 3, SIDE, SIDE), np.uint8)
+    facts: Counter[str] = Counter()
+    digest_of = {}
+    with sources.opened(path) as content_of:
+        for row, name in enumerate(names):
+            content = content_of(file_of[name])
+            picture = pictures.read(content, f"{name} of {path}")
+            x[row] = picture.pixels
+            facts.update(fact for fact in _FACTS if getattr(picture, fact))
+            facts["brightest"] = max(facts["brightest"], picture.brightest)
+            digest_of[name] = hashlib.sha256(content).hexdigest()
+        naming.add_digests(others, digest_of, content_of)
+    return x, facts, digest_of
+
+
+def _check_counts(path: Path, classes: tuple[str, ...], arranged: tree.Tree) -> None:
+    if len(arranged.images) > MAX_IMAGES:
+        raise DataError(f"{path} holds {len(arranged.images)} images; at most {MAX_IMAGES} are allowed.")
+    if len(classes) < 2:
+        number = "one class" if classes else "no classes"
+        raise DataError(
+            f"{path} holds {number} of images; two or more are needed: one folder for each class, with "
+            f"{', '.join(tree.SUFFIXES)} in it. {' '.join(arranged.notes)}".rstrip()
+        )
+    counts = Counter(image.label for image in arranged.images)
+    for label in classes:
+        if counts[label] < MIN_IMAGES_PER_CLASS:
+            raise DataError(
+                f"Class {label!r} of {path} has {counts[label]} images; at least {MIN_IMAGES_PER_CLASS} are needed."
+            )
+
+
+def _check_spread(path: Path, classes: tuple[str, ...], x: NDArray[np.uint8], y: NDArray[np.int64]) -> None:
+    """Refuse images that show nothing: a class of plain colours, or the same image everywhere."""
+    is_plain = np.array([bool((image == image[:, :1, :1]).all()) for image in x])
+    for i, label in enumerate(classes):
+        if is_plain[y == i].all():
+            raise DataError(
+                f"Every image of class {label!r} of {path} is of one colour, so that there is nothing to see on them: "
+                "check how they were saved, and remove the class if they are meant so."
+            )
+    if (x == x[0]).all():
+        raise DataError(
+            f"All images of {path} are the same once they are cropped and resized: check how they were saved."
+        )
+
+
+def _check_parts(path: Path, classes: tuple[str, ...], y: NDArray[np.int64], is_test: NDArray[np.bool_]) -> None:
+    """Refuse a split without a class; copies of an image share a side, so that a class of copies has only one."""
+    for part, rows in (("training", ~is_test), ("test", is_test)):
+        if missing := sorted(set(range(len(classes))) - set(y[rows].tolist())):
+            raise DataError(
+                f"Class {classes[missing[0]]!r} of {path} has no image in the {part} part, because too many of its "
+                "images are copies, which are kept on one side: add different images, or remove the class."
+            )
 
 
 def _test_rows(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
@@ -216,42 +228,34 @@ def _test_rows(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
     return is_test
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Callable[[str], bytes]]:
-    if path.is_dir():
-        yield lambda name: (path / name).read_bytes()
-        return
-    with zipfile.ZipFile(path) as archive:
-
-        def content_of(name: str) -> bytes:
-            try:
-                return archive.read(name)
-            except MemoryError:
-                raise
-            except Exception as error:  # zipfile raises many kinds, some of them only on malicious zips
-                reason = " ".join(str(error).split())[:100]
-                raise DataError(
-                    f"{name} of {path} can't be unpacked ({reason}): pack it again, without a password."
-                ) from error
-
-        yield content_of
+_FACTS = ("is_transparent", "is_animated", "is_deep", "is_as_before")
+"""Of a picture, to be counted."""
 
 
-def _image(content: bytes, where: str) -> NDArray[np.uint8]:
-    """(3, 64, 64): the middle square of an image, resized."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a limit of our own follows
-            with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise DataError(
-                        f"{where} has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are allowed."
-                    )
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        fitted = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.BILINEAR)
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{where} has more than the {MAX_PIXELS:,} pixels that are allowed.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        reason = " ".join(str(error).split())[:100] if not isinstance(error, UnidentifiedImageError) else "not an image"
-        raise DataError(f"{where} can't be read as PNG, JPEG or WebP ({reason}): repair or remove it.") from error
-    return np.asarray(fitted).transpose(2, 0, 1)
+def _told(facts: Counter[str]) -> list[str]:
+    """What was done to images, in sentences."""
+    told = []
+    if count := facts["is_transparent"]:
+        told.append(f"{_images(count)} {'has' if count == 1 else 'have'} transparency: laid on white.")
+    if count := facts["is_deep"]:
+        limit = f"; the brightest grey value is {brightest:,} of 65,535" if (brightest := facts["brightest"]) else ""
+        told.append(f"{_images(count)} {'has' if count == 1 else 'have'} 16 bits a channel: scaled to 8{limit}.")
+    if count := facts["is_animated"]:
+        told.append(f"{_images(count)} {'is' if count == 1 else 'are'} the first of an animation or a file of several.")
+    return told
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _copies(x: NDArray[np.uint8], is_test: NDArray[np.bool_], has_split: bool) -> list[str]:
+    """A sentence on test images of a published split that are training images, too."""
+    if not has_split:
+        return []
+    trained = {hashlib.sha256(image).digest() for image in x[~is_test]}
+    count = sum(hashlib.sha256(image).digest() in trained for image in x[is_test])
+    number = (
+        "1 test image is also a training image" if count == 1 else f"{count:,} test images are also training images"
+    )
+    return [f"{number}: accuracy on them says nothing about new images."] if count else []

@@ -162,7 +162,7 @@ def test_results_on_images_of_an_earlier_reader_open(store: Store, monkeypatch: 
     before = opened("lab.py", data=record.name, attack="label-flip", train="40", test="20")
     assert before.session_state.spec == spec
     assert "Result of these settings" in shown_text(before)
-    monkeypatch.setattr(folders, "READER_VERSION", 2)
+    monkeypatch.setattr(folders, "READER_VERSION", 3)
     app = opened("lab.py")
     assert "Result of other settings" in shown_text(app)
     assert "it can't be rerun unchanged" in shown_text(app)

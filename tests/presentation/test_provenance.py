@@ -41,7 +41,7 @@ def test_a_run_that_can_not_be_asked_for_again_says_so(tmp_path: Path, monkeypat
         (tmp_path / "pets" / name).write_bytes(content)
     spec = resolve(parse_spec({"data": f"image-folder:{tmp_path / 'pets'}", "train_size": 20, "test_size": 10}))
     assert made_by(summary(spec, __version__)) == ""
-    monkeypatch.setattr(folders, "READER_VERSION", 2)
+    monkeypatch.setattr(folders, "READER_VERSION", 3)
     note = f"made by version {__version__} of Poison Lab; it can't be rerun unchanged"
     assert made_by(summary(spec, __version__)) == note
 
