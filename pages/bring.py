@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
-from core.data.folders import MIN_IMAGES_PER_CLASS, SIDE, SUFFIXES
+from core.data.folders import MIN_IMAGES_PER_CLASS
+from core.data.pictures import FORMATS, SIDE
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
 from core.storage import uploads
@@ -35,9 +36,10 @@ def architectures(library: str) -> list[str]:
 def images_form() -> None:
     """Upload a zip of images, and show what it holds."""
     st.markdown(
-        f"A **zip** with one folder for each class, holding {', '.join(SUFFIXES)} files: at least two classes with at "
-        f"least {MIN_IMAGES_PER_CLASS} images each. Images are centre-cropped and resized to {SIDE} × {SIDE} pixels; "
-        "30 % of each class are held out for testing."
+        f"A **zip** with one folder for each class: at least two classes with at least {MIN_IMAGES_PER_CLASS} images "
+        f"each ({', '.join(FORMATS)}). Images are centre-cropped and resized to {SIDE} × {SIDE} pixels. Folders named "
+        "train and test, each with the folders of classes, are used as they are; otherwise 30 % of each class are held "
+        "out for testing."
     )
     file = st.file_uploader(
         "Zip of images",
@@ -119,6 +121,8 @@ def show_images(name: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(figures.image_row(samples), width="content", alt=f"Images of {label}")
             st.markdown(f"**{plain(label)}**  \n{preview.train[label]:,} to train, {preview.test[label]:,} to test")
+    if preview.notes:
+        st.caption("  \n".join(map(plain, preview.notes)))
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 
 

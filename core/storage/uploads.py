@@ -39,11 +39,18 @@ _LEFTOVER_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Preview:
-    """A preview of uploaded images, by class: numbers of training and test images, and samples (k, 3, 64, 64) uint8."""
+    """A preview of uploaded images.
+
+    Attributes:
+        train, test: number of training and of test images by class.
+        samples: (k, 3, 64, 64) uint8 images by class.
+        notes: what was read and how, and what was passed over, in sentences.
+    """
 
     train: dict[str, int]
     test: dict[str, int]
     samples: dict[str, NDArray[np.uint8]]
+    notes: tuple[str, ...] = ()
 
 
 def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
@@ -62,15 +69,13 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
 
     from core.data import folders
 
-    reader = (
-        {} if folders.READER_VERSION == 1 else {"reader": folders.READER_VERSION}
-    )  # version 1 did not record itself
+    reader = {"reader": folders.READER_VERSION}
 
     def check(path: Path, name: str) -> dict[str, Any]:
         info = folders.info(f"image-folder:{path}")
         return {**asdict(replace(info, name=name, title=Path(file_name).stem, source=file_name)), **reader}
 
-    digested = json.dumps(reader).encode() if reader else b""  # the same file, read in another way, is another data set
+    digested = json.dumps(reader).encode()  # the same file, read in another way, is another data set
     return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
 
 
@@ -128,6 +133,7 @@ def preview(name: str) -> Preview:
     image_folder = folders.load(Path(record.source))
     rows = {label: np.flatnonzero(image_folder.y == i) for i, label in enumerate(image_folder.classes)}
     return Preview(
+        notes=image_folder.notes,
         train={label: int((~image_folder.is_test[class_rows]).sum()) for label, class_rows in rows.items()},
         test={label: int(image_folder.is_test[class_rows].sum()) for label, class_rows in rows.items()},
         samples={label: image_folder.x[class_rows[:SAMPLES]] for label, class_rows in rows.items()},

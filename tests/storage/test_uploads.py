@@ -1,7 +1,6 @@
 """Uploads: what is kept is sound and has a name of its own; what is refused leaves nothing behind."""
 
 import io
-import json
 import os
 import time
 import zipfile
@@ -18,6 +17,7 @@ from core.catalog import uploads as upload_records
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.data import folders as own_data
+from core.data import sources
 from core.data.readers import read
 from core.extractors import files as own_weights
 from core.extractors import weights as reading
@@ -28,7 +28,7 @@ from core.spec.experiment import parse_spec
 from core.storage import uploads
 from core.system import paths
 from core.system.errors import DataError, PoisonLabError, SpecError, WeightsError
-from tests.pictures import pets, picture, zipped
+from tests.pictures import pets, picture, see_through, zipped
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +144,7 @@ def test_refused_images_are_named_and_leave_nothing(case: str, home: Path) -> No
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_data, "MAX_UNPACKED", 1000)
+    monkeypatch.setattr(sources, "MAX_UNPACKED", 1000)
     with pytest.raises(DataError, match=r"pets\.zip holds more than the 0 GiB that are allowed unpacked"):
         uploads.add_images("pets.zip", zipped(pets()))
     assert tree() == []
@@ -350,26 +350,20 @@ def test_a_small_file_makes_no_room_for_a_large_network(monkeypatch: pytest.Monk
     assert set(kinds) == {"meta"}
 
 
-def test_an_upload_of_an_earlier_reader_is_kept_but_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = uploads.add_images("pets.zip", zipped(pets(20)), "her")
-    monkeypatch.setattr(own_data, "READER_VERSION", 2)
-    with pytest.raises(DataError, match=r"read by version 1 of the reader; version 2 .*upload them again\.$"):
-        resolve(parse_spec({"data": before.name, "train_size": 20, "test_size": 10}))
-    assert upload_records.belongs_to(before.name, "her")
-    assert upload_records.all_images("her") == {}
-    assert upload_records.outdated_images("her") == {before.name: before}
-    assert upload_records.outdated_images("him") == {}
-    now = uploads.add_images("pets.zip", zipped(pets(20)), "her")
-    assert now.name != before.name
-    assert data_info(now.name) == now == upload_records.all_images("her")[now.name]
-    assert set(upload_records.outdated_images("her")) == {before.name}
-    monkeypatch.setattr(own_data, "READER_VERSION", 1)
-    assert data_info(before.name) == before
-    uploads.remove(before.name, "her")
-    assert upload_records.all_images("her") == {}
+def test_what_was_passed_over_is_kept_and_shown() -> None:
+    files = {**pets(20), "cats/x.png": see_through(3), "cats/a.txt": b"", "b.txt": b"", "__MACOSX/cats/._x.png": b""}
+    record = uploads.add_images("pets.zip", zipped(files))
+    assert record.notes == (
+        "2 classes: cats 21, dogs 20.",
+        "3 files were passed over: 2 .txt, 1 hidden.",
+        "1 image has transparency: laid on white.",
+    )
+    assert data_info(record.name).notes == uploads.preview(record.name).notes == record.notes
 
 
-def test_the_first_reader_does_not_name_itself(home: Path) -> None:
-    uploads.add_images("pets.zip", zipped(pets()))
-    (record,) = (home / "uploads" / "images").glob("*/record.json")
-    assert "reader" not in json.loads(record.read_text()), "the release before opens it, too"
+def test_a_published_split_is_shown_as_it_is() -> None:
+    files = {f"{part}/{name}": data for part in ("train", "val") for name, data in pets(12).items()}
+    record = uploads.add_images("pets.zip", zipped(files))
+    shown = uploads.preview(record.name)
+    assert shown.train == shown.test == {"cats": 12, "dogs": 12}
+    assert "24 test images are also training images: accuracy on them says nothing about new images." in shown.notes
