@@ -77,6 +77,22 @@ def test_a_broken_list_of_a_zip_leaves_nothing(data: bytes) -> None:
     targets.images(data)
 
 
+@pytest.mark.parametrize(("name", "examples"), [("tree", 300), ("layout", 30), ("archive", 100), ("pixels", 300)])
+def test_what_is_built_of_any_bytes_is_read_or_refused(name: str, examples: int) -> None:
+    """And half of it is past the first check, so that the check is not all that is tried."""
+    before, tried = targets.REACHED[name], 0
+
+    @settings(QUICK, max_examples=examples)
+    @given(data=st.binary(min_size=20, max_size=120))
+    def attempt(data: bytes) -> None:
+        nonlocal tried
+        tried += 1
+        targets.TARGETS[name](data)
+
+    attempt()
+    assert targets.REACHED[name] - before >= tried / 2
+
+
 @QUICK
 @given(data=st.one_of(*map(changed, targets.seeds("weights")), st.binary(max_size=200)))
 def test_broken_weights_are_refused(data: bytes) -> None:

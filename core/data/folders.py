@@ -19,7 +19,7 @@ from core.data import naming, pictures, sources, tree
 from core.data.pictures import SIDE
 from core.data.registry import DataInfo
 from core.data.sources import File, Listing
-from core.system.errors import DataError, SpecError
+from core.system.errors import DataError, SpecError, shown
 
 READER_VERSION = 2
 """Increment it when the same files would give other images, labels or another split: earlier runs keep their names, and
@@ -165,7 +165,7 @@ def _read_images(
     with sources.opened(path) as content_of:
         for row, name in enumerate(names):
             content = content_of(file_of[name])
-            picture = pictures.read(content, f"{name} of {path}")
+            picture = pictures.read(content, f"{shown(name)} of {path}")
             x[row] = picture.pixels
             facts.update(fact for fact in _FACTS if getattr(picture, fact))
             facts["brightest"] = max(facts["brightest"], picture.brightest)

@@ -91,7 +91,8 @@ def outer_parts(branch: Branch, where: str) -> list[Part]:
         DataError: there is one, but it can't be used.
     """
     tops = branch.tops()
-    named = {name: part for name in [*tops, *branch.without_images()] if (part := role(name))}
+    named = {name: part for name in tops if (part := role(name))}
+    named |= {name: role(name) for name in branch.without_images() if _is_exact(name)}
     exact = {part for name, part in named.items() if _is_exact(name)}
     is_deep = any(len(image.folders) > 1 for image in branch.images if image.folders and image.folders[0] in named)
     is_deep_exact = any(

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.system.errors import DataError
+from core.system.errors import DataError, shown
 from core.system.files import zip_members
 
 MAX_BYTES = 50 << 20
@@ -158,14 +158,18 @@ def _name(member: zipfile.ZipInfo) -> str:
 def _check_packing(member: zipfile.ZipInfo, path: Path) -> None:
     """Refuse what can't be unpacked, with what to do."""
     if member.flag_bits & _ENCRYPTED or member.compress_type == _AES:
-        raise DataError(f"{member.filename} of {path} is protected by a password: pack it again, without a password.")
+        raise DataError(
+            f"{shown(member.filename)} of {path} is protected by a password: pack it again, without a password."
+        )
     if member.compress_type not in _UNPACK:
         method = _METHODS.get(member.compress_type, f"method {member.compress_type}")
-        raise DataError(f"{member.filename} of {path} is packed by {method}, which can't be read: pack it by Deflate.")
+        raise DataError(
+            f"{shown(member.filename)} of {path} is packed by {method}, which can't be read: pack it by Deflate."
+        )
 
 
 def _checked(file: File, path: Path, read: Callable[[], bytes]) -> bytes:
-    where = f"{file.name} of {path}"
+    where = f"{shown(file.name)} of {path}"
     if file.size > MAX_BYTES:
         raise DataError(f"{where} has {file.size >> 20} MiB; at most {MAX_BYTES >> 20} are allowed.")
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.data.published import Branch, Image, inner_parts, outer_parts, refuse_mixed, role
-from core.system.errors import DataError
+from core.system.errors import DataError, shown
 
 SUFFIXES = (
     *(
@@ -88,13 +88,15 @@ def arrange(names: Iterable[str], folders: Iterable[str], where: str) -> Tree:
         suffix = PurePosixPath(image.name).suffix
         if suffix.lower() in UNREADABLE:
             raise DataError(
-                f"{image.name} of {where} is of a format that can't be read, {suffix}: convert it, to PNG for example, "
-                f"or remove it. Allowed: {', '.join(SUFFIXES)}."
+                f"{shown(image.name)} of {where} is of a format that can't be read, {suffix}: convert it, to PNG for "
+                f"example, or remove it. Allowed: {', '.join(SUFFIXES)}."
             )
     refuse_mixed([(image.label, below) for image, below in found], where)
     if outside := len(visible.images) - len(found):
         passed[f"image{'s' * (outside > 1)} outside of the folders of classes"] = outside
-    images = tuple(sorted((image for image, _ in found), key=lambda image: (image.label, _composed(image.name))))
+    images = tuple(
+        sorted((image for image, _ in found), key=lambda image: (image.label, _composed(image.name), image.name))
+    )
     remarks = _remarks(passed, without, sum(bool(below) for _, below in found))
     return Tree(images, tuple(note for note in (_counts(images), split, *remarks) if note))
 
@@ -128,7 +130,7 @@ def _layout(visible: Branch, where: str) -> tuple[_Found, str, list[str]]:
         return found, split, branch.without_images()
     found = [(Placed(image.folders[0], "", image.name), image.folders[1:]) for image in classed]
     alone = next(
-        (f"All images lie in {_shown(name)}: a test part is drawn from it." for name in wrappers if role(name)), ""
+        (f"All images lie in {shown(name)}: a test part is drawn from it." for name in wrappers if role(name)), ""
     )
     return found, alone, branch.without_images()
 
@@ -142,6 +144,8 @@ def _visible(names: Iterable[str], folders: Iterable[str], passed: Counter[str])
         *above, file = _composed(name).split("/")
         if _is_hidden((*above, file)):
             passed["hidden"] += 1
+            first = next((i for i, part in enumerate(above) if _is_hidden([part])), len(above))
+            visible.update(tuple(above[:depth]) for depth in range(1, first + 1))
             continue
         filled.update(tuple(above[:depth]) for depth in range(1, len(above) + 1))
         suffix = PurePosixPath(file).suffix.lower()
@@ -188,7 +192,7 @@ def _refuse_unequal(classes: dict[str, set[str]], where: str) -> None:
 def _published(parts: list[tuple[str, str, int]]) -> str:
     """Which folders the training and the test part are made of: name, role and number of images of each."""
     told = [
-        " and ".join(f"{_shown(name)} ({count:,})" for name, use, count in sorted(parts) if use == wanted)
+        " and ".join(f"{shown(name)} ({count:,})" for name, use, count in sorted(parts) if use == wanted)
         for wanted in ("train", "test")
     ]
     return f"The published split is used: trained on {told[0]}, tested on {told[1]} images."
@@ -199,7 +203,7 @@ def _counts(images: Iterable[Placed]) -> str:
     if not counts:
         return ""
     number = "1 class" if len(counts) == 1 else f"{len(counts)} classes"
-    return f"{number}: {_listed([f'{_shown(label)} {count:,}' for label, count in sorted(counts.items())])}."
+    return f"{number}: {_listed([f'{shown(label)} {count:,}' for label, count in sorted(counts.items())])}."
 
 
 def _remarks(passed: Counter[str], without: list[str], deeper: int) -> list[str]:
@@ -213,7 +217,7 @@ def _remarks(passed: Counter[str], without: list[str], deeper: int) -> list[str]
         number = (
             "1 folder holds no image and is" if len(without) == 1 else f"{len(without)} folders hold no image and are"
         )
-        remarks.append(f"{number} no class: {_listed([*map(_shown, without)])}.")
+        remarks.append(f"{number} no class: {_listed([*map(shown, without)])}.")
     if deeper:
         number = "1 image lies" if deeper == 1 else f"{deeper:,} images lie"
         remarks.append(f"{number} in folders below the folder of a class, and count as of that class.")
@@ -234,10 +238,6 @@ def _kind(suffix: str) -> str:
 def _composed(name: str) -> str:
     """A name as most systems write it: macOS stores é as two characters, so that a folder and its zip would differ."""
     return unicodedata.normalize("NFC", name)
-
-
-def _shown(name: str) -> str:
-    return name if name.isprintable() else repr(name)
 
 
 def _listed(items: list[str]) -> str:

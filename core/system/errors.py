@@ -80,6 +80,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SpecError:
     return SpecError(f"Unknown {kind} {name!r}. Known: {', '.join(sorted(known))}.")
 
 
+def shown(name: str) -> str:
+    """A name of a user's file or class in a sentence: quoted if it holds what can't be printed, as a newline."""
+    return name if name.isprintable() else repr(name)
+
+
 def where(error: BaseException, function: Callable[..., object]) -> str:
     """An error as part of a sentence: its class, its message, and the line in a function's file that raised it.
 

@@ -67,6 +67,12 @@ TREES: dict[str, tuple[list[str], list[str], Parts, list[str]]] = {
         PLAIN,
         ["2 files were passed over: 1 .txt, 1 .xml."],
     ),
+    "a class that was emptied": (
+        [*filled("cats", "dogs"), "birds/.DS_Store"],
+        [],
+        PLAIN,
+        ["1 file was passed over: 1 hidden.", "1 folder holds no image and is no class: birds."],
+    ),
     "deeper": (
         filled("cats/tabby", "cats/wild/old", "dogs"),
         [],
@@ -212,6 +218,18 @@ def test_a_lonely_class_beside_an_empty_one_is_no_wrapper() -> None:
     tree = arrange(filled("cats/old", "cats/young"), ["dogs"], "pets")
     assert {image.label for image in tree.images} == {"cats"}
     assert "1 folder holds no image and is no class: dogs." in tree.notes
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    """Even where two names differ only in how an accent is stored."""
+    names = [f"{unicodedata.normalize(form, 'über')}/{i}.png" for i in range(3) for form in ("NFC", "NFD")]
+    assert arrange(names, [], "pets") == arrange(reversed(names), [], "pets")
+
+
+def test_a_sentence_stays_a_sentence_whatever_the_names() -> None:
+    with pytest.raises(DataError, match=r"^'new\\nline/a\.svg' of pets"):
+        arrange([*filled("cats"), "new\nline/a.svg"], [], "pets")
+    assert arrange(filled("cats", "new\nline"), [], "pets").notes == ("2 classes: cats 2, 'new\\nline' 2.",)
 
 
 def test_many_classes_are_not_all_listed() -> None:

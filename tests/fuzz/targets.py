@@ -2,20 +2,32 @@
 
 import io
 import json
+import random
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+import numpy as np
 import torch
 from safetensors.torch import save
 
+from core.data import folders, pictures, sources
+from core.data.tree import arrange
 from core.extractors.weights import read_safetensors, unpickled
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
 from core.storage import uploads
 from core.system import paths
-from core.system.errors import PoisonLabError
+from core.system.errors import DataError, PoisonLabError
 from pages import _state
-from tests.pictures import pets, picture, zipped
+from tests.fuzz import structure
+from tests.pictures import as_folder, as_zip, pets, picture, zipped
+
+Result = TypeVar("Result")
 
 
 def spec(data: bytes) -> None:
@@ -48,6 +60,81 @@ def image(data: bytes) -> None:
     _brought("images", zipped({**pets(10), "cats/x.jpg": data}).getvalue())
 
 
+def tree(data: bytes) -> None:
+    """Any names are arranged or refused: every file has one place or is counted, whatever the order and the wrapper."""
+    names, folders = structure.names(structure.Choices(data))
+    refusal, arranged = _attempt(lambda: arrange(names, folders, "here"))
+    if arranged is None:
+        assert refusal
+        return
+    REACHED["tree"] += 1
+    passed = [re.match(r"([\d,]+) files? (?:was|were) passed over", note) for note in arranged.notes]
+    counts = [int(match[1].replace(",", "")) for match in passed if match]
+    assert len(arranged.images) + sum(counts) == len(names)
+    assert len({placed.name for placed in arranged.images}) == len(arranged.images)
+    assert all("\n" not in note for note in arranged.notes)
+    labels = {placed.label for placed in arranged.images}
+    parts = {placed.part for placed in arranged.images}
+    assert parts in ({""}, {"train", "test"}, set())
+    if "" not in parts:
+        assert {part: {p.label for p in arranged.images if p.part == part} for part in parts} == dict.fromkeys(
+            parts, labels
+        )
+    assert arrange(reversed(names), reversed(folders), "here") == arranged
+    if len(labels) > 1:
+        wrapped = arrange([f"w/{name}" for name in names], [f"w/{name}" for name in folders], "here")
+        assert [(p.label, p.part, p.name[2:]) for p in wrapped.images] == [
+            (p.label, p.part, p.name) for p in arranged.images
+        ]
+
+
+def layout(data: bytes) -> None:
+    """Files give the same data as a folder and as a zip, or are refused alike."""
+    choices = structure.Choices(data)
+    files = {
+        name: structure.small(i) if name.endswith(".png") else b"" for i, name in enumerate(structure.layout(choices))
+    }
+    with tempfile.TemporaryDirectory() as place:
+        read = [_loaded(make(files, Path(place))) for make in (as_folder, as_zip)]
+    assert read[0] == read[1]
+    REACHED["layout"] += isinstance(read[0], tuple)
+
+
+def archive(data: bytes) -> None:
+    """The files of any zip are read or refused; those of a sound one are what was packed."""
+    choices = structure.Choices(data)
+    names, _ = structure.names(choices)
+    files = {name: structure.small(i) for i, name in enumerate(names)}
+    content, is_sound = structure.archive(choices, files)
+    path = Path(paths.home()) / "fuzzed.zip"
+    path.write_bytes(content)
+    refusal, listed = _attempt(lambda: sources.listing(path).files)
+    REACHED["archive"] += listed is not None
+
+    def contents() -> dict[str, bytes]:
+        with sources.opened(path) as content_of:
+            return {file.name: content_of(file) for file in listed or ()}
+
+    refusal, read = (refusal, None) if listed is None else _attempt(contents)
+    assert not (is_sound and refusal), refusal
+    if read is None:
+        return
+    assert all(len(content) <= sources.MAX_BYTES for content in read.values())
+    assert not is_sound or read == files
+
+
+def pixels(data: bytes) -> None:
+    """Any image is read as 64 x 64 pixels or refused; a sound one only if its mode has no white."""
+    content, mode, is_sound = structure.image(structure.Choices(data))
+    refusal, picture = _attempt(lambda: pictures.read(content, "here"))
+    REACHED["pixels"] += "not an image" not in refusal
+    assert not (is_sound and refusal) or mode in ("I", "F", "LAB"), refusal
+    if picture is None:
+        return
+    assert (picture.pixels.shape, picture.pixels.dtype) == ((3, pictures.SIDE, pictures.SIDE), np.uint8)
+    assert picture.is_as_before or picture.is_transparent or picture.brightest
+
+
 def weights(data: bytes) -> None:
     """Any safetensors or checkpoint gives tensors or is refused."""
     for suffix, read in ((".safetensors", read_safetensors), (".pth", unpickled)):
@@ -57,6 +144,25 @@ def weights(data: bytes) -> None:
             read(path)
         except PoisonLabError:
             continue
+
+
+def _attempt(call: Callable[[], Result]) -> tuple[str, Result | None]:
+    """What a call gives, or the one line in which it refuses."""
+    try:
+        return "", call()
+    except DataError as error:
+        refusal = str(error)
+    assert refusal.isprintable()
+    return refusal, None
+
+
+def _loaded(path: Path) -> tuple[object, ...] | str:
+    """What a folder or a zip holds, or why it is refused."""
+    refusal, folder = _attempt(lambda: folders.load(path))
+    if folder is None:
+        return refusal.replace(str(path), "here").replace("pets/", "")
+    arrays = [array.tobytes() for array in (folder.x, folder.y, folder.is_test)]
+    return folder.classes, *arrays, folder.digest, folder.notes
 
 
 def _brought(kind: str, data: bytes) -> None:
@@ -69,7 +175,10 @@ def _brought(kind: str, data: bytes) -> None:
     assert not folder.exists() or not list(folder.iterdir())
 
 
-TARGETS = {one.__name__: one for one in (spec, link, images, image, weights)}
+TARGETS = {one.__name__: one for one in (spec, link, images, image, tree, layout, archive, pixels, weights)}
+
+REACHED: Counter[str] = Counter()
+"""How many inputs of a target passed the first check of what it tries."""
 
 
 def seeds(target: str) -> list[bytes]:
@@ -83,6 +192,10 @@ def seeds(target: str) -> list[bytes]:
         "link": [urlencode({"attack": one.attack.name, "budget": "0.1", "seed": "3"}).encode() for one in specs],
         "images": [zipped(pets(10, names)).getvalue() for names in (("cats", "dogs"), ("é", "ü"))],
         "image": [picture(0)],
+        **{
+            name: [random.Random(i).randbytes(80) for i in range(20)]
+            for name in ("tree", "layout", "archive", "pixels")
+        },
         "weights": [saved.getvalue(), save(tensors)],
     }
     return sound[target]
