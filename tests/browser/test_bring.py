@@ -20,7 +20,7 @@ def page(page: Page, address: str) -> Page:
 
 
 def zip_of(place: Path, *classes: str) -> Path:
-    (place / "pets.zip").write_bytes(zipped(pets(30, classes)).getvalue())
+    (place / "pets.zip").write_bytes(zipped({**pets(30, classes), "__MACOSX/._x.png": b""}).getvalue())
     return place / "pets.zip"
 
 
@@ -29,6 +29,8 @@ def test_images_are_shown_kept_and_used(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("Stored as upload:pets-")).to_be_visible()
     expect(page.get_by_text("21 to train, 9 to test")).to_have_count(2)
     expect(page.get_by_alt_text("Images of dogs")).to_be_visible()
+    expect(page.get_by_text("2 classes: cats 30, dogs 30.")).to_be_visible()
+    expect(page.get_by_text("1 file was passed over: 1 hidden.")).to_be_visible()
     page.get_by_role("button", name="Use it in the lab").first.click()
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
     page.wait_for_url("**/lab?data=upload%3Apets-*")
