@@ -200,7 +200,7 @@ def _check_spread(path: Path, classes: tuple[str, ...], x: NDArray[np.uint8], y:
                 f"Every image of class {label!r} of {path} is of one colour, so that there is nothing to see on them: "
                 "check how they were saved, and remove the class if they are meant so."
             )
-    if (x == x[0]).all():
+    if all(np.array_equal(image, x[0]) for image in x):
         raise DataError(
             f"All images of {path} are the same once they are cropped and resized: check how they were saved."
         )

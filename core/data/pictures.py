@@ -100,8 +100,8 @@ def to_rgb(image: Image.Image, where: str) -> tuple[Image.Image, bool, int]:
     if image.mode in _SIXTEEN_BITS or (image.mode == "I" and image.format == "PPM"):
         return _from_sixteen_bits(image)
     if image.mode in _WITH_ALPHA or (image.mode in _PLAIN and image.has_transparency_data):
-        rgba = image.convert(_STRAIGHT.get(image.mode, image.mode)).convert("RGBA")
-        return *_on_white(rgba), 0
+        straight = image.convert(_STRAIGHT[image.mode]) if image.mode in _STRAIGHT else image
+        return *_on_white(straight if straight.mode == "RGBA" else straight.convert("RGBA")), 0
     if image.mode not in _PLAIN:
         raise DataError(
             f"{where} has pixels of the kind {image.mode}, of which nothing says what is black and what is white: "
@@ -115,13 +115,12 @@ def _read(image: ImageFile.ImageFile, where: str) -> Picture:
     kind = image.format
     if is_deep and isinstance(key := image.info.get("transparency"), tuple):
         image.info["transparency"] = tuple(value >> 8 for value in key)  # pillow scales the pixels, but not the key
-    upright = ImageOps.exif_transpose(image)
-    upright.format = kind
-    rgb, is_transparent, brightest = to_rgb(upright, where)
+    ImageOps.exif_transpose(image, in_place=True)
+    rgb, is_transparent, brightest = to_rgb(image, where)
     pixels = _fitted(rgb)
-    is_as_before = not brightest and (not is_transparent or np.array_equal(pixels, _fitted(upright.convert("RGB"))))
+    is_as_before = not brightest and (not is_transparent or np.array_equal(pixels, _fitted(image.convert("RGB"))))
     is_animated = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras add previews to a JPEG
-    is_deep = is_deep or upright.mode in _SIXTEEN_BITS
+    is_deep = is_deep or image.mode in _SIXTEEN_BITS
     return Picture(pixels, is_transparent, is_animated, is_deep, brightest, is_as_before)
 
 
@@ -138,8 +137,9 @@ def _on_white(rgba: Image.Image) -> tuple[Image.Image, bool]:
 
 
 def _from_sixteen_bits(image: Image.Image) -> tuple[Image.Image, bool, int]:
-    values = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    values = np.asarray(image)
+    eight_bits = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
+    grey = Image.fromarray(np.take(eight_bits, values))
     brightest = int(values.max())
     key = image.info.get("transparency")
     if not isinstance(key, int):
