@@ -61,8 +61,13 @@ clean: ## Delete the environment and what tools leave behind; results in .poison
 test-fast: $(VENV)/.dev ## Run the tests that open no page and start no server and no workers, for while you work
 	@$(PYTEST) -m "not slow and not browser and not pages and not processes"
 
-test: lint $(VENV)/.kernels ## Set up if needed, check style and types, run all tests but the slow ones
+test: lint ## Set up if needed, check style and types, run all tests but the slow ones; CI=1 prints coverage as well
+ifdef CI
+	@$(PYTEST) -m "not slow and not browser" $(COVER)
+	@$(PYTEST) -m "browser and not slow"
+else
 	@$(PYTEST) -m "not slow"
+endif
 
 test-slow: $(VENV)/.dev ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
 	@$(BIN)/python -m pytest -m slow
