@@ -53,6 +53,10 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         ("test_size", spec.test_size, data.test_images),
     ):
         least = 2 * len(data.classes)
+        if most < least:
+            raise SpecError(
+                f"{spec.data} allows no {field}: it has {most} such images, and {least} are needed, two a class."
+            )
         if not least <= size <= most:
             raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")
     attack = record_of(spec.attack.name)

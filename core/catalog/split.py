@@ -12,7 +12,7 @@ def draw_for(spec: ExperimentSpec) -> Split:
         spec: a resolved spec.
 
     Raises:
-        DataError: the data set's files can't be read.
+        DataError: see `core.data.split.draw`.
     """
     return draw(
         data_info(spec.data),

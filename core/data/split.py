@@ -1,4 +1,4 @@
-"""The images of one experiment: a seeded, stratified sample of a data set."""
+"""The images of one experiment: a seeded, stratified sample of a data set, with every class in both parts."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from core.data.readers import Images, Labels, read
 from core.data.registry import DataInfo
+from core.system.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def draw(
     train_domain: str | None = None,
     test_domain: str | None = None,
 ) -> Split:
-    """Draw training and test images from the disjoint parts of a data set.
+    """Draw training and test images from the disjoint parts of a data set; each holds every class.
 
     Args:
         info: the record of the data set.
@@ -37,22 +38,54 @@ def draw(
         train_domain, test_domain: domains, for data that has them.
 
     Raises:
-        DataError: the data set's files can't be read.
+        DataError: the data set's files can't be read, a part lacks a class, or a size is out of bounds.
     """
     rng = np.random.default_rng(seed)
     train_x, train_y = read(info, "train", train_domain)
     test_x, test_y = read(info, "test", test_domain)
+    _check_part(info, "training", train_y, train_size)
+    _check_part(info, "test", test_y, test_size)
     train_rows = stratified(train_y, train_size, rng)
     test_rows = stratified(test_y, test_size, rng)
     return Split(train_x[train_rows], train_y[train_rows], test_x[test_rows], test_y[test_rows])
 
 
+def _check_part(info: DataInfo, part: str, y: Labels, size: int) -> None:
+    """Check that a part has images of every class, and that a sample of this size can hold them.
+
+    Args:
+        info: the record of the data set.
+        part: "training" or "test", for the message.
+        y: (N,) labels of the part.
+        size: images in the sample.
+
+    Raises:
+        DataError: it does not, or can't; the message names the classes, or the sizes that would do.
+    """
+    counts = np.bincount(y, minlength=len(info.classes))
+    missing = [name for name, count in zip(info.classes, counts, strict=True) if count == 0]
+    if missing:
+        names = ", ".join(map(repr, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise DataError(
+            f"{info.title} has no {part} image of {names}: each class needs one for training and one for the test, "
+            "and copies of an image count once. Add images, or leave the class out."
+        )
+    if not len(info.classes) <= size <= len(y):
+        raise DataError(
+            f"{size} {part} images of {info.title} are asked for; with one of each class, "
+            f"{len(info.classes)} to {len(y)} are possible."
+        )
+
+
 def stratified(y: Labels, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Rows of a random sample in which every class keeps its share (largest remainders first).
+    """Rows of a random sample in which every class keeps its share (largest remainders first), and has a row.
+
+    A class whose share is less than a row gets one from the class with the most: without a test image its accuracy is
+    unknown, and without a training image the head can't predict it.
 
     Args:
         y: (N,) labels.
-        size: rows in the sample.
+        size: rows in the sample; at least as many as there are classes in y.
         rng: source of randomness.
 
     Returns:
@@ -63,5 +96,8 @@ def stratified(y: Labels, size: int, rng: np.random.Generator) -> NDArray[np.int
     quota = np.floor(exact).astype(int)
     spare = np.argsort(quota - exact, kind="stable")[: size - quota.sum()]
     quota[spare] += 1
+    for rare in np.flatnonzero(quota == 0):
+        quota[rare] += 1
+        quota[quota.argmax()] -= 1
     rows = [rng.permutation(np.flatnonzero(y == c))[:k] for c, k in zip(classes, quota, strict=True)]
     return rng.permutation(np.concatenate(rows))

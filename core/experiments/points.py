@@ -103,7 +103,7 @@ def images(spec: ExperimentSpec, plot: PlotData) -> Array:
         plot: of its run.
 
     Raises:
-        DataError: the data set's files can't be read.
+        DataError: see `core.data.split.draw`.
     """
     return np.concatenate([draw_for(spec).train_x, plot.base_x if plot.poison_x is None else plot.poison_x])
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from core.data.registry import DATA
+from core.data import split as splits
+from core.data.registry import DATA, DataInfo
 from core.data.split import Split, draw, stratified
+from core.system.errors import DataError
 
 EMBEDDED = [name for name, record in DATA.items() if record.embedded]
 
@@ -82,3 +84,62 @@ def test_rows_are_in_no_order_of_class() -> None:
     y = np.repeat([0, 1], 500)
     rows = stratified(y, 1_000, np.random.default_rng(0))
     assert 200 < int((y[rows][:500] == 0).sum()) < 300
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "expected"),
+    [
+        ([420, 7], 40, [39, 1]),
+        ([180, 3], 20, [19, 1]),
+        ([1000, 1, 1, 1], 8, [5, 1, 1, 1]),
+        ([500, 500, 2], 6, [2, 3, 1]),
+        ([90, 10], 2, [1, 1]),
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_class_has_a_row_however_rare(counts: list[int], size: int, expected: list[int], seed: int) -> None:
+    y = np.repeat(np.arange(len(counts)), counts)
+    rows = stratified(y, size, np.random.default_rng(seed))
+    assert len(set(rows)) == size
+    assert np.bincount(y[rows]).tolist() == expected
+
+
+def test_a_draw_that_held_every_class_is_what_it_was() -> None:
+    """The rows that a release before gave; a hash of a spec means one draw."""
+    y = np.repeat([0, 1, 2], [12, 6, 2])
+    assert stratified(y, 10, np.random.default_rng(0)).tolist() == [11, 5, 18, 9, 15, 7, 2, 14, 13, 4]
+
+
+def uneven(monkeypatch: pytest.MonkeyPatch, train: list[int], test: list[int]) -> DataInfo:
+    """Two classes with so many images of each in either part; every image has a colour of its own."""
+    of_part = {"train": train, "test": test}
+
+    def read(record: DataInfo, part: str, domain: str | None) -> tuple[splits.Images, splits.Labels]:
+        y = np.repeat([0, 1], of_part[part])
+        return np.arange(len(y), dtype=np.uint8).reshape(-1, 1, 1, 1), y
+
+    monkeypatch.setattr(splits, "read", read)
+    return DataInfo("pets", "Pets", ("cats", "dogs"), (1, 1, 1), sum(train), sum(test), "mine", "home")
+
+
+def test_both_parts_hold_a_rare_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = draw(uneven(monkeypatch, [210, 7], [90, 3]), train_size=40, test_size=20, seed=0)
+    assert np.bincount(split.train_y).tolist() == [39, 1]
+    assert np.bincount(split.test_y).tolist() == [19, 1]
+    assert split.train_x[split.train_y == 1].ravel()[0] >= 210, "an image of the class itself"
+
+
+@pytest.mark.parametrize(("train", "test", "part"), [([9, 0], [4, 3], "training"), ([9, 5], [4, 0], "test")])
+def test_a_part_without_a_class_is_refused(
+    monkeypatch: pytest.MonkeyPatch, train: list[int], test: list[int], part: str
+) -> None:
+    with pytest.raises(DataError, match=f"^Pets has no {part} image of 'dogs': each class needs one for training and"):
+        draw(uneven(monkeypatch, train, test), train_size=4, test_size=4, seed=0)
+
+
+@pytest.mark.parametrize(("sizes", "words"), [((1, 4), "1 training images .* 2 to 14"), ((4, 8), "8 test .* 2 to 7")])
+def test_sizes_that_can_not_be_drawn_are_refused_with_those_that_can(
+    monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, int], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        draw(uneven(monkeypatch, [9, 5], [4, 3]), train_size=sizes[0], test_size=sizes[1], seed=0)
