@@ -25,7 +25,8 @@ from core.heads.reachability import reachability
 from core.heads.scores import Reachability, Score
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
-from core.system.arrays import Array
+from core.system.arrays import Array, is_finite
+from core.system.errors import AttackError
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,12 @@ class Extracted:
 
 
 def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
-    """Extract the features, or read them from the cache, and fit their scale on the training images."""
+    """Extract the features, or read them from the cache, and fit their scale on the training images.
+
+    Raises:
+        WeightsError: features that are not finite, or the same for all images.
+        DataError: all training images are equal.
+    """
     split, device = loaded.split, loaded.device
     total = len(split.train_x) + len(split.test_x)
 
@@ -85,6 +91,7 @@ def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
         train, train_was_cached = cached(split.train_x, 0, digest)
         test, test_was_cached = cached(split.test_x, len(split.train_x))
         train_raw = torch.from_numpy(train).to(device)
+        features.check_spread(train_raw, split.train_x, loaded.extractor.info.title)
         pipeline = features.Pipeline(loaded.extractor, features.Scale.fit(train_raw)).to(device)
         extracted = Extracted(
             pipeline=pipeline,
@@ -209,7 +216,11 @@ def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: A
 def _exported_features(
     pipeline: features.Pipeline, attacked: Attacked, *, is_free: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Features (m, d) of the poison as the defender receives it, and the inversion gap (m,) of each image, if any."""
+    """Features (m, d) of the poison as the defender receives it, and the inversion gap (m,) of each image, if any.
+
+    Raises:
+        AttackError: features that are not finite.
+    """
     if attacked.x is None:
         assert attacked.zeta is not None
         return attacked.zeta.float(), None
@@ -217,7 +228,13 @@ def _exported_features(
     # may pixels be arbitrary numbers, which don't fit into 8 bits.
     pixels, device = attacked.x.cpu().numpy(), attacked.y.device
     exported = pixels if is_free else to_uint8(pixels)
-    z = torch.from_numpy(features.extract(pipeline, exported, device)).to(device)
+    extracted = features.extract(pipeline, exported, device)
+    if not is_finite(extracted):
+        raise AttackError(
+            "The poisoned images have features that are not finite: the constraint none leaves their pixels free, and "
+            "they are too large for the extractor. Use the constraint valid or perturbation."
+        )
+    z = torch.from_numpy(extracted).to(device)
     return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
 
 

@@ -19,6 +19,8 @@ from core.system import cache, paths, settings
 
 Features = NDArray[np.float32]
 NEIGHBORS = 15
+FLAT = 1e-4
+"""Range below which a coordinate of the initial layout, of a range up to 20, counts as constant."""
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
 _CPU = torch.device("cpu")
@@ -106,6 +108,13 @@ def fit(z: Features, seed: int = 0, device: torch.device = _CPU) -> Map:
 
 
 def _principal(z: Features, seed: int) -> Features:
-    """(n, 2) first two principal components of features (n, d), scaled to a maximum of 10 like umap's own layouts."""
+    """(n, 2) first two principal components of features (n, d), scaled to a maximum of 10 like umap's own layouts.
+
+    A component without spread, as the second one of features that lie on a line, is drawn at random, since umap divides
+    by the range of each.
+    """
     components = PCA(2, random_state=seed).fit_transform(z)
-    return np.asarray(10 * components / max(float(np.abs(components).max()), 1e-12), np.float32)
+    layout = np.asarray(10 * components / max(float(np.abs(components).max()), 1e-12), np.float32)
+    flat = np.ptp(layout, axis=0) < FLAT
+    layout[:, flat] = np.random.default_rng(seed).uniform(-1, 1, (len(z), int(flat.sum())))
+    return layout

@@ -13,11 +13,17 @@ from core.data.readers import Images
 from core.extractors.build import Extractor
 from core.system import cache, paths
 from core.system import device as devices
+from core.system.arrays import is_finite
+from core.system.errors import DataError, WeightsError
 
 FEATURE_NORM = 3.0
 """Root mean square norm of a scaled feature vector on the clean training set."""
 
 STD_FLOOR = 0.25
+LEAST_STD = 1e-6
+"""A coordinate with less deviation than this is constant..."""
+LEAST_SHARE = 1e-5
+"""...and so is one with less than this share of its mean, which is the rounding of float32."""
 
 SHAPES = 16
 """Number of image shapes for which an extractor keeps the hash of its weights."""
@@ -49,7 +55,7 @@ class Scale:
         single training image would otherwise dominate the features of any other image it is active on.
         """
         mean, std = raw.mean(0), raw.std(0, correction=0)
-        alive = std > 1e-6
+        alive = _varies(mean, std)
         floor = STD_FLOOR * float(std[alive].median()) if bool(alive.any()) else 1.0
         scaled = torch.where(alive, std.clamp_min(floor).reciprocal(), 0.0)
         norm = float((std * scaled).square().sum().sqrt())
@@ -58,6 +64,33 @@ class Scale:
     def __call__(self, raw: Tensor) -> Tensor:
         """Scaled features (N, d) of raw ones."""
         return (raw - self.mean) * self.factor
+
+
+def _varies(mean: Tensor, std: Tensor) -> Tensor:
+    """(d,) bool: whether coordinates with means (d,) and deviations (d,) vary by more than rounding."""
+    return std > (LEAST_SHARE * mean.abs()).clamp_min(LEAST_STD)
+
+
+def check_spread(raw: Tensor, images: Images, title: str) -> None:
+    """Check that training images have features by which they can be told apart; nothing can be learnt otherwise.
+
+    Args:
+        raw: (n, d) features of the training images.
+        images: (n, C, H, W) uint8, the training images.
+        title: of the extractor, for the message.
+
+    Raises:
+        DataError: all images are equal.
+        WeightsError: the extractor gives all of them the same features.
+    """
+    if bool(_varies(raw.mean(0), raw.std(0, correction=0)).any()):
+        return
+    if bool((images == images[:1]).all()):
+        raise DataError(f"All {len(images)} training images are equal, so that nothing can be learnt from them.")
+    raise WeightsError(
+        f"The extractor {title!r} gives all {len(images)} training images the same features, so that nothing can be "
+        "learnt from them: its weights are damaged or of another architecture; choose another file or extractor."
+    )
 
 
 class Pipeline(nn.Module):
@@ -147,13 +180,32 @@ def cached(
 
     Returns:
         The features (N, d), and whether they came from the cache.
+
+    Raises:
+        WeightsError: the extractor gives features that are not finite; they are not cached.
     """
     path = paths.cache() / "features" / f"{name or digest(extractor, images)}-{device.type}.npy"
     features = cache.read_matrix(path, len(images))
     if features is not None:
         return features, True
     shape = (len(images), extractor.info.width)
-    return cache.write_in_parts(path, lambda: batches(extractor, images, device, on_step), shape), False
+    parts = lambda: _finite(batches(extractor, images, device, on_step), extractor)  # noqa: E731
+    return cache.write_in_parts(path, parts, shape), False
+
+
+def _finite(parts: Iterator[NDArray[np.float32]], extractor: Extractor) -> Iterator[NDArray[np.float32]]:
+    """The same batches of features (some rows, d).
+
+    Raises:
+        WeightsError: a feature is not finite.
+    """
+    for part in parts:
+        if not is_finite(part):
+            raise WeightsError(
+                f"The extractor {extractor.info.title!r} gives features that are not finite (NaN or infinite): its "
+                "weights are damaged or of another architecture; choose another file or extractor."
+            )
+        yield part
 
 
 def digest(extractor: Extractor, images: Images) -> str:

@@ -86,7 +86,8 @@ def least_residual(theta: Tensor, gradient: Tensor, epsilon: float, n_classes: i
     """
     decay = ridge * float(theta[:, :-1].square().sum())
     inner = float((theta * gradient).sum()) + (1 + epsilon) * decay
-    return max(0.0, (inner - epsilon * reach(n_classes)) / float(theta.norm()))
+    # At theta = 0, as without any spread of the features, the inequality says nothing: the bound is 0.
+    return max(0.0, (inner - epsilon * reach(n_classes)) / max(float(theta.norm()), 1e-30))
 
 
 def certificate(theta: Tensor, gradient: Tensor, low: Tensor, high: Tensor, ridge: float) -> float:

@@ -1,6 +1,7 @@
 """A disk cache keyed by content: files are complete or absent, verified before use, and can be deleted at any time.
 
-Each file ends with a checksum of its content, which NumPy ignores. Files that ship with the project have none.
+Each file ends with a checksum of its content, which NumPy ignores. Files that ship with the project have none. Matrices
+with a number that is not finite are neither written nor read: what comes of them would fail on the second run alone.
 """
 
 import logging
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.system import paths, retention
+from core.system.arrays import is_finite
 from core.system.files import replacing
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,9 @@ YOUNG_SECONDS = 3600.0
 
 
 def read_matrix(path: Path, rows: int) -> Array | None:
-    """The cached matrix (rows, any) float32, or None if it is missing, damaged or of another shape: recompute it then.
+    """The cached matrix (rows, any) float32, or None: recompute it then.
 
+    None means that it is missing, damaged, of another shape, or not finite, as earlier versions may have written it.
     A matrix of `MEMORY_MAP_BYTES` or more is memory-mapped copy-on-write: only the used parts take memory.
     """
     if not _is_sound(path):
@@ -47,7 +50,8 @@ def read_matrix(path: Path, rows: int) -> Array | None:
     except (OSError, ValueError, EOFError):
         return None
     _note_use(path)
-    return matrix if isinstance(matrix, np.ndarray) and matrix.ndim == 2 and len(matrix) == rows else None
+    is_usable = isinstance(matrix, np.ndarray) and matrix.ndim == 2 and len(matrix) == rows and is_finite(matrix)
+    return matrix if is_usable else None
 
 
 def read_bytes(path: Path) -> bytes | None:
@@ -163,7 +167,10 @@ class _ChecksummedFile:
 
 
 def write(path: Path, content: Array | bytes) -> None:
-    """Save a matrix (rows, columns) or bytes. Failures are only logged: without the cache a run is slower."""
+    """Save a finite matrix (rows, columns) or bytes. Failures are only logged: without the cache a run is slower."""
+    if not isinstance(content, bytes) and not is_finite(content):
+        log.warning("%s is not cached: its numbers are not all finite", path)
+        return
     try:
         with replacing(path) as file:
             checksummed = _ChecksummedFile(file)
@@ -177,8 +184,15 @@ def write(path: Path, content: Array | bytes) -> None:
         log.warning("The cache can't be written to %s: %s", path, error)
 
 
+class _NotFiniteError(Exception):
+    """A part of a matrix holds NaN or an infinity."""
+
+    def __str__(self) -> str:
+        return "its numbers are not all finite"
+
+
 def write_in_parts(path: Path, parts: Callable[[], Iterator[Array]], shape: tuple[int, int]) -> Array:
-    """Save a matrix that comes in blocks of rows, then read it: a large one is never in memory as a whole.
+    """Save a finite matrix that comes in blocks of rows, then read it: a large one is never in memory as a whole.
 
     Args:
         path: the file.
@@ -195,9 +209,11 @@ def write_in_parts(path: Path, parts: Callable[[], Iterator[Array]], shape: tupl
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(checksummed, header)
             for part in parts():
+                if not is_finite(part):
+                    raise _NotFiniteError
                 checksummed.write(np.ascontiguousarray(part, "<f4").data)
             checksummed.write_checksum()
-    except OSError as error:
+    except (OSError, _NotFiniteError) as error:
         log.warning("The cache can't be written to %s: %s", path, error)
         return np.concatenate(list(parts()))
     matrix = read_matrix(path, shape[0])
