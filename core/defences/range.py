@@ -41,6 +41,8 @@ def judge(settings: Range, data: "TrainingSet") -> "Verdict":
     # Most coordinates of sparse features are equal for nearly all points: there the deviation serves as the width.
     deviation = z.std(0)
     width = torch.maximum(high - low, deviation.clamp_min(STD_FLOOR * float(deviation.median())))
+    # The width is 0 where all points are equal, the poisoned ones included: none of them is outside.
+    width = torch.where(width > 0, width, torch.inf)
     outside = torch.maximum((z - high) / width, (low - z) / width).amax(1).clamp_min(0.0)
     suspicion = outside / outside.median().clamp_min(1e-12)
     return Verdict(suspicion <= settings.tolerance, suspicion)

@@ -14,6 +14,9 @@ from torch import Tensor
 from core.defences.algorithms.base import TrainingSet
 from core.heads import logistic as head
 
+EQUAL = 1e-14
+"""Gradients count as equal if the squares of their differences are less than this part of their largest square."""
+
 
 def gradient_outliers(data: TrainingSet, theta: Tensor) -> Tensor:
     """(N,) squared projection of each point's centred gradient on the first singular direction of its class.
@@ -32,10 +35,15 @@ def gradient_outliers(data: TrainingSet, theta: Tensor) -> Tensor:
 def _on_first_direction(residual: Tensor, z1: Tensor) -> Tensor:
     """(k,) squared projections of the centred rows residual_i ⊗ z1_i on their first singular vector.
 
-    The residual is (k, c) and z1 is (k, d + 1).
+    The residual is (k, c) and z1 is (k, d + 1). Equal rows, as of a class whose features are all equal, have no
+    direction: their projections are 0.
     """
     k, c, width = len(z1), residual.shape[1], z1.shape[1]
     mean = residual.T @ z1 / k
+    squares = residual.square().sum(1) * z1.square().sum(1)
+    centred = squares - 2 * ((residual @ mean) * z1).sum(1) + mean.square().sum()
+    if bool((centred <= EQUAL * squares.max()).all()):
+        return torch.zeros(k, dtype=torch.float64, device=z1.device)
 
     def project(v: Any) -> Any:
         direction = torch.as_tensor(np.ravel(v), dtype=torch.float64, device=z1.device).reshape(c, width)
