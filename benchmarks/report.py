@@ -1,6 +1,5 @@
 """Where measurements are written: tables between markers of benchmarks/README.md, and JSON beside it."""
 
-import json
 import os
 import platform
 import re
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from core.system import finite_json
 
 FOLDER = Path(__file__).resolve().parent
 README = FOLDER / "README.md"
@@ -45,4 +46,4 @@ def write(name: str, text: str, values: Any) -> None:
     if not end_marker:
         raise ValueError(f"{README} has no place for {name}: add the lines {begin} and {end}.")
     README.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-    (FOLDER / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n")
+    (FOLDER / f"{name}.json").write_text(finite_json.dumps(values, indent=1) + "\n")

@@ -13,6 +13,7 @@ import torch
 
 from benchmarks import report
 from benchmarks.speed import canceling, growth, head, heads, matching, placing, roofline
+from core.system import finite_json
 
 PARTS = {
     "head": head,
@@ -45,7 +46,7 @@ def main() -> None:
         text = f"{part.text(results)}\n\nMedians of rounds in turn. {gpu} {load} On {machine}."
         print(f"{name}, {time.perf_counter() - start:.0f} s\n\n{text}\n", flush=True)
         if not arguments.quick:
-            values = json.loads(json.dumps(results, default=asdict))
+            values = json.loads(finite_json.dumps(results, default=asdict))
             report.write(f"speed/{name}", text, {"machine": machine, "load": load, "found": values})
 
 

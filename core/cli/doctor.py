@@ -1,6 +1,5 @@
 """`doctor`: what a maintainer would ask for in one screen, and what is wrong here and how to fix it."""
 
-import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.checks.check import Check, as_text, worst
-from core.system import paths
+from core.system import finite_json, paths
 from core.system.errors import described
 
 
@@ -51,7 +50,7 @@ class Report:
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """What is installed and how this machine is set up; what is wrong, and what to do. Exit code 1 on a fault."""
     report = examine()
-    typer.echo(json.dumps(report.to_json(), indent=1) if as_json else as_text(report.checks))
+    typer.echo(finite_json.dumps(report.to_json(), indent=1) if as_json else as_text(report.checks))
     if worst(report.checks) == "fault":
         raise typer.Exit(1)
 

@@ -1,6 +1,5 @@
 """`report`, `defend` and `certify`: commands for a finished run."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from core.certificates import PARTITIONS
 from core.cli.options import FinishedRun
 from core.cli.outputs import check_suffix
-from core.system import paths
+from core.system import finite_json, paths
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.files import replacing
 
@@ -75,9 +74,10 @@ def defend(
     results = [defended.judge_run(stored, chain) for chain in chains]
     if as_json:
         plain = [verdict.to_json() for verdict in results]
-        typer.echo(json.dumps(plain if each else plain[0], indent=1))
+        typer.echo(finite_json.dumps(plain if each else plain[0], indent=1))
     else:
         typer.echo(tables.defences_table(results))
+        _echo_uneven(stored)
 
 
 def certify(
@@ -96,9 +96,18 @@ def certify(
     use_all_cores()
     result = certified.certify_run(stored, partitions)
     if as_json:
-        typer.echo(json.dumps(result.to_json(), indent=1))
+        typer.echo(finite_json.dumps(result.to_json(), indent=1))
     else:
         typer.echo(tables.certificates_text(result, stored.summary.n_poison))
+        _echo_uneven(stored)
+
+
+def _echo_uneven(run: "StoredRun") -> None:
+    """Print a remark if the run's classes are uneven."""
+    from core.presentation import captions
+
+    if caption := captions.uneven_caption(run.summary):
+        typer.echo(caption)
 
 
 def _load(run: str) -> "StoredRun":

@@ -1,9 +1,10 @@
 """`list`: all available choices by name."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from core.system import finite_json
 
 
 def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as JSON.")] = False) -> None:
@@ -15,7 +16,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="All details, as 
 
     everything = choices.listing()
     if as_json:
-        typer.echo(json.dumps(everything, indent=1))
+        typer.echo(finite_json.dumps(everything, indent=1))
         return
     for kind in ("data", "extractors", "attacks", "defenses", "constraints", "label_rules"):
         typer.echo(kind)

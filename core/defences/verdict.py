@@ -105,9 +105,9 @@ class DefenceVerdict:
             KeyError: a number is missing.
         """
         return cls(
-            clean=Score(**verdict["clean"]),
-            poisoned=Score(**verdict["poisoned"]),
-            defended=Score(**verdict["defended"]),
+            clean=Score.from_json(verdict["clean"]),
+            poisoned=Score.from_json(verdict["poisoned"]),
+            defended=Score.from_json(verdict["defended"]),
             random=float(verdict["random"]),
             steps=tuple(map(DefenceStep.from_json, verdict["steps"])),
             whole=DefenceStep.from_json(verdict["whole"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.spec.experiment import ExperimentSpec
+from core.system import finite_json
 from core.system.files import write_text
 
 MeasureFunction = Callable[[ExperimentSpec, str], dict[str, Any]]
@@ -45,7 +46,9 @@ def measure(
 
 def _as_json(known: dict[str, dict[str, Any]]) -> str:
     """JSON with one experiment per line, for readable diffs."""
-    lines = (f"{json.dumps(name)}: {json.dumps(row, sort_keys=True)}" for name, row in sorted(known.items()))
+    lines = (
+        f"{finite_json.dumps(name)}: {finite_json.dumps(row, sort_keys=True)}" for name, row in sorted(known.items())
+    )
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA, DataInfo
-from core.system import paths
+from core.system import finite_json, paths
 from core.system.errors import SpecError
 from core.system.files import write_text
 
@@ -110,7 +110,9 @@ def measure_all(
                 raise SpecError(f"{name!r} is no embedded data set. Known: {', '.join(EMBEDDED)}.")
             quality = measure(extractor, DATA[name], device)
             table.setdefault(extractor, {})[name] = quality
-            text = json.dumps({key: {k: asdict(v) for k, v in row.items()} for key, row in table.items()}, indent=1)
+            text = finite_json.dumps(
+                {key: {k: asdict(v) for k, v in row.items()} for key, row in table.items()}, indent=1
+            )
             write_text(path, f"{text}\n")
             report(f"{extractor} {name}: linear probe {100 * quality.linear_probe:.1f}%  kNN {100 * quality.knn:.1f}%")
     return table

@@ -19,6 +19,7 @@ from core.experiments.summary import RunSummary
 from core.spec.events import SNAPSHOTS, STAGES
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import check_loaded
+from core.system import finite_json
 from core.system.errors import SpecError
 from core.system.files import write_text
 from core.system.paths import home
@@ -261,4 +262,4 @@ def _load() -> dict[str, Any]:
 
 
 def _save(rates: dict[str, Any]) -> None:
-    write_text(_path(), json.dumps(rates, indent=1, sort_keys=True))
+    write_text(_path(), finite_json.dumps(rates, indent=1, sort_keys=True))

@@ -10,7 +10,6 @@ manifest.json   SHA-256 of every file above
 
 import csv
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from core.experiments.result import Result, to_uint8
+from core.system import finite_json
 from core.system.arrays import Array
 from core.system.files import spreadsheet_text
 
@@ -78,7 +78,7 @@ def _write_images(result: Result, x: Array, folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented, sorted JSON with a final newline."""
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    path.write_text(finite_json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -13,6 +13,7 @@ from scipy.special import bdtr
 from core.catalog.descriptions import AttackDescription, describe
 from core.heads.scores import Reachability, Score
 from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.finite_json import number
 
 SIGNIFICANCE = 0.05
 """A drop is significant if its p-value is below this."""
@@ -50,7 +51,7 @@ class CurvePoint:
     @classmethod
     def from_json(cls, point: Mapping[str, Any]) -> "CurvePoint":
         """Read a point of the `curve` of result.json."""
-        values = {name: float(value) for name, value in point.items() if name not in ("stage", "done")}
+        values = {name: float(number(value)) for name, value in point.items() if name not in ("stage", "done")}
         return cls(str(point["stage"]), int(point["done"]), values)
 
 
@@ -128,14 +129,14 @@ class RunSummary:
             n_test=int(result["n_test"]),
             n_poison=int(result["n_poison"]),
             classes=tuple(result["classes"]),
-            clean=Score(**result["clean"]),
-            poisoned=Score(**result["poisoned"]),
-            target=_optional(Score, result.get("target")),
-            stage2=_optional(Score, result.get("stage2")),
+            clean=Score.from_json(result["clean"]),
+            poisoned=Score.from_json(result["poisoned"]),
+            target=_optional(Score.from_json, result.get("target")),
+            stage2=_optional(Score.from_json, result.get("stage2")),
             inversion_gap=result.get("inversion_gap"),
             threshold=_optional(_reachability, result.get("threshold")),
             seconds=dict(result.get("seconds", {})),
-            notes=dict(result.get("notes", {})),
+            notes={name: number(value) for name, value in result.get("notes", {}).items()},
             curve=tuple(map(CurvePoint.from_json, result.get("curve", []))),
             trajectory=tuple(
                 TrajectoryStep(str(step["stage"]), int(step["done"]), float(step["accuracy"]))
@@ -190,7 +191,10 @@ class RunSummary:
         return float(100 * (self.clean.accuracy - self._known(name).accuracy))
 
     def class_drops(self) -> list[float]:
-        """Drop of test accuracy of each class from the clean to the poisoned head, in percentage points."""
+        """Drop of test accuracy of each class from the clean to the poisoned head, in percentage points.
+
+        NaN for a class without test images, which results of earlier versions may have.
+        """
         pairs = zip(self.clean.per_class, self.poisoned.per_class, strict=True)
         return [100 * (before - after) for before, after in pairs]
 
@@ -231,11 +235,9 @@ class RunSummary:
 
 
 def _optional(make: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    return make(**value) if make is Score else make(value)
+    return None if value is None else make(value)
 
 
 def _reachability(value: Mapping[str, Any]) -> Reachability:
-    pairs = [(float(budget), float(residual)) for budget, residual in value["floor"]]
-    return Reachability(**{**value, "floor": pairs})
+    pairs = [(float(budget), number(residual)) for budget, residual in value["floor"]]
+    return Reachability(**{**value, "residual": number(value["residual"]), "floor": pairs})

@@ -16,6 +16,7 @@ from core.experiments.plot_data import PlotData
 from core.spec import defaults
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage.runs import StoredRun
+from core.system import finite_json
 from core.system.arrays import Array
 from core.system.errors import SpecError, StoreError
 from core.system.files import spreadsheet_text
@@ -138,7 +139,7 @@ def images_zip(run: StoredRun) -> bytes:
 
 def spec_json(spec: ExperimentSpec) -> str:
     """The experiment as JSON, for `read_spec` and `python -m core run --spec`."""
-    return json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    return finite_json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
 
 
 def read_spec(path: Path) -> ExperimentSpec:

@@ -4,7 +4,6 @@ Each epoch has its own seed for batches and views. A run that is killed resumes 
 with the same weights as one that was not.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from core.extractors.features import extract
 from core.pretraining.augment import Augmentation, view
 from core.pretraining.methods import METHODS, Method
 from core.pretraining.probes import knn_accuracy
+from core.system import finite_json
 from core.system.errors import PoisonLabError
 from core.system.files import replacing
 
@@ -172,7 +172,7 @@ def export(path: Path, backbone: nn.Module, record: Mapping[str, Any]) -> None:
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()}
     with replacing(path) as file:
-        file.write(save(tensors, {"record": json.dumps(dict(record), sort_keys=True)}))
+        file.write(save(tensors, {"record": finite_json.dumps(dict(record), sort_keys=True)}))
 
 
 def features_of(
@@ -216,7 +216,7 @@ class _State:
         settings: Settings,
     ) -> None:
         self._parts: dict[str, Any] = {"method": method, "optimiser": optimiser, "schedule": schedule}
-        self._settings = json.dumps(asdict(settings), sort_keys=True)
+        self._settings = finite_json.dumps(asdict(settings), sort_keys=True)
         self.epoch = 0
         self.losses: list[float] = []
         self.knn: list[float] = []

@@ -83,7 +83,7 @@ class ExperimentSpec(Frozen):
 
     def to_json(self) -> str:
         """Canonical JSON, with sorted keys and no spaces; the hash is computed from it."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @property
     def hash(self) -> str:

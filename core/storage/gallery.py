@@ -17,7 +17,7 @@ from core.experiments.summary import SCORES, RunSummary
 from core.heads.scores import Score
 from core.spec.events import Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
-from core.system import cache, paths
+from core.system import cache, finite_json, paths
 
 MAX_BYTES = 24 << 20
 """Maximum size of everything that ships: runs, maps and decoders."""
@@ -163,7 +163,7 @@ def _score_change(key: str, old: Score | None, new: Score | None) -> str:
 
 
 def _results(summary: RunSummary) -> dict[str, Any]:
-    content = json.loads(json.dumps(summary.to_json()))
+    content = json.loads(finite_json.dumps(summary.to_json()))
     curve = [point for point in content["curve"] if point["stage"] != "decoder"]
     return {key: value for key, value in content.items() if key not in _NO_RESULTS} | {"curve": curve}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.system import cache, paths
+from core.system import cache, finite_json, paths
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ResultCache:
 
     def key(self, *question: Any) -> str:
         """The key of a question, which may be anything that JSON can represent: 32 hexadecimal digits."""
-        text = json.dumps([self.version, *question])
+        text = json.dumps([self.version, *question], allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def read(self, key: str) -> dict[str, Any] | None:
@@ -37,7 +37,7 @@ class ResultCache:
 
     def write(self, key: str, answer: Mapping[str, Any]) -> None:
         """Cache an answer; a failure to write is only logged."""
-        cache.write(self._path(key), json.dumps(answer).encode())
+        cache.write(self._path(key), finite_json.dumps(answer).encode())
 
     def _path(self, key: str) -> Path:
         return paths.cache() / self.kind / f"{key}.json"

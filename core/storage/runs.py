@@ -16,7 +16,7 @@ from core.storage.index import RunIndex, RunRow
 from core.storage.marks import UseMarks
 from core.storage.retention import RunRetention
 from core.storage.stored_run import StoredRun, load
-from core.system import retention
+from core.system import finite_json, retention
 from core.system.errors import StoreError
 from core.system.paths import GALLERY
 
@@ -54,7 +54,7 @@ class Store:
             raise StoreError(
                 f"The result can't be written to {self.root} ({error}); free space or set POISON_LAB_HOME."
             ) from error
-        return StoredRun(folder, False, json.loads(json.dumps(result.summary().to_json())))
+        return StoredRun(folder, False, json.loads(finite_json.dumps(result.summary().to_json())))
 
     def get(self, spec_hash: str) -> StoredRun | None:
         """The run of a spec; None if there is none, or if it was damaged and has been quarantined.

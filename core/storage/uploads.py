@@ -10,7 +10,6 @@ An upload is listed for its owner only, but anybody who knows its name may use i
 keyed with a secret of this server, so that nobody can derive the name, not even from the same file.
 """
 
-import json
 import re
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, belongs_to, folder_of, images, owner_digest, weights
 from core.data.registry import DataInfo
 from core.extractors.registry import ExtractorInfo
-from core.system import paths, secret
+from core.system import finite_json, paths, secret
 from core.system.errors import DataError, PoisonLabError, WeightsError
 
 MAX_BYTES = {"images": 500 << 20, "weights": 2 << 30}
@@ -75,7 +74,7 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
         info = folders.info(f"image-folder:{path}")
         return {**asdict(replace(info, name=name, title=Path(file_name).stem, source=file_name)), **reader}
 
-    digested = json.dumps(reader).encode()  # the same file, read in another way, is another data set
+    digested = finite_json.dumps(reader).encode()  # the same file, read in another way, is another data set
     return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
 
 
@@ -173,7 +172,7 @@ def _add(
         except PoisonLabError as error:
             # Users know the file by its original name.
             raise type(error)(str(error).replace(str(file), file_name)) from error
-        (folder / RECORD).write_text(json.dumps({"owner": owner_digest(owner), **record}, indent=1))
+        (folder / RECORD).write_text(finite_json.dumps({"owner": owner_digest(owner), **record}, indent=1))
         place = folder_of(kind) / key
         if not place.exists():  # the same content was uploaded before
             folder.rename(place)

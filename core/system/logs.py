@@ -1,9 +1,10 @@
 """Logging of server and workers to standard error: text, or one JSON object per line."""
 
-import json
 import logging
 import time
 from typing import Any
+
+from core.system import finite_json
 
 OURS = ("core", "poison_lab")
 """Loggers that log at level INFO."""
@@ -26,7 +27,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD | line.keys()}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return finite_json.dumps(line, default=str, ensure_ascii=False)
 
 
 class _Handler(logging.StreamHandler[Any]):
