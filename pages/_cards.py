@@ -44,6 +44,8 @@ def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5)
         with st.container(horizontal=True):
             for label, value, help in shown[start : start + length]:
                 st.metric(label, value, help=help, border=True, width="stretch")
+    if words := captions.uneven_caption(summary):
+        st.caption(plain(words))
 
 
 @st.fragment

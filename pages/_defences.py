@@ -9,10 +9,11 @@ from core.defences.registry import RECORDS as DEFENCES
 from core.defences.settings import SHARE
 from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments import cost
+from core.presentation import captions
 from core.storage import defended, features
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError
-from pages import _defend_figures, _runs, _tasks
+from pages import _defend_figures, _runs, _tasks, _words
 
 QUIET = {"displayModeBar": False}
 WAIT_SECONDS = 0.7
@@ -103,8 +104,13 @@ def wait_words(run: StoredRun) -> str:
     return f"This run ships without its features: a worker computes them first, once, which takes about {seconds}."
 
 
-def verdict_card(verdict: DefenceVerdict) -> None:
-    """Detection rates of the defences, and the test accuracy that they recover."""
+def verdict_card(verdict: DefenceVerdict, classes: Sequence[str]) -> None:
+    """Detection rates of the defences, and the test accuracy that they recover.
+
+    Args:
+        verdict: of the defences on a run.
+        classes: names of the run's classes.
+    """
     whole = verdict.whole
     clean, poisoned, after = (score.accuracy for score in (verdict.clean, verdict.poisoned, verdict.defended))
     with st.container(horizontal=True):
@@ -117,6 +123,9 @@ def verdict_card(verdict: DefenceVerdict) -> None:
             "Test accuracy", f"{100 * after:.1f} %", f"{verdict.regained:+.1f} points", help="Of the defended head."
         )
     st.markdown(sentence(verdict))
+    scores = {"Poisoned": verdict.poisoned, "Defended": verdict.defended, "Perfect filter": verdict.clean}
+    if caption := captions.balanced_caption(classes, scores):
+        st.caption(_words.plain(caption))
     values = {"Poisoned": poisoned, "Random filter": verdict.random, "Defended": after, "Perfect filter": clean}
     summary = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
     st.plotly_chart(

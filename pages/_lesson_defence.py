@@ -82,7 +82,7 @@ def defence_card(run: StoredRun, chain: tuple[Any, ...], verdict: DefenceVerdict
         first = "Being applied" if is_asked(run, chain) else "Press “Apply it”"
         st.info(f"{first}: the result of the defence is shown here.", icon=":material/shield:")
         return
-    _defences.verdict_card(verdict)
+    _defences.verdict_card(verdict, run.summary.classes)
     st.page_link(
         "defend.py",
         label="Detected and missed images",

@@ -90,7 +90,7 @@ def result(run: StoredRun, chain: tuple[Any, ...]) -> None:
         return
     if st.session_state.pop("defend-waiting", False):
         st.rerun()  # the page, which need not be redrawn any more
-    _defences.verdict_card(verdict)
+    _defences.verdict_card(verdict, run.summary.classes)
     try:
         plot = _runs.plot(run.hash)
     except StoreError as error:

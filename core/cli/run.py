@@ -82,6 +82,7 @@ def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
     # Imported after validation: torch takes seconds to import.
     from core.experiments import run_folder
     from core.experiments.run import run as run_spec
+    from core.presentation import captions
     from core.system.device import use_all_cores
 
     use_all_cores()
@@ -92,5 +93,8 @@ def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
         raise PoisonLabError(f"The run can't be written to {out}: {error.strerror}.") from error
     if not quiet:
         sys.stderr.write("\n")
-    accuracies = result.summary().accuracies()
+    summary = result.summary()
+    accuracies = summary.accuracies()
     typer.echo("  ".join(f"{name} {100 * share:.1f}%" for name, share in accuracies.items()) + f"  ->  {out}")
+    if caption := captions.uneven_caption(summary):
+        typer.echo(caption)

@@ -1,11 +1,14 @@
 """Captions of the figures of a finished run, for pages and reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.catalog.choices import defence_title
 from core.experiments.plot_data import PlotData
-from core.experiments.summary import RunSummary
-from core.heads.scores import Reachability
+from core.experiments.summary import SCORES, RunSummary
+from core.heads.scores import Reachability, Score
+
+FEW_CLASSES = 4
+"""Up to so many classes, the share of each is named; else of the smallest and the largest."""
 
 
 def difference_caption(factor: int) -> str:
@@ -49,6 +52,32 @@ def evasion_caption(summary: RunSummary) -> str:
     return (
         f"Defence to evade: {defence_title(summary.spec.evade)}. Fitted by the attacker, to clean data alone, it "
         f"lets {100 * summary.notes['evaded']:.0f} % of the poisoned samples pass."
+    )
+
+
+def uneven_caption(summary: RunSummary) -> str:
+    """The shares of uneven classes, and the balanced accuracy of each head of a run; "" if classes are even."""
+    scores = {SCORES[name][0]: score for name in SCORES if (score := summary.score(name)) is not None}
+    return balanced_caption(summary.classes, scores)
+
+
+def balanced_caption(classes: Sequence[str], scores: Mapping[str, Score]) -> str:
+    """The shares of uneven classes, and the balanced accuracy of some heads; "" if classes are even.
+
+    Args:
+        classes: their names.
+        scores: of heads on the same test images, by the name of the head.
+    """
+    sizes = next((score.class_sizes for score in scores.values() if score.is_uneven), None)
+    if sizes is None:
+        return ""
+    order = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
+    named = [f"{100 * sizes[i] / sum(sizes):.1f} % {classes[i]}" for i in order]
+    shares = ", ".join(named) if len(named) <= FEW_CLASSES else f"from {named[0]} to {named[-1]}"
+    balanced = ", ".join(f"{name} {100 * score.balanced:.1f} %" for name, score in scores.items())
+    return (
+        f"Classes are uneven: of {sum(sizes):,} test images, {shares}. Accuracy is mostly that of the large classes. "
+        f"Balanced accuracy, the mean of the accuracies of the classes: {balanced}."
     )
 
 

@@ -78,5 +78,5 @@ def most_changed(changes: Sequence[Sequence[float]], most: int) -> list[int]:
         changes: for each run, one number per class.
         most: number of classes.
     """
-    size = np.abs(np.asarray(changes, dtype=float)).max(axis=0)
+    size = np.abs(np.nan_to_num(np.asarray(changes, dtype=float))).max(axis=0)
     return sorted(np.argsort(-size, kind="stable")[:most].tolist())

@@ -119,7 +119,7 @@ def _compared(difference: float, error: float) -> tuple[str, ...]:
 
 def _by_class(summary: RunSummary) -> dict[str, Fact]:
     drops = summary.class_drops()
-    worst = max(drops)
+    worst = max(drop for drop in drops if not math.isnan(drop))
     names = (name for name, drop in zip(summary.classes, drops, strict=True) if math.isclose(drop, worst))
     return {"worst_drop": worst, "worst_class": tuple(names)}
 

@@ -1,5 +1,6 @@
 """The sections of a report with results: findings, numbers, images, the map and the reachability of the target."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,14 @@ def headline(summary: RunSummary) -> str:
 
 def findings(summary: RunSummary) -> list[str]:
     """The main findings, a sentence or two each, most important first."""
-    sections = (_accuracy_finding, _stage2_finding, _class_finding, _count_finding, _significance_finding)
+    sections = (
+        _accuracy_finding,
+        captions.uneven_caption,
+        _stage2_finding,
+        _class_finding,
+        _count_finding,
+        _significance_finding,
+    )
     return [finding for section in sections if (finding := section(summary))]
 
 
@@ -60,8 +68,8 @@ def _stage2_finding(summary: RunSummary) -> str:
 
 
 def _class_finding(summary: RunSummary) -> str:
-    losses = summary.class_drops()
-    worst = max(range(len(losses)), key=losses.__getitem__)
+    losses = {i: loss for i, loss in enumerate(summary.class_drops()) if not math.isnan(loss)}
+    worst = max(losses, key=losses.__getitem__)
     if summary.drop() <= 0 or losses[worst] <= 0:
         return ""
     before, after = (score.per_class[worst] for score in (summary.clean, summary.poisoned))
@@ -108,7 +116,7 @@ def tiles(summary: RunSummary) -> list[Tile]:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """Accuracy of one class without and with the poison, in percent."""
+    """Accuracy of one class without and with the poison, in percent; NaN for one without test images."""
 
     name: str
     clean: float
@@ -118,6 +126,12 @@ class ClassRow:
     def lost(self) -> float:
         """Drop in points; negative if the class improved."""
         return self.clean - self.poisoned
+
+    @property
+    def cells(self) -> list[str]:
+        """Clean and poisoned accuracy and the drop as text; a dash for each that is unknown."""
+        values = (self.clean, self.poisoned, self.lost)
+        return ["—" if math.isnan(value) else f"{value:.1f}" for value in values]
 
 
 def classes(summary: RunSummary) -> list[ClassRow]:

@@ -1,5 +1,6 @@
 """A finished run in numbers for a lay audience. Free of torch; nothing is trained here."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,7 @@ def story_of(summary: RunSummary, plot: PlotData | None) -> Story:
     changes = [
         ClassChange(name, 100.0 * old, 100.0 * new)
         for name, old, new in zip(summary.classes, clean.per_class, poisoned.per_class, strict=True)
+        if not math.isnan(old)
     ]
     changes.sort(key=lambda change: change.after - change.before)
     return Story(

@@ -16,18 +16,26 @@ def defences_table(verdicts: Sequence[DefenceVerdict]) -> str:
     """A table of verdicts on chains of defences, with a row for each defence and one for the whole chain.
 
     Args:
-        verdicts: all of one run.
+        verdicts: all of one run. Where its classes are uneven, balanced accuracy stands beside accuracy.
     """
+    is_uneven = verdicts[0].poisoned.is_uneven
     header = ["defence", "removed", "found", "clean lost", "ROC AUC", "accuracy", "random"]
+    header += ["balanced"] if is_uneven else []
     table = text_table([row for verdict in verdicts for row in _defence_rows(verdict)], header=header)
     clean, poisoned = (100 * score.accuracy for score in (verdicts[0].clean, verdicts[0].poisoned))
-    return f"{table}\nclean {clean:.1f}%, as a perfect filter would leave it; poisoned {poisoned:.1f}%"
+    lines = [table, f"clean {clean:.1f}%, as a perfect filter would leave it; poisoned {poisoned:.1f}%"]
+    if is_uneven:
+        clean, poisoned = (100 * score.balanced for score in (verdicts[0].clean, verdicts[0].poisoned))
+        lines.append(f"balanced accuracy, as classes are uneven: clean {clean:.1f}%, poisoned {poisoned:.1f}%")
+    return "\n".join(lines)
 
 
 def _defence_rows(verdict: DefenceVerdict) -> list[list[str]]:
     """A row per defence of a chain; the last row has the accuracies of the whole chain."""
     steps = verdict.steps if len(verdict.steps) == 1 else (*verdict.steps, verdict.whole)
-    accuracies = [f"{100 * share:.1f}%" for share in (verdict.defended.accuracy, verdict.random)]
+    shares = [verdict.defended.accuracy, verdict.random]
+    shares += [verdict.defended.balanced] if verdict.poisoned.is_uneven else []
+    accuracies = [f"{100 * share:.1f}%" for share in shares]
     return [
         [
             step.name or "all",
@@ -35,7 +43,7 @@ def _defence_rows(verdict: DefenceVerdict) -> list[list[str]]:
             f"{step.poison_removed} of {step.n_poison}",
             f"{step.clean_lost:,}",
             "" if step.auc is None else f"{step.auc:.3f}",
-            *(accuracies if step is steps[-1] else ["", ""]),
+            *(accuracies if step is steps[-1] else [""] * len(accuracies)),
         ]
         for step in steps
     ]

@@ -1,5 +1,6 @@
 """Bar charts of test accuracies: of each head, and the drop of each class."""
 
+import math
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
@@ -34,24 +35,25 @@ def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
 
 
 def per_class_figure(summary: RunSummary) -> go.Figure:
-    """A bar chart of the drop of each class in points, largest on top."""
+    """A bar chart of the drop of each class in points, largest on top; classes without test images are left blank."""
     drops, classes = summary.class_drops(), summary.classes
     clean, poisoned = summary.clean.per_class, summary.poisoned.per_class
-    order = sorted(range(len(drops)), key=drops.__getitem__)
+    known = [drop for drop in drops if not math.isnan(drop)]
+    order = sorted(range(len(drops)), key=lambda i: -math.inf if math.isnan(drops[i]) else drops[i])
     figure = go.Figure(
         go.Bar(
             x=[drops[i] for i in order],
             y=[classes[i] for i in order],
             orientation="h",
             marker={"color": [POISONED if drops[i] > 0 else CLEAN for i in order]},
-            text=[f"{drops[i]:.1f}" for i in order],
+            text=["" if math.isnan(drops[i]) else f"{drops[i]:.1f}" for i in order],
             textposition="outside",
             cliponaxis=False,
             customdata=[[100 * clean[i], 100 * poisoned[i]] for i in order],
             hovertemplate="%{y}: %{customdata[0]:.1f} % → %{customdata[1]:.1f} %<extra></extra>",
         )
     )
-    low, high = min(0.0, *drops), max(1.0, *drops)
+    low, high = min(0.0, *known), max(1.0, *known)
     margin = 0.28 * (high - low)
     figure.update_layout(
         height=60 + 24 * len(classes), margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False, bargap=0.25
