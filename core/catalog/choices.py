@@ -54,8 +54,10 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     ):
         least = 2 * len(data.classes)
         if most < least:
+            part = field.removesuffix("_size").replace("train", "training")
             raise SpecError(
-                f"{spec.data} allows no {field}: it has {most} such images, and {least} are needed, two a class."
+                f"{spec.data} has {most} {part} images, and at least {least} are needed, two for each class. Add images; "
+                "copies of an image are kept together, for training or for the test."
             )
         if not least <= size <= most:
             raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")

@@ -11,6 +11,7 @@ from core.attacks.algorithms import decoders
 from core.attacks.algorithms.inversion import gaps
 from core.spec.events import Event, silent
 from core.system import paths
+from core.system.errors import AttackError
 from tests import tiny
 
 
@@ -90,3 +91,15 @@ def test_what_ships_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (3, 9, 13)])
 def test_any_shape_of_image(shape: tuple[int, int, int]) -> None:
     assert decoders.Network(7, shape)(torch.zeros(2, 7)).shape == (2, *shape)
+
+
+def test_a_decoder_whose_weights_are_not_finite_is_refused_and_not_cached(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(decoders, "PIXEL_STEPS", 1)
+    monkeypatch.setattr(decoders, "BOTH_STEPS", 1)
+    scene = replace(tiny.scene(), z=torch.full_like(tiny.scene().z, torch.inf), digest="endless")
+    with pytest.raises(AttackError, match="^The decoder can't be trained on these features"):
+        decoders.cached(scene, silent)
+    assert list(tmp_path.rglob("*.safetensors")) == []

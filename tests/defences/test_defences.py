@@ -14,7 +14,7 @@ from core.defences.evaluation import defend
 from core.defences.execution import judge
 from core.defences.registry import RECORDS as DEFENCES
 from core.heads import logistic as head
-from tests import tiny
+from tests import odd, tiny
 from tests.plugins import NORM, loaded
 
 pytestmark = pytest.mark.usefixtures("examples")
@@ -176,3 +176,42 @@ def test_a_class_with_a_single_point_is_no_trouble(name: str, data: TrainingSet)
     keep = (data.y != 9) | (torch.arange(len(data.y)) == int(torch.nonzero(data.y == 9)[0]))
     few = TrainingSet(data.z[keep], data.y[keep], 11, data.ridge)
     assert bool(judge(parse_defence(name), few).suspicion.isfinite().all())
+
+
+def odd_set(kind: str) -> TrainingSet:
+    z, y = odd.odd(kind)
+    return TrainingSet(torch.from_numpy(z), torch.from_numpy(y), odd.CLASSES, 1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:May not flag all label issues")
+@pytest.mark.parametrize("kind", odd.KINDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_features_are_judged_with_finite_numbers(name: str, kind: str) -> None:
+    features = odd.odd_run(kind)
+    verdict = defend(features, [parse_defence(name)], odd.CLASSES, 1e-3)
+    assert odd.all_finite(verdict.to_json())
+    assert verdict.whole.n_clean == len(features["train_y"])
+
+
+@pytest.mark.filterwarnings("ignore:May not flag all label issues")
+@pytest.mark.parametrize("kind", odd.KINDS)
+def test_all_defences_in_a_row_leave_a_head_on_odd_features(kind: str) -> None:
+    verdict = defend(odd.odd_run(kind), [parse_defence(name) for name in NAMES], odd.CLASSES, 1e-3)
+    assert odd.all_finite(verdict.to_json())
+    assert len(verdict.whole.removed) < verdict.whole.n_clean
+
+
+def test_coordinates_without_spread_do_not_count_in_the_range_check() -> None:
+    alone = odd_set("one live coordinate")
+    only = TrainingSet(alone.z[:, :1], alone.y, alone.n_classes, alone.ridge)
+    suspicion = judge(parse_defence("range"), alone).suspicion
+    torch.testing.assert_close(suspicion, judge(parse_defence("range"), only).suspicion)
+    assert float(suspicion.max()) > 1
+
+
+def test_a_class_of_equal_points_has_no_outlier_for_sever() -> None:
+    data = odd_set("one constant class")
+    projections = gradient_outliers(data, data.fit())
+    assert projections[data.y == 1].tolist() == [0.0] * 15
+    others = projections[data.y != 1]
+    assert bool((others > 0).all()), "the other classes are ranked as before"

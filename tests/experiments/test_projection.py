@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from core.experiments import projection
 from core.system import cache, paths
 from core.system.errors import SettingError
+from tests import odd
 
 
 def clusters(n: int = 150, seed: int = 0) -> np.ndarray:
@@ -177,3 +179,29 @@ sys.exit(", ".join({name.partition(".")[0] for name in sys.modules} & {"umap", "
     environment = {**os.environ, "POISON_LAB_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("kind", odd.KINDS)
+@pytest.mark.parametrize("engine", projection.ENGINES)
+def test_features_with_little_spread_have_a_map(engine: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features on a line have no second component to begin with: umap-learn would divide by its range."""
+    if engine == "umap-learn":
+        pytest.importorskip("umap")
+    monkeypatch.setenv("POISON_LAB_MAP", engine)
+    z, _ = odd.odd(kind)
+    first, again = projection.fit(z), projection.fit(z)
+    assert np.isfinite(first.xy).all()
+    assert np.isfinite(first.place(z[:3] + np.float32(0.1))).all()
+    assert np.isfinite(first.noise_floor)
+    np.testing.assert_array_equal(again.xy, first.xy)
+
+
+def test_only_a_component_without_spread_is_drawn_at_random() -> None:
+    line = np.zeros((50, 5), np.float32)
+    line[:, 2] = np.linspace(-1, 1, 50)
+    layout = projection._principal(line, 0)
+    assert np.abs(layout[:, 0]) == pytest.approx(10 * np.abs(line[:, 2]), abs=1e-4)
+    assert np.ptp(layout[:, 1]) > 1
+    flat = clusters()
+    expected = PCA(2, random_state=0).fit_transform(flat)
+    np.testing.assert_allclose(projection._principal(flat, 0), 10 * expected / np.abs(expected).max(), rtol=1e-5)

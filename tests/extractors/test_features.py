@@ -16,6 +16,7 @@ from core.extractors import features
 from core.extractors.build import Extractor
 from core.extractors.features import FEATURE_NORM, STD_FLOOR, Pipeline, Scale, cached, extract
 from core.system import cache
+from core.system.errors import DataError, WeightsError
 from core.system.files import replacing
 
 CPU = torch.device("cpu")
@@ -193,6 +194,57 @@ def test_a_dead_coordinate_becomes_zero() -> None:
     assert float(z.square().sum(1).mean().sqrt()) == pytest.approx(FEATURE_NORM, rel=1e-5)
     values[0, 2] = 1e9
     assert float(scale(values)[0, 2]) == 0.0
+
+
+@pytest.mark.parametrize("constant", [0.3, -7.7, 123.456, 54321.0])
+def test_rounding_is_no_spread(constant: float) -> None:
+    """The mean of equal numbers in float32 is not quite that number; their scale would make it features."""
+    values = raw(n=1001)
+    values[:, 2] = constant * (1 + 1e-7 * torch.randn(1001, generator=torch.Generator().manual_seed(0)))
+    scale = Scale.fit(values)
+    assert float(scale.factor[2]) == 0.0
+    assert bool((scale.factor[[0, 1, 3, 4, 5]] > 0).all())
+    assert float(scale(values).square().sum(1).mean().sqrt()) == pytest.approx(FEATURE_NORM, rel=1e-5)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.3, 123.456])
+def test_features_that_are_all_equal_are_refused_with_whose_fault_it_is(constant: float) -> None:
+    values, x = torch.full((1001, 3), constant), pictures(1001)
+    with pytest.raises(WeightsError, match="^The extractor 'Mine' gives all 1001 training images the same features"):
+        features.check_spread(values, x, "Mine")
+    with pytest.raises(DataError, match="^All 1001 training images are equal"):
+        features.check_spread(values, np.repeat(x[:1], 1001, axis=0), "Mine")
+
+
+def test_a_single_image_with_other_features_is_a_spread() -> None:
+    values = torch.full((1001, 3), 0.3)
+    values[7, 1] = 0.4
+    features.check_spread(values, pictures(1001), "Mine")
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e38])
+def test_features_that_are_not_finite_are_refused_by_name_each_time_and_not_cached(weight: float, home: Path) -> None:
+    extractor, _ = made(weight)
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=f"^The extractor '{RECORD.title}' gives features that are not finite"):
+            cached(extractor, pictures(), CPU)
+    assert [path for path in (home / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_features_that_an_earlier_version_cached_though_they_are_not_finite_are_extracted_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extractor, backbone = made()
+    expected, _ = cached(extractor, pictures(), CPU, name="a")
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "is_finite", lambda array: True)
+        path = next((cache.paths.cache() / "features").iterdir())
+        cache.write(path, np.full_like(expected, np.nan))
+    seen = backbone.seen
+    again, was_cached = cached(extractor, pictures(), CPU, name="a")
+    assert not was_cached
+    assert backbone.seen == seen + 12
+    np.testing.assert_array_equal(again, expected)
 
 
 def test_nothing_but_dead_coordinates_is_no_division_by_zero() -> None:

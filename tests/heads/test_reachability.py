@@ -119,3 +119,13 @@ def test_reachability_gathers_what_the_parts_say() -> None:
     assert least_residual(theta, gradient, 0.04, 10, scene.ridge) <= residual
     heavy = reachability(problem, 100 * theta, 0.04, 1.0, (scene.z.amin(0), scene.z.amax(0)))
     assert heavy.tau_ridge is None
+
+
+def test_a_target_of_zeros_is_no_division_by_zero() -> None:
+    """As of a head on features without spread and classes of the same size."""
+    zeros = torch.zeros(3, 5, dtype=torch.float64)
+    assert least_residual(zeros, zeros, 0.1, 3, 1e-3) == 0.0
+    problem = head.HeadProblem(head.with_ones(torch.zeros(6, 4)), torch.arange(6) % 3, 3, 1e-3)
+    reached = reachability(problem, zeros, 0.1, 0.0, (torch.zeros(4), torch.zeros(4)))
+    assert [residual for _, residual in reached.floor] == [0.0] * len(BUDGETS)
+    assert (reached.tau, reached.tau_ridge) == (0.0, 0.0)

@@ -158,3 +158,24 @@ def test_a_file_that_cannot_be_deleted_is_logged(
 def test_without_a_cache_there_is_nothing_to_delete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "none"))
     assert cache.clean(0).deleted == ()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_cached(tmp_path: Path, value: float, caplog: pytest.LogCaptureFixture) -> None:
+    array = np.array([[0.0, 1.0], [value, 2.0]], np.float32)
+    cache.write(tmp_path / "a.npy", array)
+    again = cache.write_in_parts(tmp_path / "b.npy", lambda: iter([array[:1], array[1:]]), (2, 2))
+    np.testing.assert_array_equal(again, array)
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.text.count("not all finite") == 2
+
+
+def test_what_an_earlier_version_cached_though_it_is_not_finite_is_recomputed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.npy"
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "is_finite", lambda array: True)
+        cache.write(path, np.array([[np.nan, 1.0]], np.float32))
+        assert cache.read_matrix(path, 1) is not None
+    assert cache.read_matrix(path, 1) is None

@@ -24,6 +24,7 @@ from core.attacks.algorithms.canvas import CHUNK
 from core.attacks.algorithms.inversion import gaps
 from core.spec.events import Event, Observer
 from core.system import cache, paths
+from core.system.errors import AttackError
 
 VERSION = 1
 """Part of every file name: increment it when training would give another decoder."""
@@ -97,13 +98,22 @@ def file_name(digest: str) -> str:
 
 
 def cached(scene: Scene, observe: Observer) -> Decoder:
-    """The decoder of a scene: one that ships, from the disk cache, or trained now and cached."""
+    """The decoder of a scene: one that ships, from the disk cache, or trained now and cached.
+
+    Raises:
+        AttackError: its weights are not finite; it is not cached.
+    """
     name = file_name(scene.digest)
     path = paths.cache() / "decoders" / name
     observe(Event("decoder"))
     decoder = _read(paths.DECODERS / name, scene) or _read(path, scene)
     if decoder is None:
         decoder = train(scene, observe)
+        if not all(bool(value.isfinite().all()) for value in decoder.network.state_dict().values()):
+            raise AttackError(
+                "The decoder can't be trained on these features: its weights did not stay finite. Choose an attack "
+                "without a decoder, or another extractor."
+            )
         cache.write(path, dump(decoder))
     return decoder
 
