@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog import uploads
-from core.catalog.choices import defence_title, resolve
+from core.catalog.choices import defence_title, least_size, resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
 from core.data.registry import DATA, DataInfo
@@ -143,7 +143,10 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
             size = default.train_size if key == "train" else default.test_size
-            return Whole(2 * len(data.classes), most, min(size, most))
+            least = min(
+                least_size(data, f"{key}_size"), most
+            )  # with fewer images than that, `resolve` refuses the data
+            return Whole(least, most, min(size, most))
         case "ridge":
             return Number(_SMALLEST, 1e3, default.ridge)
         case "seed":

@@ -182,13 +182,17 @@ def single_defences(run: StoredRun, share: int) -> None:
     elif st.session_state.pop("defend-each", None):
         st.rerun()
     if known:
+        is_uneven = run.summary.clean.is_uneven
         lines = ["| Defence | Detected | Clean removed | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
+        if is_uneven:
+            lines = [f"{lines[0]} Balanced accuracy |", f"{lines[1]}---:|"]
         for name in (name for name in DEFENCES if name in known):
             verdict = known[name]
             (step,), accuracy = verdict.steps, 100 * verdict.defended.accuracy
             lines.append(
                 f"| {DEFENCES[name].title} | {step.poison_removed} of {step.n_poison} | {step.clean_lost:,} "
                 f"| {_defences.auc_words(step)} | {accuracy:.1f} % ({verdict.regained:+.1f}) |"
+                + (f" {100 * verdict.defended.balanced:.1f} % |" if is_uneven else "")
             )
         st.markdown("\n".join(lines))
         st.caption(

@@ -52,12 +52,12 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         ("train_size", spec.train_size, data.train_images),
         ("test_size", spec.test_size, data.test_images),
     ):
-        least = 2 * len(data.classes)
+        least = least_size(data, field)
         if most < least:
             part = field.removesuffix("_size").replace("train", "training")
             raise SpecError(
-                f"{spec.data} has {most} {part} images, and at least {least} are needed, two for each class. Add images; "
-                "copies of an image are kept together, for training or for the test."
+                f"{spec.data} has {most} {part} images, and at least {least} are needed. Add images; copies of an "
+                "image are kept together, for training or for the test."
             )
         if not least <= size <= most:
             raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")
@@ -81,6 +81,12 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         if attack.name in PLUGINS:  # tests cover the shipped ones
             attack.check_answers(resolved)
     return resolved
+
+
+def least_size(data: DataInfo, field: str) -> int:
+    """The smallest `train_size` or `test_size` (the field) on a data set: two images of each class, or the field's."""
+    bounds = [int(rule.ge) for rule in ExperimentSpec.model_fields[field].metadata if hasattr(rule, "ge")]
+    return max(2 * len(data.classes), *bounds)
 
 
 @contextmanager
@@ -196,8 +202,8 @@ def listing() -> dict[str, Any]:
                 "title": record.title,
                 "classes": list(record.classes),
                 "shape": list(record.shape),
-                "train_size": [2 * len(record.classes), record.train_images],
-                "test_size": [2 * len(record.classes), record.test_images],
+                "train_size": [least_size(record, "train_size"), record.train_images],
+                "test_size": [least_size(record, "test_size"), record.test_images],
                 "domains": list(record.domains),
                 "licence": record.licence,
                 "source": record.source,

@@ -100,6 +100,6 @@ def test_a_decoder_whose_weights_are_not_finite_is_refused_and_not_cached(
     monkeypatch.setattr(decoders, "PIXEL_STEPS", 1)
     monkeypatch.setattr(decoders, "BOTH_STEPS", 1)
     scene = replace(tiny.scene(), z=torch.full_like(tiny.scene().z, torch.inf), digest="endless")
-    with pytest.raises(AttackError, match="^The decoder can't be trained on these features"):
+    with pytest.raises(AttackError, match=r"^The decoder can't be trained on these features"):
         decoders.cached(scene, silent)
     assert list(tmp_path.rglob("*.safetensors")) == []

@@ -1,6 +1,7 @@
 """The check that a choice makes sense, over every record of the registries."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,12 @@ def test_an_extractor_has_a_default_size_and_refuses_others(name: str) -> None:
 @pytest.mark.parametrize("name", DATA)
 def test_sizes_are_bound_by_the_data(name: str) -> None:
     record = DATA[name]
-    least = 2 * len(record.classes)
-    for field, most in (("train_size", record.train_images), ("test_size", record.test_images)):
-        for size in (max(least, 20), most):
+    for field, most, bound in (("train_size", record.train_images, 20), ("test_size", record.test_images, 10)):
+        least = max(2 * len(record.classes), bound)
+        for size in (least, most):
             assert getattr(resolved(data=name, **{field: size}), field) == size
         assert f"{field} is {most + 1}; {name} allows {least} to {most}" in refusal(data=name, **{field: most + 1})
-    assert f"test_size is {least - 1};" in refusal(data=name, test_size=least - 1)
+        assert f"{field} is {least - 1};" in refusal(data=name, **{field: least - 1})
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -172,8 +173,8 @@ def test_listing_is_plain_data_with_every_record_and_its_bounds() -> None:
 @pytest.mark.parametrize("name", DATA)
 def test_listing_tells_of_data(name: str) -> None:
     about, record = listing()["data"][name], DATA[name]
-    assert about["train_size"] == [2 * len(record.classes), record.train_images]
-    assert about["test_size"] == [2 * len(record.classes), record.test_images]
+    assert about["train_size"] == [max(20, 2 * len(record.classes)), record.train_images]
+    assert about["test_size"] == [max(10, 2 * len(record.classes)), record.test_images]
     assert about["licence"]
     assert about["source"]
     assert about["classes"] == list(record.classes)
@@ -209,3 +210,11 @@ def test_listing_names_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     record = uploads.add_images("pets.zip", zipped(pets()))
     about = listing()["data"][record.name]
     assert (about["classes"], about["embedded"], about["here"]) == (["cats", "dogs"], False, True)
+
+
+@pytest.mark.parametrize(("field", "part"), [("train_images", "training"), ("test_images", "test")])
+def test_data_with_too_few_images_allows_no_size(monkeypatch: pytest.MonkeyPatch, field: str, part: str) -> None:
+    """As a folder of copies, which are kept together on one side."""
+    monkeypatch.setitem(DATA, "mnist", replace(DATA["mnist"], **{field: 19}))
+    message = refusal(data="mnist")
+    assert message.startswith(f"mnist has 19 {part} images, and at least 20 are needed. Add images")

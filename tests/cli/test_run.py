@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.cli.main import main
 from core.data.registry import DATA
@@ -229,3 +231,38 @@ def test_a_bad_spec_is_one_line_and_nothing_is_run(
     assert all(word in error for word in words), error
     assert ran == []
     assert not (tmp_path / "run").exists()
+
+
+def write_pets(folder: Path, cats: int, dogs: int) -> None:
+    """Two classes of noise, one of them brighter."""
+    rng = np.random.default_rng(0)
+    for name, count, brightness in (("cats", cats, 120), ("dogs", dogs, 250)):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(0, brightness, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i:03d}.png")
+
+
+@pytest.mark.parametrize("cats", [200, 30])
+def test_a_rare_class_is_in_training_and_test_and_is_mentioned(
+    cats: int, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its share alone, the class would have no test image where it is one in twenty."""
+    write_pets(tmp_path / "pets", cats, 10)
+    options = ["--attack", "label-flip", "--train-size", "20", "--test-size", "10", "--device", "cpu", "--quiet"]
+    out = tmp_path / "run"
+    assert main(["run", "--data", f"image-folder:{tmp_path / 'pets'}", "--out", str(out), *options]) == 0
+    summary = json.loads((out / "result.json").read_text())
+    rare = 1 if cats == 200 else 2  # of 10 images, their shares being 0.48 and 2.5
+    assert [sum(row) for row in summary["clean"]["confusion"]] == [10 - rare, rare]
+    with np.load(out / "features.npz") as features:
+        assert np.bincount(features["train_y"]).min() == (1 if cats == 200 else 5)
+    balanced = 50 * sum(summary["clean"]["per_class"])
+    printed = capsys.readouterr().out
+    assert "Classes are uneven: of 10 test images," in printed
+    assert f"Clean {balanced:.1f} %" in printed
+
+
+def test_even_classes_are_not_mentioned(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--out", str(tmp_path / "run"), *SMALL, "--quiet"]) == 0
+    assert "uneven" not in capsys.readouterr().out

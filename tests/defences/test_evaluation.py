@@ -1,5 +1,7 @@
 """What a chain is worth, refitted with scikit-learn and counted by hand."""
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -7,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from core.defences.chain import parse_defence
 from core.defences.evaluation import defend
 from core.defences.verdict import DefenceVerdict
+from core.system import finite_json
 from tests import tiny
 
 FLIPPED = 25
@@ -72,3 +75,16 @@ def test_a_good_defence_beats_the_random_filter(features: dict[str, np.ndarray])
 
 def test_the_same_again(features: dict[str, np.ndarray]) -> None:
     assert judged(features, "sever", "cleanlab") == judged(features, "sever", "cleanlab")
+
+
+def test_a_class_without_test_images_is_null_in_json_and_read_again(features: dict[str, np.ndarray]) -> None:
+    """As runs of earlier versions have it; what is left is balanced among the other classes."""
+    rows = features["test_y"] != 3
+    verdict = judged({**features, "test_z": features["test_z"][rows], "test_y": features["test_y"][rows]}, "loss")
+    content = json.loads(finite_json.dumps(verdict.to_json()))
+    assert content["defended"]["per_class"][3] is None
+    assert None not in content["defended"]["per_class"][:3]
+    again = DefenceVerdict.from_json(content)
+    assert np.isnan(again.defended.per_class[3])
+    others = [share for label, share in enumerate(content["defended"]["per_class"]) if label != 3]
+    assert again.defended.balanced == verdict.defended.balanced == pytest.approx(np.mean(others))

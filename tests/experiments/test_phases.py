@@ -131,6 +131,6 @@ def test_poison_whose_features_are_not_finite_is_refused(monkeypatch: pytest.Mon
         return extracted(extractor, images, device) * np.float32(np.inf)  # type: ignore[arg-type]
 
     monkeypatch.setattr(phases.features, "extract", overflowing)
-    with pytest.raises(AttackError, match="^The poisoned images have features that are not finite") as error:
+    with pytest.raises(AttackError, match=r"^The poisoned images have features that are not finite") as error:
         ran(monkeypatch, "ordinary", "noise", with_map=False, constraint="none")
     assert isinstance(error.value, PoisonLabError)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.experiments.summary import RunSummary
+from core.experiments.summary import CurvePoint, RunSummary
 from core.heads.scores import Score
+from core.system import finite_json
 from core.system.paths import GALLERY
 from tests.drawn import drawn_result
 from tests.fakes import tiny_result, tiny_spec
@@ -94,3 +95,24 @@ def test_runs_that_nobody_counted_are_judged_by_two_errors() -> None:
     expected = math.hypot(summary.standard_error("clean"), summary.standard_error())
     assert summary.paired_error() == pytest.approx(expected)
     assert summary.p_value() == pytest.approx(math.erfc(summary.drop() / expected / math.sqrt(2)))
+
+
+def test_numbers_that_are_not_finite_are_written_as_null_and_read_again() -> None:
+    """As a plug-in may report them, and as earlier versions wrote them, which are read likewise."""
+    result = tiny_result(tiny_spec())
+    summary = replace(
+        result.summary(),
+        clean=Score(0.9, [0.9, math.nan]),
+        notes={"speed": math.inf, "size": 2.5},
+        curve=(CurvePoint("clean", 1, {"loss": math.nan, "train_accuracy": 0.5}),),
+    )
+    text = finite_json.dumps(summary.to_json())
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    for stored in (text, json.dumps(summary.to_json())):
+        read = RunSummary.from_json(json.loads(stored))
+        assert math.isnan(read.clean.per_class[1])
+        assert not math.isfinite(read.notes["speed"])
+        assert read.notes["size"] == 2.5
+        assert math.isnan(read.curve[0].values["loss"])
+        assert finite_json.dumps(read.to_json()) == text

@@ -210,9 +210,9 @@ def test_rounding_is_no_spread(constant: float) -> None:
 @pytest.mark.parametrize("constant", [0.0, 0.3, 123.456])
 def test_features_that_are_all_equal_are_refused_with_whose_fault_it_is(constant: float) -> None:
     values, x = torch.full((1001, 3), constant), pictures(1001)
-    with pytest.raises(WeightsError, match="^The extractor 'Mine' gives all 1001 training images the same features"):
+    with pytest.raises(WeightsError, match=r"^The extractor 'Mine' gives all 1001 training images the same features"):
         features.check_spread(values, x, "Mine")
-    with pytest.raises(DataError, match="^All 1001 training images are equal"):
+    with pytest.raises(DataError, match=r"^All 1001 training images are equal"):
         features.check_spread(values, np.repeat(x[:1], 1001, axis=0), "Mine")
 
 

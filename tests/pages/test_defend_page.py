@@ -6,16 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.defences.chain import parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
+from core.heads.scores import Score
 from core.serving import engine as engine_module
 from core.storage import certified, defended, features
 from core.storage.runs import Store
-from tests.apps import opened, own_store, query, rerun, shown_text
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text
 from tests.storage.test_defended import separable
 
 HASH = separable().spec.hash
@@ -220,3 +222,36 @@ def test_a_defence_that_the_attacker_expects_is_told(store: Store, engine: Tasks
     told = "Slab. Fitted by the attacker, to clean data alone, it lets 75 % of the poisoned samples pass."
     assert told in shown_text(opened("defend.py", run=result.spec.hash))
     assert "Defence to evade" not in shown_text(opened("defend.py", run=HASH))
+
+
+def uneven(result: Result) -> Result:
+    """The same run, with two test images of each class but the first, which has all others."""
+    rows = np.concatenate([np.flatnonzero(result.features["test_y"] == label)[:2] for label in range(1, 10)])
+    rest = np.flatnonzero(result.features["test_y"] == 0)
+    rows = np.concatenate([rows, np.tile(rest, 7)[:32]])
+    features = {**result.features, "test_z": result.features["test_z"][rows], "test_y": result.features["test_y"][rows]}
+    confusion = np.diag([32] + [2] * 9)
+    confusion[1] = [2] + [0] * 9
+    clean = Score(0.96, [1.0, 0.0] + [1.0] * 8, confusion.tolist())
+    return replace(result, features=features, clean=clean, poisoned=clean)
+
+
+def test_balanced_accuracy_stands_beside_accuracy_where_classes_are_uneven(store: Store) -> None:
+    assert "uneven" not in shown_text(rerun(opened("defend.py", run=HASH, **{"with": "loss"})))
+    run = store.put(uneven(separable(drawn("noise"))))
+    app = rerun(opened("defend.py", run=run.hash, **{"with": "loss"}))
+    found = defended.find(run.hash, parse_chain(["loss"]))
+    assert found is not None
+    text = shown_text(app)
+    assert "Classes are uneven: of 50 test images, from 64.0 % T-shirt/top to 4.0 % Ankle boot." in text
+    assert f"Defended {100 * found.defended.balanced:.1f} %, Perfect filter {100 * found.clean.balanced:.1f} %." in text
+    app.button(key="defend-all").click().run()
+    assert "| Accuracy | Balanced accuracy |" in shown_text(rerun(app))
+
+
+def test_the_lab_names_uneven_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_store(tmp_path, monkeypatch).put(uneven(separable(drawn("noise"))))
+    settings = {"attack": "noise", "budget": "10", "train": "100", "test": "50"}
+    text = shown_text(opened("lab.py", **settings))
+    assert "Balanced accuracy, the mean of the accuracies of the classes: Clean 90.0 %, Poisoned 90.0 %." in text
+    assert "uneven" not in shown_text(opened("lab.py", **{**settings, "attack": "label-flip"}))

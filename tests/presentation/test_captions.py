@@ -1,8 +1,13 @@
 """The sentences that explain figures."""
 
+from dataclasses import replace
+
 import pytest
 
+from core.heads.scores import Score
 from core.presentation import captions
+from tests.drawn import drawn_result
+from tests.fakes import tiny_spec
 
 
 @pytest.mark.parametrize(
@@ -10,3 +15,30 @@ from core.presentation import captions
 )
 def test_words_on_differences_say_how_strong_they_are_drawn(factor: int, words: str) -> None:
     assert words in captions.difference_caption(factor)
+
+
+def test_even_classes_are_not_mentioned() -> None:
+    even = Score(0.5, [0.5, 0.5], [[5, 5], [5, 5]])
+    assert captions.balanced_caption(["cats", "dogs"], {"Clean": even}) == ""
+    assert captions.balanced_caption(["cats", "dogs"], {"Clean": Score(0.5, [0.5, 0.5])}) == ""
+    assert captions.uneven_caption(drawn_result(tiny_spec()).summary()) == ""
+
+
+def test_uneven_classes_are_named_with_their_shares_and_the_balanced_accuracy() -> None:
+    summary = replace(
+        drawn_result(tiny_spec()).summary(),
+        classes=("dogs", "cats"),
+        clean=Score(0.95, [0.0, 1.0], [[0, 1], [0, 19]]),
+        target=None,
+        stage2=None,
+        poisoned=Score(0.9, [0.5, 0.9], [[0, 1], [1, 18]]),
+    )
+    assert captions.uneven_caption(summary) == (
+        "Classes are uneven: of 20 test images, 95.0 % cats, 5.0 % dogs. Accuracy is mostly that of the large classes. "
+        "Balanced accuracy, the mean of the accuracies of the classes: Clean 50.0 %, Poisoned 70.0 %."
+    )
+
+
+def test_of_many_classes_the_largest_and_the_smallest_are_named() -> None:
+    score = Score(1.0, [1.0] * 5, [[n if i == j else 0 for j in range(5)] for i, n in enumerate((20, 30, 10, 25, 15))])
+    assert "of 100 test images, from 30.0 % b to 10.0 % c." in captions.balanced_caption("abcde", {"Clean": score})

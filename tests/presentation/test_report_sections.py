@@ -9,7 +9,8 @@ import pytest
 
 from core.experiments.summary import RunSummary
 from core.heads.scores import Score
-from core.presentation import report_sections
+from core.presentation import comparison, figures, report_sections, story
+from core.presentation import facts as outcome
 from tests.drawn import drawn_result
 from tests.fakes import tiny_spec
 
@@ -68,3 +69,32 @@ def test_accuracy_won_is_no_loss() -> None:
     result = summary(clean=score(0.6), poisoned=score(0.7))
     assert not any("Hardest" in sentence for sentence in report_sections.findings(result))
     assert [row.lost for row in report_sections.classes(result)] == pytest.approx([-10.0] * 10)
+
+
+def test_findings_name_uneven_classes_second() -> None:
+    per_class = [1.0] * 9 + [0.0]
+    confusion = np.diag([10] * 9 + [2]).tolist()
+    uneven = Score(0.98, per_class, confusion)
+    second = report_sections.findings(summary(clean=uneven, poisoned=uneven, target=None, stage2=None))[1]
+    assert second.startswith("Classes are uneven: of 92 test images, from 10.9 % T-shirt/top to 2.2 % Ankle boot.")
+    assert second.endswith("Clean 90.0 %, Poisoned 90.0 %.")
+    assert not any("uneven" in finding for finding in report_sections.findings(summary()))
+
+
+def test_a_class_without_test_images_is_a_dash_and_never_the_hardest_hit() -> None:
+    """Results of earlier versions have such classes."""
+    clean, poisoned = (Score(share, [math.nan, *[share] * 8, share - 0.1]) for share in (0.8, 0.6))
+    result = summary(clean=clean, poisoned=replace(poisoned, per_class=[math.nan, *[0.6] * 8, 0.2]))
+    assert "Hardest hit is Ankle boot, from 70.0 % to 20.0 %." in report_sections.findings(result)
+    rows = report_sections.classes(result)
+    assert rows[0].cells == ["—", "—", "—"]
+    assert rows[1].cells == ["80.0", "60.0", "20.0"]
+    facts = outcome.facts(result, None)
+    assert (facts["worst_class"], facts["worst_drop"]) == (("Ankle boot",), pytest.approx(50))
+    changes = story.story_of(result, None).hardest_hit
+    assert changes[0].name == "Ankle boot"
+    assert len(changes) == 9
+    bars = figures.per_class_figure(result).data[0]
+    assert list(bars.y)[-1] == "Ankle boot"
+    assert (bars.y[0], bars.text[0]) == ("T-shirt/top", "")
+    assert comparison.most_changed([result.class_drops()], 1) == [9]

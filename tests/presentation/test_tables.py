@@ -56,3 +56,15 @@ def test_the_store_says_size_use_and_pin() -> None:
         f"{'a' * 16}          12.3 MB  2026-01-02 03:04  pinned",
         f"damaged/{'b' * 16}   500 MB  damaged",
     ]
+
+
+def test_uneven_classes_add_the_balanced_accuracy() -> None:
+    clean, poisoned, defended = (
+        Score(accuracy, [large, small], [[19, 0], [0, 1]])
+        for accuracy, large, small in ((1.0, 1.0, 1.0), (0.95, 1.0, 0.0), (0.9, 0.9, 0.5))
+    )
+    both = DefenceVerdict(clean, poisoned, defended, 0.615, (step("loss", 9, 0.75),), step("", 12, None))
+    lines = [line.split() for line in defences_table([both]).splitlines()]
+    assert lines[0][-2:] == ["random", "balanced"]
+    assert lines[1][-3:] == ["90.0%", "61.5%", "70.0%"]
+    assert " ".join(lines[-1]) == "balanced accuracy, as classes are uneven: clean 100.0%, poisoned 50.0%"
