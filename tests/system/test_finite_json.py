@@ -54,6 +54,8 @@ def writers(source: str) -> Iterator[int]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "json":
             yield from (node.lineno for alias in node.names if alias.name.startswith("dump"))
+        if isinstance(node, ast.Import):
+            yield from (node.lineno for alias in node.names if alias.name == "json" and alias.asname)
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         of, name = node.func.value, node.func.attr
@@ -68,6 +70,7 @@ def writers(source: str) -> Iterator[int]:
     [
         ("import json\njson.dumps(1)", [2]),
         ("from json import dumps", [1]),
+        ("import json as j", [1]),
         ("json.dump(1, file, allow_nan=True)", [1]),
         ("json.dumps(1, allow_nan=False)\nfinite_json.dumps(1)\njson.loads(text)", []),
     ],
