@@ -24,7 +24,7 @@ from core.experiments import projection
 from core.extractors.build import build
 from core.extractors.features import Scale, extract
 from core.heads.neighbours import neighbours
-from core.system import paths
+from core.system import finite_json, paths
 from core.system.settings import MapEngine
 from core.system.tables import markdown_table
 
@@ -76,7 +76,7 @@ def measure_one(folder: Path, count: int) -> None:
     start = time.perf_counter()
     fitted = projection.fit(z, device=device)
     first = time.perf_counter() - start
-    print(json.dumps({"seconds": first, "noise": fitted.noise_floor, **quality(z, y, fitted.xy)}))
+    print(finite_json.dumps({"seconds": first, "noise": fitted.noise_floor, **quality(z, y, fitted.xy)}))
 
 
 def measure(folder: Path, count: int, engine: str) -> dict[str, Any]:
