@@ -197,6 +197,11 @@ def curve_card(run: StoredRun) -> None:
     st.caption(f"Computed on {run.summary.device}. {timing}.")
 
 
+def remarks_list(remarks: Sequence[str]) -> None:
+    """What was assumed of data or an extractor, a line each."""
+    st.markdown("\n".join(f"- {plain(remark)}" for remark in remarks))
+
+
 @st.fragment
 def downloads_card(run: StoredRun, makes_images: bool) -> None:
     """Downloads of this run's results and settings; each file is made when its button is pressed."""

@@ -8,11 +8,12 @@ import streamlit as st
 from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
 from core.data.folders import MIN_IMAGES_PER_CLASS
 from core.data.pictures import FORMATS, SIDE
+from core.extractors.overrides import ACTIVATIONS, overrides_of
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
 from core.storage import uploads
 from core.system.errors import PoisonLabError
-from pages import _runs, _sidebar
+from pages import _cards, _runs, _sidebar
 from pages._words import plain
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def weights_form() -> None:
     st.markdown(
         "A file written by `python -m core pretrain`, or weights of any **timm** or **torchvision** architecture, as "
         "safetensors, `.pt` or `.pth`: plain tensors, or checkpoints of SimCLR, MoCo, DINO and image towers of CLIP. "
-        "A pickle that contains code is rejected."
+        "A pickle that contains code is rejected, and so is a file of which more is left over than a classifier, a "
+        "projector or the like."
     )
     library = st.segmented_control(
         "Library",
@@ -78,6 +80,7 @@ def weights_form() -> None:
         if not arch:
             st.caption("Choose the architecture of the weights; type to search.")
             return
+    said = weights_options(str(library))
     file = st.file_uploader(
         "Weights file",
         type=["safetensors"] if library == "own" else ["safetensors", "pt", "pth"],
@@ -88,11 +91,49 @@ def weights_form() -> None:
     if file is not None:
 
         def store() -> str:
-            return uploads.add_weights(str(library), arch, file.name, file, _runs.owner()).name
+            options = overrides_of(said)
+            return uploads.add_weights(str(library), arch, file.name, file, _runs.owner(), options).name
 
-        name = checked(f"{library}-{arch}", file, store)
+        name = checked(f"{library}-{arch}-{sorted(said.items())}", file, store)
         if name:
             show_weights(weights(name))
+
+
+def weights_options(library: str) -> dict[str, str]:
+    """What a person says of a file because its tensors can't show it, by the names of `Overrides`, as typed."""
+    with st.expander("What the tensors can't show", icon=":material/tune:"):
+        st.caption("Leave empty what you don't know: what is assumed instead is shown once the file is checked.")
+        typed = {
+            "mean": st.text_input(
+                "Mean", key="said-mean", placeholder="0.485,0.456,0.406", help="Of red, green and blue, from 0 to 1."
+            ),
+            "std": st.text_input(
+                "Standard deviation", key="said-std", placeholder="0.229,0.224,0.225", help="Of red, green and blue."
+            ),
+            "prefix": st.text_input(
+                "Prefix of the names",
+                key="said-prefix",
+                placeholder="module.base_encoder.",
+                help="Where a file holds several networks: the beginning of the names of the one to take.",
+            ),
+            "weights": st.selectbox(
+                "Weights", ["ema", "raw"], index=None, key="said-weights", help="Averaged over the training, or not."
+            ),
+        }
+        if library == "timm":
+            typed["heads"] = st.text_input("Attention heads", key="said-heads", help="Of a vision transformer.")
+            typed["act"] = st.selectbox(
+                "Activation", ACTIVATIONS, index=None, key="said-act", help="Of a vision transformer."
+            )
+        if library == "torchvision":
+            typed["transform_input"] = st.selectbox(
+                "transform_input",
+                ["true", "false"],
+                index=None,
+                key="said-transform",
+                help="Of Inception or GoogLeNet.",
+            )
+    return {name: value.strip() for name, value in typed.items() if value and value.strip()}
 
 
 def checked(form: str, file: "UploadedFile", check: Callable[[], str]) -> str:
@@ -136,6 +177,9 @@ def show_weights(record: ExtractorInfo) -> None:
         f"{', '.join(f'{v:.3f}' for v in record.std)}. Pretrained on: {plain(record.pretrained_on)}; method: "
         f"{plain(record.method)}."
     )
+    if record.notes:
+        st.markdown("**Assumed of this file**")
+        _cards.remarks_list(record.notes)
     _sidebar.use_button("extractor", record.name, widget=f"use-new-{record.name}")
 
 

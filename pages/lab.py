@@ -121,6 +121,9 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     if run.summary.threshold:
         with st.expander("Reachability of the target", icon=":material/straighten:"):
             _cards.reach_card(run)
+    if run.summary.remarks:
+        with st.expander("Assumed of the data and the extractor", icon=":material/info:"):
+            _cards.remarks_list(run.summary.remarks)
     with st.expander("Optimisation curves", icon=":material/show_chart:"):
         _cards.curve_card(run)
     with st.expander("Export", icon=":material/download:"):

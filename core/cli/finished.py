@@ -7,7 +7,7 @@ import typer
 
 from core.certificates import PARTITIONS
 from core.cli.options import FinishedRun
-from core.cli.outputs import check_suffix
+from core.cli.outputs import check_suffix, write_remarks
 from core.system import finite_json, paths
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.files import replacing
@@ -68,6 +68,7 @@ def defend(
         raise SpecError("defend takes --with DEFENCE, once or more, or --each.")
     chains = [parse_chain([name]) for name in RECORDS] if each else [parse_chain(with_ or [])]
     stored = _load(run)
+    write_remarks(stored.summary.remarks)
     from core.system.device import use_all_cores
 
     use_all_cores()
@@ -91,6 +92,7 @@ def certify(
 
     certified.check(partitions)
     stored = _load(run)
+    write_remarks(stored.summary.remarks)
     from core.system.device import use_all_cores
 
     use_all_cores()

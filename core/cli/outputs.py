@@ -1,6 +1,8 @@
-"""Checks of output paths, made before anything is computed."""
+"""Checks of output paths, made before anything is computed, and notes on standard error."""
 
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.system.errors import SpecError
@@ -54,6 +56,12 @@ def existing_folder(out: Path | None, default: Path) -> Path:
     if not folder.is_dir():
         raise SpecError(f"--out {folder} is not a folder.")
     return folder
+
+
+def write_remarks(remarks: Iterable[str]) -> None:
+    """Write what was assumed of the data and the extractor to standard error, a line each, equal ones once."""
+    for remark in dict.fromkeys(remarks):
+        sys.stderr.write(f"note: {' '.join(remark.split())}\n")
 
 
 def _replaceable(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.options import Device, Quiet, explicit_parameters, flag, with_experiment_options
-from core.cli.outputs import check_run_folder
+from core.cli.outputs import check_run_folder, write_remarks
 from core.cli.progress import ProgressLine
 from core.spec import defaults as spec_defaults
 from core.spec.events import silent
@@ -80,11 +80,13 @@ def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
     """Run a resolved spec and write its folder."""
     check_run_folder(out)
     # Imported after validation: torch takes seconds to import.
+    from core.catalog.remarks import remarks_of
     from core.experiments import run_folder
     from core.experiments.run import run as run_spec
     from core.presentation import captions
     from core.system.device import use_all_cores
 
+    write_remarks(remarks_of(spec))
     use_all_cores()
     result = run_spec(spec, silent if quiet else ProgressLine(), device=device)
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.cli.options import DEFAULTS, Device, option
-from core.cli.outputs import check_parent, check_suffix
+from core.cli.outputs import check_parent, check_suffix, write_remarks
 from core.system import paths
 from core.system.files import write_text
 
@@ -24,6 +24,7 @@ def sweep(
 ) -> None:
     """Accuracy against budget for several attacks, beside random label flips; what is stored is not run again."""
     from core.catalog import choices
+    from core.catalog.remarks import remarks_of
     from core.experiments import sweep as sweeps
     from core.presentation import export
     from core.storage.runs import Store
@@ -35,6 +36,7 @@ def sweep(
         base, attack or [base.attack.name], budget or sweeps.BUDGETS, seed or [base.seed], extractor or ()
     )
     store, experiments = Store(paths.results()), sweeps.hashes(cells)
+    write_remarks(remark for experiment in experiments.values() for remark in remarks_of(experiment))
     missing = [experiment for spec_hash, experiment in experiments.items() if store.get(spec_hash) is None]
     typer.echo(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them stored already")
     if missing:

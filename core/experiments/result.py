@@ -41,8 +41,8 @@ class Result:
         spec: the experiment, resolved.
         device: that computed it: "cpu", or the name of a GPU.
         classes: names of the c classes.
-        clean, poisoned, target, stage2, inversion_gap, threshold, seconds, curve, trajectory, notes, versions, plugins:
-            see `core.experiments.summary.RunSummary`.
+        clean, poisoned, target, stage2, inversion_gap, threshold, seconds, curve, trajectory, notes, versions, plugins,
+            remarks: see `core.experiments.summary.RunSummary`.
         features: that the heads were fitted on: `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,),
             `test_z` (t, d), `test_y` (t,).
         poison: as the defender receives it.
@@ -69,6 +69,7 @@ class Result:
     versions: Mapping[str, str] = field(default_factory=dict)
     trajectory: Sequence[TrajectoryStep] = ()
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def summary(self) -> RunSummary:
         """The numbers, i.e. the content of result.json."""
@@ -92,6 +93,7 @@ class Result:
             trajectory=tuple(self.trajectory),
             versions=self.versions,
             plugins=self.plugins,
+            remarks=self.remarks,
         )
 
 

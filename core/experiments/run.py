@@ -5,6 +5,7 @@ import torch
 
 from core.catalog.choices import resolve
 from core.catalog.descriptions import of_plugins
+from core.catalog.remarks import remarks_of
 from core.experiments import phases, projection, trajectory
 from core.experiments.result import Result
 from core.experiments.watch import RunWatch
@@ -68,6 +69,7 @@ def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_ma
         versions=versions(),
         trajectory=[step.summary() for step in steps],
         plugins=plugins,
+        remarks=remarks_of(spec),
     )
 
 

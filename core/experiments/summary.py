@@ -91,6 +91,7 @@ class RunSummary:
         trajectory: evaluated steps of the attack; empty if none were stored.
         versions: of the software that computed it; empty in early results.
         plugins: descriptions of the plug-ins that took part, by name; empty without plug-ins.
+        remarks: what was assumed of the data and of the extractor, a sentence each; empty for registered ones.
     """
 
     spec: ExperimentSpec
@@ -112,6 +113,7 @@ class RunSummary:
     trajectory: tuple[TrajectoryStep, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, result: Mapping[str, Any]) -> "RunSummary":
@@ -144,6 +146,7 @@ class RunSummary:
             ),
             versions=dict(result.get("versions", {})),
             plugins=dict(result.get("plugins", {})),
+            remarks=tuple(map(str, result.get("remarks", ()))),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -166,7 +169,9 @@ class RunSummary:
             "seconds": dict(self.seconds),
             "versions": dict(self.versions),
         }
-        return {**content, "plugins": dict(self.plugins)} if self.plugins else content
+        if self.plugins:
+            content["plugins"] = dict(self.plugins)
+        return {**content, "remarks": list(self.remarks)} if self.remarks else content
 
     @property
     def description(self) -> AttackDescription:

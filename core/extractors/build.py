@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.extractors import files
+from core.extractors import files, names
+from core.extractors.architectures import backbone as network_of
 from core.extractors.registry import ExtractorInfo
 from core.extractors.weights import state_dict
 from core.system.errors import WeightsError
@@ -85,7 +86,7 @@ def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extract
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
     """
-    backbone = files.build(info) if files.is_user_supplied(info.name) else _BUILDERS[info.library](info)
+    backbone = files.build(info) if names.is_user_supplied(info.name) else _BUILDERS[info.library](info)
     extractor = Extractor(info, backbone, input_size)
     return extractor.to(device).to(memory_format=torch.channels_last)
 
@@ -94,7 +95,7 @@ def _timm(info: ExtractorInfo) -> nn.Module:
     # Random weights come from a separate, fixed seed: a control must be the same in every run.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        backbone = files.backbone(info.library, info.arch)
+        backbone = network_of(info.library, info.arch)
     if info.weights:
         with torch.device("meta"):  # names and shapes only
             whole = timm.create_model(info.arch, pretrained=False)
@@ -103,14 +104,14 @@ def _timm(info: ExtractorInfo) -> nn.Module:
 
 
 def _torchvision(info: ExtractorInfo) -> nn.Module:
-    backbone = files.backbone(info.library, info.arch)
+    backbone = network_of(info.library, info.arch)
     if info.weights:
         load(backbone, state_dict(info), info)
     return backbone
 
 
 def _own(info: ExtractorInfo) -> nn.Module:
-    backbone = files.backbone(info.library, info.arch)
+    backbone = network_of(info.library, info.arch)
     load(backbone, state_dict(info), info)
     return backbone
 

@@ -188,7 +188,7 @@ def cached(
     features = cache.read_matrix(path, len(images))
     if features is not None:
         return features, True
-    shape = (len(images), extractor.info.width)
+    shape = (len(images), extractor.info.width_at(extractor.input_size))
     parts = lambda: _finite(batches(extractor, images, device, on_step), extractor)  # noqa: E731
     return cache.write_in_parts(path, parts, shape), False
 
@@ -220,7 +220,10 @@ def _weights_hashed(extractor: Extractor, shape: tuple[int, ...]) -> "hashlib._H
     """The hash of an extractor before any image; cached until something writes to a weight."""
     key = (shape, extractor.version)
     if key not in extractor.hashed:
-        sha256 = hashlib.sha256(f"1 {extractor.input_size} {extractor.info.arch} {shape}".encode())
+        info = extractor.info
+        # Heads and activations are in no tensor. Registered extractors have no options, and keep their digests.
+        options = f" {info.options}" if info.options else ""
+        sha256 = hashlib.sha256(f"1 {extractor.input_size} {info.arch}{options} {shape}".encode())
         for name, value in extractor.state_dict().items():
             sha256.update(name.encode())
             sha256.update(value.cpu().contiguous().numpy().tobytes())

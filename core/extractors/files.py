@@ -1,53 +1,27 @@
-"""The user's own weights files: `timm:ARCH@FILE`, `torchvision:ARCH@FILE`, or `own:ARCH@FILE` of `pretrain`.
-
-A resolved name ends with `#` and 16 digits of the file's SHA-256: different content is a different extractor.
-"""
+"""The user's own weights files: their records, and their networks. How they are named is in `core.extractors.names`."""
 
 import hashlib
-import re
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import timm
-import torch
-import torchvision
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import nn
 
-from core.extractors.networks import network
+from core.extractors import assumptions, checkpoints, names, overrides, sources
+from core.extractors.architectures import PIXELS, backbone, check_known, measures, skeleton
+from core.extractors.assumptions import Reading, Triple
+from core.extractors.fitting import fit
+from core.extractors.names import FileName
+from core.extractors.overrides import Overrides
 from core.extractors.registry import IMAGENET, ExtractorInfo
-from core.extractors.weights import read_safetensors, unpickled
-from core.system.errors import SpecError, WeightsError
+from core.system.errors import WeightsError
 
-LIBRARIES = ("timm", "torchvision", "own")
 SUFFIXES = (".safetensors", ".pt", ".pth")
 SIZES = (64, 128, 224)
-INSIDE = ("state_dict", "model", "teacher", "student", "model_state_dict", "module", "net")
-"""Keys under which published checkpoints nest their tensors; DINO's teacher takes precedence over its student."""
-PREFIXES = (
-    "",
-    "module.",
-    "model.",
-    "backbone.",
-    "module.backbone.",
-    "encoder.",
-    "module.encoder.",
-    "base_encoder.",
-    "module.base_encoder.",
-    "encoder_q.",
-    "module.encoder_q.",
-    "visual.",
-    "module.visual.",
-    "visual.trunk.",
-)
-"""Prefixes of a backbone's names in checkpoints of SimCLR, MoCo (v3: `module.base_encoder.`), DINO and CLIP."""
-_NAME = re.compile(rf"({'|'.join(LIBRARIES)}):([^@\s]+)@(.+?)(?:#([0-9a-f]{{16}}))?")
-_PIXELS = 224
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Text = Annotated[str, Field(max_length=100)]
@@ -66,119 +40,103 @@ class _Record(BaseModel):
     domain: _Text | None = None
 
 
-def is_user_supplied(name: str) -> bool:
-    """Whether a name is of a user-supplied file rather than of an entry of the registry."""
-    return name.startswith(("upload:", *(f"{library}:" for library in LIBRARIES)))
+@dataclass(frozen=True)
+class _Preprocessing:
+    """Mean, deviation and input sizes, the default first, and whose they are, for people; "" for a file's own."""
+
+    mean: Triple
+    std: Triple
+    sizes: tuple[int, ...]
+    whose: str = ""
 
 
 def info(name: str) -> ExtractorInfo:
     """The record of a user-supplied extractor, with its name resolved.
 
     Raises:
-        SpecError: the name is not LIBRARY:ARCH@FILE, or the architecture is unknown.
-        WeightsError: the file is missing, of an unknown kind, or has changed since the name was resolved.
+        SpecError: the name is not LIBRARY:ARCH@FILE, or the architecture or an option is unknown.
+        WeightsError: the file is missing, of an unknown kind, does not fit the architecture, or has changed since the
+            name was resolved.
     """
-    match = _NAME.fullmatch(name)
-    if match is None:
-        allowed = ", ".join(f"{library}:ARCH@FILE" for library in LIBRARIES)
-        raise SpecError(f"Extractor {name!r} can't be read. Allowed: {allowed}, e.g. timm:resnet18@weights.pth.")
-    library, arch, file, expected = match.groups()
-    path = Path(file).expanduser().absolute()
+    named = names.parse(name)
+    path = named.path
     if path.suffix not in SUFFIXES:
         raise WeightsError(f"Weights file {path} is not one of {', '.join(SUFFIXES)}.")
     if not path.is_file():
         raise WeightsError(f"Weights file {path} is missing: put it there, or name another.")
     status = path.stat()
     digest = _digest(path, status.st_mtime_ns, status.st_size)
-    if expected not in (None, digest):
-        raise WeightsError(f"Weights file {path} has changed since: its SHA-256 does not begin with {expected}.")
+    if named.digest not in (None, digest):
+        raise WeightsError(f"Weights file {path} has changed since: its SHA-256 does not begin with {named.digest}.")
+    return _info(replace(named, digest=digest))
+
+
+@lru_cache(maxsize=64)
+def _info(named: FileName) -> ExtractorInfo:
+    """The record of a file, which its digest identifies."""
+    library, arch, path = named.library, named.arch, named.path
+    check_known(library, arch)
     record = _record(path) if library == "own" else None
-    mean, std, sizes = _preprocessing(library, arch, record)
-    width, macs = _measure(library, arch, sizes[0])
+    preprocessing = _preprocessing(library, arch, record)
+    checkpoint = checkpoints.read(path)
+    source = sources.source_of(sources.Context(checkpoint, named.digest or "", library, arch, skeleton(library, arch)))
+    options = _needed(named.options, source, library, arch, preprocessing)
+    found = fit(checkpoint, library, arch, options)
+    if found.tree.is_ema and not all(other.is_ema for other in found.others):
+        options = options.filled(weights="ema")  # a file that holds both was once read otherwise
+    mean, std = options.mean or preprocessing.mean, options.std or preprocessing.std
+    of_architecture = options.of_architecture
+    reading = Reading(
+        checkpoint=checkpoint,
+        fit=found,
+        model=skeleton(library, arch, of_architecture),
+        given=named.options,
+        options=options,
+        source=source,
+        mean=mean,
+        std=std,
+        normalised_by=preprocessing.whose,
+    )
+    measured = measures(library, arch, preprocessing.sizes, of_architecture)
+    sizes = tuple(measured)
     return ExtractorInfo(
-        name=f"{library}:{arch}@{path}#{digest}",
+        name=str(replace(named, options=options)),
         title=f"{arch}, {path.name}",
         library=library,
         arch=arch,
-        width=width,
+        width=measured[sizes[0]].width,
         weights=str(path),
         mean=mean,
         std=std,
         input_sizes=sizes,
-        macs=macs,
+        macs=measured[sizes[0]].macs * (PIXELS / sizes[0]) ** 2,
         pretrained_on="unknown" if record is None else record.data,
         method="unknown" if record is None else record.method,
         licence="unknown" if record is None else record.licence,
         paper="unknown",
         domain="" if record is None else record.domain or "",
+        notes=assumptions.notes(reading),
+        options=options.to_query(),
+        widths=tuple(measure.width for measure in measured.values()),
+        macs_of_sizes=tuple(measure.macs for measure in measured.values()),
     )
-
-
-def backbone(library: str, arch: str) -> nn.Module:
-    """An architecture without its classifier, with random weights."""
-    if library == "own":
-        return network(arch)
-    if library == "timm":
-        model: nn.Module = timm.create_model(arch, pretrained=False, num_classes=0)
-        return model
-    model = torchvision.models.get_model(arch, weights=None)
-    last, _ = list(model.named_children())[-1]
-    setattr(model, last, nn.Identity())
-    return model
 
 
 def build(info: ExtractorInfo) -> nn.Module:
     """The backbone of a user-supplied file, with its weights.
 
     Raises:
-        WeightsError: the file can't be read, carries code, or lacks entries of the architecture.
+        WeightsError: the file can't be read, carries code, or does not fit the architecture.
     """
-    path = Path(info.weights)
-    tensors = _tensors(path)
-    with torch.device("meta"):  # a small file must not allocate a network of gigabytes
-        model = backbone(info.library, info.arch)
-    expected = model.state_dict()
-    fitting = _without_prefix(tensors, expected)
-    if isinstance(model, VisionTransformer) and expected.keys() - fitting.keys():
-        # timm knows how DINOv2 and CLIP name and shape the entries of its own transformers.
-        try:
-            converted = checkpoint_filter_fn(dict(tensors), model)
-        except (KeyError, ValueError, RuntimeError, AttributeError):
-            converted = {}
-        fitting = _without_prefix(converted, expected) or fitting
-    missing = sorted(expected.keys() - fitting.keys())
-    if missing:
-        raise WeightsError(
-            f"Weights file {path} does not fit {info.library}:{info.arch}: {len(missing)} of {len(expected)} entries "
-            f"are missing or have another shape, such as {missing[0]!r}. Name the architecture that it was made with."
-        )
-    model = backbone(info.library, info.arch)
-    model.load_state_dict(fitting)
+    # An upload of an earlier version, which took no averaged weights, was not measured at each size.
+    options = overrides.parse(info.options) if info.widths else Overrides(weights="raw")
+    found = fit(checkpoints.read(Path(info.weights)), info.library, info.arch, options)
+    model = backbone(info.library, info.arch, options.of_architecture)
+    state = model.state_dict()
+    # Updated rather than replaced: it holds the versions of the modules, and counters that old files lack.
+    state.update(found.weights)
+    model.load_state_dict(state)
     return model
-
-
-def _without_prefix(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries that the model expects, under the prefix that matches most of them."""
-
-    def under(prefix: str) -> dict[str, Tensor]:
-        named = ((name, tensors.get(prefix + name)) for name in expected)
-        return {name: value for name, value in named if value is not None and value.shape == expected[name].shape}
-
-    return max((under(prefix) for prefix in PREFIXES), key=len)
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file by name."""
-    if path.suffix == ".safetensors":
-        return read_safetensors(path)
-    loaded = unpickled(path)
-    for key in INSIDE:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    tensors = {k: v for k, v in loaded.items() if isinstance(v, Tensor)} if isinstance(loaded, Mapping) else {}
-    if not tensors:
-        raise WeightsError(f"Weights file {path} holds no dictionary of tensors.")
-    return tensors
 
 
 def recorded_arch(path: Path) -> str:
@@ -188,6 +146,21 @@ def recorded_arch(path: Path) -> str:
         WeightsError: the file has no record.
     """
     return _record(path).arch
+
+
+def _needed(
+    given: Overrides, source: sources.Source | None, library: str, arch: str, preprocessing: _Preprocessing
+) -> Overrides:
+    """Options with what the source of a file needs, as far as the architecture does not have it already."""
+    model = skeleton(library, arch)
+    present: dict[str, Any] = {
+        "heads": assumptions.heads(model),
+        "act": assumptions.activation(model),
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+    }
+    needs = {} if source is None else source.needs
+    return given.filled(**{key: value for key, value in needs.items() if present.get(key) != value})
 
 
 def _record(path: Path) -> _Record:
@@ -204,36 +177,21 @@ def _record(path: Path) -> _Record:
         raise WeightsError(f"The record of weights file {path} can't be used: {where}: {first['msg']}.") from error
 
 
-def _preprocessing(
-    library: str, arch: str, record: _Record | None
-) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[int, ...]]:
-    """Mean, deviation and input sizes, the default first."""
+def _preprocessing(library: str, arch: str, record: _Record | None) -> _Preprocessing:
     if record is not None:
-        return record.mean, record.std, (record.input_size,)
+        return _Preprocessing(record.mean, record.std, (record.input_size,))
     if library == "torchvision":
         fixed = arch.startswith(("vit", "swin"))
-        return *IMAGENET, (_PIXELS,) if fixed else SIZES
+        return _Preprocessing(*IMAGENET, (PIXELS,) if fixed else SIZES, "torchvision's values for ImageNet")
     config = timm.get_pretrained_cfg(arch)
     if config is None:
-        raise SpecError(f"timm has no architecture {arch!r}; see timm.list_models().")
+        return _Preprocessing(*IMAGENET, SIZES, "the values for ImageNet, as timm names none")
     size = int(config.input_size[-1])
     sizes = (size,) if config.fixed_input_size else tuple(dict.fromkeys((*SIZES, size)))
-    return tuple(config.mean), tuple(config.std), sizes
-
-
-@lru_cache(maxsize=64)
-def _measure(library: str, arch: str, size: int) -> tuple[int, float]:
-    """Width of an architecture, and its multiply-adds at 224 pixels; allocates nothing."""
-    try:
-        with torch.device("meta"):
-            model = backbone(library, arch).eval()
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise SpecError(f"{library} has no architecture {arch!r} that ends with features.") from error
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        features = model(torch.empty(1, 3, size, size, device="meta"))
-    if features.dim() != 2:
-        raise SpecError(f"{library}:{arch} gives {features.dim() - 1} dimensions for an image; a vector is needed.")
-    return features.shape[1], counter.get_total_flops() / 2 * (_PIXELS / size) ** 2
+    tag = f" {config.tag}" if config.tag else ""
+    return _Preprocessing(
+        tuple(config.mean), tuple(config.std), sizes, f"the values of timm's {config.architecture}{tag}"
+    )
 
 
 @lru_cache(maxsize=64)

@@ -20,6 +20,10 @@ class ExtractorInfo:
         pretrained_on: the data set of the pretraining, "" for none, "unknown" if it is not known.
         domain: the domain of that data set; "" for all of them.
         notes: what was assumed of a user's weights file because its tensors can't show it, one sentence each.
+        options: what its name says of a user's weights file, and what the file's names show that it needs: see
+            `core.extractors.overrides`.
+        widths, macs_of_sizes: `width`, and multiply-adds, at each of `input_sizes`, as measured; empty where all sizes
+            have one width, and multiply-adds follow from the area.
     """
 
     name: str
@@ -38,10 +42,18 @@ class ExtractorInfo:
     paper: str
     domain: str = ""
     notes: tuple[str, ...] = ()
+    options: str = ""
+    widths: tuple[int, ...] = ()
+    macs_of_sizes: tuple[float, ...] = ()
 
     def macs_at(self, input_size: int) -> float:
         """Multiply-adds of one forward pass at another input size."""
-        return self.macs * (input_size / 224) ** 2
+        measured = dict(zip(self.input_sizes, self.macs_of_sizes, strict=False))
+        return measured.get(input_size, self.macs * (input_size / 224) ** 2)
+
+    def width_at(self, input_size: int) -> int:
+        """Number of features at an input size: a network without a pool has more of larger images."""
+        return dict(zip(self.input_sizes, self.widths, strict=False)).get(input_size, self.width)
 
 
 def _torchvision(

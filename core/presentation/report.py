@@ -70,6 +70,7 @@ def _method(run: StoredRun) -> dict[str, object]:
         "steps": description.report_steps,
         "threat": method.threat_model(summary.spec),
         "measured": method.measurement(summary),
+        "remarks": summary.remarks,
         "settings": method.settings(summary.spec),
         "sources": method.sources(summary.spec),
         "computed": method.computed(summary),

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, belongs_to, folder_of, images, owner_digest, weights
 from core.data.registry import DataInfo
+from core.extractors import names
+from core.extractors.overrides import NOTHING, Overrides
 from core.extractors.registry import ExtractorInfo
 from core.system import finite_json, paths, secret
 from core.system.errors import DataError, PoisonLabError, WeightsError
@@ -78,7 +80,14 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
     return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
 
 
-def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owner: str = "") -> ExtractorInfo:
+def add_weights(
+    library: str,
+    arch: str,
+    file_name: str,
+    content: BinaryIO,
+    owner: str = "",
+    options: Overrides = NOTHING,
+) -> ExtractorInfo:
     """Validate a weights file by a forward pass of its network, and store it.
 
     Args:
@@ -88,6 +97,7 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
         file_name: name of the weights file.
         content: of the weights file.
         owner: see `add_images`.
+        options: what the file's tensors can't show.
 
     Raises:
         PoisonLabError: the file is rejected, or the architecture is unknown; nothing is stored.
@@ -100,7 +110,7 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
         from core.extractors.build import build
 
         named_arch = files.recorded_arch(path) if library == "own" else arch
-        info = files.info(f"{library}:{named_arch}@{path}")
+        info = files.info(str(names.FileName(library, named_arch, options, path)))
         with torch.inference_mode():
             features = build(info, info.input_sizes[0], torch.device("cpu"))(torch.rand(2, 3, 32, 32))
         if not bool(features.isfinite().all()):
@@ -108,7 +118,8 @@ def add_weights(library: str, arch: str, file_name: str, content: BinaryIO, owne
         return asdict(replace(info, name=name, title=f"{named_arch}, {file_name}", weights=file_name))
 
     suffix = Path(file_name).suffix.lower()
-    digested = f"{library}:{arch}:".encode()  # the same file under another architecture is another extractor
+    # The same file under another architecture, or read in another way, is another extractor.
+    digested = f"{library}:{arch}:{options.to_query()}:{names.READING_VERSION}".encode()
     return weights(_add("weights", file_name, suffix, content, check, WeightsError, owner, digested))
 
 

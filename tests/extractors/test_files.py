@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.catalog.choices import resolve
 from core.catalog.lookup import extractor_info as info
 from core.cli.main import main
-from core.extractors import files, networks
+from core.extractors import architectures, files, networks
 from core.extractors.build import build
 from core.pretraining.train import export
 from core.spec.experiment import parse_spec
@@ -27,7 +27,7 @@ def source(arch: str) -> nn.Module:
     """A backbone with weights of its own."""
     library, _, name = arch.partition(":")
     torch.manual_seed(7)
-    return files.backbone(library, name).eval()
+    return architectures.backbone(library, name).eval()
 
 
 def prefixed(prefix: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
@@ -93,7 +93,7 @@ def test_the_content_is_a_part_of_the_name(tmp_path: Path) -> None:
     values = {"extractor": f"{ARCHS[0]}@{path}", "train_size": 20, "test_size": 20}
     first = resolve(parse_spec(values))
     assert resolve(first) == first
-    torch.save({**source(ARCHS[0]).state_dict(), "other": torch.ones(1)}, path)
+    torch.save({**source(ARCHS[0]).state_dict(), "fc.bias": torch.ones(1)}, path)
     assert resolve(parse_spec(values)).hash != first.hash
     with pytest.raises(WeightsError, match="has changed since"):
         resolve(first)

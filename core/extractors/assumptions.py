@@ -1,0 +1,155 @@
+"""What was assumed of a user-supplied file because its tensors can't show it, in sentences for people.
+
+The sentences hold no path: they travel with results.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from timm.layers import get_act_layer
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+from torchvision.models import GoogLeNet, Inception3
+
+from core.extractors import overrides
+from core.extractors.checkpoints import Checkpoint
+from core.extractors.fitting import Fit
+from core.extractors.overrides import Overrides
+from core.extractors.sources import Source
+from core.extractors.trees import ORDER
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        checkpoint: the content of the file.
+        fit: the weights that are taken.
+        model: the network, with all options.
+        given: what the name says.
+        options: with what the file's source needs beside that.
+        source: the kind of the checkpoint; None if it is not known.
+        mean, std: per channel, of images in [0, 1].
+        normalised_by: whose mean and deviation these are, if neither the name nor the source says.
+    """
+
+    checkpoint: Checkpoint
+    fit: Fit
+    model: nn.Module
+    given: Overrides
+    options: Overrides
+    source: Source | None
+    mean: Triple
+    std: Triple
+    normalised_by: str
+
+
+def notes(reading: Reading) -> tuple[str, ...]:
+    """One sentence for each assumption."""
+    return (*_place(reading), *_unused(reading), *_normalisation(reading), *_transformer(reading), *_inception(reading))
+
+
+def heads(model: nn.Module) -> int | None:
+    """The attention heads of a vision transformer of timm; None for other networks."""
+    if not isinstance(model, VisionTransformer):
+        return None
+    return next((int(part.num_heads) for part in model.modules() if hasattr(part, "num_heads")), None)
+
+
+def activation(model: nn.Module) -> str | None:
+    """The activation of a vision transformer of timm by timm's name; None for other networks and activations."""
+    if not isinstance(model, VisionTransformer):
+        return None
+    kinds = {get_act_layer(name): name for name in overrides.ACTIVATIONS}
+    return next((kinds[type(part)] for part in model.modules() if type(part) in kinds), None)
+
+
+def _place(reading: Reading) -> Iterator[str]:
+    tree, others = reading.fit.tree, reading.fit.others
+    if tree.dictionary.keys:
+        yield f"The weights are those of the dictionary {tree.dictionary.place!r} in the file."
+    if tree.prefix:
+        yield f"The prefix {tree.prefix!r} was stripped from the names of the weights."
+    if not others:
+        return
+    has_both = len({other.is_ema for other in (tree, *others)}) == 2
+    if has_both and reading.given.weights is None and tree.is_ema:
+        yield (
+            "The file holds averaged (EMA) and raw weights: the averaged ones were taken, as timm does; weights=raw "
+            "changes it."
+        )
+    else:
+        places = "; ".join(other.place for other in others)
+        yield (
+            f"The file holds other weights that fit: {places}. Taken are, in this order: {ORDER}. prefix= and weights= "
+            "change it."
+        )
+
+
+def _unused(reading: Reading) -> Iterator[str]:
+    unused, tree = reading.fit.unused, reading.fit.tree
+    kinds = [f"{count} of kind “{kind}”" for kind, count in unused.kinds.items()]
+    if kinds:
+        yield f"Entries that are not used: {', '.join(kinds)}."
+    outside = len(tree.dictionary.tensors) - len(tree.entries) + unused.elsewhere if tree.sources is None else 0
+    first = tree.dictionary.keys[0] if tree.dictionary.keys else None
+    elsewhere = {key: count for key, count in reading.checkpoint.counts.items() if key != first}
+    parts = [f"{count} under {key!r}" for key, count in elsewhere.items()]
+    if outside:
+        parts.insert(0, f"{outside} under other prefixes")
+    if parts:
+        yield f"Tensors of the file that belong to something else, and are not used: {', '.join(parts)}."
+
+
+def _normalisation(reading: Reading) -> Iterator[str]:
+    if reading.given.mean is not None and reading.given.std is not None:
+        whose = "as the name says"
+    elif reading.source is not None and reading.options.mean != reading.given.mean:
+        whose = f"as {reading.source.title} normalises, which the names in the file show"
+    else:
+        whose = reading.normalised_by
+    if whose:
+        mean, std = _numbers(reading.mean), _numbers(reading.std)
+        yield f"Images are normalised with mean {mean} and standard deviation {std}, {whose}."
+
+
+def _transformer(reading: Reading) -> Iterator[str]:
+    number, kind = heads(reading.model), activation(reading.model)
+    known = reading.source.title if reading.source is not None else ""
+    if number is not None:
+        yield f"The transformer has {number} attention heads, {_whose(reading, 'heads', known)}."
+    if kind is not None:
+        more = (
+            ""
+            if reading.options.act == reading.given.act
+            else (" Networks that open_clip trained have the same names and GELU: for these say act=gelu.")
+        )
+        yield f"Its activation is {kind}, {_whose(reading, 'act', known)}.{more}"
+
+
+def _inception(reading: Reading) -> Iterator[str]:
+    if not isinstance(reading.model, Inception3 | GoogLeNet):
+        return
+    known = (
+        "as torchvision's own weights need"
+        if reading.options.transform_input == "true"
+        else ("as torchvision builds it without weights; weights made from torchvision's own need transform_input=true")
+    )
+    words = "as the name says" if reading.given.transform_input is not None else known
+    value = "true" if reading.model.transform_input else "false"
+    yield f"transform_input is {value}, {words}."
+
+
+def _whose(reading: Reading, name: str, known: str) -> str:
+    if getattr(reading.given, name) is not None:
+        return "as the name says"
+    if getattr(reading.options, name) is not None:
+        return f"as in {known}, which the names in the file show"
+    return "as timm's architecture has; the file can't show it"
+
+
+def _numbers(values: Triple) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
