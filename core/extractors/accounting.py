@@ -75,19 +75,6 @@ def _unused(tree: Tree, wanted: Mapping[str, Tensor]) -> list[tuple[str, str]]:
         return [(name, tree.prefix + name) for name, _ in unused]
     # Renamed: one that the architecture lacks is known by its new name, one that was left out by its old one.
     made = [(name, tree.prefix + source) for name, _ in unused for source in sorted(tree.sources[name])]
-    taken = frozenset[str]().union(*tree.sources.values())
-    tower = _common(tree.sources[name] for name in wanted if name in tree.sources)
-    length = len(tree.prefix)
-    names = [name[length:] for name in tree.dictionary.tensors if name.startswith(tree.prefix)]
-    left = [name for name in names if name not in taken and name.startswith(tower)]
-    return made + [(name[len(tower) :], tree.prefix + name) for name in left]
-
-
-def _common(sources: Iterable[frozenset[str]]) -> str:
-    """The longest prefix, up to a full stop, that the names of all sources have."""
-    names = sorted(frozenset[str]().union(*sources))
-    if not names:
-        return ""
-    first, last = names[0], names[-1]
-    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return first[: first.rfind(".", 0, shared) + 1]
+    taken = {tree.prefix + source for sources in tree.sources.values() for source in sources}
+    left = [name for name in tree.dictionary.tensors if name.startswith(tree.beginning) and name not in taken]
+    return made + [(name.removeprefix(tree.beginning), name) for name in left]

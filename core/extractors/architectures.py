@@ -244,5 +244,5 @@ def _explained(library: str, arch: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise SpecError(
-            f"{library}:{arch} can't {what} ({described(error)[:200]}). Name another architecture."
+            f"{library}:{arch} can't {what} ({described(error)[:200]}). Choose another architecture or other options."
         ) from error

@@ -6,12 +6,10 @@ The sentences hold no path: they travel with results.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from timm.layers import get_act_layer
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torchvision.models import GoogLeNet, Inception3
 
-from core.extractors import overrides
 from core.extractors.checkpoints import Checkpoint
 from core.extractors.fitting import Fit
 from core.extractors.overrides import Overrides
@@ -19,6 +17,8 @@ from core.extractors.sources import Source
 from core.extractors.trees import ORDER
 
 Triple = tuple[float, float, float]
+_ACTIVATIONS = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "QuickGELU": "quick_gelu", "ReLU": "relu", "SiLU": "silu"}
+"""timm's names of activations, by their classes in timm and torch."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,23 @@ def activation(model: nn.Module) -> str | None:
     """The activation of a vision transformer of timm by timm's name; None for other networks and activations."""
     if not isinstance(model, VisionTransformer):
         return None
-    kinds = {get_act_layer(name): name for name in overrides.ACTIVATIONS}
-    return next((kinds[type(part)] for part in model.modules() if type(part) in kinds), None)
+    return next((name for part in model.modules() if (name := _activation(part))), None)
+
+
+def _activation(part: nn.Module) -> str:
+    if isinstance(part, nn.GELU):
+        return "gelu_tanh" if part.approximate == "tanh" else "gelu"
+    return _ACTIVATIONS.get(type(part).__name__, "")
 
 
 def _place(reading: Reading) -> Iterator[str]:
     tree, others = reading.fit.tree, reading.fit.others
     if tree.dictionary.keys:
         yield f"The weights are those of the dictionary {tree.dictionary.place!r} in the file."
-    if tree.prefix:
-        yield f"The prefix {tree.prefix!r} was stripped from the names of the weights."
+    if tree.beginning:
+        yield f"The prefix {tree.beginning!r} was stripped from the names of the weights."
+    if tree.sources is not None:
+        yield "timm's own renaming of foreign checkpoints was applied to the names."
     if not others:
         return
     has_both = len({other.is_ema for other in (tree, *others)}) == 2
@@ -91,10 +98,10 @@ def _place(reading: Reading) -> Iterator[str]:
 
 def _unused(reading: Reading) -> Iterator[str]:
     unused, tree = reading.fit.unused, reading.fit.tree
-    kinds = [f"{count} of kind “{kind}”" for kind, count in unused.kinds.items()]
+    kinds = [f"{kind} ({count})" for kind, count in unused.kinds.items()]
     if kinds:
         yield f"Entries that are not used: {', '.join(kinds)}."
-    outside = len(tree.dictionary.tensors) - len(tree.entries) + unused.elsewhere if tree.sources is None else 0
+    outside = unused.elsewhere + sum(not name.startswith(tree.beginning) for name in tree.dictionary.tensors)
     first = tree.dictionary.keys[0] if tree.dictionary.keys else None
     elsewhere = {key: count for key, count in reading.checkpoint.counts.items() if key != first}
     parts = [f"{count} under {key!r}" for key, count in elsewhere.items()]
@@ -113,7 +120,7 @@ def _normalisation(reading: Reading) -> Iterator[str]:
         whose = reading.normalised_by
     if whose:
         mean, std = _numbers(reading.mean), _numbers(reading.std)
-        yield f"Images are normalised with mean {mean} and standard deviation {std}, {whose}."
+        yield f"Images are normalised with mean {mean} and standard deviation {std} ({whose})."
 
 
 def _transformer(reading: Reading) -> Iterator[str]:

@@ -87,11 +87,12 @@ def _attempt(checkpoint: Checkpoint, library: str, arch: str, options: Overrides
     trees = [tree for tree in places if tree.fits(wanted)]
     if not trees and library == "timm":
         renamed = [tree for dictionary in checkpoint.dictionaries for tree in converted(dictionary, model, wanted)]
-        trees = [tree for tree in renamed if options.prefix in (None, tree.prefix)]
+        trees = [tree for tree in renamed if options.prefix in (None, tree.prefix, tree.beginning)]
     allowed = ordered(trees, options.weights)
+    if trees and not allowed:
+        kind = "averaged (EMA)" if options.weights == "ema" else "other than averaged (EMA)"
+        raise WeightsError(f"Weights file {checkpoint.path} holds no {kind} weights: leave weights= out.")
     if not allowed:
-        if trees:
-            return f"of its weights that fit, none is {options.weights}"
         return _fault(places, wanted)
     tree, *others = allowed
     weights = {key: tree.entries[key] for key in wanted if key in tree.entries}

@@ -1,9 +1,11 @@
 """Checkpoints whose making is known from their names: what their networks need although no tensor shows it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from timm.data import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -77,8 +79,12 @@ def _is_mae(context: Context) -> bool:
 
 
 def _is_openai_clip(context: Context) -> bool:
-    # A training checkpoint of open_clip has module. before it; its networks have GELU unless their name says otherwise.
-    return context.is_transformer and context.has("visual.class_embedding", "visual.transformer.resblocks.")
+    # open_clip's own networks have the same names and GELU: its training checkpoints begin with module., the tag of the
+    # architecture may name their data, and the largest of OpenAI's is "large".
+    base, _, tag = context.arch.partition(".")
+    is_other = tag not in ("", "openai") or re.search(r"huge|giant|gigantic", base)
+    has_names = context.has("visual.class_embedding", "visual.transformer.resblocks.")
+    return context.is_transformer and has_names and not is_other
 
 
 def _is_published(context: Context) -> bool:
@@ -93,7 +99,7 @@ SOURCES = (
     Source("MoCo v3", _is_moco, _IMAGENET),
     Source("DINO", _is_dino, _IMAGENET),
     Source("MAE", _is_mae, _IMAGENET),
-    Source("OpenAI's CLIP", _is_openai_clip, {"act": "quick_gelu"}),
+    Source("OpenAI's CLIP", _is_openai_clip, {"act": "quick_gelu", "mean": OPENAI_CLIP_MEAN, "std": OPENAI_CLIP_STD}),
     Source("torchvision's own weights", _is_published, {"transform_input": "true"}),
 )
 """Kinds of checkpoints; the first that fits is taken."""

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from torch import Tensor
 
@@ -50,6 +51,15 @@ class Tree:
     def is_ema(self) -> bool:
         """Whether its weights are averages over the training."""
         return "ema" in self.words
+
+    @property
+    def beginning(self) -> str:
+        """What the names of all its entries begin with in the file, up to a full stop."""
+        if self.sources is None:
+            return self.prefix
+        parts = [name.split(".")[:-1] for names in self.sources.values() for name in names]
+        shared = takewhile(lambda part: len(set(part)) == 1, zip(*parts, strict=False))
+        return self.prefix + "".join(f"{part[0]}." for part in shared)
 
     @property
     def place(self) -> str:
