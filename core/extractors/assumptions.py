@@ -30,21 +30,25 @@ class Reading:
         fit: the weights that are taken.
         model: the network, with all options.
         given: what the name says.
-        options: with what the file's source needs beside that.
         source: the kind of the checkpoint; None if it is not known.
         mean, std: per channel, of images in [0, 1].
-        normalised_by: whose mean and deviation these are, if neither the name nor the source says.
+        normalised_by: whose mean and deviation these are, if neither the name nor the source says; "" for a file that
+            records its own.
     """
 
     checkpoint: Checkpoint
     fit: Fit
     model: nn.Module
     given: Overrides
-    options: Overrides
     source: Source | None
     mean: Triple
     std: Triple
     normalised_by: str
+
+    @property
+    def known(self) -> str:
+        """The title of the source; "" if it is not known."""
+        return "" if self.source is None else self.source.title
 
 
 def notes(reading: Reading) -> tuple[str, ...]:
@@ -83,7 +87,7 @@ def _place(reading: Reading) -> Iterator[str]:
     if not others:
         return
     has_both = len({other.is_ema for other in (tree, *others)}) == 2
-    if has_both and reading.given.weights is None and tree.is_ema:
+    if has_both and tree.is_ema:
         yield (
             "The file holds averaged (EMA) and raw weights: the averaged ones were taken, as timm does; weights=raw "
             "changes it."
@@ -112,49 +116,52 @@ def _unused(reading: Reading) -> Iterator[str]:
 
 
 def _normalisation(reading: Reading) -> Iterator[str]:
-    if reading.given.mean is not None and reading.given.std is not None:
+    if not reading.normalised_by:
+        return
+    if _is_needed(reading, "mean", reading.mean):
+        whose = f"as {reading.known} normalises, which the names in the file show"
+    elif reading.given.mean and reading.given.std:
         whose = "as the name says"
-    elif reading.source is not None and reading.options.mean != reading.given.mean:
-        whose = f"as {reading.source.title} normalises, which the names in the file show"
     else:
-        whose = reading.normalised_by
-    if whose:
-        mean, std = _numbers(reading.mean), _numbers(reading.std)
-        yield f"Images are normalised with mean {mean} and standard deviation {std} ({whose})."
+        said = "where the name says nothing, " if reading.given.mean or reading.given.std else ""
+        whose = said + reading.normalised_by
+    mean, std = _numbers(reading.mean), _numbers(reading.std)
+    yield f"Images are normalised with mean {mean} and standard deviation {std} ({whose})."
 
 
 def _transformer(reading: Reading) -> Iterator[str]:
     number, kind = heads(reading.model), activation(reading.model)
-    known = reading.source.title if reading.source is not None else ""
     if number is not None:
-        yield f"The transformer has {number} attention heads, {_whose(reading, 'heads', known)}."
+        yield f"The transformer has {number} attention heads, {_whose(reading, 'heads', number)}."
     if kind is not None:
-        more = (
-            ""
-            if reading.options.act == reading.given.act
-            else (" Networks that open_clip trained have the same names and GELU: for these say act=gelu.")
-        )
-        yield f"Its activation is {kind}, {_whose(reading, 'act', known)}.{more}"
+        yield f"Its activation is {kind}, {_whose(reading, 'act', kind)}."
+    if kind is not None and _is_needed(reading, "act", kind):
+        yield "Networks that open_clip trained have the same names, and GELU: for these say act=gelu."
 
 
 def _inception(reading: Reading) -> Iterator[str]:
     if not isinstance(reading.model, Inception3 | GoogLeNet):
         return
-    known = (
-        "as torchvision's own weights need"
-        if reading.options.transform_input == "true"
-        else ("as torchvision builds it without weights; weights made from torchvision's own need transform_input=true")
-    )
-    words = "as the name says" if reading.given.transform_input is not None else known
     value = "true" if reading.model.transform_input else "false"
+    if _is_needed(reading, "transform_input", value):
+        words = f"as {reading.known} need it"
+    elif reading.given.transform_input is not None:
+        words = "as the name says"
+    else:
+        words = "as torchvision builds it without weights; weights made from its own need transform_input=true"
     yield f"transform_input is {value}, {words}."
 
 
-def _whose(reading: Reading, name: str, known: str) -> str:
+def _is_needed(reading: Reading, name: str, value: object) -> bool:
+    """Whether the file's source needs a value. Asked instead of what the name says: a resolved name says all of it."""
+    return reading.source is not None and reading.source.needs.get(name) == value
+
+
+def _whose(reading: Reading, name: str, value: object) -> str:
+    if _is_needed(reading, name, value):
+        return f"as in {reading.known}, which the names in the file show"
     if getattr(reading.given, name) is not None:
         return "as the name says"
-    if getattr(reading.options, name) is not None:
-        return f"as in {known}, which the names in the file show"
     return "as timm's architecture has; the file can't show it"
 
 

@@ -91,7 +91,6 @@ def _info(named: FileName) -> ExtractorInfo:
         fit=found,
         model=skeleton(library, arch, of_architecture),
         given=named.options,
-        options=options,
         source=source,
         mean=mean,
         std=std,

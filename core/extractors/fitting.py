@@ -24,7 +24,7 @@ class Fit:
 
     Attributes:
         tree: that was taken.
-        others: further trees that fit, in the order in which they would be taken.
+        others: further trees that fit, also those that the options leave out, in the order in which they are taken.
         weights: the wanted entries by name; counters may be missing.
         unused: what of the tree is not used.
     """
@@ -94,9 +94,10 @@ def _attempt(checkpoint: Checkpoint, library: str, arch: str, options: Overrides
         raise WeightsError(f"Weights file {checkpoint.path} holds no {kind} weights: leave weights= out.")
     if not allowed:
         return _fault(places, wanted)
-    tree, *others = allowed
+    tree, every = allowed[0], ordered(trees, None)
+    others = tuple(other for other in every if other is not tree)
     weights = {key: tree.entries[key] for key in wanted if key in tree.entries}
-    return Fit(tree, tuple(others), weights, account(tree, wanted, ordered(trees, None), classifiers(library, arch)))
+    return Fit(tree, others, weights, account(tree, wanted, others, classifiers(library, arch)))
 
 
 def _fault(places: list[Tree], wanted: Mapping[str, Tensor]) -> str:

@@ -1,10 +1,12 @@
 """Weights that a person brings: every usual wrapping is opened, everything else is refused in one line."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -13,11 +15,12 @@ from torch import Tensor, nn
 from core.catalog.choices import resolve
 from core.catalog.lookup import extractor_info as info
 from core.cli.main import main
-from core.extractors import architectures, files, networks
+from core.extractors import architectures, features, files, networks
 from core.extractors.build import build
 from core.pretraining.train import export
 from core.spec.experiment import parse_spec
 from core.system.errors import PoisonLabError, SpecError, WeightsError
+from tests.checkpoints import saved, whole
 
 CPU = torch.device("cpu")
 ARCHS = ("timm:test_resnet", "timm:test_vit", "torchvision:shufflenet_v2_x0_5")
@@ -150,3 +153,73 @@ def test_the_command_line_runs_on_a_brought_file(
     assert main(["run", "--extractor", name.replace("w.pth", "x.pth"), "--out", str(tmp_path / "no"), *small]) == 2
     assert "is missing" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def test_the_name_of_an_earlier_version_gets_what_is_needed_now(tmp_path: Path) -> None:
+    """A hash means one behaviour: where a file is read otherwise than before, its resolved name says so."""
+    tensors = source(ARCHS[0]).state_dict()
+    raw, averaged = {name: value + 1 for name, value in tensors.items()}, dict(tensors)
+    path = saved(tmp_path / "w.pth", {"state_dict": raw, "state_dict_ema": averaged})
+    record = info(f"{ARCHS[0]}@{path}")
+    assert record.name == f"{ARCHS[0]}?weights=ema@{path}#{record.name[-16:]}"
+    assert torch.equal(files.build(record).state_dict()["conv1.0.weight"], averaged["conv1.0.weight"])
+    of_earlier_upload = dataclasses.replace(record, options="", widths=(), macs_of_sizes=(), notes=())
+    assert torch.equal(files.build(of_earlier_upload).state_dict()["conv1.0.weight"], raw["conv1.0.weight"])
+
+
+def test_files_of_torchvision_load_with_their_versions(tmp_path: Path) -> None:
+    """MNASNet asks for the version of its layers, which a plain dictionary does not hold."""
+    tensors = whole("torchvision:mnasnet0_5")
+    built = files.build(info(f"torchvision:mnasnet0_5@{saved(tmp_path / 'w.pth', dict(tensors))}"))
+    assert all(torch.equal(value, tensors[name]) for name, value in built.state_dict().items())
+
+
+def test_a_network_without_a_pool_has_as_many_features_as_its_size_gives(tmp_path: Path) -> None:
+    record = info(f"torchvision:squeezenet1_1@{saved(tmp_path / 'w.pth', whole('torchvision:squeezenet1_1'))}")
+    assert record.width_at(64) == record.width == 4608
+    assert record.width_at(224) == 86528
+    assert record.macs_at(224) > 12 * record.macs_at(64)
+    images = np.zeros((3, 3, 32, 32), np.uint8)
+    values, _ = features.cached(build(record, 128, CPU), images, CPU)
+    assert values.shape == (3, record.width_at(128))
+
+
+@pytest.mark.parametrize("query", ["heads=4", "act=relu", "mean=0.1,0.1,0.1", "std=0.3,0.3,0.3"])
+def test_another_function_of_the_same_weights_shares_no_features(query: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pth", source("timm:test_vit").state_dict())
+    images = np.zeros((2, 3, 160, 160), np.uint8)
+    plain, other = (build(info(f"timm:test_vit{part}@{path}"), 160, CPU) for part in ("", f"?{query}"))
+    assert features.digest(plain, images) != features.digest(other, images)
+    assert not np.allclose(features.extract(plain, images, CPU), features.extract(other, images, CPU), atol=1e-4)
+    again = build(info(f"timm:test_vit?{query}@{path}"), 160, CPU)
+    assert features.digest(again, images) == features.digest(other, images)
+
+
+def test_registered_extractors_keep_their_digests() -> None:
+    images = np.zeros((2, 1, 28, 28), np.uint8)
+    record = info("resnet10-small-fashion-mnist")
+    assert features.digest(build(record, 28, CPU), images) == "548307000eb51d9f7a364877da74ccb1"
+
+
+def test_what_was_assumed_travels_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    path = saved(tmp_path / "w.pth", {"state_dict": prefixed("module.")(source(ARCHS[0]).state_dict())})
+    small = ["--train-size", "20", "--test-size", "20"]
+    run = ["run", "--extractor", f"{ARCHS[0]}@{path}", "--attack", "label-flip", *small, "--device", "cpu", "--quiet"]
+    assert main([*run, "--out", str(tmp_path / "run")]) == 0
+    lines = [line.removeprefix("note: ") for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert lines[:2] == [
+        "The weights are those of the dictionary 'state_dict' in the file.",
+        "The prefix 'module.' was stripped from the names of the weights.",
+    ]
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["remarks"] == lines
+    path.unlink()  # what was assumed stands in the result
+    for command in (
+        ["defend", str(tmp_path / "run"), "--with", "sphere"],
+        ["certify", str(tmp_path / "run"), "--partitions", "3"],
+    ):
+        assert main(command) == 0
+        assert [line.removeprefix("note: ") for line in capsys.readouterr().err.splitlines()] == lines

@@ -26,7 +26,7 @@ def refusal(path: Path, arch: str) -> str:
 
 
 DEEPER = [
-    ("torchvision:resnet34", "torchvision:resnet18", "80 entries, such as 'layer1.2.conv1.weight'"),
+    ("torchvision:resnet34", "torchvision:resnet18", "80 entries, such as 'module.layer1.2.conv1.weight'"),
     ("torchvision:resnet152", "torchvision:resnet101", "layer2.4.conv1.weight"),
     ("timm:resnet34", "timm:resnet18", "layer1.2.conv1.weight"),
     ("timm:vit_small_patch14_reg4_dinov2", "timm:vit_small_patch14_dinov2", "'pos_embed', which is 1 × 1369 × 384"),
@@ -34,7 +34,7 @@ DEEPER = [
     ("timm:vit_small_patch32_224", "timm:vit_small_patch16_224", "'pos_embed', which is 1 × 50 × 384 in the file"),
     ("timm:vit_small_patch16_384", "timm:vit_small_patch16_224", "'pos_embed', which is 1 × 577 × 384 in the file"),
     ("timm:convnext_nano", "timm:convnext_atto", "such as 'stem.0.weight'"),
-    ("torchvision:densenet169", "torchvision:densenet121", "features.denseblock3.denselayer25.norm1.weight"),
+    ("torchvision:densenet169", "torchvision:densenet121", "in the file and 1024 in the architecture"),
     ("torchvision:efficientnet_b1", "torchvision:efficientnet_b0", "features.1.1.block.0.0.weight"),
 ]
 
