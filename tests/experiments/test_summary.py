@@ -47,6 +47,14 @@ def test_what_earlier_versions_did_not_store_is_empty() -> None:
     assert summary.poisoned == Score(0.6, [0.5, 0.7])
 
 
+def test_remarks_are_kept_and_are_no_key_without_any() -> None:
+    result = tiny_result(tiny_spec())
+    assert "remarks" not in result.summary().to_json()
+    content = json.loads(json.dumps(replace(result, remarks=("One.", "Two.")).summary().to_json()))
+    assert content["remarks"] == ["One.", "Two."]
+    assert RunSummary.from_json(content).remarks == ("One.", "Two.")
+
+
 def test_a_head_that_the_run_has_not_is_no_number() -> None:
     summary = tiny_result(tiny_spec()).summary()
     assert summary.accuracies() == {"clean": 0.9, "poisoned": 0.6}

@@ -139,6 +139,18 @@ def test_text_that_somebody_brought_does_not_act(tmp_path: Path) -> None:
     assert evil in Page(html).text
 
 
+def test_what_was_assumed_is_a_part_of_the_method(run: StoredRun, tmp_path: Path) -> None:
+    heading = "Assumed of the data and the extractor"
+    assert heading not in Page(report.report(run)).text
+    remarked = put(
+        tmp_path / "remarked", replace(drawn_result(tiny_spec()), remarks=("<b>12</b> heads.", "Raw weights."))
+    )
+    text = Page(report.report(remarked)).text
+    assert heading in text
+    assert "<b>12</b> heads." in text
+    assert "Raw weights." in text
+
+
 def test_a_run_without_a_map_says_so(tmp_path: Path) -> None:
     run = put(tmp_path, replace(tiny_result(tiny_spec()), plot=None))
     with pytest.raises(StoreError, match="without a map"):

@@ -24,11 +24,13 @@ from core.extractors import architectures
 from core.extractors import weights as reading
 from core.extractors.build import build
 from core.extractors.networks import network
+from core.extractors.overrides import Overrides
 from core.pretraining.train import export
 from core.spec.experiment import parse_spec
 from core.storage import uploads
 from core.system import paths
 from core.system.errors import DataError, PoisonLabError, SpecError, WeightsError
+from tests.checkpoints import whole
 from tests.pictures import pets, picture, see_through, zipped
 
 
@@ -194,6 +196,33 @@ def test_the_same_weights_under_two_architectures_are_two_uploads() -> None:
     ]
     assert {record.library for record in records} == {"timm", "torchvision"}
     assert len(upload_records.all_weights()) == 2
+
+
+def test_the_same_weights_with_other_options_are_another_upload() -> None:
+    content = saved({"model": whole("timm:test_vit")})
+    plain, other = (
+        uploads.add_weights("timm", "test_vit", "v.pth", io.BytesIO(content), options=options)
+        for options in (Overrides(), Overrides(heads=4))
+    )
+    assert plain.name != other.name
+    assert (plain.options, other.options) == ("", "heads=4")
+    assert "The transformer has 4 attention heads, as the name says." in other.notes
+    assert upload_records.all_weights() == {record.name: record for record in (plain, other)}
+    x, cpu = torch.rand(2, 3, 160, 160), torch.device("cpu")
+    assert not torch.allclose(build(plain, 160, cpu)(x), build(other, 160, cpu)(x), atol=1e-4)
+
+
+def test_an_upload_of_an_earlier_version_is_read_and_used(home: Path) -> None:
+    record = uploads.add_weights("timm", "test_vit", "v.pth", io.BytesIO(saved({"model": whole("timm:test_vit")})))
+    (path,) = (home / "uploads" / "weights").glob("*/record.json")
+    fields = json.loads(path.read_text())
+    for added in ("notes", "options", "widths", "macs_of_sizes"):
+        del fields[added]
+    path.write_text(json.dumps(fields))
+    before = extractor_info(record.name)
+    assert (before.notes, before.width_at(160), before.macs_at(224)) == ((), record.width, record.macs)
+    x, cpu = torch.rand(2, 3, 160, 160), torch.device("cpu")
+    assert torch.equal(build(before, 160, cpu)(x), build(record, 160, cpu)(x))
 
 
 class Trap:
