@@ -61,12 +61,16 @@ def _dictionaries(content: Any, keys: tuple[str, ...], seen: set[int]) -> Iterat
     if not isinstance(content, Mapping) or len(keys) > MAX_DEPTH or id(content) in seen:
         return
     seen.add(id(content))  # a pickle may hold itself
-    tensors = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    tensors = {key: value for key, value in content.items() if isinstance(key, str) and _has_shape(value)}
     if tensors:
         yield Dictionary(keys, tensors)
     for key, value in content.items():
         if isinstance(key, str):
             yield from _dictionaries(value, (*keys, key), seen)
+
+
+def _has_shape(value: Any) -> bool:
+    return isinstance(value, Tensor) and not value.is_nested
 
 
 def _count(content: Any, depth: int, seen: set[int]) -> int:

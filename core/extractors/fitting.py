@@ -131,6 +131,8 @@ def _check_values(found: Fit, checkpoint: Checkpoint) -> None:
         if name.endswith(COUNTER) or value.dtype == torch.int64:
             continue
         where = f"Entry {_source(found.tree, name)!r} of weights file {checkpoint.path}"
+        if value.is_meta:
+            raise WeightsError(f"{where} has a shape and no values: save the weights from where they were trained.")
         if value.layout != torch.strided or value.dtype not in _FLOATS:
             kind = str(value.dtype if value.layout == torch.strided else value.layout).removeprefix("torch.")
             raise WeightsError(

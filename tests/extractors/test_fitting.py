@@ -141,7 +141,8 @@ BROKEN: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
     "whole numbers": (lambda value: value.to(torch.int8), "is of kind int8, as in quantised"),
     "complex": (lambda value: value.to(torch.complex64), "is of kind complex64"),
     "float8": (lambda value: value.to(torch.float8_e4m3fn), "is of kind float8_e4m3fn"),
-    "sparse": (lambda value: value.flatten(1).to_sparse(), "have another shape"),
+    "no values": (lambda value: value.to("meta"), "has a shape and no values"),
+    "sparse of the same shape": (lambda value: value.to_sparse(), "is of kind sparse_coo"),
 }
 
 
