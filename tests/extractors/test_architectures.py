@@ -148,15 +148,16 @@ def test_a_skeleton_allocates_nothing() -> None:
 
 
 def _timm_sample() -> list[str]:
-    """The first and the middle architecture of each module of timm."""
+    """The last architecture of each module of timm, by name: mostly a small one."""
     modules: dict[str, list[str]] = {}
     for name in timm.list_models():
         modules.setdefault(_registry._model_to_module[name], []).append(name)
-    return [name for names in modules.values() for name in dict.fromkeys((names[0], names[len(names) // 2]))]
+    return [names[-1] for names in modules.values()]
 
 
-LARGEST = 60e6
-"""Parameters of an architecture that is also run for real: larger ones take too long and too much memory."""
+LARGEST = 40e6
+HEAVIEST = 2e9
+"""Parameters and multiply-adds of an architecture that is also run for real: others take too long."""
 
 
 def _holds(library: str, arch: str, sizes: tuple[int, ...]) -> Measure | str:
@@ -167,7 +168,7 @@ def _holds(library: str, arch: str, sizes: tuple[int, ...]) -> Measure | str:
         return str(error)
     size, found = next(iter(measured.items()))
     count = sum(value.numel() for value in skeleton(library, arch).parameters())
-    if count < LARGEST and found.macs < 20e9:
+    if count < LARGEST and found.macs < HEAVIEST:
         assert features(library, arch, size).shape == (2, found.width), arch
     return found
 
