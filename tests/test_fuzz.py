@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.extractors import overrides
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import ATTACKS
 from pages import _state
@@ -77,7 +78,9 @@ def test_a_broken_list_of_a_zip_leaves_nothing(data: bytes) -> None:
     targets.images(data)
 
 
-@pytest.mark.parametrize(("name", "examples"), [("tree", 300), ("layout", 30), ("archive", 100), ("pixels", 300)])
+@pytest.mark.parametrize(
+    ("name", "examples"), [("tree", 300), ("layout", 30), ("archive", 100), ("pixels", 300), ("entries", 300)]
+)
 def test_what_is_built_of_any_bytes_is_read_or_refused(name: str, examples: int) -> None:
     """And half of it is past the first check, so that the check is not all that is tried."""
     before, tried = targets.REACHED[name], 0
@@ -97,3 +100,14 @@ def test_what_is_built_of_any_bytes_is_read_or_refused(name: str, examples: int)
 @given(data=st.one_of(*map(changed, targets.seeds("weights")), st.binary(max_size=200)))
 def test_broken_weights_are_refused(data: bytes) -> None:
     targets.weights(data)
+
+
+OPTION = st.sampled_from([*overrides.ALLOWED, "x"])
+SAID = st.sampled_from(["12", "gelu", "0.5,0.5,0.5", "ema", "a.b.", "true", "", "nan,0,0", "1e-400,1,1"])
+
+
+@QUICK
+@given(pairs=st.lists(st.tuples(OPTION, SAID | st.text(max_size=12)), max_size=3))
+def test_any_options_of_a_weights_file_come_back_or_are_refused(pairs: list[tuple[str, str]]) -> None:
+    targets.options("&".join("=".join(pair) for pair in pairs).encode())
+    targets.options(urlencode(pairs).encode())

@@ -47,7 +47,19 @@ def read(path: Path) -> Checkpoint:
     Raises:
         WeightsError: the file can't be read, carries code, or holds no tensor by name.
     """
-    content = read_safetensors(path) if path.suffix == ".safetensors" else unpickled(path)
+    return opened(read_safetensors(path) if path.suffix == ".safetensors" else unpickled(path), path)
+
+
+def opened(content: Any, path: Path) -> Checkpoint:
+    """The dictionaries of what a file holds.
+
+    Args:
+        content: of the file, unpickled.
+        path: of the file, for messages.
+
+    Raises:
+        WeightsError: it holds no tensor by name.
+    """
     dictionaries = tuple(_dictionaries(content, (), set()))
     if not dictionaries:
         raise WeightsError(f"Weights file {path} holds no dictionary of tensors.")

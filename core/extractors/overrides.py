@@ -105,9 +105,8 @@ def overrides_of(values: Mapping[str, str]) -> Overrides:
         return Overrides.model_validate(values)
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
-        raise SpecError(
-            f"Option {name}={values[name]} of a weights file is not allowed. Allowed: {ALLOWED[name]}."
-        ) from error
+        said = f"{name}={values[name]}"
+        raise SpecError(f"Option {said!r} of a weights file is not allowed. Allowed: {ALLOWED[name]}.") from error
 
 
 def _refused(query: str, fault: str) -> SpecError:

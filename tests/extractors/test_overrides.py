@@ -44,7 +44,7 @@ def test_options_have_one_spelling(typed: str, query: str) -> None:
         ("depth=3", "'depth', which is no option"),
         ("heads=2&heads=3", "say one thing twice"),
         ("heads", "can't be read"),
-        ("heads=many", "heads=many of a weights file is not allowed. Allowed: heads=N"),
+        ("heads=many", "'heads=many' of a weights file is not allowed. Allowed: heads=N"),
         ("heads=0", "Allowed: heads=N, a number of attention heads from 1 to 256"),
         ("act=swish", "Allowed: act=gelu|gelu_tanh|quick_gelu|relu|silu"),
         ("mean=0.5", "Allowed: mean=R,G,B, each from 0 to 1"),

@@ -17,17 +17,23 @@ from safetensors.torch import save
 
 from core.data import folders, pictures, sources
 from core.data.tree import arrange
+from core.extractors import overrides
+from core.extractors.checkpoints import opened
+from core.extractors.fitting import fit
+from core.extractors.trees import COUNTER
 from core.extractors.weights import read_safetensors, unpickled
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
 from core.storage import uploads
 from core.system import paths
-from core.system.errors import DataError, PoisonLabError
+from core.system.errors import PoisonLabError
 from pages import _state
-from tests.fuzz import structure
+from tests.fuzz import checkpoints, structure
 from tests.pictures import as_folder, as_zip, pets, picture, zipped
 
 Result = TypeVar("Result")
+ARCH = "resnet10-small"
+"""The network whose entries are fuzzed: the smallest."""
 
 
 def spec(data: bytes) -> None:
@@ -146,11 +152,36 @@ def weights(data: bytes) -> None:
             continue
 
 
+def entries(data: bytes) -> None:
+    """Entries of any names are the whole of one network or are refused: of one copy, and all of them accounted for."""
+    content = checkpoints.checkpoint(structure.Choices(data), ARCH)
+    refusal, found = _attempt(lambda: fit(opened(content, Path("w.pth")), "own", ARCH))
+    REACHED["entries"] += "missing or have another shape" not in refusal
+    if found is None:
+        assert refusal
+        return
+    values = {float(value.flatten()[0]) for name, value in found.weights.items() if not name.endswith(COUNTER)}
+    assert len(values) == 1
+    tree, wanted = found.tree, checkpoints.entries(ARCH, 0.0)
+    assert all(value.shape == wanted[name].shape for name, value in found.weights.items())
+    used = len(found.weights) + sum(found.unused.kinds.values()) + found.unused.elsewhere
+    assert used == sum(name.startswith(tree.prefix) for name in tree.dictionary.tensors)
+
+
+def options(data: bytes) -> None:
+    """Any text says something of a weights file, and comes back as it was, or is refused."""
+    refusal, said = _attempt(lambda: overrides.parse(data.decode(errors="replace")))
+    if said is None:
+        assert refusal
+    else:
+        assert overrides.parse(said.to_query()) == said
+
+
 def _attempt(call: Callable[[], Result]) -> tuple[str, Result | None]:
     """What a call gives, or the one line in which it refuses."""
     try:
         return "", call()
-    except DataError as error:
+    except PoisonLabError as error:
         refusal = str(error)
     assert refusal.isprintable()
     return refusal, None
@@ -175,7 +206,9 @@ def _brought(kind: str, data: bytes) -> None:
     assert not folder.exists() or not list(folder.iterdir())
 
 
-TARGETS = {one.__name__: one for one in (spec, link, images, image, tree, layout, archive, pixels, weights)}
+TARGETS = {
+    one.__name__: one for one in (spec, link, images, image, tree, layout, archive, pixels, weights, entries, options)
+}
 
 REACHED: Counter[str] = Counter()
 """How many inputs of a target passed the first check of what it tries."""
@@ -194,8 +227,9 @@ def seeds(target: str) -> list[bytes]:
         "image": [picture(0)],
         **{
             name: [random.Random(i).randbytes(80) for i in range(20)]
-            for name in ("tree", "layout", "archive", "pixels")
+            for name in ("tree", "layout", "archive", "pixels", "entries")
         },
+        "options": [b"heads=12&act=gelu&weights=ema", b"mean=0.5,0.5,0.5&std=1,1,1&prefix=a.&transform_input=true"],
         "weights": [saved.getvalue(), save(tensors)],
     }
     return sound[target]

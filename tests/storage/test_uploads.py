@@ -1,6 +1,7 @@
 """Uploads: what is kept is sound and has a name of its own; what is refused leaves nothing behind."""
 
 import io
+import json
 import os
 import time
 import zipfile
