@@ -1,5 +1,6 @@
 """Fitting a weights file to an architecture: which tree of the file is taken, and that nothing of it is left over."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -139,8 +140,10 @@ def _check_values(found: Fit, checkpoint: Checkpoint) -> None:
                 f"{where} is of kind {kind}, as in quantised or packed files. Allowed are float16, bfloat16, float32 "
                 "and float64: save the weights as one of these."
             )
-        wrong = int((~value.float().isfinite()).sum())
-        if wrong:
+        as_computed = value.float()
+        # A sum of float32 can't overflow in float64, so that it is finite exactly where all values are.
+        if not math.isfinite(float(as_computed.sum(dtype=torch.float64))):
+            wrong = int((~as_computed.isfinite()).sum())
             raise WeightsError(
                 f"{where} holds {wrong:,} of {value.numel():,} values that are not finite (NaN or infinity): the file "
                 "is damaged, or its training diverged. Use another checkpoint."

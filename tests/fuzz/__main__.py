@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import atheris
+import torch
 
 with atheris.instrument_imports(include=["core", "pages", "PIL", "zipfile", "pydantic", "json"]):
     from tests.fuzz.targets import TARGETS, seeds
@@ -18,5 +19,6 @@ if __name__ == "__main__":
         os.environ["POISON_LAB_HOME"] = home
         for i, sound in enumerate(seeds(name)):
             (Path(corpus) / str(i)).write_bytes(sound)
+        torch.set_num_threads(1)  # tensors are small
         atheris.Setup([*sys.argv, corpus], TARGETS[name])
         atheris.Fuzz()
