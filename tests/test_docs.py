@@ -206,3 +206,16 @@ def test_python_in_the_documents_runs(
     (code,) = re.findall(r"^```python$(.*?)^```$", (paths.ROOT / document).read_text(), re.M | re.S)
     exec(compile(code, document, "exec"), {})
     assert re.search(r"\d", capsys.readouterr().out)
+
+
+def test_every_test_that_the_page_on_robustness_names_is_there() -> None:
+    text = (paths.ROOT / "docs" / "robustness.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| What", "| ---"))]
+    assert len(rows) > 50
+    assert [row for row in rows if "`tests/" not in row] == []
+    missing = []
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?", text):
+        path = paths.ROOT / file
+        if not path.is_file() or (name and f"def {name}(" not in path.read_text()):
+            missing.append(f"{file}::{name}")
+    assert missing == []
