@@ -12,6 +12,7 @@ from core.presentation import captions, export
 from core.presentation.report import report
 from core.spec.events import STAGES
 from core.storage.runs import StoredRun
+from core.system.numbers import counted, fixed, named, percent
 from core.system.paths import results
 from pages import _runs
 from pages._words import plain
@@ -32,12 +33,12 @@ def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5)
     """
     accuracies = summary.accuracies()
     shown = [
-        (label, f"{100 * accuracies[key]:.1f} %" if key in accuracies else "—", help)
+        (label, percent(accuracies[key]) if key in accuracies else "—", help)
         for key, (label, help) in SCORES.items()
         if with_dashes or key in accuracies
     ]
     lost = "Clean minus poisoned test accuracy: the damage of the attack."
-    shown.append(("Drop", f"{summary.drop():.1f} points", lost))
+    shown.append(("Drop", f"{fixed(summary.drop())} points", lost))
     rows = -(-len(shown) // in_a_row)
     length = -(-len(shown) // rows)
     for start in range(0, len(shown), length):
@@ -115,8 +116,8 @@ def image_words(plot: PlotData, classes: Sequence[str], row: int) -> str:
     """Labels, gap and shift of one poisoned sample."""
     old, new = (plain(classes[int(y[row])]) for y in (plot.base_y, plot.poison_y))
     label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
-    gap = "" if plot.gap is None else f"gap {float(plot.gap[row]):.2f} · "
-    return f"{label} · {gap}shift {float(plot.shift[row]):.2f}"
+    gap = "" if plot.gap is None else f"gap {fixed(float(plot.gap[row]), 2)} · "
+    return f"{label} · {gap}shift {fixed(float(plot.shift[row]), 2)}"
 
 
 @st.fragment
@@ -144,9 +145,10 @@ def accuracy_card(run: StoredRun) -> None:
     """Test accuracy lost, over all classes and in each."""
     summary = run.summary
     st.subheader("Accuracy")
-    lost = f"{summary.drop():.1f} points"
+    lost = f"{fixed(summary.drop())} points"
     n_test, n_poison = summary.n_test, summary.n_poison
-    st.caption(f"On {n_test:,} test images; {n_poison:,} poisoned samples cost {lost}.")
+    poison = f"{counted(n_poison, 'poisoned sample')} {named(n_poison, 'costs', 'cost')}"
+    st.caption(f"On {counted(n_test, 'test image')}; {poison} {lost}.")
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "accuracy"),
         key="accuracy",
@@ -193,7 +195,7 @@ def curve_card(run: StoredRun) -> None:
     else:
         st.caption("This attack has no steps.")
     seconds = run.summary.seconds
-    timing = ", ".join(f"{words} {seconds[stage]:.1f} s" for stage, words in STAGES.items() if stage in seconds)
+    timing = ", ".join(f"{words} {fixed(seconds[stage])} s" for stage, words in STAGES.items() if stage in seconds)
     st.caption(f"Computed on {run.summary.device}. {timing}.")
 
 

@@ -9,6 +9,7 @@ from core.certificates import PARTITIONS
 from core.certificates.certificate import Certificates
 from core.storage import certified, features
 from core.storage.runs import StoredRun
+from core.system.numbers import counted, fixed, named, percent
 from pages import _certificate_figures, _defences, _runs, _tasks
 
 CHOICES = (25, 50, 100, 200)
@@ -23,7 +24,7 @@ ADDED_WORDS = (
 )
 FLIPPED_WORDS = (
     "Here the attacker adds no points but flips labels of clean images. Randomised smoothing: {heads} heads, each "
-    "trained on labels of which {q:.0f} % are resampled at random, vote; a few more flips hardly change such labels. "
+    "trained on labels of which {q} are resampled at random, vote; a few more flips hardly change such labels. "
     "Holds with 99.9 % confidence for each image."
 )
 
@@ -87,16 +88,16 @@ def both(run: StoredRun, certificates: Certificates) -> None:
     with left.container(border=True):
         st.markdown("**Points added**")
         st.markdown(
-            f"With any {m:,} points added, the certified accuracy of the ensemble is **{100 * certain:.1f} %**. Under "
-            f"this attack it reaches {100 * added.attacked:.1f} %, a single head "
-            f"{100 * run.summary.poisoned.accuracy:.1f} %. Without an attack: {100 * added.clean:.1f} and "
-            f"{100 * run.summary.clean.accuracy:.1f} %."
+            f"With any {counted(m, 'point')} added, the certified accuracy of the ensemble is **{percent(certain)}**. "
+            f"Under this attack it reaches {percent(added.attacked)}, a single head "
+            f"{percent(run.summary.poisoned.accuracy)}. Without an attack: {fixed(100 * added.clean)} and "
+            f"{percent(run.summary.clean.accuracy)}."
         )
         st.plotly_chart(
             _certificate_figures.added_figure(added, n, runs, here),
             key="certify-added",
             config=_defences.QUIET,
-            alt=f"Certified accuracy falls from {100 * added.certified[0]:.1f} % to nothing at "
+            alt=f"Certified accuracy falls from {percent(added.certified[0])} to nothing at "
             f"{len(added.certified) - 1} points added; dots are attacks.",
         )
         st.caption(ADDED_WORDS)
@@ -104,17 +105,17 @@ def both(run: StoredRun, certificates: Certificates) -> None:
         st.markdown("**Labels flipped**")
         last = len(flipped.certified) - 2
         st.markdown(
-            f"The ensemble's accuracy is {100 * flipped.clean:.1f} %; some images are certified up to "
-            f"**{max(last, 0)}** flipped labels."
+            f"The ensemble's accuracy is {percent(flipped.clean)}; some images are certified up to "
+            f"**{max(last, 0)}** flipped {named(max(last, 0), 'label')}."
         )
         st.plotly_chart(
             _certificate_figures.flipped_figure(flipped, n, run.summary.clean.accuracy),
             key="certify-flipped",
             config=_defences.QUIET,
-            alt=f"Certified accuracy falls from {100 * flipped.certified[0]:.1f} % to nothing at {last + 1} flipped "
+            alt=f"Certified accuracy falls from {percent(flipped.certified[0])} to nothing at {last + 1} flipped "
             "labels; the dotted line is a single head.",
         )
-        st.caption(FLIPPED_WORDS.format(heads=flipped.noise.heads, q=100 * flipped.noise.q))
+        st.caption(FLIPPED_WORDS.format(heads=flipped.noise.heads, q=percent(flipped.noise.q, 0)))
 
 
 def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row, shafts
 from core.system.arrays import Array
+from core.system.numbers import fixed
 
 NAMES = "ABCD"
 """The letters of the runs, in the order in which they were selected."""
@@ -42,7 +43,7 @@ def accuracy_bars(scores: Mapping[str, Sequence[float | None]], picked: Sequence
             y=[None if value is None else 100 * value for value in values],
             name=NAMES[place],
             marker={"color": COLORS[place]},
-            text=["" if value is None else f"{NAMES[place]}<br>{100 * value:.1f}" for value in values],
+            text=["" if value is None else f"{NAMES[place]}<br>{fixed(100 * value)}" for value in values],
             textposition="outside",
             textangle=0,
             textfont={"size": size},
@@ -77,7 +78,7 @@ def class_bars(
             orientation="h",
             name=f"{SIGNS[place]} {NAMES[place]}",
             marker={"color": COLORS[place]},
-            text=[f"{NAMES[place]} {value:.1f}" for value in row],
+            text=[f"{NAMES[place]} {fixed(value)}" for value in row],
             textposition="outside",
             textangle=0,
             textfont={"size": 11},

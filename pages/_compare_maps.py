@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.experiments.plot_data import PlotData
 from core.presentation import comparison
+from core.system.numbers import fixed
 from pages import _compare_figures as pictures
 from pages._compare_runs import QUIET, ComparedRun, plots_of
 
@@ -57,7 +58,7 @@ def small_maps(runs: Sequence[ComparedRun], axes: Sequence[Sequence[PlotData]]) 
     for compared, plot, plots, column in zip(runs, plots_of(runs), axes, st.columns(max(2, len(runs))), strict=False):
         with column:
             st.markdown(
-                f"{compared.mark} · noise floor {plot.noise_floor:.2f}", unsafe_allow_html=True, help=NOISE_HELP
+                f"{compared.mark} · noise floor {fixed(plot.noise_floor, 2)}", unsafe_allow_html=True, help=NOISE_HELP
             )
             st.plotly_chart(
                 pictures.small_map(plot, compared.place, plots),

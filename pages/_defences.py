@@ -12,8 +12,10 @@ from core.experiments import cost
 from core.presentation import captions
 from core.storage import defended, features
 from core.storage.runs import StoredRun
+from core.system import numbers
 from core.system.errors import SpecError
-from pages import _defend_figures, _runs, _tasks, _words
+from core.system.numbers import digits, fixed, percent
+from pages import _defend_figures, _tasks, _words
 
 QUIET = {"displayModeBar": False}
 WAIT_SECONDS = 0.7
@@ -24,7 +26,8 @@ SHARES = (1, 2, 3, 5, 10, 15, 20)
 def chain_of(names: Sequence[str], share: int) -> Chain:
     """The defences with these names, each that removes a share with this one, in percent."""
     texts = [
-        f"{name}:share={share / 100:g}" if "share" in DEFENCES[name].settings.model_fields else name for name in names
+        f"{name}:share={digits(share / 100)}" if "share" in DEFENCES[name].settings.model_fields else name
+        for name in names
     ]
     return parse_chain(texts)
 
@@ -66,7 +69,7 @@ def about(names: Sequence[str]) -> None:
 def words(chain: Chain) -> str:
     """A chain in one line."""
     titles = [
-        DEFENCES[defence.name].title + (f" ({100 * defence.share:g} %)" if hasattr(defence, "share") else "")
+        DEFENCES[defence.name].title + (f" ({digits(100 * defence.share)} %)" if hasattr(defence, "share") else "")
         for defence in chain
     ]
     return ", then ".join(titles) or "none"
@@ -98,10 +101,10 @@ def wait_words(run: StoredRun) -> str:
     if features.has_features(run):
         return "A worker is filtering the training set and retraining the head."
     try:
-        seconds = _runs.seconds_words(cost.total(run.spec))
+        seconds = numbers.about(cost.total(run.spec))
     except SpecError as error:  # its attack or data is not available any more
         return f"This run ships without its features and can't be recomputed here. {error}"
-    return f"This run ships without its features: a worker computes them first, once, which takes about {seconds}."
+    return f"This run ships without its features: a worker computes them first, once, which takes {seconds}."
 
 
 def verdict_card(verdict: DefenceVerdict, classes: Sequence[str]) -> None:
@@ -118,16 +121,19 @@ def verdict_card(verdict: DefenceVerdict, classes: Sequence[str]) -> None:
             "Poison detected", f"{whole.poison_removed} of {whole.n_poison}", help="Poisoned images that are removed."
         )
         st.metric("Clean images removed", f"{whole.clean_lost:,}", help="Clean images that are removed by mistake.")
-        st.metric("Precision", f"{100 * whole.precision:.0f} %", help="Share of poisoned images among those removed.")
+        st.metric("Precision", percent(whole.precision, 0), help="Share of poisoned images among those removed.")
         st.metric(
-            "Test accuracy", f"{100 * after:.1f} %", f"{verdict.regained:+.1f} points", help="Of the defended head."
+            "Test accuracy",
+            percent(after),
+            f"{fixed(verdict.regained, sign=True)} points",
+            help="Of the defended head.",
         )
     st.markdown(sentence(verdict))
     scores = {"Poisoned": verdict.poisoned, "Defended": verdict.defended, "Perfect filter": verdict.clean}
     if caption := captions.balanced_caption(classes, scores):
         st.caption(_words.plain(caption))
     values = {"Poisoned": poisoned, "Random filter": verdict.random, "Defended": after, "Perfect filter": clean}
-    summary = ", ".join(f"{name} {100 * value:.1f} %" for name, value in values.items())
+    summary = ", ".join(f"{name} {percent(value)}" for name, value in values.items())
     st.plotly_chart(
         _defend_figures.accuracy_bars(values), key="defend-bars", config=QUIET, alt=f"Test accuracy: {summary}"
     )
@@ -144,21 +150,21 @@ def sentence(verdict: DefenceVerdict) -> str:
     lost = 100 * (verdict.clean.accuracy - verdict.poisoned.accuracy)
     regained = verdict.regained
     if not verdict.steps:
-        return f"No defence is selected: the attack costs {lost:.1f} points."
+        return f"No defence is selected: the attack costs {fixed(lost)} points."
     if lost <= 0:
-        what = f"gain {regained:.1f}" if regained >= 0 else f"cost {-regained:.1f}"
+        what = f"gain {fixed(regained)}" if regained >= 0 else f"cost {fixed(-regained)}"
         return f"The attack costs nothing here, and the defences {what} points."
     if regained <= 0:
-        return f"The attack costs {lost:.1f} points, and the defences cost **{-regained:.1f} more**."
+        return f"The attack costs {fixed(lost)} points, and the defences cost **{fixed(-regained)} more**."
     if round(regained - lost, 1) > 0:
         more = regained - lost
-        return f"The attack costs {lost:.1f} points; the defences recover **all** of them, and {more:.1f} more."
-    return f"The attack costs {lost:.1f} points; the defences recover **{regained:.1f}** of them."
+        return f"The attack costs {fixed(lost)} points; the defences recover **all** of them, and {fixed(more)} more."
+    return f"The attack costs {fixed(lost)} points; the defences recover **{fixed(regained)}** of them."
 
 
 def auc_words(step: DefenceStep) -> str:
     """The area under the ROC curve, where there is one."""
-    return "—" if step.auc is None else f"{step.auc:.3f}"
+    return "—" if step.auc is None else fixed(step.auc, 3)
 
 
 def table(steps: Sequence[DefenceStep]) -> str:
@@ -170,6 +176,6 @@ def table(steps: Sequence[DefenceStep]) -> str:
     for step in steps:
         lines.append(
             f"| {DEFENCES[step.name].title} | {len(step.removed):,} | {step.poison_removed} of {step.n_poison} "
-            f"| {step.clean_lost:,} | {100 * step.precision:.0f} % | {auc_words(step)} |"
+            f"| {step.clean_lost:,} | {percent(step.precision, 0)} | {auc_words(step)} |"
         )
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
+from core.system.numbers import fixed
 
 BARS_HEIGHT = 230
 MAP_HEIGHT = 460
@@ -34,7 +35,7 @@ def accuracy_bars(values: Mapping[str, float]) -> go.Figure:
             y=names,
             orientation="h",
             marker={"color": [colours.get(name, NEUTRAL if name != "Perfect filter" else CLEAN) for name in names]},
-            text=[f"{100 * values[name]:.1f}" for name in names],
+            text=[fixed(100 * values[name]) for name in names],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",

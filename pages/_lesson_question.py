@@ -5,6 +5,7 @@ import streamlit as st
 from core.presentation.facts import Fact
 from core.presentation.lessons import Question
 from core.spec.experiment import ExperimentSpec
+from core.system.numbers import digits
 from pages._words import plain
 
 MANY = 4  # more answers than this stand side by side
@@ -28,7 +29,7 @@ def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
             value=None,
             step=guess.step,
             key=key,
-            placeholder=f"{guess.low:g} to {guess.high:g} {guess.unit}",
+            placeholder=f"{digits(guess.low)} to {digits(guess.high)} {guess.unit}",
             help="Your guess; it need not be exact.",
         )
     else:

@@ -11,6 +11,7 @@ from core.catalog.differences import value_text
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import RunRow, StoredRun
 from core.system.errors import PoisonLabError
+from core.system.numbers import fixed
 from pages import _runs, _sidebar, _state
 from pages._words import plain
 
@@ -32,7 +33,7 @@ def _words(row: RunRow) -> str:
     )
     drop = 100 * (row.clean_accuracy - row.poisoned_accuracy)
     when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
-    cost = f"{abs(drop):.1f} points {'lost' if drop >= 0 else 'gained'}"
+    cost = f"{fixed(abs(drop))} points {'lost' if drop >= 0 else 'gained'}"
     return " · ".join([attack, budget, cost, data, extractor, f"seed {row.seed}", when])
 
 

@@ -11,6 +11,7 @@ from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row
 from core.presentation.story import ClassChange, class_centres, spread_labels
 from core.system.arrays import Array
+from core.system.numbers import fixed
 
 CROWD_WIDTH = 80
 """Squares in a row of the crowd."""
@@ -125,7 +126,7 @@ def cost_bars(rows: Sequence[ClassChange]) -> go.Figure:
             orientation="h",
             name=name,
             marker={"color": colour},
-            text=[f"{value:.1f}".removesuffix(".0") for value in values],
+            text=[fixed(value).removesuffix(".0") for value in values],
             textposition="outside",
             textangle=0,
             textfont={"size": FONT},

@@ -11,6 +11,7 @@ from core.spec.events import STAGES
 from core.spec.experiment import ExperimentSpec
 from core.storage.gallery import changes
 from core.system.errors import PoisonLabError
+from core.system.numbers import about, duration
 from pages import _runs
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
             if status.state == "failed":
                 st.error(status.error or "", title="The run failed", icon=":material/error:")
             else:
-                after = f" after {_runs.seconds_words(status.elapsed)}" if status.elapsed else ""
+                after = f" after {duration(status.elapsed)}" if status.elapsed else ""
                 st.info(f"The run was cancelled{after}; nothing was stored.", icon=":material/cancel:")
             st.button("Dismiss", key=f"dismiss-{job.id}", on_click=dismiss, args=(job.id,))
             return
@@ -183,7 +184,7 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
 
 def progress_words(status: "JobStatus") -> str:
     """Stage, step and time left in one line."""
-    left = "" if status.seconds_left is None else f" · about {_runs.seconds_words(status.seconds_left)} left"
+    left = "" if status.seconds_left is None else f" · {about(status.seconds_left)} left"
     if status.lacks_workers:
         return "Waiting: no worker is available yet"
     if status.state == "queued":

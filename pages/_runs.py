@@ -152,17 +152,6 @@ def words(spec: ExperimentSpec) -> str:
     return plain(choices.one_line(spec))
 
 
-def seconds_words(seconds: float) -> str:
-    """A duration as a person says it; estimates are no more exact than this."""
-    if seconds < 10:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90:
-        return f"{round(seconds / 5) * 5} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 def plot(spec_hash: str) -> PlotData:
     """The plot data of a run; shared by all sessions, not to be changed.
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
 from core.presentation.stages import TITLES, ShownStep, StageLoss
+from core.system.numbers import fixed
 
 AXIS_HEIGHT = 330
 MAP_HEIGHT = 430
@@ -102,7 +103,7 @@ def _loss(figure: go.Figure, loss: StageLoss, before: tuple[float, float], after
         x=x + (0.65 if loss.after == "poison" else 0.35),
         y=(level + left) / 2,
         # At the right edge a phone has room for one word.
-        text=f"<b>{abs(lost):.1f}</b>{'<br>' if loss.after == 'poison' else ' '}{'lost' if lost >= 0 else 'gained'}",
+        text=f"<b>{fixed(abs(lost))}</b>{'<br>' if loss.after == 'poison' else ' '}{'lost' if lost >= 0 else 'gained'}",
         showarrow=False,
         align="left",
         xanchor="left" if loss.after == "poison" else "right",

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from core.experiments.sweep import CellResult
 from core.presentation.figures import NEUTRAL, PALETTE
+from core.system.numbers import fixed
 
 LINES_HEIGHT = 440
 
@@ -69,7 +70,7 @@ def matrix(points: Sequence[CellResult], titles: Mapping[str, str]) -> go.Figure
     known = {(point.cell.attack, point.cell.extractor): point.drop for point in points}
     drops = [[known[attack, extractor] for extractor in extractors] for attack in attacks]
     values = [[None if drop is None else drop.mean for drop in row] for row in drops]
-    words = [["…" if drop is None else f"{drop.mean:.1f}" for drop in row] for row in drops]
+    words = [["…" if drop is None else fixed(drop.mean) for drop in row] for row in drops]
     chart = go.Figure(
         go.Heatmap(
             x=[titles[name].replace(", ", ",<br>", 1) for name in extractors],

@@ -13,6 +13,7 @@ from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
 from core.storage import uploads
 from core.system.errors import PoisonLabError
+from core.system.numbers import fixed
 from pages import _cards, _runs, _sidebar
 from pages._words import plain
 
@@ -173,8 +174,8 @@ def show_weights(record: ExtractorInfo) -> None:
     sizes = ", ".join(map(str, record.input_sizes))
     st.markdown(
         f"**{plain(record.arch)}**, {record.width:,} features. Input: {sizes} pixels, normalised with mean "
-        f"{', '.join(f'{v:.3f}' for v in record.mean)} and standard deviation "
-        f"{', '.join(f'{v:.3f}' for v in record.std)}. Pretrained on: {plain(record.pretrained_on)}; method: "
+        f"{', '.join(fixed(v, 3) for v in record.mean)} and standard deviation "
+        f"{', '.join(fixed(v, 3) for v in record.std)}. Pretrained on: {plain(record.pretrained_on)}; method: "
         f"{plain(record.method)}."
     )
     if record.notes:

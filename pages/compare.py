@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.catalog.differences import MAX_IN_SENTENCE, differences, field_label, sentence, value_text
+from core.system.numbers import fixed, percent
 from pages import _compare_figures as pictures
 from pages import _pick, _runs, _words
 from pages._compare_classes import classes_card, matrices_card
@@ -114,11 +115,11 @@ def numbers_card(runs: Sequence[ComparedRun]) -> None:
     left, right = st.columns([1, 1.4], vertical_alignment="center")
     with left:
         rows = [
-            [f"{words}, %", *("—" if value is None else f"{100 * value:.1f}" for value in values)]
+            [f"{words}, %", *("—" if value is None else fixed(100 * value) for value in values)]
             for words, values in scores.items()
         ]
-        rows.append(["**Drop**, points", *(f"**{summary.drop():.1f}**" for summary in summaries)])
-        rows.append(["± standard error", *(f"{summary.paired_error():.1f}" for summary in summaries)])
+        rows.append(["**Drop**, points", *(f"**{fixed(summary.drop())}**" for summary in summaries)])
+        rows.append(["± standard error", *(fixed(summary.paired_error()) for summary in summaries)])
         rows.append(["Poisoned images", *(f"{summary.n_poison:,}" for summary in summaries)])
         rows.append(["Test images", *(f"{summary.n_test:,}" for summary in summaries)])
         table(["Test accuracy", *(compared.mark for compared in runs)], rows, is_number=True)
@@ -127,8 +128,8 @@ def numbers_card(runs: Sequence[ComparedRun]) -> None:
             "over the choice of test images; smaller differences are not significant."
         )
     summary = "; ".join(
-        f"{compared.name}: clean {100 * compared.run.summary.clean.accuracy:.1f} %, "
-        f"poisoned {100 * compared.run.summary.poisoned.accuracy:.1f} %"
+        f"{compared.name}: clean {percent(compared.run.summary.clean.accuracy)}, "
+        f"poisoned {percent(compared.run.summary.poisoned.accuracy)}"
         for compared in runs
     )
     right.plotly_chart(

@@ -12,6 +12,7 @@ from core.presentation import captions, figures
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
+from core.system.numbers import fixed, percent
 from core.system.paths import results
 from pages import _cards, _certificates, _defences, _defend_figures, _pick, _runs, _words
 from pages._defences import QUIET, SHARES, WAIT_SECONDS
@@ -191,8 +192,8 @@ def single_defences(run: StoredRun, share: int) -> None:
             (step,), accuracy = verdict.steps, 100 * verdict.defended.accuracy
             lines.append(
                 f"| {DEFENCES[name].title} | {step.poison_removed} of {step.n_poison} | {step.clean_lost:,} "
-                f"| {_defences.auc_words(step)} | {accuracy:.1f} % ({verdict.regained:+.1f}) |"
-                + (f" {100 * verdict.defended.balanced:.1f} % |" if is_uneven else "")
+                f"| {_defences.auc_words(step)} | {fixed(accuracy)} % ({fixed(verdict.regained, sign=True)}) |"
+                + (f" {percent(verdict.defended.balanced)} |" if is_uneven else "")
             )
         st.markdown("\n".join(lines))
         st.caption(

@@ -11,8 +11,8 @@ from core.evidence import settings as compare
 from core.experiments import cost
 from core.extractors.registry import EXTRACTORS, ExtractorInfo, present
 from core.presentation import figures
+from core.system.numbers import digits
 from pages import _sidebar
-from pages._words import two_digits
 
 MEASURES = {"linear_probe": "Linear head", "knn": "Nearest neighbours"}
 PRETRAINED_ON = {"": "nothing", "imagenet": "ImageNet", **{name: record.title for name, record in DATA.items()}}
@@ -35,7 +35,7 @@ def line(record: ExtractorInfo) -> dict[str, str | int | None]:
         "Method": record.method,
         "Features": record.width,
         "Input": f"{record.input_sizes[0]} px",
-        "Images per second": ("" if is_measured else "about ") + two_digits(speed),
+        "Images per second": ("" if is_measured else "about ") + digits(speed, 2),
         "Licence": record.licence,
         "Paper": f"https://arxiv.org/abs/{arxiv[1]}#{record.paper}" if arxiv else None,
         "Weights": "on this machine" if present(record) else "not downloaded",

@@ -8,6 +8,7 @@ from core.experiments.points import Points
 from core.storage.runs import StoredRun
 from core.system.arrays import Array
 from core.system.errors import PoisonLabError
+from core.system.numbers import fixed, percent
 from core.system.paths import results
 from pages import _own, _points, _runs, _words
 from pages._controls import Choice, Whole
@@ -143,7 +144,10 @@ def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -
         positions = points.positions("pca" if space == "pca" else "xy")
         if space == "pca" and points.plot.pca_share is not None:
             first, second = points.plot.pca_share
-            axes = (f"Principal component 1 ({100 * first:.0f} %)", f"Principal component 2 ({100 * second:.0f} %)")
+            axes = (
+                f"Principal component 1 ({percent(first, 0)})",
+                f"Principal component 2 ({percent(second, 0)})",
+            )
     drawn = drawn_lasso(rows, (run.hash, space, colour, head, arrows, a, b, tuple(pins)))
     st.plotly_chart(
         _points.figure(
@@ -165,10 +169,10 @@ def space_words(points: Points, space: str) -> str:
         return "The decision boundary between the two classes is at 0; only the horizontal position matters."
     plot = points.plot
     if space == "pca" and plot.pca_share is not None:
-        return f"The two directions explain {100 * float(plot.pca_share.sum()):.0f} % of the variance."
+        return f"The two directions explain {percent(float(plot.pca_share.sum()), 0)} of the variance."
     return (
-        f"The map preserves {100 * (plot.preserved or 0.0):.0f} % of the 15 nearest neighbours; shifts below "
-        f"{plot.noise_floor:.2f} map units are noise."
+        f"The map preserves {percent(plot.preserved, 0)} of the 15 nearest neighbours; shifts below "
+        f"{fixed(plot.noise_floor, 2)} map units are noise."
     )
 
 
@@ -226,7 +230,7 @@ def pinned(points: Points, images: Array, row: int, head: str) -> None:
     rows = [row, *(other for other, _ in near)]
     captions = ["**pinned**"] + [
         f"{_words.plain(points.classes[int(points.y[other])])}{' · poisoned' if other >= points.n_clean else ''} · "
-        f"{distance:.2f}"
+        f"{fixed(distance, 2)}"
         for other, distance in near
     ]
     st.image(

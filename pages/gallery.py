@@ -5,6 +5,7 @@ import streamlit as st
 from core.storage import gallery
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
+from core.system.numbers import fixed, named, percent
 from core.system.paths import results
 from pages import _runs, _sidebar, _state
 
@@ -18,11 +19,13 @@ INTRODUCTION = (
 
 def card(entry: gallery.Entry, run: StoredRun) -> None:
     """One experiment: images, accuracies, and a button to open it."""
-    clean, poisoned = (100 * score.accuracy for score in (run.summary.clean, run.summary.poisoned))
+    clean, poisoned = (score.accuracy for score in (run.summary.clean, run.summary.poisoned))
     st.markdown(f"**{entry.title}**")
     pictures(run)
     lost = run.summary.drop()
-    st.markdown(f"{clean:.1f} % → {poisoned:.1f} %  \n**{abs(lost):.1f} points {'lost' if lost >= 0 else 'gained'}**")
+    st.markdown(
+        f"{percent(clean)} → {percent(poisoned)}  \n**{fixed(abs(lost))} points {'lost' if lost >= 0 else 'gained'}**"
+    )
     st.caption(_runs.words(entry.spec))
     opened = st.button(
         "Open",
@@ -64,4 +67,8 @@ for title, group in gallery.GROUPS.items():
             with column.container(border=True, height="stretch"):
                 card(entry, run)
     if len(stored) < len(group):
-        st.caption(f"{len(group) - len(stored)} are not stored here: `python -m core gallery` computes them.")
+        lacking = len(group) - len(stored)
+        st.caption(
+            f"{lacking} {named(lacking, 'is', 'are')} not stored here: `python -m core gallery` computes "
+            f"{named(lacking, 'it', 'them')}."
+        )

@@ -9,6 +9,7 @@ from core.presentation.provenance import made_by
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
+from core.system.numbers import about
 from pages import _cards, _running, _runs, _sidebar, _state
 from pages._words import plain
 
@@ -62,8 +63,8 @@ def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> No
                 help="Recomputes the same settings and reports whether the result has changed.",
             )
         else:
-            expected = _runs.seconds_words(cost.total(spec))
-            st.markdown(f"Computes these settings; takes about **{expected}** on this machine.", width="stretch")
+            expected = about(cost.total(spec))
+            st.markdown(f"Computes these settings; takes **{expected}** on this machine.", width="stretch")
 
 
 def page_links(run: StoredRun) -> None:

@@ -9,6 +9,7 @@ from core.presentation.lessons import Lesson, LessonStep
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.system.errors import LessonError, StoreError
+from core.system.numbers import about
 from pages import _progress, _running, _runs, _sidebar
 from pages._lesson_defence import chosen_chain, defence_box
 from pages._lesson_list import lesson_list
@@ -72,8 +73,8 @@ def run_row(missing: list[ExperimentSpec], obstacle: str, in_flight: bool) -> No
         elif in_flight:
             st.markdown("Running.", width="stretch")
         elif missing:
-            expected = _runs.seconds_words(sum(map(cost.total, missing)))
-            st.markdown(f"Takes about **{expected}** on this machine.", width="stretch")
+            expected = about(sum(map(cost.total, missing)))
+            st.markdown(f"Takes **{expected}** on this machine.", width="stretch")
         else:
             st.markdown("Already computed: the result is shown.", width="stretch")
 

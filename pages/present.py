@@ -11,6 +11,7 @@ from core.presentation import story
 from core.presentation.story import Story
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
+from core.system.numbers import counted, fixed
 from pages import _pick, _present_figures, _runs, _words
 
 QUIET = {"displayModeBar": False}
@@ -22,12 +23,12 @@ MOST_WORST = 3
 
 def short(value: float) -> str:
     """A number of every 100, with one digit where it counts."""
-    return f"{value:.1f}".removesuffix(".0")
+    return fixed(value).removesuffix(".0")
 
 
 def images(count: int) -> str:
     """A count of images in words."""
-    return f"{count:,} image{'' if count == 1 else 's'}"
+    return counted(count, "image")
 
 
 def big_number(number: str, words: str) -> None:
@@ -89,7 +90,7 @@ def slipped_in(run: StoredRun, plot: PlotData | None, summary: Story) -> None:
         paragraph(changed_words(summary))
     with right:
         picture, each = _present_figures.crowd(summary.n_train, summary.n_poison)
-        stands = "one image" if each == 1 else f"about {each:,} images"
+        stands = "one image" if each == 1 else f"about {images(each)}"
         st.image(
             picture,
             caption=f"Each square is {stands}. Orange: slipped in.",

@@ -9,6 +9,7 @@ from core.presentation.explanations import explain_stage
 from core.presentation.stages import TITLES, ShownStep, StageLoss, losses, shown_steps
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
+from core.system.numbers import digits, fixed, percent
 from core.system.paths import results
 from pages import _cards, _pick, _runs, _stage_figures
 
@@ -60,11 +61,11 @@ def lost_words(stage_losses: Sequence[StageLoss]) -> str:
     lines = []
     for loss in stage_losses:
         before, after, less = names[loss.before], names[loss.after], loss.wanted - loss.reached
-        costs = f"{before} (costs the defender {loss.wanted:.1f}) and {after} ({loss.reached:.1f})"
+        costs = f"{before} (costs the defender {fixed(loss.wanted)}) and {after} ({fixed(loss.reached)})"
         if less >= 0:
-            lines.append(f"- **{less:.1f} points are lost** between {costs}. {loss.why}")
+            lines.append(f"- **{fixed(less)} points are lost** between {costs}. {loss.why}")
         else:
-            lines.append(f"- **{-less:.1f} points are gained** between {costs}.")
+            lines.append(f"- **{fixed(-less)} points are gained** between {costs}.")
     return "\n".join(lines)
 
 
@@ -105,7 +106,7 @@ def trajectory(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: 
         _stage_figures.axis_figure(steps, now, stage_losses),
         key="trajectory-axis",
         config=QUIET,
-        alt=f"Test accuracy at every step of the attack; now {here.label}, {100 * here.accuracy:.1f} %",
+        alt=f"Test accuracy at every step of the attack; now {here.label}, {percent(here.accuracy)}",
     )
     if stage_losses:
         st.markdown(lost_words(stage_losses))
@@ -130,12 +131,12 @@ def measures(run: StoredRun, here: ShownStep) -> None:
     lost = 100 * (run.summary.clean.accuracy - here.accuracy)
     with st.container(horizontal=True):
         help_ = "Of the target head itself." if here.stage == "target" else "Of the head retrained at this step."
-        less = f"{-lost:.1f} points" if round(lost, 1) else None
-        st.metric("Test accuracy", f"{100 * here.accuracy:.1f} %", less, help=help_)
+        less = f"{fixed(-lost)} points" if round(lost, 1) else None
+        st.metric("Test accuracy", percent(here.accuracy), less, help=help_)
         for name, (label, meaning) in VALUES.items():
             if name in here.values:
                 value = here.values[name]
-                text = f"{100 * value:.1f} %" if name in ("train_accuracy", "gap") else f"{value:.3g}"
+                text = percent(value) if name in ("train_accuracy", "gap") else digits(value, 3)
                 st.metric(label, text, help=meaning)
 
 

@@ -9,8 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.serving.metrics import DiskUsage, ServerMetrics, measure
 from core.serving.status import EngineStatus
 from core.system.errors import PoisonLabError
+from core.system.numbers import about, duration
 from core.system.retention import format_size
-from pages import _runs
 
 REFRESH_SECONDS = 5.0
 INTRODUCTION = (
@@ -42,7 +42,7 @@ def numbers() -> None:
         outcomes(server.engine, server.time)
     disk(server)
     memory(server)
-    st.caption(f"At {time.strftime('%H:%M:%S', time.localtime(server.time))}, every {REFRESH_SECONDS:.0f} seconds.")
+    st.caption(f"At {time.strftime('%H:%M:%S', time.localtime(server.time))}, every {duration(REFRESH_SECONDS)}.")
 
 
 def queue(engine: EngineStatus) -> None:
@@ -51,7 +51,7 @@ def queue(engine: EngineStatus) -> None:
     row = st.columns(4)
     row[0].metric("Running", f"{engine.running:,}", border=True)
     row[1].metric("Waiting", f"{engine.queued:,}", border=True)
-    wait = _runs.seconds_words(engine.wait) if engine.wait else "none"
+    wait = about(engine.wait) if engine.wait else "none"
     row[2].metric("Expected wait", wait, border=True, help="Of a run that is started now.")
     row[3].metric(
         "Workers",
@@ -70,7 +70,7 @@ def outcomes(engine: EngineStatus, now: float) -> None:
         engine: its status.
         now: epoch seconds at which that was taken.
     """
-    st.subheader(f"Runs since the engine was started, {_runs.seconds_words(now - engine.since)} ago")
+    st.subheader(f"Runs since the engine was started, {duration(now - engine.since)} ago")
     titles = {"done": "Done", "failed": "Failed", "cancelled": "Cancelled", "refused": "Refused"}
     for column, (name, count) in zip(st.columns(4), engine.outcomes.items(), strict=True):
         column.metric(titles[name], f"{count:,}", border=True)

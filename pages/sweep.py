@@ -10,6 +10,7 @@ from core.extractors.registry import EXTRACTORS, present
 from core.presentation import figures
 from core.spec.experiment import ExperimentSpec
 from core.system.errors import PoisonLabError, SpecError, StoreError
+from core.system.numbers import about, digits, fixed
 from core.system.paths import results
 from pages import _cards, _own, _running, _runs, _sweeps
 from pages._controls import Choice, Whole
@@ -72,7 +73,7 @@ def requested_cells(base: ExperimentSpec) -> list[sweep.Cell] | None:
                 PERCENTS,
                 selection_mode="multi",
                 default=budgets,
-                format_func=lambda value: f"{value:g} %",
+                format_func=lambda value: f"{digits(value)} %",
                 key=_own.widget("budgets"),
                 wrap=True,
                 help="Poisoned images per clean training image.",
@@ -144,7 +145,7 @@ def left_words(statuses: "list[JobStatus]") -> str:
     if any(status.lacks_workers for status in statuses):
         return "no worker is available yet"
     left = max((status.seconds_left or 0.0) for status in statuses)
-    return f"about {_runs.seconds_words(left)} left"
+    return f"{about(left)} left"
 
 
 def progress(places: list[sweep.Cell]) -> None:
@@ -169,7 +170,7 @@ def progress(places: list[sweep.Cell]) -> None:
             icon = ":material/stop:"
             st.button("Stop", key="sweep-stop", icon=icon, on_click=stop, args=(jobs,), help="Finished runs are kept.")
         else:
-            expected = _runs.seconds_words(sum(cost.total(spec) for spec in todo)) if todo else ""
+            expected = about(sum(cost.total(spec) for spec in todo)) if todo else ""
             st.button(
                 f"Run {len(todo)}" if todo else "Run",
                 key="sweep-run",
@@ -181,7 +182,7 @@ def progress(places: list[sweep.Cell]) -> None:
                 help="Computes the runs that are not stored yet.",
             )
             words = f"{total - len(todo)} of {total} runs are stored" if todo else f"All {total} runs are stored."
-            st.markdown(f"{words}; the rest takes about **{expected}** to compute." if todo else words)
+            st.markdown(f"{words}; the rest takes **{expected}** to compute." if todo else words)
     if st.session_state.get("sweep_error"):
         st.error(st.session_state.sweep_error, title="Not all runs of the sweep were started", icon=":material/error:")
     chart(places)
@@ -243,7 +244,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
         plain: percent that the link leaves out.
     """
     runs = {round(100 * budget, 6): spec_hash for budget, spec_hash in known}
-    words = {percent: f"{percent:g} %" for percent in runs}
+    words = {percent: f"{digits(percent)} %" for percent in runs}
     places = Choice(words, next(iter(runs)))
     percent = _own.ask("at", places, plain=plain)
     if playing:
@@ -293,7 +294,7 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
             config={"displayModeBar": False},
             alt=f"Test accuracy at a budget of {chosen}",
         )
-        st.metric("Points lost", f"{100 * (scores['Clean'] - scores['Poisoned']):.1f}")
+        st.metric("Points lost", fixed(100 * (scores["Clean"] - scores["Poisoned"])))
 
 
 st.title("Sweep")

@@ -10,6 +10,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import LessonError, PoisonLabError
+from core.system.numbers import about, named
 from pages import _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
 from pages._state import Locks
@@ -86,8 +87,11 @@ def prepare_row(missing: list[ExperimentSpec], in_flight: bool) -> None:
         if not missing:
             st.markdown("Every experiment of the lessons is computed on this server.", width="stretch")
         else:
-            expected = _runs.seconds_words(sum(map(cost.total, missing)))
-            words = f"**{len(missing)}** experiments of the lessons are not computed yet: about **{expected}**."
+            expected = about(sum(map(cost.total, missing)))
+            words = (
+                f"**{len(missing)}** {named(len(missing), 'experiment')} of the lessons "
+                f"{named(len(missing), 'is', 'are')} not computed yet: **{expected}**."
+            )
             st.markdown(words, width="stretch")
 
 

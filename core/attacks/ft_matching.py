@@ -8,6 +8,7 @@ from core.attacks.parts.settings import InversionSettings
 from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_steps
 from core.attacks.record import AttackRecord, Explanation, Stage, lines
 from core.spec.experiment import ExperimentSpec
+from core.system.numbers import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +70,7 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
     assert isinstance(settings, FTMatching)
     inversion = (
         "Turn features into images: start from the nearest real image, and move its pixels for "
-        f"{settings.match_steps:,} steps until the extractor gives almost these features (feature matching)."
+        f"{counted(settings.match_steps, 'step')} until the extractor gives almost these features (feature matching)."
     )
     return feature_targeted_steps(spec, inversion)
 

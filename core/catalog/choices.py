@@ -21,6 +21,7 @@ from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.spec.models import parameters
 from core.spec.registry import PLUGINS, check_loaded
 from core.system.errors import PoisonLabError, SpecError, where
+from core.system.numbers import digits
 
 
 def resolve(spec: ExperimentSpec) -> ExperimentSpec:
@@ -120,7 +121,7 @@ def one_line(spec: ExperimentSpec) -> str:
         data,
         f"{title(extractor_info, spec.extractor)} at {spec.input_size} px",
         attack_title(spec.attack.name),
-        f"budget {100 * spec.budget:g} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
+        f"budget {digits(100 * spec.budget)} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
         f"{spec.label_rule} labels",
         *([] if spec.evade is None else [f"made to evade the defence {defence_title(spec.evade)}"]),

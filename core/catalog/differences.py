@@ -8,6 +8,7 @@ from core.catalog.choices import attack_title, defence_title, title
 from core.catalog.lookup import data_info, extractor_info
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import parameters
+from core.system.numbers import digits
 
 Differences = list[tuple[str, list[Any]]]
 
@@ -91,9 +92,9 @@ def value_text(field: str, value: Any) -> str:
         case "attack":
             return attack_title(value)
         case "budget":
-            return f"{100 * value:.6g} %"
+            return f"{digits(100 * value)} %"
         case "delta":
-            return f"{255 * value:.4g}/255"
+            return f"{digits(255 * value, 4)}/255"
         case "evade":
             return defence_title(value)
         case "input_size":
@@ -103,7 +104,7 @@ def value_text(field: str, value: Any) -> str:
     if isinstance(value, str):
         return str((_parameter(field) or {}).get("choices", {}).get(value, value))
     # A seed is a name, not a quantity: no separators.
-    return f"{value:,}" if isinstance(value, int) and field != "seed" else f"{value:.10g}"
+    return f"{value:,}" if isinstance(value, int) and field != "seed" else digits(value, 10)
 
 
 def sentence(specs: Sequence[ExperimentSpec], names: Sequence[str]) -> str:

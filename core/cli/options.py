@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from typer.models import OptionInfo
 
 from core.spec.experiment import ExperimentSpec
+from core.system.numbers import digits, fixed
 
 DEFAULTS = ExperimentSpec()
 EXTRA_NAMES = {"ridge": ("--lambda",)}
@@ -120,7 +121,7 @@ def _bounds(field: FieldInfo) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+    return fixed(value, 0) if value == int(value) else digits(value)
 
 
 def _option_type(field: FieldInfo) -> Any:

@@ -9,6 +9,7 @@ import typer
 from core.cli.options import DEFAULTS, Device, Quiet, option
 from core.cli.outputs import check_parent, check_suffix
 from core.system.errors import unknown
+from core.system.numbers import fixed
 
 if TYPE_CHECKING:
     from core.pretraining.train import Progress
@@ -45,7 +46,8 @@ def pretrain(
     def report(progress: "Progress") -> None:
         if progress.knn is not None:
             typer.echo(
-                f"epoch {progress.epoch + 1}/{progress.epochs}  loss {progress.loss:.3f}  kNN {100 * progress.knn:.1f}%"
+                f"epoch {progress.epoch + 1}/{progress.epochs}  loss {fixed(progress.loss, 3)}  "
+                f"kNN {fixed(100 * progress.knn)}%"
             )
         elif not quiet and sys.stderr.isatty():
             sys.stderr.write(f"\r\033[Kepoch {progress.epoch + 1} step {progress.step}/{progress.steps}")
@@ -55,4 +57,4 @@ def pretrain(
     if record is None:
         return
     probe, pixels = (100 * record[name] for name in ("linear_probe", "linear_probe_of_pixels"))
-    typer.echo(f"linear probe {probe:.1f}%  (of raw pixels {pixels:.1f}%)  ->  {out}")
+    typer.echo(f"linear probe {fixed(probe)}%  (of raw pixels {fixed(pixels)}%)  ->  {out}")

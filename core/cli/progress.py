@@ -3,6 +3,7 @@
 import sys
 
 from core.spec.events import STAGES, Event
+from core.system.numbers import digits
 
 
 class ProgressLine:
@@ -18,7 +19,7 @@ class ProgressLine:
             self._stage = event.stage
             sys.stderr.write("\n" if on_terminal else STAGES[event.stage] + "\n")
         if on_terminal:
-            values = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+            values = "  ".join(f"{name} {digits(value, 4)}" for name, value in event.values.items())
             count = f" {event.done}/{event.total}" if event.total else ""
             sys.stderr.write(f"\r\033[K{STAGES[event.stage]}{count}  {values}")
         sys.stderr.flush()

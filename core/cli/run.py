@@ -13,6 +13,7 @@ from core.spec import defaults as spec_defaults
 from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import PoisonLabError, SpecError
+from core.system.numbers import fixed
 
 NON_SPEC_OPTIONS = {"out", "spec", "device", "quiet"}
 """Options that are allowed with `--spec`: they are not part of the experiment."""
@@ -97,6 +98,6 @@ def _execute(spec: ExperimentSpec, out: Path, device: str, quiet: bool) -> None:
         sys.stderr.write("\n")
     summary = result.summary()
     accuracies = summary.accuracies()
-    typer.echo("  ".join(f"{name} {100 * share:.1f}%" for name, share in accuracies.items()) + f"  ->  {out}")
+    typer.echo("  ".join(f"{name} {fixed(100 * share)}%" for name, share in accuracies.items()) + f"  ->  {out}")
     if caption := captions.uneven_caption(summary):
         typer.echo(caption)

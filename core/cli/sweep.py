@@ -9,6 +9,7 @@ from core.cli.options import DEFAULTS, Device, option
 from core.cli.outputs import check_parent, check_suffix, write_remarks
 from core.system import paths
 from core.system.files import write_text
+from core.system.numbers import counted, digits, fixed
 
 
 def sweep(
@@ -38,7 +39,7 @@ def sweep(
     store, experiments = Store(paths.results()), sweeps.hashes(cells)
     write_remarks(remark for experiment in experiments.values() for remark in remarks_of(experiment))
     missing = [experiment for spec_hash, experiment in experiments.items() if store.get(spec_hash) is None]
-    typer.echo(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them stored already")
+    typer.echo(f"{counted(len(experiments), 'run')}, {len(experiments) - len(missing):,} of them stored already")
     if missing:
         from core.experiments.run import run
         from core.system.device import use_all_cores
@@ -47,9 +48,9 @@ def sweep(
         for i, experiment in enumerate(missing, start=1):
             summary = store.put(run(experiment, device=device)).summary
             description = (
-                f"{experiment.attack.name} {experiment.extractor} {experiment.budget:g} seed {experiment.seed}"
+                f"{experiment.attack.name} {experiment.extractor} {digits(experiment.budget)} seed {experiment.seed}"
             )
-            typer.echo(f"{i}/{len(missing)} {description}: {summary.drop():.1f}")
+            typer.echo(f"{i}/{len(missing)} {description}: {fixed(summary.drop())}")
     points = sweeps.collect(cells, lambda spec_hash: stored.summary if (stored := store.get(spec_hash)) else None)
     write_text(out, sweeps.as_csv(points))
     typer.echo(str(out))

@@ -11,6 +11,7 @@ from core.evidence.frozen import Frozen
 from core.evidence.measurements import Key, MeasuredRow, Measurements, accuracy_drop, stage2_drop
 from core.experiments.sweep import interval
 from core.spec.experiment import parse_spec
+from core.system.numbers import fixed
 from core.system.tables import markdown_table
 
 COMMAND = "python -m core reproduce"
@@ -134,11 +135,10 @@ def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
                 100 * defence["clean_lost"] / row["spec"]["train_size"] for row, defence in pairs
             )
             regained = statistics.mean(100 * (defence["accuracy"] - row["poisoned"]) for row, defence in pairs)
-            lines.append([f"`{name}`", f"{recall:.0f} %", f"{clean_lost:.1f} %", f"{regained:+.1f}"])
+            lines.append([f"`{name}`", f"{recall:.0f} %", f"{fixed(clean_lost)} %", fixed(regained, sign=True)])
         header = ["Defence", "Found", "Clean lost", "Given back"]
-        parts.append(
-            f"**{title[0].upper()}{title[1:]}**, which cost {mean_lost:.1f} points:\n\n{markdown_table(header, lines)}"
-        )
+        heading = f"**{title[0].upper()}{title[1:]}**, which cost {fixed(mean_lost)} points:"
+        parts.append(f"{heading}\n\n{markdown_table(header, lines)}")
     return "\n\n".join(parts)
 
 
@@ -182,4 +182,4 @@ def _has_inversion(measurements: Measurements, key: Key) -> bool:
 
 def _left_by(measurements: Measurements, key: Key, name: str) -> str:
     values = measurements.values(key, lambda row: 100 * (row["clean"] - row["defences"][name]["accuracy"]))
-    return "" if not values else f"{statistics.mean(values.values()):.1f}"
+    return "" if not values else fixed(statistics.mean(values.values()))

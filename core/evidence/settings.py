@@ -27,6 +27,7 @@ from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import paths
 from core.system.files import write_text
+from core.system.numbers import fixed
 from core.system.tables import markdown_table, mean_and_deviation
 
 DATA = ("fashion-mnist", "mnist")
@@ -202,7 +203,8 @@ def verdict(gap: Gap) -> str:
         agreement = "too close to tell"
     else:
         agreement = "as the paper says" if mean > 0 else "against the paper"
-    return f"`{gap.data}`, transfer from `{gap.transfer}`: {mean:+.1f} ± {gap.error:.1f} points, {agreement}."
+    difference = f"{fixed(mean, sign=True)} ± {fixed(gap.error)} points"
+    return f"`{gap.data}`, transfer from `{gap.transfer}`: {difference}, {agreement}."
 
 
 def figure(rows: Sequence[Row]) -> go.Figure:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from core.heads.logistic import GRADIENT_TOLERANCE, NotConverged, with_ones
+from core.system.numbers import counted
 
 CHUNK_NUMBERS = 2_000_000
 """Logits in memory at once, which limits the heads in a batch; a few tens of megabytes fit the CPU's cache."""
@@ -232,8 +233,8 @@ def solve_many(problems: Problems, theta: Tensor, *, tol: float) -> Tensor:
         step = _directions(problems, p.float(), gradient.float(), torch.clamp(norm.sqrt(), max=0.1)).double()
         theta, logits, value = _line_search(problems, theta, step, (gradient * step).sum((1, 2)), value)
     raise NotConverged(
-        f"{len(left)} heads did not converge: gradient norm {float(norm.max()):.1e} after {MAX_NEWTON_STEPS} steps. "
-        "Use a larger ridge λ."
+        f"{counted(len(left), 'head')} did not converge: gradient norm {float(norm.max()):.1e} after "
+        f"{MAX_NEWTON_STEPS} steps. Use a larger ridge λ."
     )
 
 

@@ -6,6 +6,7 @@ from core.catalog.choices import defence_title
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.heads.scores import Reachability, Score
+from core.system.numbers import digits, fixed, percent
 
 FEW_CLASSES = 4
 """Up to so many classes, the share of each is named; else of the smallest and the largest."""
@@ -23,14 +24,14 @@ def map_caption(plot: PlotData) -> str:
     """How to read the map, and what it does not show."""
     shifts = sorted(float(value) for value in plot.shift)
     moved = (
-        f"In feature space, where distances count, the median shift is {shifts[len(shifts) // 2]:.2f}."
+        f"In feature space, where distances count, the median shift is {fixed(shifts[len(shifts) // 2], 2)}."
         if shifts[-1] > 0
         else "In feature space no poisoned sample moved: every line on this map is noise."
     )
     return (
         "Diamonds are poisoned samples, coloured by label; lines lead to them from their base images. "
         "The map is fitted once, on clean features; poisoned samples are placed into it afterwards. "
-        f"Noise floor: {plot.noise_floor:.2f} map units. 95 % of unchanged points are placed within that "
+        f"Noise floor: {fixed(plot.noise_floor, 2)} map units. 95 % of unchanged points are placed within that "
         f"distance, so shorter lines mean nothing. {moved}"
     )
 
@@ -40,8 +41,9 @@ def decoder_caption(notes: Mapping[str, float]) -> str:
     if "decoder_gap" not in notes:
         return ""
     return (
-        f"On real images that the decoder was not trained on, its pixels are off by {notes['decoder_pixel_error']:.2f} "
-        f"(root mean square, of 1) and its features by {100 * notes['decoder_gap']:.0f}%."
+        "On real images that the decoder was not trained on, its pixels are off by "
+        f"{fixed(notes['decoder_pixel_error'], 2)} (root mean square, of 1) and its features by "
+        f"{percent(notes['decoder_gap'], 0)}."
     )
 
 
@@ -51,7 +53,7 @@ def evasion_caption(summary: RunSummary) -> str:
         return ""
     return (
         f"Defence to evade: {defence_title(summary.spec.evade)}. Fitted by the attacker, to clean data alone, it "
-        f"lets {100 * summary.notes['evaded']:.0f} % of the poisoned samples pass."
+        f"lets {percent(summary.notes['evaded'], 0)} of the poisoned samples pass."
     )
 
 
@@ -72,9 +74,9 @@ def balanced_caption(classes: Sequence[str], scores: Mapping[str, Score]) -> str
     if sizes is None:
         return ""
     order = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
-    named = [f"{100 * sizes[i] / sum(sizes):.1f} % {classes[i]}" for i in order]
+    named = [f"{percent(sizes[i] / sum(sizes))} {classes[i]}" for i in order]
     shares = ", ".join(named) if len(named) <= FEW_CLASSES else f"from {named[0]} to {named[-1]}"
-    balanced = ", ".join(f"{name} {100 * score.balanced:.1f} %" for name, score in scores.items())
+    balanced = ", ".join(f"{name} {percent(score.balanced)}" for name, score in scores.items())
     return (
         f"Classes are uneven: of {sum(sizes):,} test images, {shares}. Accuracy is mostly that of the large classes. "
         f"Balanced accuracy, the mean of the accuracies of the classes: {balanced}."
@@ -86,7 +88,7 @@ def reach_caption(threshold: Reachability) -> str:
     least, budget = threshold.least_budget, 100 * threshold.budget
     if least is None:
         return "**No budget is enough**: the ridge penalty alone keeps training away from this target."
-    needs = f"this target needs at least {100 * least:.3g} % poison, and the budget is {budget:.3g} %."
+    needs = f"this target needs at least {digits(100 * least, 3)} % poison, and the budget is {digits(budget, 3)} %."
     if 100 * least > budget:
         return f"**Out of reach**: {needs}"
     return f"**Not ruled out**: {needs} The bound is necessary, not sufficient."

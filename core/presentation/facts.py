@@ -8,6 +8,7 @@ from core.defences.verdict import DefenceVerdict
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import RunSummary
 from core.heads.scores import Reachability
+from core.system.numbers import fixed
 
 Fact = float | tuple[str, ...] | None
 """A number, all texts that are true, or None if the run has no such fact."""
@@ -106,9 +107,8 @@ def text(name: str, fact: Fact) -> str:
     if isinstance(fact, tuple):
         return " and ".join(fact)
     if name in COUNTS:
-        return f"{fact:,.0f}"
-    rounded = round(fact, 2 if name in FINE else 1) + 0.0  # no minus before a zero
-    return f"{rounded:.2f}" if name in FINE else f"{rounded:.1f}"
+        return fixed(fact, 0)
+    return fixed(fact, 2 if name in FINE else 1)
 
 
 def _compared(difference: float, error: float) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from core.presentation.provenance import made_by
 from core.spec.events import STAGES
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
 from core.system.errors import PoisonLabError
+from core.system.numbers import counted, digits, fixed
 from core.system.versions import versions
 
 PRETRAINED = {
@@ -32,8 +33,8 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
         ("Knows", "The extractor, the clean training images and the head's λ. Never the test images."),
         (
             "May",
-            f"Add {spec.n_poison:,} points to the {spec.train_size:,} clean ones "
-            f"(a budget of {100 * spec.budget:g} %). The clean points stay as they are.",
+            f"Add {counted(spec.n_poison, 'point')} to the {spec.train_size:,} clean ones "
+            f"(a budget of {digits(100 * spec.budget)} %). The clean points stay as they are.",
         ),
         (f"Constraint “{spec.constraint}”", constraint),
         (f"Labels “{spec.label_rule}”", LABEL_RULES[spec.label_rule]),
@@ -59,7 +60,7 @@ def measurement(summary: RunSummary) -> list[str]:
             "again from those: features that the attack computed are not used."
         )
     return [
-        f"The head is logistic regression with ridge λ = {spec.ridge:g} on frozen features. It is trained to "
+        f"The head is logistic regression with ridge λ = {digits(spec.ridge)} on frozen features. It is trained to "
         "convergence (gradient norm at most 10⁻⁶, in float64), on clean and on poisoned data, so that neither "
         "accuracy is an artefact of the optimiser.",
         poison,
@@ -117,8 +118,8 @@ def computed(summary: RunSummary) -> list[tuple[str, str]]:
     return [
         ("Seed", str(summary.spec.seed)),
         ("Device", summary.device),
-        ("Took", f"{sum(seconds.values()):.1f} s"),
-        ("Of that", ", ".join(f"{STAGES[stage].lower()} {seconds[stage]:.1f} s" for stage in slowest)),
+        ("Took", f"{fixed(sum(seconds.values()))} s"),
+        ("Of that", ", ".join(f"{STAGES[stage].lower()} {fixed(seconds[stage])} s" for stage in slowest)),
         # Early runs were stored without versions.
         ("Computed by", _versions(summary.versions) or "versions that were not recorded"),
         ("Report by", _versions(versions())),

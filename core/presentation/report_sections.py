@@ -13,6 +13,7 @@ from core.experiments.summary import SCORES, SIGNIFICANCE, RunSummary
 from core.heads.scores import Reachability
 from core.presentation import captions, figures
 from core.presentation.embedding import link, plot_html
+from core.system.numbers import chance, counted, digits, fixed, named, percent
 
 MAX_IMAGES = 24
 """Maximum number of poisoned images in the grid: enough to see the attack, few enough to print."""
@@ -29,8 +30,8 @@ NOTES = {
 def headline(summary: RunSummary) -> str:
     """The result in one sentence without a full stop."""
     m, lost, spec = summary.n_poison, summary.drop(), summary.spec
-    verb = "costs" if m == 1 else "cost"
-    loss = f"{lost:.1f} points of accuracy" if round(lost, 1) > 0 else "no accuracy"
+    verb = named(m, "costs", "cost")
+    loss = f"{fixed(lost)} points of accuracy" if round(lost, 1) > 0 else "no accuracy"
     return f"{m:,} poisoned {_things(summary)} {verb} a classifier of {choices.title(data_info, spec.data)} {loss}"
 
 
@@ -52,9 +53,9 @@ def _accuracy_finding(summary: RunSummary) -> str:
     extractor = choices.title(extractor_info, spec.extractor)
     return (
         f"Trained on {summary.n_train:,} clean images, a linear head on the frozen extractor “{extractor}” classifies "
-        f"{100 * summary.clean.accuracy:.1f} % of {summary.n_test:,} test images correctly. With {m:,} poisoned "
-        f"{_things(summary)} beside the clean ones, {100 * spec.budget:g} % of their number, it classifies "
-        f"{100 * summary.poisoned.accuracy:.1f} %."
+        f"{percent(summary.clean.accuracy)} of {summary.n_test:,} test images correctly. With {m:,} poisoned "
+        f"{_things(summary)} beside the clean ones, {digits(100 * spec.budget)} % of their number, it classifies "
+        f"{percent(summary.poisoned.accuracy)}."
     )
 
 
@@ -62,8 +63,8 @@ def _stage2_finding(summary: RunSummary) -> str:
     if summary.stage2 is None or not summary.description.makes_images:
         return ""
     return (
-        f"As feature vectors, before they become images, the poisoned samples would cost {summary.drop('stage2'):.1f} "
-        f"points; as images they cost {summary.drop():.1f}."
+        "As feature vectors, before they become images, the poisoned samples would cost "
+        f"{fixed(summary.drop('stage2'))} points; as images they cost {fixed(summary.drop())}."
     )
 
 
@@ -73,25 +74,29 @@ def _class_finding(summary: RunSummary) -> str:
     if summary.drop() <= 0 or losses[worst] <= 0:
         return ""
     before, after = (score.per_class[worst] for score in (summary.clean, summary.poisoned))
-    return f"Hardest hit is {summary.classes[worst]}, from {100 * before:.1f} % to {100 * after:.1f} %."
+    return f"Hardest hit is {summary.classes[worst]}, from {percent(before)} to {percent(after)}."
 
 
 def _count_finding(summary: RunSummary) -> str:
     if summary.poisoned.lost is None:
         return ""
     return (
-        f"Of {summary.n_test:,} test images, {summary.poisoned.lost:,} that were right are now wrong, and "
-        f"{summary.poisoned.gained:,} that were wrong are now right."
+        f"Of {counted(summary.n_test, 'test image')}, {_turned(summary.poisoned.lost, 'right', 'wrong')}, and "
+        f"{_turned(summary.poisoned.gained or 0, 'wrong', 'right')}."
     )
+
+
+def _turned(count: int, before: str, after: str) -> str:
+    """How many test images changed sides, e.g. "1 that was right is now wrong"."""
+    return f"{count:,} that {named(count, 'was', 'were')} {before} {named(count, 'is', 'are')} now {after}"
 
 
 def _significance_finding(summary: RunSummary) -> str:
     p = summary.p_value()
-    often = f"{100 * p:.1g} %" if p >= 1e-4 else "less than 0.01 %"
     end = "." if p < SIGNIFICANCE else ", so that this run alone proves little. Repeat it, or test more images."
     return (
-        f"The drop's standard error is {summary.paired_error():.1f} points; luck alone would move accuracy by as much "
-        f"in {often} of such tests{end}"
+        f"The drop's standard error is {fixed(summary.paired_error())} points; luck alone would move accuracy by as "
+        f"much in {chance(p)} of such tests{end}"
     )
 
 
@@ -109,9 +114,9 @@ def tiles(summary: RunSummary) -> list[Tile]:
     row = []
     for key, (label, _) in SCORES.items():
         score = summary.score(key)
-        value = "—" if score is None else f"{100 * score.accuracy:.1f} %"
+        value = "—" if score is None else percent(score.accuracy)
         row.append(Tile(label, value, "not a part of this attack" if score is None else NOTES[key]))
-    return [*row, Tile("Drop", f"{summary.drop():.1f}", "points, clean minus poisoned")]
+    return [*row, Tile("Drop", fixed(summary.drop()), "points, clean minus poisoned")]
 
 
 @dataclass(frozen=True)
@@ -173,9 +178,9 @@ def _shown(plot: PlotData, classes: Sequence[str], row: int, factor: int) -> Sho
         if poison is None
         else f"Poisoned sample {row}: its base image, {base}; the poisoned image, labelled {label}; their difference"
     )
-    gap = "" if plot.gap is None else f"gap {float(plot.gap[row]):.2f} · "
+    gap = "" if plot.gap is None else f"gap {fixed(float(plot.gap[row]), 2)} · "
     png = figures.strip(plot.base_x[row], poison, factor)
-    return ShownImage(link(png, "image/png"), alt, base, label, f"{gap}shift {float(plot.shift[row]):.2f}")
+    return ShownImage(link(png, "image/png"), alt, base, label, f"{gap}shift {fixed(float(plot.shift[row]), 2)}")
 
 
 def images_caption(plot: PlotData) -> str:
@@ -227,5 +232,4 @@ def reach(threshold: Reachability | None) -> dict[str, str] | None:
 
 
 def _things(summary: RunSummary) -> str:
-    thing = "image" if summary.description.makes_images else "feature vector"
-    return thing if summary.n_poison == 1 else f"{thing}s"
+    return named(summary.n_poison, "image" if summary.description.makes_images else "feature vector")

@@ -10,6 +10,7 @@ from itertools import pairwise
 from core.catalog.descriptions import AttackDescription
 from core.experiments.summary import RunSummary
 from core.heads.scores import Reachability
+from core.system.numbers import digits, percent
 
 TITLES = {
     "clean": "Clean",
@@ -131,11 +132,12 @@ def _out_of_reach(threshold: Reachability | None) -> str:
     if least is None:
         return "The ridge penalty alone keeps every budget away from this target."
     if least > threshold.budget:
-        return f"The target needs a budget of at least {100 * least:.3g} %, and the attacker has {budget:.3g} %."
-    return f"The budget of {budget:.3g} % is not ruled out, but the attack leaves a gradient at the target."
+        needed, given = digits(100 * least, 3), digits(budget, 3)
+        return f"The target needs a budget of at least {needed} %, and the attacker has {given} %."
+    return f"The budget of {digits(budget, 3)} % is not ruled out, but the attack leaves a gradient at the target."
 
 
 def _no_such_image(gap: float | None) -> str:
     if gap is None:
         return "Images can't take arbitrary feature values."
-    return f"No allowed image has these features: those of the images differ by {100 * gap:.0f} % of the norm."
+    return f"No allowed image has these features: those of the images differ by {percent(gap, 0)} of the norm."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from core.certificates.certificate import Certificates
 from core.defences.verdict import DefenceVerdict
 from core.system import retention
+from core.system.numbers import counted, fixed, named
 from core.system.tables import text_table
 
 CURVE_POINTS = (0, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200)
@@ -23,10 +24,10 @@ def defences_table(verdicts: Sequence[DefenceVerdict]) -> str:
     header += ["balanced"] if is_uneven else []
     table = text_table([row for verdict in verdicts for row in _defence_rows(verdict)], header=header)
     clean, poisoned = (100 * score.accuracy for score in (verdicts[0].clean, verdicts[0].poisoned))
-    lines = [table, f"clean {clean:.1f}%, as a perfect filter would leave it; poisoned {poisoned:.1f}%"]
+    lines = [table, f"clean {fixed(clean)}%, as a perfect filter would leave it; poisoned {fixed(poisoned)}%"]
     if is_uneven:
         clean, poisoned = (100 * score.balanced for score in (verdicts[0].clean, verdicts[0].poisoned))
-        lines.append(f"balanced accuracy, as classes are uneven: clean {clean:.1f}%, poisoned {poisoned:.1f}%")
+        lines.append(f"balanced accuracy, as classes are uneven: clean {fixed(clean)}%, poisoned {fixed(poisoned)}%")
     return "\n".join(lines)
 
 
@@ -35,14 +36,14 @@ def _defence_rows(verdict: DefenceVerdict) -> list[list[str]]:
     steps = verdict.steps if len(verdict.steps) == 1 else (*verdict.steps, verdict.whole)
     shares = [verdict.defended.accuracy, verdict.random]
     shares += [verdict.defended.balanced] if verdict.poisoned.is_uneven else []
-    accuracies = [f"{100 * share:.1f}%" for share in shares]
+    accuracies = [f"{fixed(100 * share)}%" for share in shares]
     return [
         [
             step.name or "all",
             f"{len(step.removed):,}",
             f"{step.poison_removed} of {step.n_poison}",
             f"{step.clean_lost:,}",
-            "" if step.auc is None else f"{step.auc:.3f}",
+            "" if step.auc is None else fixed(step.auc, 3),
             *(accuracies if step is steps[-1] else [""] * len(accuracies)),
         ]
         for step in steps
@@ -58,18 +59,24 @@ def certificates_text(certificates: Certificates, n_poison: int) -> str:
     """
     added, flipped = certificates.added, certificates.flipped
     lines = [
-        f"{added.partitions} heads on parts of the data, {100 * added.clean:.1f}% right without poison and "
-        f"{100 * added.attacked:.1f}% with these {n_poison} points",
-        *_curve_lines("points added", added.certified),
-        f"{flipped.noise.heads} heads on randomised labels, {100 * flipped.clean:.1f}% right",
-        *_curve_lines("labels flipped", flipped.certified),
-        *(f"{n:>6} labels flipped: a single head is {100 * share:.1f}% right" for n, share in flipped.plain),
+        f"{counted(added.partitions, 'head')} on parts of the data, {fixed(100 * added.clean)}% right without poison "
+        f"and {fixed(100 * added.attacked)}% with {counted(n_poison, 'poisoned point')}",
+        *_curve_lines("point", "added", added.certified),
+        f"{counted(flipped.noise.heads, 'head')} on randomised labels, {fixed(100 * flipped.clean)}% right",
+        *_curve_lines("label", "flipped", flipped.certified),
+        *(
+            f"{n:>6} {named(n, 'label')} flipped: a single head is {fixed(100 * share)}% right"
+            for n, share in flipped.plain
+        ),
     ]
     return "\n".join(lines)
 
 
-def _curve_lines(changes: str, shares: Sequence[float]) -> list[str]:
-    return [f"{n:>6} {changes}: {100 * shares[n]:.1f}% certain" for n in CURVE_POINTS if n < len(shares)]
+def _curve_lines(thing: str, done: str, shares: Sequence[float]) -> list[str]:
+    """The certified accuracy after each number of changes, such as labels flipped."""
+    return [
+        f"{n:>6} {named(n, thing)} {done}: {fixed(100 * shares[n])}% certain" for n in CURVE_POINTS if n < len(shares)
+    ]
 
 
 def store_table(entries: Sequence[retention.Entry]) -> str:

@@ -1,6 +1,7 @@
 """The limits of a server on requested runs, with an error message for each."""
 
 from core.system.errors import EngineError
+from core.system.numbers import counted, named
 from core.system.settings import Limits
 
 
@@ -19,13 +20,13 @@ def check_limits(limits: Limits, *, person: str, person_runs: int, all_runs: int
     """
     if person and person_runs >= limits.person_runs:
         raise EngineError(
-            f"You have {person_runs} runs in flight, at most {limits.person_runs} are allowed; wait for some "
-            "to end or cancel them."
+            f"You have {counted(person_runs, 'run')} in flight, at most {limits.person_runs:,} "
+            f"{named(limits.person_runs, 'is', 'are')} allowed; wait for some to end or cancel them."
         )
     if all_runs >= limits.all_runs:
         raise EngineError(
-            f"{all_runs:,} runs are in flight on this server, at most {limits.all_runs:,} are allowed; wait for some "
-            "to end."
+            f"{counted(all_runs, 'run')} {named(all_runs, 'is', 'are')} in flight on this server, at most "
+            f"{limits.all_runs:,} {named(limits.all_runs, 'is', 'are')} allowed; wait for some to end."
         )
     if expected_seconds > limits.run_seconds:
         raise EngineError(

@@ -18,6 +18,7 @@ from core.heads.scores import Score
 from core.spec.events import Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import cache, finite_json, paths
+from core.system.numbers import fixed, percent
 
 MAX_BYTES = 24 << 20
 """Maximum size of everything that ships: runs, maps and decoders."""
@@ -159,7 +160,7 @@ def changes(before: RunSummary, after: RunSummary) -> str:
 def _score_change(key: str, old: Score | None, new: Score | None) -> str:
     if old is None or new is None or old.accuracy == new.accuracy:
         return key
-    return f"{key} {100 * old.accuracy:.1f} → {100 * new.accuracy:.1f} %"
+    return f"{key} {fixed(100 * old.accuracy)} → {percent(new.accuracy)}"
 
 
 def _results(summary: RunSummary) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import statistics
 from collections.abc import Sequence
 
+from core.system.numbers import fixed
+
 Cells = Sequence[str]
 _RULES = {"l": "---", "r": "---:"}
 
@@ -54,7 +56,7 @@ def text_table(rows: Sequence[Cells], *, header: Cells | None = None, align: str
 
 def plus_minus(mean: float, margin: float | None) -> str:
     """A mean and its margin of error to one decimal: 12.3 ± 0.5; without a margin, the mean alone."""
-    return f"{mean:.1f}" if margin is None else f"{mean:.1f} ± {margin:.1f}"
+    return fixed(mean) if margin is None else f"{fixed(mean)} ± {fixed(margin)}"
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:

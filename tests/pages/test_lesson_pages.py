@@ -140,10 +140,10 @@ def test_run_it_asks_for_the_run_and_the_one_beside(engine: IdleEngine) -> None:
 def test_step_that_asks_for_a_change_waits_for_it() -> None:
     app = opened("lessons.py", lesson="flips", step="2", answers="~1", done="flips1")
     assert app.button(key="run-step").disabled
-    assert "In the sidebar: move the budget to 20 % or more" in shown_text(app)
-    app = rerun(app.slider(key="ask-budget").set_value(25.0))
+    assert "In the sidebar: move the budget to 30 % or more" in shown_text(app)
+    app = rerun(app.slider(key="ask-budget").set_value(30.0))
     assert not app.button(key="run-step").disabled
-    assert query(app)["budget"] == "25"
+    assert query(app)["budget"] == "30"
     assert query(app)["answers"] == "~1"
 
 

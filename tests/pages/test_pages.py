@@ -631,13 +631,6 @@ def test_extractors_page_tells_of_every_extractor_and_measure() -> None:
     assert app.button(key="use").disabled
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(12345.0, "12,000"), (9.96, "10"), (0.234, "0.23"), (450.0, "450"), (4.56, "4.6")]
-)
-def test_numbers_are_told_with_two_digits(value: float, words: str) -> None:
-    assert _words.two_digits(value) == words
-
-
 def features(**query: str) -> AppTest:
     """The page of features, opened by a link."""
     app = lab(**query)

@@ -54,6 +54,27 @@ def test_images_that_are_lost_and_gained_are_counted(lost: int, gained: int, pro
     assert ("proves little" in last) == proves_little
 
 
+@pytest.mark.parametrize(
+    ("lost", "gained", "counts", "often"),
+    [
+        (1, 0, "1 that was right is now wrong, and 0 that were wrong are now right.", "100 %"),
+        (9, 7, "9 that were right are now wrong, and 7 that were wrong are now right.", "80 %"),
+        (20, 7, "20 that were right are now wrong, and 7 that were wrong are now right.", "2 %"),
+        (90, 1, "90 that were right are now wrong, and 1 that was wrong is now right.", "less than 0.01 %"),
+    ],
+)
+def test_counts_and_chances_are_written_by_a_person(lost: int, gained: int, counts: str, often: str) -> None:
+    poisoned = score(0.8 - (lost - gained) / 1000, lost=lost, gained=gained)
+    sides, last = report_sections.findings(summary(n_test=1000, clean=score(0.8), poisoned=poisoned))[-2:]
+    assert sides == f"Of 1,000 test images, {counts}"
+    assert f"by as much in {often} of such tests" in last
+
+
+def test_a_drop_of_nothing_has_no_sign() -> None:
+    result = summary(clean=score(0.8), poisoned=score(0.8 + 1e-9))
+    assert report_sections.tiles(result)[-1].value == "0.0"
+
+
 def test_findings_name_the_class_that_is_hit_hardest() -> None:
     per_class = [0.8] * 9 + [0.2]
     result = summary(clean=score(0.8), poisoned=Score(float(np.mean(per_class)), per_class))

@@ -36,15 +36,15 @@ def test_certificates_are_told_as_far_as_they_reach() -> None:
         flipped=FlippedLabels(Noise(heads=100), clean=0.65, certified=(0.6, 0.4), plain=((1, 0.9), (10, 0.85))),
     )
     assert certificates_text(certificates, 20).splitlines() == [
-        "50 heads on parts of the data, 80.0% right without poison and 70.0% with these 20 points",
+        "50 heads on parts of the data, 80.0% right without poison and 70.0% with 20 poisoned points",
         "     0 points added: 80.0% certain",
-        "     1 points added: 75.0% certain",
+        "     1 point added: 75.0% certain",
         "     2 points added: 70.0% certain",
         "     3 points added: 60.0% certain",
         "100 heads on randomised labels, 65.0% right",
         "     0 labels flipped: 60.0% certain",
-        "     1 labels flipped: 40.0% certain",
-        "     1 labels flipped: a single head is 90.0% right",
+        "     1 label flipped: 40.0% certain",
+        "     1 label flipped: a single head is 90.0% right",
         "    10 labels flipped: a single head is 85.0% right",
     ]
 

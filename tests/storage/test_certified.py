@@ -73,7 +73,7 @@ def test_the_command_line_says_what_is_certain(store: Store, capsys: pytest.Capt
     assert main(["certify", str(run.folder), "--partitions", "5"]) == 0
     output = capsys.readouterr().out
     assert "5 heads on parts of the data" in output
-    assert "1 points added:" in output
+    assert "1 point added:" in output
     assert "labels flipped" in output
     assert main(["certify", run.hash, "--partitions", "5", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == certified.certify(str(store.root), run.hash, 5).to_json()

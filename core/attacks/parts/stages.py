@@ -3,6 +3,7 @@
 from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettings, TargetSettings
 from core.attacks.record import Explanation, Stage, Workload, lines
 from core.spec.experiment import ExperimentSpec
+from core.system.numbers import counted, digits
 
 GRADPC = Explanation(
     lines(
@@ -52,7 +53,7 @@ def target_step(settings: TargetSettings) -> str:
     radius = (
         "at several radii, of which the one whose poison does most harm is kept"
         if settings.target == "search"
-        else f"at radius {settings.radius:g}"
+        else f"at radius {digits(settings.radius)}"
     )
     return (
         "Choose a target: the parameters of a bad head near the clean one, found by climbing the training loss "
@@ -74,13 +75,13 @@ def feature_targeted_steps(spec: ExperimentSpec, inversion: str) -> list[str]:
     how = CANCELING_TEXT if settings.stage2 == "gc" else ASCENT_TEXT
     steps = [target_step(settings)] if settings.uses_target else []
     steps += [
-        f"Find poisoned features: take the features of {spec.n_poison:,} training images {bases}, and {how}.",
+        f"Find poisoned features: take the features of {counted(spec.n_poison, 'training image')} {bases}, and {how}.",
         inversion,
     ]
     if isinstance(settings, InversionSettings) and settings.finish_steps:
         steps.append(
-            f"Finish on the pixels: for {settings.finish_steps:,} more steps, move them along the gradient of the "
-            "harm itself, through the extractor and the head that the defender will train."
+            f"Finish on the pixels: for {counted(settings.finish_steps, 'more step')}, move them along the gradient of "
+            "the harm itself, through the extractor and the head that the defender will train."
         )
     return steps
 

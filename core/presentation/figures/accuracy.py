@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from core.experiments.summary import RunSummary
 from core.presentation.figures.palette import CLEAN, NEUTRAL, POISONED
+from core.system.numbers import fixed
 
 
 def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
@@ -22,7 +23,7 @@ def accuracy_figure(scores: Mapping[str, float | None]) -> go.Figure:
             x=list(known),
             y=list(known.values()),
             marker={"color": colors},
-            text=[f"{value:.1f}" for value in known.values()],
+            text=[fixed(value) for value in known.values()],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{x}: %{y:.1f} %<extra></extra>",
@@ -46,7 +47,7 @@ def per_class_figure(summary: RunSummary) -> go.Figure:
             y=[classes[i] for i in order],
             orientation="h",
             marker={"color": [POISONED if drops[i] > 0 else CLEAN for i in order]},
-            text=["" if math.isnan(drops[i]) else f"{drops[i]:.1f}" for i in order],
+            text=["" if math.isnan(drops[i]) else fixed(drops[i]) for i in order],
             textposition="outside",
             cliponaxis=False,
             customdata=[[100 * clean[i], 100 * poisoned[i]] for i in order],

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from core.experiments.plot_data import PlotData
 from core.presentation.figures.palette import NEUTRAL, PALETTE
 from core.system.arrays import Array
+from core.system.numbers import fixed
 
 MAP_HEIGHT = 480
 
@@ -87,7 +88,7 @@ def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
 def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
     xy, y, base_y = plot.poison_xy, plot.poison_y, plot.base_y
     labels = [
-        f"poisoned sample {i}: {classes[old]} labelled {classes[new]}<br>shift {shift:.2f}"
+        f"poisoned sample {i}: {classes[old]} labelled {classes[new]}<br>shift {fixed(shift, 2)}"
         for i, (old, new, shift) in enumerate(zip(base_y, y, plot.shift, strict=True))
     ]
     return go.Scattergl(

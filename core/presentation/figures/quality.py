@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from core.presentation.figures.palette import PALETTE
+from core.system.numbers import fixed
 
 
 def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str], pixels: str) -> go.Figure:
@@ -23,7 +24,7 @@ def quality_figure(scores: Mapping[str, Mapping[str, float]], names: Mapping[str
             y=[names[key] for key in values],
             x=list(values.values()),
             orientation="h",
-            text=[f"{value:.1f}" for value in values.values()],
+            text=[fixed(value) for value in values.values()],
             textangle=0,
             textposition="outside",
             cliponaxis=False,

@@ -10,6 +10,7 @@ from core.catalog.lookup import data_info
 from core.presentation.facts import FACTS, TEXTS, Fact, text
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import Frozen
+from core.system.numbers import digits
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -43,7 +44,7 @@ class Guess(Frozen):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low >= self.high:
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+            raise ValueError(f"low {digits(self.low)} is not below high {digits(self.high)}")
         return self
 
 
