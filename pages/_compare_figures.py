@@ -104,7 +104,7 @@ def shared_map(plots: Sequence[PlotData], picked: Sequence[int]) -> go.Figure:
     """One clean cloud and the poison of every run on it; the runs stand on the same clean features."""
     figure = go.Figure(_cloud(plots[0].train_xy, 5, is_fast=True))
     for plot, place in zip(plots, picked, strict=True):
-        figure.add_trace(_poison(plot.poison_xy, place, 10, is_fast=True))
+        figure.add_trace(_poison(plot.shown_xy, place, 10, is_fast=True))
     figure.update_layout(
         height=MAP_HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
@@ -116,8 +116,7 @@ def shared_map(plots: Sequence[PlotData], picked: Sequence[int]) -> go.Figure:
 
 def small_map(plot: PlotData, place: int, plots: Sequence[PlotData]) -> go.Figure:
     """One run on the axes that all `plots` share: its poison, and lines from where each started."""
-    start, end = plot.base_xy, plot.poison_xy
-    x, y = shafts(start, end)
+    x, y = shafts(plot.base_xy[plot.moved], plot.shown_xy[plot.moved])
     clean = plot.train_xy[:: -(-plot.n_clean // MOST_SMALL_DOTS)]
     lines = go.Scatter(
         x=x,
@@ -127,7 +126,7 @@ def small_map(plot: PlotData, place: int, plots: Sequence[PlotData]) -> go.Figur
         opacity=0.55,
         hoverinfo="skip",
     )
-    figure = go.Figure([_cloud(clean, 4, is_fast=False), lines, _poison(end, place, 8, is_fast=False)])
+    figure = go.Figure([_cloud(clean, 4, is_fast=False), lines, _poison(plot.shown_xy, place, 8, is_fast=False)])
     figure.update_layout(height=SMALL_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 4}, showlegend=False)
     return _square(figure, plots)
 
@@ -159,7 +158,7 @@ def _poison(xy: Array, place: int, size: int, *, is_fast: bool) -> go.Scatter | 
 
 def _square(figure: go.Figure, plots: Iterable[PlotData]) -> go.Figure:
     """No ticks, one unit the same in both directions, and the range of all the maps."""
-    points = np.concatenate([xy for plot in plots for xy in (plot.train_xy, plot.poison_xy, plot.base_xy)])
+    points = np.concatenate([xy for plot in plots for xy in (plot.train_xy, plot.shown_xy, plot.base_xy)])
     low, high = points.min(axis=0), points.max(axis=0)
     room = 0.03 * float((high - low).max())
     ends = [[float(low[i]) - room, float(high[i]) + room] for i in (0, 1)]

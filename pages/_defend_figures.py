@@ -56,7 +56,7 @@ def map_figure(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> go.Figure:
     Args:
         rows: of each group, clean training points first, then poison.
     """
-    xy = np.concatenate([plot.train_xy, plot.poison_xy])
+    xy = np.concatenate([plot.train_xy, plot.shown_xy])
     marked = np.concatenate([np.asarray(list(rows[name]), int) for name in GROUPS])
     rest = np.setdiff1d(np.arange(len(xy)), marked)
     figure = go.Figure(

@@ -53,7 +53,8 @@ def figure(
     rows = np.arange(len(positions))
     texts = words(points, rows, head) if len(rows) <= _MOST_WORDS else None
     if arrows:
-        start, end = positions[points.plot.base_index], positions[points.n_clean :]
+        moved = points.plot.moved
+        start, end = positions[points.plot.base_index][moved], positions[points.n_clean :][moved]
         chart.add_trace(figures.arrows(start, end, "shift", NEUTRAL))
     for name, group, marker in _groups(points, colour, head):
         chart.add_trace(

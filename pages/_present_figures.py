@@ -78,7 +78,7 @@ def simple_map(plot: PlotData, classes: Sequence[str], ink: str, paper: str) -> 
             showlegend=False,
         )
     )
-    poison = plot.poison_xy
+    poison = plot.shown_xy
     figure.add_scattergl(
         x=poison[:, 0],
         y=poison[:, 1],

@@ -39,7 +39,7 @@ def drawn_result(spec: ExperimentSpec, clean: float = 0.8, poisoned: float = 0.6
         poison_xy=train_xy[base] + 1,
         noise_floor=0.25,
         preserved=0.5,
-        shift=np.arange(m, dtype=np.float32),
+        shift=np.zeros(m, np.float32) if spec.attack.name == "label-flip" else np.arange(1, m + 1, dtype=np.float32),
         base_x=base_x,
         poison_y=y,
         base_y=train_y[base],

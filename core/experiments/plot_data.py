@@ -11,6 +11,9 @@ import numpy as np
 
 from core.system.arrays import Array
 
+ROUNDING = 1e-3
+"""Distance in feature space, where features have norm 3, up to which two features of one image may differ on a GPU."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlotData:
@@ -20,7 +23,7 @@ class PlotData:
 
     Attributes:
         train_xy: (n, 2) positions on the map, which was fitted on clean features.
-        base_xy, poison_xy: (m, 2) positions of the base points and of the poisoned samples.
+        base_xy, poison_xy: (m, 2) positions of the base points, and where the map places the poisoned samples.
         train_y: (n,) classes.
         base_y, poison_y, base_index: (m,) classes of the base points, labels of the poison, rows of the base points.
         base_x: (m, C, H, W) uint8 base images.
@@ -101,6 +104,19 @@ class PlotData:
     def makes_images(self) -> bool:
         """Whether the attack made images, not only features."""
         return self.poison_x is not None
+
+    @property
+    def moved(self) -> Array:
+        """(m,) bool: whether the features of a poisoned sample differ from those of its base point."""
+        return self.shift > ROUNDING
+
+    @property
+    def shown_xy(self) -> Array:
+        """(m, 2) positions of the poisoned samples to draw: a sample that has not moved lies on its base point.
+
+        `poison_xy` has it beside that point, by the noise of placing it.
+        """
+        return np.where(self.moved[:, None], self.poison_xy, self.base_xy)
 
     @property
     def has_points(self) -> bool:

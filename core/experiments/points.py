@@ -54,7 +54,7 @@ class Points:
     def positions(self, space: Literal["xy", "pca"]) -> Array:
         """(n + m, 2) positions: "xy" on the UMAP, "pca" on two principal components."""
         if space == "xy":
-            return np.concatenate([self.plot.train_xy, self.plot.poison_xy])
+            return np.concatenate([self.plot.train_xy, self.plot.shown_xy])
         return np.concatenate([_require(self.plot.train_pca), _require(self.plot.poison_pca)])
 
     def plane(self, a: int, b: int, head: str) -> Array:

@@ -25,14 +25,15 @@ def map_caption(plot: PlotData) -> str:
     shifts = sorted(float(value) for value in plot.shift)
     moved = (
         f"In feature space, where distances count, the median shift is {fixed(shifts[len(shifts) // 2], 2)}."
-        if shifts[-1] > 0
-        else "In feature space no poisoned sample moved: every line on this map is noise."
+        if plot.moved.any()
+        else "In feature space no poisoned sample moved: each lies on its base image."
     )
+    lines = "; lines lead to them from their base images" if plot.moved.any() else ""
     return (
-        "Diamonds are poisoned samples, coloured by label; lines lead to them from their base images. "
+        f"Diamonds are poisoned samples, coloured by label{lines}. "
         "The map is fitted once, on clean features; poisoned samples are placed into it afterwards. "
         f"Noise floor: {fixed(plot.noise_floor, 2)} map units. 95 % of unchanged points are placed within that "
-        f"distance, so shorter lines mean nothing. {moved}"
+        f"distance, so shorter {'lines' if lines else 'distances'} mean nothing. {moved}"
     )
 
 

@@ -30,7 +30,7 @@ FACTS: dict[str, str] = {
     "reach": "whether the target is `out of reach` of the budget or `not ruled out`",
     "noise_floor": "noise floor of the map, in map units",
     "shift": "largest distance in feature space between a poison and its base image",
-    "moved": "share of poison whose line on the map is longer than the noise floor, in percent",
+    "moved": "share of poison that the map shows farther from its base image than the noise floor, in percent",
     "against": "what `compared` is compared by, in the run beside this one: points lost",
     "against_clean": "test accuracy of the clean head in the run beside this one, in percent",
     "difference": "points that this run loses more than the one beside it",
@@ -139,7 +139,7 @@ def _reach(threshold: Reachability) -> dict[str, Fact]:
 
 
 def _of_map(plot: PlotData) -> dict[str, Fact]:
-    lines = np.linalg.norm(plot.poison_xy - plot.base_xy, axis=1)
+    lines = np.linalg.norm(plot.shown_xy - plot.base_xy, axis=1)
     return {
         "noise_floor": plot.noise_floor,
         "shift": float(np.max(plot.shift)),

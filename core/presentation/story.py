@@ -148,7 +148,7 @@ def spread_labels(centres: Array, train_xy: Array) -> Array:
 def count_landed_elsewhere(plot: PlotData) -> int:
     """Number of poisoned samples that lie on the map among clean images of a class other than their label."""
     k = min(NEIGHBOURS, plot.n_clean)
-    _, near = cKDTree(plot.train_xy).query(plot.poison_xy, k=k)
+    _, near = cKDTree(plot.train_xy).query(plot.shown_xy, k=k)
     around = plot.train_y[near.reshape(plot.n_poison, k)]
     same = (around == plot.poison_y[:, None]).sum(axis=1)
     return int(np.sum(2 * same < k))

@@ -509,8 +509,8 @@ def test_map_of_unmoved_poison_says_that_its_lines_are_noise(store: Store) -> No
     result = drawn_result(spec)
     unmoved = replace(result.plot, shift=np.zeros(spec.n_poison, np.float32))
     store.put(replace(result, plot=unmoved))
-    assert "every line on this map is noise" in shown_text(lab(attack="label-flip", train="100", test="50"))
-    assert "every line on this map is noise" not in shown_text(lab())
+    assert "no poisoned sample moved" in shown_text(lab(attack="label-flip", train="100", test="50"))
+    assert "no poisoned sample moved" not in shown_text(lab())
 
 
 @pytest.mark.parametrize("values", EXPERIMENTS)

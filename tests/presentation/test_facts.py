@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from core.catalog.choices import resolve
@@ -48,6 +51,16 @@ def test_reach_takes_the_tighter_bound() -> None:
     result = drawn_result(TARGETED)
     actual = facts(result.summary(), result.plot)
     assert (actual["tau"], actual["reach"]) == (pytest.approx(60), ("out of reach",))
+
+
+def test_what_has_not_moved_is_not_farther_than_the_noise() -> None:
+    plot = drawn_result(SPEC).plot
+    assert plot is not None
+    shift = np.zeros(plot.n_poison, np.float32)
+    assert facts(drawn_result(SPEC).summary(), replace(plot, shift=shift))["moved"] == 0
+    shift[0] = 2
+    moved = facts(drawn_result(SPEC).summary(), replace(plot, shift=shift))["moved"]
+    assert moved == pytest.approx(100 / plot.n_poison)
 
 
 @pytest.mark.parametrize(

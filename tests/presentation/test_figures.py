@@ -1,5 +1,7 @@
 """What figures draw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,22 @@ def test_map_holds_clean_points_bases_and_poison() -> None:
         np.testing.assert_array_equal(np.column_stack([traces[name].x, traces[name].y]), xy)
     plain = figures.map_figure(plot, result.classes, show_stage2=False)
     assert "stage 2" not in {trace.name for trace in plain.data}
+
+
+def test_map_draws_no_move_of_what_has_not_moved() -> None:
+    """The copies of a label flip are placed a little beside their originals, which is noise."""
+    result = drawn_result(resolve(parse_spec({"train_size": 40, "test_size": 20, "budget": 0.1})))
+    assert result.plot is not None
+    plot = replace(result.plot, shift=np.array([0, 2, 1e-6, 3], np.float32))
+    traces = {trace.name: trace for trace in figures.map_figure(plot, result.classes, show_stage2=False).data}
+    places = np.column_stack([traces["poisoned"].x, traces["poisoned"].y])
+    np.testing.assert_array_equal(places, [plot.base_xy[0], plot.poison_xy[1], plot.base_xy[2], plot.poison_xy[3]])
+    lines = np.column_stack([traces["shift"].x, traces["shift"].y]).reshape(2, 3, 2)
+    np.testing.assert_array_equal(lines[:, 0], plot.base_xy[[1, 3]])
+    np.testing.assert_array_equal(lines[:, 1], plot.poison_xy[[1, 3]])
+    assert "lines lead to them" in captions.map_caption(plot)
+
+    still = replace(plot, shift=np.zeros(4, np.float32))
+    assert "shift" not in {trace.name for trace in figures.map_figure(still, result.classes, show_stage2=False).data}
+    assert "lines" not in captions.map_caption(still)
+    assert "no poisoned sample moved" in captions.map_caption(still)

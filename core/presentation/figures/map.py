@@ -1,4 +1,4 @@
-"""The map of a run: clean training features by class, and the poison with lines from its base images."""
+"""The map of a run: clean training features by class, and the poison with lines from the base images it moved from."""
 
 from collections.abc import Sequence
 
@@ -36,9 +36,10 @@ def map_figure(plot: PlotData, classes: Sequence[str], show_stage2: bool) -> go.
                 hovertemplate=f"{name}<br>training image %{{customdata}}<extra></extra>",
             )
         )
-    base, poison = plot.base_xy, plot.poison_xy
+    base, moved = plot.base_xy, plot.moved
     figure.add_trace(_base_markers(plot, classes))
-    figure.add_trace(arrows(base, poison, "shift", NEUTRAL))
+    if moved.any():
+        figure.add_trace(arrows(base[moved], plot.shown_xy[moved], "shift", NEUTRAL))
     stage2 = plot.stage2_xy
     if show_stage2 and stage2 is not None:
         figure.add_trace(arrows(base, stage2, "distance to stage 2", NEUTRAL, dash="dot"))
@@ -86,7 +87,7 @@ def _base_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
 
 
 def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
-    xy, y, base_y = plot.poison_xy, plot.poison_y, plot.base_y
+    xy, y, base_y = plot.shown_xy, plot.poison_y, plot.base_y
     labels = [
         f"poisoned sample {i}: {classes[old]} labelled {classes[new]}<br>shift {fixed(shift, 2)}"
         for i, (old, new, shift) in enumerate(zip(base_y, y, plot.shift, strict=True))
