@@ -18,15 +18,53 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
+from streamlit import config
+from streamlit.runtime import get_instance as get_runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 # `streamlit run` puts the script's folder on the path, which is `pages`.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from core.serving import nodelay
 from core.serving.middleware import PersonCookie, SecurityHeaders
+from core.serving.uploads import UploadMemory
+from core.system.errors import SettingError
 from core.system.paths import ROOT
+from core.system.settings import UploadLimits
 
 log = logging.getLogger("poison_lab")
+
+
+class UploadedFiles:
+    """The uploaded files that Streamlit holds in memory."""
+
+    def size(self) -> int:
+        """Bytes that they take."""
+        return sum(stat.byte_length for stats in self._manager().get_stats().values() for stat in stats)
+
+    def remove(self, session_id: str, file_id: str) -> None:
+        """Remove a file; a no-op if it is gone."""
+        self._manager().remove_file(session_id, file_id)
+
+    def _manager(self) -> MemoryUploadedFileManager:
+        manager = get_runtime().uploaded_file_mgr
+        assert isinstance(manager, MemoryUploadedFileManager)
+        return manager
+
+
+def limit_uploads() -> UploadLimits:
+    """Let Streamlit take files as large as the page of uploads says; it has one limit for all files.
+
+    Returns:
+        The limits; the defaults where a setting is invalid, which the page shows.
+    """
+    try:
+        limits = UploadLimits.read()
+    except SettingError as error:
+        log.error("%s", error)
+        limits = UploadLimits()
+    config.set_option("server.maxUploadSize", limits.largest)
+    return limits
 
 
 def start() -> None:
@@ -64,7 +102,6 @@ def _load_plugins() -> None:
 
 def _warn_if_open() -> None:
     """Log a warning where the server accepts connections from other machines without a login."""
-    from core.system.errors import SettingError
     from pages import _login, _runs
 
     address = st.get_option("server.address")
@@ -140,5 +177,9 @@ app = st.App(
     ROOT / "pages" / "shell.py",
     lifespan=lifespan,
     routes=[Route("/ready", ready), Route("/metrics", metrics)],
-    middleware=[Middleware(SecurityHeaders), Middleware(PersonCookie)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(PersonCookie),
+        Middleware(UploadMemory, files=UploadedFiles(), limit=limit_uploads().memory << 20),
+    ],
 )

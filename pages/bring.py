@@ -1,9 +1,12 @@
 """User uploads: images to train the head on, and weights of an extractor, checked before they are stored."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
 from core.data.folders import MIN_IMAGES_PER_CLASS
@@ -11,15 +14,21 @@ from core.data.pictures import FORMATS, SIDE
 from core.extractors.overrides import ACTIVATIONS, overrides_of
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
+from core.serving.uploads import NO_ROOM
 from core.storage import uploads
-from core.system.errors import PoisonLabError
+from core.system.errors import PoisonLabError, SettingError
 from core.system.numbers import fixed
+from core.system.settings import UploadLimits
 from pages import _cards, _runs, _sidebar
 from pages._words import plain
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+NO_ROOM_WORDS = (
+    "The server's memory for uploads is in use by others at the moment: nothing was stored. Try again in a minute."
+)
+GONE_WORDS = "The server's memory holds this file no more: upload it again."
 LIBRARIES = {"own": "Poison Lab: pretrain", "timm": "timm", "torchvision": "torchvision"}
 
 
@@ -35,7 +44,7 @@ def architectures(library: str) -> list[str]:
     return list(models.list_models(module=models))
 
 
-def images_form() -> None:
+def images_form(limits: UploadLimits) -> None:
     """Upload a zip of images, and show what it holds."""
     st.markdown(
         f"A **zip** with one folder for each class: at least two classes with at least {MIN_IMAGES_PER_CLASS} images "
@@ -47,16 +56,20 @@ def images_form() -> None:
         "Zip of images",
         type="zip",
         key="file-images",
-        max_upload_size=uploads.MAX_BYTES["images"] >> 20,
+        max_upload_size=limits.images,
         help="The zip is checked as a whole; if a file can't be read, it is named and nothing is stored.",
     )
-    if file is not None:
-        name = checked("images", file, lambda: uploads.add_images(file.name, file, _runs.owner()).name)
-        if name:
-            show_images(name)
+    st.caption(uploads.larger("images"))
+
+    def store(file_name: str, content: BinaryIO) -> str:
+        return uploads.add_images(file_name, content, _runs.owner()).name
+
+    name = checked("file-images", file, store)
+    if name:
+        show_images(name)
 
 
-def weights_form() -> None:
+def weights_form(limits: UploadLimits) -> None:
     """Upload a weights file, and show the network that it fits."""
     st.markdown(
         "A file written by `python -m core pretrain`, or weights of any **timm** or **torchvision** architecture, as "
@@ -82,22 +95,23 @@ def weights_form() -> None:
             st.caption("Choose the architecture of the weights; type to search.")
             return
     said = weights_options(str(library))
+    key = f"file-{library}-{arch}"
     file = st.file_uploader(
         "Weights file",
         type=["safetensors"] if library == "own" else ["safetensors", "pt", "pth"],
-        key=f"file-{library}-{arch}",
-        max_upload_size=uploads.MAX_BYTES["weights"] >> 20,
+        key=key,
+        max_upload_size=limits.weights,
         help="The file is checked as a whole; weights that do not fit the network are rejected, with the reason.",
     )
-    if file is not None:
+    st.caption(uploads.larger("weights"))
 
-        def store() -> str:
-            options = overrides_of(said)
-            return uploads.add_weights(str(library), arch, file.name, file, _runs.owner(), options).name
+    def store(file_name: str, content: BinaryIO) -> str:
+        options = overrides_of(said)
+        return uploads.add_weights(str(library), arch, file_name, content, _runs.owner(), options).name
 
-        name = checked(f"{library}-{arch}-{sorted(said.items())}", file, store)
-        if name:
-            show_weights(weights(name))
+    name = checked(key, file, store, str(sorted(said.items())))
+    if name:
+        show_weights(weights(name))
 
 
 def weights_options(library: str) -> dict[str, str]:
@@ -137,22 +151,65 @@ def weights_options(library: str) -> dict[str, str]:
     return {name: value.strip() for name, value in typed.items() if value and value.strip()}
 
 
-def checked(form: str, file: "UploadedFile", check: Callable[[], str]) -> str:
-    """The name that a file is stored under, "" where it was rejected; each file is checked once."""
+def checked(key: str, file: "UploadedFile | None", store: Callable[[str, BinaryIO], str], said: str = "") -> str:
+    """The name that the file of an uploader is stored under; "" where there is none, or it was rejected.
+
+    A file is checked once for all that is said of it. Once it is stored, the server's memory lets go of it; the
+    uploader goes on to show its name.
+
+    Args:
+        key: of the uploader.
+        file: in memory; None where there is none, or it is there no more.
+        store: takes its name and its content, and returns the name that it is stored under.
+        said: of the file.
+    """
     answers = st.session_state.setdefault("checked_uploads", {})
-    key = f"{form}:{file.file_id}"
-    if key not in answers:
-        with st.spinner(f"Checking {file.name}"):
-            try:
-                answers[key] = check(), ""
-            except PoisonLabError as error:
-                answers[key] = "", str(error)
-    name, problem = answers[key]
+    file_id = getattr(st.session_state.get(key), "file_id", None)
+    question = (key, file_id, said)
+    if file_id is not None and question not in answers:
+        with st.spinner("Checking the file"):
+            answers[question] = answer(file_id, file, store)
+    name, problem = answers.get(question, ("", ""))
     if problem:
         st.error(problem, title="Rejected; nothing was stored", icon=":material/block:")
     elif not belongs_to(name, _runs.owner()):
         return ""  # removed since
     return str(name)
+
+
+def answer(file_id: str, file: "UploadedFile | None", store: Callable[[str, BinaryIO], str]) -> tuple[str, str]:
+    """The name that a file is stored under, and the reason where it is not.
+
+    Args:
+        file_id: Streamlit's id of the file.
+        file: in memory; where it is there no more, what was stored of it is checked, as something else is said of it.
+        store: see `checked`.
+    """
+    stored = st.session_state.setdefault("stored_uploads", {})
+    try:
+        if file is None:
+            if file_id not in stored:
+                return "", GONE_WORDS
+            file_name, name = stored[file_id]
+            with Path(weights(name).weights).open("rb") as content:
+                return store(file_name, content), ""
+        if file.size == len(NO_ROOM) and file.getvalue() == NO_ROOM:
+            return "", NO_ROOM_WORDS
+        file.seek(0)
+        name = store(file.name, file)
+    except PoisonLabError as error:
+        return "", str(error)
+    stored[file_id] = file.name, name
+    forget(file)
+    return name, ""
+
+
+def forget(file: "UploadedFile") -> None:
+    """Take a file from the server's memory."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    file.close()
 
 
 def show_images(name: str) -> None:
@@ -228,13 +285,23 @@ def uploads_list() -> None:
             )
 
 
+def forms() -> None:
+    """Both forms; what is wrong where a limit is no number."""
+    try:
+        limits = UploadLimits.read()
+    except SettingError as error:
+        st.error(str(error), title="Nothing can be uploaded at the moment", icon=":material/block:")
+        return
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.subheader("Images")
+        images_form(limits)
+    with right.container(border=True, height="stretch"):
+        st.subheader("Weights")
+        weights_form(limits)
+
+
 st.title("Upload your own data")
 st.markdown("Train the head on your own images, or use your own pretrained extractor.")
-left, right = st.columns(2)
-with left.container(border=True, height="stretch"):
-    st.subheader("Images")
-    images_form()
-with right.container(border=True, height="stretch"):
-    st.subheader("Weights")
-    weights_form()
+forms()
 uploads_list()

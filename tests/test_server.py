@@ -1,16 +1,21 @@
 """The server around the pages: what it answers beside them, and how it starts and ends."""
 
 import asyncio
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from starlette.responses import PlainTextResponse
+from streamlit import config
 
 import app
 from core.serving import engine as engine_module
 from core.serving import nodelay
 from core.system.errors import EngineError
+from core.system.paths import STREAMLIT_CONFIG
+from core.system.settings import UploadLimits
 from tests.serving.test_metrics import parsed
 
 
@@ -93,6 +98,24 @@ def test_the_end_of_the_server_ends_the_engine_that_is_there(failed: bool, monke
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, lived()).result()
     assert closed == [engine]
+
+
+def test_streamlit_takes_files_as_large_as_the_page_says(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One number: the configuration has none of its own, which would refuse by a bare status what the page allows."""
+    before = st.get_option("server.maxUploadSize")
+    try:
+        monkeypatch.setenv("POISON_LAB_IMAGE_UPLOAD_MEGABYTES", "70")
+        monkeypatch.setenv("POISON_LAB_WEIGHTS_UPLOAD_MEGABYTES", "90")
+        assert app.limit_uploads() == UploadLimits(70, 90, 2000)
+        assert st.get_option("server.maxUploadSize") == 90
+        monkeypatch.setenv("POISON_LAB_WEIGHTS_UPLOAD_MEGABYTES", "many")
+        assert app.limit_uploads() == UploadLimits(500, 2000, 2000)
+        assert "POISON_LAB_WEIGHTS_UPLOAD_MEGABYTES is 'many'" in caplog.text
+    finally:
+        config.set_option("server.maxUploadSize", before)
+    assert "maxUploadSize" not in tomllib.loads(STREAMLIT_CONFIG.read_text())["server"]
 
 
 def test_a_broken_plugin_is_logged_when_the_server_starts(

@@ -104,7 +104,7 @@ def value_text(field: str, value: Any) -> str:
     if isinstance(value, str):
         return str((_parameter(field) or {}).get("choices", {}).get(value, value))
     # A seed is a name, not a quantity: no separators.
-    return f"{value:,}" if isinstance(value, int) and field != "seed" else digits(value, 10)
+    return str(value) if field == "seed" else f"{value:,}" if isinstance(value, int) else digits(value, 10)
 
 
 def sentence(specs: Sequence[ExperimentSpec], names: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def check_free(address: str, port: int) -> None:
 def serve(address: str, port: int) -> NoReturn:
     """Replace this process by the server, so that it receives signals directly.
 
-    Theme, upload limit and other options do not depend on the working directory: Streamlit reads
+    Theme and other options do not depend on the working directory: Streamlit reads
     `.streamlit/config.toml` beside the script, after those of the user and of the working directory.
     """
     script = os.fspath(paths.APP)

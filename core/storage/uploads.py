@@ -13,6 +13,7 @@ keyed with a secret of this server, so that nobody can derive the name, not even
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,12 +31,19 @@ from core.extractors.overrides import NOTHING, Overrides
 from core.extractors.registry import ExtractorInfo
 from core.system import finite_json, paths, secret
 from core.system.errors import DataError, PoisonLabError, WeightsError
+from core.system.settings import UploadKind, UploadLimits, variable
 
-MAX_BYTES = {"images": 500 << 20, "weights": 2 << 30}
+ON_DISK = {
+    "images": "`--data image-folder:PATH`, of a folder or a zip",
+    "weights": "`--extractor timm:ARCH@FILE`, `torchvision:ARCH@FILE` or `own:ARCH@FILE`",
+}
+"""How the command line names a file on the server's disk, which may have any size."""
 SAMPLES = 6
 """Images of each class in a preview."""
 _CHUNK = 1 << 20
 _LEFTOVER_SECONDS = 3600.0
+_checking = threading.Lock()
+"""Held while a file is checked, which may take several times its size in memory: one at a time."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
 
     Raises:
         DataError: the upload is rejected, with the reason and the file; nothing is stored.
+        SettingError: `POISON_LAB_IMAGE_UPLOAD_MEGABYTES` or another limit of uploads is out of bounds.
     """
     if Path(file_name).suffix.lower() != ".zip":
         raise DataError(f"{file_name} is not a zip: put the folders, one of images for each class, into a zip.")
@@ -150,12 +159,20 @@ def preview(name: str) -> Preview:
     )
 
 
+def larger(kind: UploadKind) -> str:
+    """What to do with a file that is too large to upload, in one sentence."""
+    setting = variable("image_upload_megabytes" if kind == "images" else "weights_upload_megabytes")
+    return (
+        f"A larger file on the server's disk is named on the command line, {ON_DISK[kind]}; {setting} raises the limit."
+    )
+
+
 Check = Callable[[Path, str], dict[str, Any]]
 """Maps a file and its future name to its record; raises an error if the file is rejected."""
 
 
 def _add(
-    kind: str,
+    kind: UploadKind,
     file_name: str,
     suffix: str,
     content: BinaryIO,
@@ -165,6 +182,7 @@ def _add(
     digested: bytes = b"",
 ) -> str:
     """Write, validate and store a file; returns its name."""
+    limit = UploadLimits.read().of(kind)
     with _incoming(kind, refused) as folder:
         file = folder / f"content{suffix}"
         digest, size = secret.new_hmac(), 0
@@ -172,14 +190,15 @@ def _add(
         with file.open("wb") as target:
             while chunk := content.read(_CHUNK):
                 size += len(chunk)
-                if size > MAX_BYTES[kind]:
-                    raise refused(f"{file_name} is larger than the {MAX_BYTES[kind] >> 20} MiB that are allowed.")
+                if size > limit << 20:
+                    raise refused(f"{file_name} is larger than the {limit:,} MB of an upload. {larger(kind)}")
                 digest.update(chunk)
                 target.write(chunk)
         slug = re.sub(r"[^a-z0-9]+", "-", Path(file_name).stem.lower()).strip("-")[:23].strip("-") or "file"
         key = f"{slug}-{digest.hexdigest()[:32]}"
         try:
-            record = check(file, PREFIX + key)
+            with _checking:
+                record = check(file, PREFIX + key)
         except PoisonLabError as error:
             # Users know the file by its original name.
             raise type(error)(str(error).replace(str(file), file_name)) from error

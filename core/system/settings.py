@@ -85,6 +85,25 @@ class Settings(BaseSettings):
         description="megabytes of extractors that each worker process holds between runs, on its GPU where it has "
         "one; beyond, what was used least recently is let go",
     )
+    image_upload_megabytes: Whole = Field(
+        500,
+        ge=1,
+        le=10**6,
+        description="megabytes that a zip of images may have that is uploaded in the app",
+    )
+    weights_upload_megabytes: Whole = Field(
+        2000,
+        ge=1,
+        le=10**6,
+        description="megabytes that a file of weights may have that is uploaded in the app",
+    )
+    upload_memory_megabytes: Whole = Field(
+        2000,
+        ge=1,
+        le=10**6,
+        description="megabytes that the uploads of all people together may take in the memory of the web server, and "
+        "at most one upload; beyond, an upload waits",
+    )
     log: LogForm = Field("text", description="what server and workers write to standard error")
     allowed: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = Field(
         frozenset(), description="e-mail addresses and domains, separated by commas, that may use a lab with a login"
@@ -141,6 +160,47 @@ class Limits:
             store_megabytes=settings.store_megabytes,
             cache_megabytes=settings.cache_megabytes,
         )
+
+
+UploadKind = Literal["images", "weights"]
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """The limits of uploads in the app, in megabytes of 1,048,576 bytes, as Streamlit counts them.
+
+    Attributes:
+        images, weights: maximum size of a file; never more than `memory`.
+        memory: maximum memory of the web server that all uploads together take.
+    """
+
+    images: int = min(DEFAULTS.image_upload_megabytes, DEFAULTS.upload_memory_megabytes)
+    weights: int = min(DEFAULTS.weights_upload_megabytes, DEFAULTS.upload_memory_megabytes)
+    memory: int = DEFAULTS.upload_memory_megabytes
+
+    @classmethod
+    def read(cls) -> "UploadLimits":
+        """Read the limits from the environment.
+
+        Raises:
+            SettingError: one is not an integer, or out of bounds.
+        """
+        settings = read("image_upload_megabytes", "weights_upload_megabytes", "upload_memory_megabytes")
+        memory = settings.upload_memory_megabytes
+        return cls(
+            images=min(settings.image_upload_megabytes, memory),
+            weights=min(settings.weights_upload_megabytes, memory),
+            memory=memory,
+        )
+
+    @property
+    def largest(self) -> int:
+        """Maximum size of any file."""
+        return max(self.images, self.weights)
+
+    def of(self, kind: UploadKind) -> int:
+        """Maximum size of a file of a kind."""
+        return self.images if kind == "images" else self.weights
 
 
 def workers() -> int:

@@ -1,12 +1,18 @@
 """Bringing images and weights through the app, in a real browser: what is kept can be used, what is refused is told."""
 
+import io
+import urllib.request
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 
 from core.extractors.networks import network
 from core.pretraining.train import export
+from tests.browser.server import server, settled
 from tests.pictures import pets, zipped
 
 pytestmark = pytest.mark.browser
@@ -22,6 +28,50 @@ def page(page: Page, address: str) -> Page:
 def zip_of(place: Path, *classes: str) -> Path:
     (place / "pets.zip").write_bytes(zipped({**pets(30, classes), "__MACOSX/._x.png": b""}).getvalue())
     return place / "pets.zip"
+
+
+def large_zip(place: Path, megabytes: int) -> Path:
+    """Two classes of so much noise, which nothing makes smaller."""
+    rng = np.random.default_rng(0)
+    path = place / "noise.zip"
+    side = 600  # more than 1 MB an image
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for number in range(megabytes):
+            png = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(png, "PNG", compress_level=0)
+            archive.writestr(f"{('left', 'right')[number % 2]}/{number}.png", png.getvalue())
+    assert path.stat().st_size > megabytes << 20
+    return path
+
+
+def test_more_than_50_megabytes_are_stored_and_leave_the_memory(page: Page, address: str, tmp_path: Path) -> None:
+    """As Streamlit's own limit was once 50 MB, the page said 500 MB, and an upload ended with "AxiosError"."""
+    page.locator(".st-key-file-images input[type=file]").set_input_files(large_zip(tmp_path, 60))
+    expect(page.get_by_text("Stored as upload:noise-")).to_be_visible()
+    expect(page.get_by_text("21 to train, 9 to test")).to_have_count(2)
+    expect(page.get_by_text("AxiosError")).to_have_count(0)
+    with urllib.request.urlopen(f"{address}/_stcore/metrics") as answer:
+        assert b"UploadedFileManager" not in answer.read(), "nothing is held any more"
+    page.get_by_role("radio", name="torchvision").click()  # another run of the page, which does not have the file
+    expect(page.get_by_text("Choose the architecture of the weights")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("Stored as upload:noise-")).to_be_visible()
+    page.locator("[class*=st-key-remove-upload-noise]").get_by_role("button").click()
+    expect(page.get_by_text("Stored as upload:noise-")).to_have_count(0)
+
+
+def test_what_is_too_large_is_refused_in_words(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POISON_LAB_IMAGE_UPLOAD_MEGABYTES", "1")
+    with server(tmp_path) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/bring")
+        page.locator(".st-key-file-images input[type=file]").set_input_files(large_zip(tmp_path, 2))
+        expect(page.get_by_text("File must be 1.0MB or smaller")).to_be_visible()
+        expect(page.get_by_text("POISON_LAB_IMAGE_UPLOAD_MEGABYTES raises the limit")).to_be_visible()
+        expect(page.get_by_text("AxiosError")).to_have_count(0)
+        page.close()
 
 
 def test_images_are_shown_kept_and_used(page: Page, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from core.extractors.registry import EXTRACTORS
 from core.presentation import export
 from core.serving import engine as engine_module
 from core.serving.status import JobStatus
+from core.serving.uploads import NO_ROOM
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
 from core.storage import gallery, marks, uploads
@@ -604,6 +605,36 @@ def test_bring_page_lists_what_is_kept() -> None:
     app = rerun(app.button(key=f"remove-{kept.name}").click())
     assert "No uploads yet" in shown_text(app)
     assert catalog_uploads.all_images() == {}
+
+
+def bring() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=60)
+    app.run()
+    return app.switch_page("bring.py").run()
+
+
+def test_an_upload_without_room_is_refused_in_words() -> None:
+    app = bring()
+    app = app.file_uploader[0].set_value(("pets.zip", NO_ROOM, "application/zip")).run()
+    assert [box.value for box in app.error] == [
+        "The server's memory for uploads is in use by others at the moment: nothing was stored. Try again in a minute."
+    ]
+    assert catalog_uploads.all_images() == {}
+
+
+def test_the_page_says_how_large_a_file_may_be_and_what_to_do_with_a_larger_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POISON_LAB_IMAGE_UPLOAD_MEGABYTES", "70")
+    app = bring()
+    assert [uploader.proto.max_upload_size_mb for uploader in app.file_uploader] == [70, 2000]
+    assert "`--data image-folder:PATH`" in shown_text(app)
+    assert "`--extractor timm:ARCH@FILE`" in shown_text(app)
+    monkeypatch.setenv("POISON_LAB_IMAGE_UPLOAD_MEGABYTES", "0")
+    app = bring()
+    assert not app.exception
+    assert "POISON_LAB_IMAGE_UPLOAD_MEGABYTES is '0'; allowed" in app.error[0].value
+    assert "No uploads yet" in shown_text(app)
 
 
 def test_brought_text_is_no_markdown() -> None:

@@ -73,7 +73,7 @@ def test_poison_among_another_class_is_counted() -> None:
     plot = tiny_result(tiny_spec()).plot
     assert plot is not None
     poison = {"poison_xy": np.array([[0, 1], [9, 8], [9, 9.0]]), "poison_y": np.array([0, 0, 1])}
-    poison["shift"] = np.ones(3)
+    poison |= {"base_xy": np.zeros((3, 2)), "shift": np.ones(3)}
     assert story.count_landed_elsewhere(replace(plot, train_xy=clean, train_y=np.repeat([0, 1], 6), **poison)) == 1
     assert story.count_landed_elsewhere(replace(plot, train_xy=clean[:1], train_y=np.array([1]), **poison)) == 2
 

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import threading
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -154,17 +156,43 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPat
     assert tree() == []
 
 
-@pytest.mark.parametrize("kind", uploads.MAX_BYTES)
-def test_a_file_that_is_too_large_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(uploads.MAX_BYTES, kind, 1 << 20)
+@pytest.mark.parametrize(("kind", "way"), [("images", "--data image-folder:PATH"), ("weights", "timm:ARCH@FILE")])
+def test_a_file_that_is_too_large_is_refused(kind: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = {"images": "POISON_LAB_IMAGE_UPLOAD_MEGABYTES", "weights": "POISON_LAB_WEIGHTS_UPLOAD_MEGABYTES"}[kind]
+    monkeypatch.setenv(setting, "1")
     content = io.BytesIO(bytes((1 << 20) + 1))
     add = {
         "images": lambda: uploads.add_images("a.zip", content),
         "weights": lambda: uploads.add_weights("timm", "resnet18", "a.pth", content),
     }[kind]
-    with pytest.raises(PoisonLabError, match=r"a\.\w+ is larger than the 1 MiB that are allowed"):
+    with pytest.raises(
+        PoisonLabError, match=r"^a\.\w+ is larger than the 1 MB of an upload\. A larger file"
+    ) as refused:
         add()
+    assert way in str(refused.value)
+    assert f"{setting} raises the limit" in str(refused.value)
     assert tree() == []
+
+
+def test_files_are_checked_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check takes several times the size of a file in memory."""
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def check(*_: object) -> object:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.05)
+        with lock:
+            at_once -= 1
+        raise DataError("no")
+
+    monkeypatch.setattr(own_data, "info", check)
+    with ThreadPoolExecutor(4) as pool:
+        tried = [pool.submit(uploads.add_images, f"{i}.zip", io.BytesIO(b"zip")) for i in range(4)]
+    assert [str(one.exception()) for one in tried] == ["no"] * 4
+    assert most == 1
 
 
 def pretrained(folder: Path) -> bytes:

@@ -12,6 +12,7 @@ from core.system.settings import (
     PLUGINS,
     Limits,
     Settings,
+    UploadLimits,
     is_allowed,
     log_form,
     model_megabytes,
@@ -44,7 +45,8 @@ def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_number_of_a_server_is_here() -> None:
     limits = ["person_runs", "all_runs", "run_seconds", "store_megabytes", "cache_megabytes"]
-    assert ["workers", *limits, "model_megabytes"] == NUMBERS
+    uploads = ["image_upload_megabytes", "weights_upload_megabytes", "upload_memory_megabytes"]
+    assert ["workers", *limits, "model_megabytes", *uploads] == NUMBERS
 
 
 @each
@@ -105,6 +107,29 @@ def test_limits_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     for number, name in enumerate(NUMBERS, start=200):
         monkeypatch.setenv(variable(name), "3" if name == "workers" else str(number))
     assert Limits.read() == Limits(201, 202, 203, 204, 205)
+
+
+@pytest.mark.parametrize(
+    ("images", "weights", "memory", "limits"),
+    [
+        ("", "", "", UploadLimits(500, 2000, 2000)),
+        ("70", "300", "400", UploadLimits(70, 300, 400)),
+        ("", "", "400", UploadLimits(400, 400, 400)),  # a file takes its whole size in memory
+        ("3", "2", "", UploadLimits(3, 2, 2000)),
+    ],
+)
+def test_no_upload_may_be_larger_than_the_memory_for_all(
+    images: str, weights: str, memory: str, limits: UploadLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"image_upload_megabytes": images, "weights_upload_megabytes": weights, "upload_memory_megabytes": memory}
+    for name, text in given.items():
+        monkeypatch.setenv(variable(name), text)
+    assert UploadLimits.read() == limits
+    assert (limits.of("images"), limits.of("weights")) == (limits.images, limits.weights)
+    assert limits.largest == max(limits.images, limits.weights)
+    monkeypatch.setenv(variable("upload_memory_megabytes"), "much")
+    with pytest.raises(SettingError, match="POISON_LAB_UPLOAD_MEMORY_MEGABYTES is 'much'"):
+        UploadLimits.read()
 
 
 def test_the_address_of_a_scheduler_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
