@@ -1,22 +1,24 @@
-"""Estimates of a run's duration, before it starts and while it runs.
+"""Estimates of a run's duration before it starts; `core.experiments.progress` corrects them while it runs.
 
 The work of each stage is counted in units (`_units`); a rate is the seconds per unit on this machine. Each finished
-run updates the rates (`record`), so that estimates improve with every run.
+run updates the rates (`record`), so that estimates improve with every run. It also notes which clean features have
+been extracted, which later runs read from the cache.
 """
 
+import hashlib
 import json
 import logging
 import math
+import statistics
 import threading
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.attacks.record import Workload
 from core.attacks.registry import record_of
 from core.catalog.lookup import data_info, extractor_info
 from core.experiments.summary import RunSummary
-from core.spec.events import SNAPSHOTS, STAGES
+from core.spec.events import SNAPSHOTS
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import check_loaded
 from core.system import finite_json
@@ -62,8 +64,16 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "map": 1.5e-3,
     },
 }
-_WEIGHT = 0.5
-"""Weight of the newest measurement in a rate's exponential average."""
+_RECENT = 5
+"""Measurements of which a rate is the median: one of a cold start, or of a busy minute, does not count for long."""
+_EXTRACTED = 500
+"""Number of sets of clean features that are remembered as extracted."""
+_READ_SECONDS = 0.2
+"""Seconds that reading features from the cache takes at most."""
+_FEATURE_FIELDS = frozenset(
+    {"data", "train_domain", "test_domain", "extractor", "input_size", "train_size", "test_size", "seed"}
+)
+"""The fields of a spec that its clean features depend on."""
 _PASSES = 3
 """Cost of a forward and a backward pass through the extractor, in forward passes."""
 
@@ -81,8 +91,11 @@ def estimate(spec: ExperimentSpec, device: str = "auto") -> dict[str, float]:
         SpecError: unknown extractor or data set, or a plug-in that is not loaded.
     """
     rates = _load()
-    kind = _kind(rates["device"] if device == "auto" else device)
-    return {stage: units * _rate(rates, spec, stage, kind) for stage, units in _units(spec).items()}
+    kind = _kind(rates.device if device == "auto" else device)
+    seconds = {stage: units * _rate(rates, spec, stage, kind) for stage, units in _units(spec).items()}
+    if _features_key(spec) in rates.extracted:  # unless they have been deleted since
+        seconds["extract"] = min(seconds["extract"], _READ_SECONDS)
+    return seconds
 
 
 def total(spec: ExperimentSpec, device: str = "auto") -> float:
@@ -105,12 +118,11 @@ def record(summary: RunSummary) -> None:
     kind = _kind(summary.device)
     with _lock:
         rates = _load()
-        rates["device"] = kind
+        rates.device = kind
         for stage, seconds in summary.seconds.items():
             if units.get(stage, 0) > 0 and seconds > 0:
-                key, rate = _key(spec, stage, kind), seconds / units[stage]
-                known = rates["rates"].get(key, rate)
-                rates["rates"][key] = (1 - _WEIGHT) * known + _WEIGHT * rate
+                rates.add(_key(spec, stage, kind), seconds / units[stage])
+        rates.add_extracted(_features_key(spec))
         try:
             _save(rates)
         except OSError as error:
@@ -130,63 +142,10 @@ def images_per_second(name: str) -> tuple[float, bool]:
         Images per second, and whether that was measured on this machine; else it is estimated from the multiply-adds.
     """
     rates, macs = _load(), extractor_macs(name, None)
-    kind = _kind(rates["device"])
+    kind = _kind(rates.device)
     variant = extractor_info(name).arch
     key = f"{kind}/extract/{variant}"
-    return 1 / (macs * rates["rates"].get(key, _default(kind, "extract", variant))), key in rates["rates"]
-
-
-class ProgressEstimate:
-    """Progress of a run, from its elapsed and its estimated remaining time.
-
-    The current stage is extrapolated from its own steps once it has done some; later stages use the estimate.
-
-    Args:
-        stages: expected seconds of each stage, from `estimate`.
-    """
-
-    def __init__(self, stages: Mapping[str, float]) -> None:
-        self.stage = ""
-        self.done = 0
-        self.total = 0
-        self._stages = stages
-        self._order = {stage: i for i, stage in enumerate(STAGES)}
-        self._begun = self._stage_begun = math.nan
-        self._fraction = 0.0
-
-    def update(self, stage: str, done: int, total: int, now: float) -> None:
-        """Handle an event.
-
-        Args:
-            stage: a key of `core.spec.events.STAGES`.
-            done: finished steps of the stage.
-            total: steps of the stage; 0 if unknown.
-            now: time of the event, in seconds of any clock.
-        """
-        if not self.stage:
-            self._begun = now
-        if stage != self.stage:
-            self._stage_begun = now
-        self.stage, self.done, self.total = stage, done, total
-
-    def seconds_left(self, now: float) -> float:
-        """Expected seconds until the end of the run."""
-        if not self.stage:
-            return sum(self._stages.values())
-        position = self._order[self.stage]
-        later = sum(seconds for stage, seconds in self._stages.items() if self._order[stage] > position)
-        spent = now - self._stage_begun
-        if 0 < self.done <= self.total and spent > 0:
-            return later + spent * (self.total - self.done) / self.done
-        # A stage that outlasts its estimate is never reported as complete.
-        return later + max(self._stages.get(self.stage, 0.0) - spent, 0.1 * spent)
-
-    def fraction(self, now: float) -> float:
-        """Completed fraction of the run, in [0, 1]; never decreases."""
-        if self.stage:
-            spent = now - self._begun
-            self._fraction = max(self._fraction, spent / max(spent + self.seconds_left(now), 1e-9))
-        return self._fraction
+    return 1 / (macs * rates.rate(key, _default(kind, "extract", variant))), key in rates.recent
 
 
 def _units(spec: ExperimentSpec) -> dict[str, float]:
@@ -232,8 +191,14 @@ def _key(spec: ExperimentSpec, stage: str, kind: str) -> str:
     return f"{kind}/{stage}/{_variant(spec, stage)}"
 
 
-def _rate(rates: dict[str, Any], spec: ExperimentSpec, stage: str, kind: str) -> float:
-    return float(rates["rates"].get(_key(spec, stage, kind), _default(kind, stage, _variant(spec, stage))))
+def _features_key(spec: ExperimentSpec) -> str:
+    """Identifies the clean features of a run by all that they depend on."""
+    values = spec.model_dump(mode="json", include=set(_FEATURE_FIELDS))
+    return hashlib.sha256(finite_json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _rate(rates: "_Rates", spec: ExperimentSpec, stage: str, kind: str) -> float:
+    return rates.rate(_key(spec, stage, kind), _default(kind, stage, _variant(spec, stage)))
 
 
 def _default(kind: str, stage: str, variant: str) -> float:
@@ -249,19 +214,52 @@ def _path() -> Path:
     return home() / "rates.json"
 
 
-def _load() -> dict[str, Any]:
-    """The rates file: `device` of the latest run and `rates` by key; unusable entries are dropped."""
+@dataclass
+class _Rates:
+    """What finished runs on this machine have taught.
+
+    Attributes:
+        device: kind of device of the latest run.
+        recent: by key, the latest measurements of a rate, oldest first.
+        extracted: keys of clean features that have been extracted, oldest first.
+    """
+
+    device: str = "cpu"
+    recent: dict[str, list[float]] = field(default_factory=dict)
+    extracted: list[str] = field(default_factory=list)
+
+    def rate(self, key: str, default: float) -> float:
+        """The seconds per unit of work; of an even number of measurements, the lower of the middle ones counts."""
+        return statistics.median_low(self.recent[key]) if key in self.recent else default
+
+    def add(self, key: str, rate: float) -> None:
+        """Add a measurement of a rate."""
+        self.recent[key] = [*self.recent.get(key, []), rate][-_RECENT:]
+
+    def add_extracted(self, key: str) -> None:
+        """Note that features have been extracted."""
+        self.extracted = [*(other for other in self.extracted if other != key), key][-_EXTRACTED:]
+
+
+def _load() -> _Rates:
+    """Read the rates file; an unusable file counts as none, and unusable entries are dropped."""
     try:
         stored = json.loads(_path().read_bytes())
-        rates = {key: float(rate) for key, rate in stored["rates"].items()}
+        # Earlier versions kept one average of each rate, and still read it.
+        recent = {key: [float(rate)] for key, rate in stored["rates"].items()}
+        recent |= {key: [float(rate) for rate in rates] for key, rates in stored.get("recent", {}).items()}
         device = _kind(str(stored["device"]))
+        extracted = [str(key) for key in stored.get("extracted", [])]
     except FileNotFoundError:
-        return {"device": "cpu", "rates": {}}
+        return _Rates()
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         log.warning("%s can't be used (%s); starting from the defaults", _path(), error)
-        return {"device": "cpu", "rates": {}}
-    return {"device": device, "rates": {key: rate for key, rate in rates.items() if 0 < rate < math.inf}}
+        return _Rates()
+    possible = {key: [rate for rate in rates if 0 < rate < math.inf] for key, rates in recent.items()}
+    return _Rates(device, {key: rates for key, rates in possible.items() if rates}, extracted)
 
 
-def _save(rates: dict[str, Any]) -> None:
-    write_text(_path(), finite_json.dumps(rates, indent=1, sort_keys=True))
+def _save(rates: _Rates) -> None:
+    averages = {key: rates.rate(key, 0.0) for key in rates.recent}
+    content = {"device": rates.device, "rates": averages, "recent": rates.recent, "extracted": rates.extracted}
+    write_text(_path(), finite_json.dumps(content, indent=1, sort_keys=True))

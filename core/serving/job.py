@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from distributed import Future
 
 from core.experiments import cost
+from core.experiments.progress import ProgressEstimate
 from core.experiments.summary import CurvePoint
 from core.serving.messages import EventData
 from core.serving.status import JobStatus, State
@@ -86,7 +87,7 @@ class Job:
         self._owner = owner
         self._state: State = "queued"
         self._error: str | None = None
-        self._progress = cost.ProgressEstimate(self.expected)
+        self._progress = ProgressEstimate(self.expected)
         self._curve: list[CurvePoint] = []
         self._started: float | None = None
         self._ended: float | None = None
@@ -182,7 +183,7 @@ class Job:
             self.attempts += 1
             self._state = "running"
             self._started = time.time()
-            self._progress = cost.ProgressEstimate(self.expected)
+            self._progress = ProgressEstimate(self.expected)
             self._curve = []
             return True
 
@@ -202,7 +203,7 @@ class Job:
         with self._owner.lock:
             if self.finished:
                 return False
-            self._state, self._progress = "queued", cost.ProgressEstimate(self.expected)
+            self._state, self._progress = "queued", ProgressEstimate(self.expected)
             return True
 
     def end(self, state: State, error: str | None = None) -> bool:

@@ -1,9 +1,10 @@
 """The jobs of an engine: those in flight, in order of execution, and the latest finished ones."""
 
+import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.serving.job import Job, Position
 
@@ -76,15 +77,13 @@ class Jobs:
         index = queue.index(job)
         if not slots:
             return Position(index + 1, None)
-        ahead = queue[:index] + [other for other in self._by_run.values() if other.state == "running"]
-        return Position(index + 1, sum(other.seconds_left(now) for other in ahead) / slots)
+        running = [other for other in self._by_run.values() if other.state == "running"]
+        return Position(index + 1, _first_free(running, queue[:index], slots, now))
 
     def expected_wait(self) -> float:
         """Estimated seconds that a new job would wait; the caller holds the lock."""
-        in_flight, slots, now = self.in_flight(), self._slots(), time.monotonic()
-        if len(in_flight) < slots:
-            return 0.0
-        return sum(job.seconds_left(now) for job in in_flight) / max(1, slots)
+        running = [job for job in self.in_flight() if job.state == "running"]
+        return _first_free(running, self.queue(), max(1, self._slots()), time.monotonic())
 
     def cancel(self, job: Job, person: str | None) -> bool:
         """See `Job.cancel`."""
@@ -103,3 +102,20 @@ class Jobs:
         with self.lock:
             self._by_run = {**previous._by_run, **self._by_run}
             self._latest = {**previous._latest, **self._latest}
+
+
+def _first_free(running: Sequence[Job], waiting: Sequence[Job], slots: int, now: float) -> float:
+    """Seconds until a slot is free for one more job, after all that run and wait have been started.
+
+    Args:
+        running: jobs that take a slot each, until they end.
+        waiting: queued jobs in their order; each takes the slot that is free first.
+        slots: number of jobs that execute at a time.
+        now: in monotonic seconds.
+    """
+    free = sorted(job.seconds_left(now) for job in running)
+    # Where workers have just left, more may run than there are slots: the longest of them keep the slots.
+    free = [0.0] * (slots - len(free)) + free[-slots:]
+    for job in waiting:
+        heapq.heapreplace(free, free[0] + job.seconds_left(now))
+    return free[0]

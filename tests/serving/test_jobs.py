@@ -64,6 +64,27 @@ def test_the_wait_is_shared_out_among_the_slots() -> None:
     assert jobs.expected_wait() == 0
 
 
+def test_the_wait_is_what_running_jobs_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waiting job takes the slot that is free first; what is nearly over does not count as a whole run."""
+    slots = 2
+    jobs = Jobs(slots=lambda: slots, cancel=lambda *_: False)
+    left = {310: 3.0, 311: 50.0, 312: 20.0, 313: 20.0}
+    monkeypatch.setattr(Job, "seconds_left", lambda job, now: left[job.spec.seed])
+    for seed in left:
+        jobs.add(Job(tiny_spec(seed), "", jobs, number=jobs.next_number()))
+    running, also_running, first, second = jobs.all()
+    for job in (running, also_running):
+        job.begin("worker")
+    assert jobs.position(first) == Position(1, 3.0)
+    assert jobs.position(second) == Position(2, 23.0)
+    assert jobs.expected_wait() == 43.0
+    slots = 3
+    assert jobs.position(first) == Position(1, 0.0)
+    assert jobs.expected_wait() == 20.0
+    slots = 1
+    assert jobs.position(first).wait == 50.0, "a worker has left, while both still run"
+
+
 def test_jobs_of_an_engine_before_are_known_unless_they_were_asked_for_again() -> None:
     before, after = (Jobs(slots=lambda: 1, cancel=lambda *_: False) for _ in range(2))
     old, kept = (Job(tiny_spec(seed), "", before) for seed in (305, 306))
