@@ -188,7 +188,10 @@ def test_a_defence_is_applied_and_only_then_judged(engine: IdleEngine, tmp_path:
     found = defended.find(step.spec.hash, step.chain)
     assert found is not None
     told = app.success[0].value if found.whole.recall >= 0.8 else app.info[0].value
-    assert f"It detects {100 * found.whole.recall:.1f} % of the 40 and removes {found.whole.clean_lost} clean" in told
+    assert (
+        f"It detects {100 * found.whole.recall:.1f} % of the 40; clean images removed: {found.whole.clean_lost}."
+        in told
+    )
     assert f"{found.whole.poison_removed} of 40" in {metric.value for metric in app.metric}
     assert "Already applied" in shown_text(app)
     assert query(app)["done"] == "defend1"

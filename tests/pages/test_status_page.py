@@ -38,7 +38,7 @@ def test_queue_outcomes_and_workers_are_told(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr(engine_module, "_engine", FakeEngine(store))
     app = opened("status.py")
     assert {metric.label: metric.value for metric in app.metric} == {
-        **{"Running": "1", "Waiting": "3", "Expected wait": "10 s", "Workers": "2 of 2"},
+        **{"Running": "1", "Waiting": "3", "Expected wait": "about 15 s", "Workers": "2 of 2"},
         **{"Done": "5", "Failed": "1", "Cancelled": "0", "Refused": "2"},
     }
     words = shown_text(app)
