@@ -48,13 +48,13 @@ def test_a_record_survives_a_crash_and_keeps_it_once(tmp_path: Path) -> None:
     def target(data: bytes) -> None:
         assert data != b"7", "seven"
 
-    recorder = Recorder(target, tmp_path)
+    recorder = Recorder(target, lambda: 4, tmp_path)
     for number in range(10):
         for _ in range(2):
             recorder(str(number).encode())
     recorder.write()
     counts = json.loads((tmp_path / "counts.json").read_text())
-    assert counts["inputs"] == 20
+    assert (counts["inputs"], counts["past"]) == (20, 4)
     [(where, words)] = counts["crashes"].items()
     assert where.startswith("AssertionError at ")
     assert words.startswith("seven")

@@ -20,6 +20,7 @@ from core.data.pictures import SIDE
 from core.data.registry import DataInfo
 from core.data.sources import File, Listing
 from core.system.errors import DataError, SpecError, shown
+from core.system.numbers import counted, named
 
 READER_VERSION = 2
 """Increment it when the same files would give other images, labels or another split: earlier runs keep their names, and
@@ -187,7 +188,7 @@ def _check_counts(path: Path, classes: tuple[str, ...], arranged: tree.Tree) -> 
     for label in classes:
         if counts[label] < MIN_IMAGES_PER_CLASS:
             raise DataError(
-                f"Class {label!r} of {path} has {counts[label]} images; at least {MIN_IMAGES_PER_CLASS} are needed."
+                f"Class {label!r} of {path} has {counted(counts[label], 'image')}; at least {MIN_IMAGES_PER_CLASS} are needed."
             )
 
 
@@ -236,17 +237,15 @@ def _told(facts: Counter[str]) -> list[str]:
     """What was done to images, in sentences."""
     told = []
     if count := facts["is_transparent"]:
-        told.append(f"{_images(count)} {'has' if count == 1 else 'have'} transparency: laid on white.")
+        told.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} transparency: laid on white.")
     if count := facts["is_deep"]:
         limit = f"; the brightest grey value is {brightest:,} of 65,535" if (brightest := facts["brightest"]) else ""
-        told.append(f"{_images(count)} {'has' if count == 1 else 'have'} 16 bits a channel: scaled to 8{limit}.")
+        told.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} 16 bits a channel: scaled to 8{limit}.")
     if count := facts["is_animated"]:
-        told.append(f"{_images(count)} {'is' if count == 1 else 'are'} the first of an animation or a file of several.")
+        told.append(
+            f"{counted(count, 'image')} {named(count, 'is', 'are')} the first of an animation or a file of several."
+        )
     return told
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def _copies(x: NDArray[np.uint8], is_test: NDArray[np.bool_], has_split: bool) -> list[str]:

@@ -41,11 +41,13 @@ class Recorder:
 
     Args:
         target: to run.
+        past: returns how many inputs have passed the first check; None where the target does not count them.
         folder: for the sample, the counts and the inputs that crash.
     """
 
-    def __init__(self, target: Callable[[bytes], None], folder: Path) -> None:
+    def __init__(self, target: Callable[[bytes], None], past: Callable[[], int | None], folder: Path) -> None:
         self._target = target
+        self._past = past
         self._folder = folder
         self._inputs = 0
         self._crashes: dict[str, str] = {}
@@ -67,7 +69,7 @@ class Recorder:
 
     def write(self) -> None:
         """Write the counts."""
-        counts = {"inputs": self._inputs, "crashes": self._crashes}
+        counts = {"inputs": self._inputs, "past": self._past(), "crashes": self._crashes}
         (self._folder / "counts.json").write_text(json.dumps(counts))
 
     def _keep(self, data: bytes, error: Exception) -> None:
@@ -109,7 +111,11 @@ def fuzz(name: str, options: list[str], folder: Path | None = None) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["core", "pages", "PIL", "zipfile", "pydantic", "json"]):
-        from tests.fuzz.targets import TARGETS, seeds  # not before: what is imported already is not instrumented
+        from tests.fuzz.targets import (
+            REACHED,
+            TARGETS,
+            seeds,
+        )  # not before: what is imported already is not instrumented
     if name not in TARGETS:
         sys.exit(f"Which target? all, {', '.join(TARGETS)}. For example: python -m tests.fuzz spec -max_total_time=60")
 
@@ -120,7 +126,7 @@ def fuzz(name: str, options: list[str], folder: Path | None = None) -> None:
         sound = seeds(name)
         for i, data in enumerate(sound):
             (corpus / str(i)).write_bytes(data)
-        target = TARGETS[name] if folder is None else Recorder(TARGETS[name], folder)
+        target = TARGETS[name] if folder is None else Recorder(TARGETS[name], lambda: REACHED.get(name), folder)
 
         def mutate(data: bytes, max_size: int, seed: int) -> bytes:
             rng = random.Random(seed)
@@ -146,9 +152,10 @@ def report(name: str, options: list[str]) -> bool:
         os.environ["POISON_LAB_HOME"] = home
         sample, corpus = ([path.read_bytes() for path in (folder / kind).iterdir()] for kind in ("sample", "corpus"))
         result = reach(TARGETS[name], sample, corpus)
+    inputs, past = counts.get("inputs", 0), counts.get("past")
+    passed = f"{result.past / max(1, result.inputs):.0%}, by a sample," if past is None else f"{past / inputs:.0%}"
     print(
-        f"{name}: {counts.get('inputs', 0):,} inputs in {seconds:,.0f} s; of a sample of {result.inputs:,}, {result.past:,} "
-        f"({100 * result.past / max(1, result.inputs):.0f} %) pass the first check; "
+        f"{name}: {inputs:,} inputs in {seconds:,.0f} s; {passed} pass the first check; "
         f"{sum(result.reached.values()):,} of {sum(result.lines.values()):,} lines reached; "
         f"{len(counts.get('crashes', {}))} crashes"
     )
