@@ -188,7 +188,8 @@ def _check_counts(path: Path, classes: tuple[str, ...], arranged: tree.Tree) -> 
     for label in classes:
         if counts[label] < MIN_IMAGES_PER_CLASS:
             raise DataError(
-                f"Class {label!r} of {path} has {counted(counts[label], 'image')}; at least {MIN_IMAGES_PER_CLASS} are needed."
+                f"Class {label!r} of {path} has {counted(counts[label], 'image')}; at least {MIN_IMAGES_PER_CLASS} "
+                "are needed."
             )
 
 

@@ -22,8 +22,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-SAMPLE = 2000
+SAMPLE = 500
 """Inputs of a target that are kept to look at what they reach, drawn from all with equal chances."""
+MOST_OF_CORPUS = 1000
+"""Inputs by which the fuzzer reached something new that are looked at, too, the latest first."""
 CRASHES = Path("fuzz-crashes")
 KINDS = (
     b"0123456789",
@@ -111,11 +113,8 @@ def fuzz(name: str, options: list[str], folder: Path | None = None) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["core", "pages", "PIL", "zipfile", "pydantic", "json"]):
-        from tests.fuzz.targets import (
-            REACHED,
-            TARGETS,
-            seeds,
-        )  # not before: what is imported already is not instrumented
+        # Not before: what is imported already is not instrumented.
+        from tests.fuzz.targets import REACHED, TARGETS, seeds
     if name not in TARGETS:
         sys.exit(f"Which target? all, {', '.join(TARGETS)}. For example: python -m tests.fuzz spec -max_total_time=60")
 
@@ -150,14 +149,16 @@ def report(name: str, options: list[str]) -> bool:
         seconds = time.monotonic() - begun
         counts = json.loads((folder / "counts.json").read_text()) if (folder / "counts.json").exists() else {}
         os.environ["POISON_LAB_HOME"] = home
-        sample, corpus = ([path.read_bytes() for path in (folder / kind).iterdir()] for kind in ("sample", "corpus"))
-        result = reach(TARGETS[name], sample, corpus)
+        corpus = sorted((folder / "corpus").iterdir(), key=lambda path: -path.stat().st_mtime)[:MOST_OF_CORPUS]
+        contents = [[path.read_bytes() for path in paths] for paths in ((folder / "sample").iterdir(), corpus)]
+        result = reach(TARGETS[name], *contents)
     inputs, past = counts.get("inputs", 0), counts.get("past")
     passed = f"{result.past / max(1, result.inputs):.0%}, by a sample," if past is None else f"{past / inputs:.0%}"
     print(
         f"{name}: {inputs:,} inputs in {seconds:,.0f} s; {passed} pass the first check; "
         f"{sum(result.reached.values()):,} of {sum(result.lines.values()):,} lines reached; "
-        f"{len(counts.get('crashes', {}))} crashes"
+        f"{len(counts.get('crashes', {}))} crashes",
+        flush=True,
     )
     print("\n".join(result.as_text()))
     for where, words in counts.get("crashes", {}).items():
