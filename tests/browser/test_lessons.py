@@ -23,7 +23,7 @@ def predict(page: Page, answer: str) -> None:
 
 def run(page: Page) -> None:
     # The row is drawn last, once the engine is there; a click before that is a click on the row that goes.
-    expect(page.get_by_text("Takes about")).to_be_visible()
+    expect(page.get_by_text("on this machine")).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     button(page, "Run it").click()
     expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
@@ -78,7 +78,7 @@ def test_a_run_is_defended_in_a_lesson(page: Page, address: str) -> None:
     expect(page.get_by_text("Press “Apply it”")).to_be_visible()
     button(page, "Apply it").click()
     expect(page.get_by_text("Already applied")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text(re.compile(r"It detects \d+\.\d % of the 40 and"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"It detects \d+\.\d % of the 40;"))).to_be_visible()
     page.wait_for_url(lambda url: "done=defend1" in url)
     page.reload()
     expect(page.get_by_text("Already applied")).to_be_visible()

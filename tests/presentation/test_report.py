@@ -129,6 +129,14 @@ def test_few_images_are_all_shown(tmp_path: Path) -> None:
     assert [str(image["alt"]).split(":")[0] for image in page.all("img")] == ["Poisoned sample 0", "Poisoned sample 1"]
 
 
+def test_one_image_is_no_list_and_no_class_loses_minus_nothing(tmp_path: Path) -> None:
+    one = choices.resolve(parse_spec({"train_size": 40, "test_size": 20, "budget": 0.01}))
+    page = Page(report.report(put(tmp_path, drawn_result(one, clean=0.5, poisoned=0.5 + 1e-9))))
+    assert "The only one is shown." in page.text
+    assert "-0.0" not in page.text
+    assert "1 poisoned image costs" in page.text
+
+
 def test_text_that_somebody_brought_does_not_act(tmp_path: Path) -> None:
     evil = "</script><img src=x onerror=alert(1)>"
     result = drawn_result(tiny_spec())
