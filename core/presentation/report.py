@@ -11,7 +11,6 @@ from core.presentation import captions, export, figures, method, report_sections
 from core.presentation.embedding import link, plot_html
 from core.storage.runs import StoredRun
 from core.system import paths
-from core.system.numbers import fixed
 
 TEMPLATE = "report.html.j2"
 
@@ -30,7 +29,6 @@ def report(run: StoredRun) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["fixed"] = fixed
     values = {**_results(run), **_method(run), **_downloads(run)}
     return environment.get_template(TEMPLATE).render(hash=run.hash, plotly_js=get_plotlyjs(), **values)
 

@@ -136,7 +136,7 @@ class ClassRow:
     def cells(self) -> list[str]:
         """Clean and poisoned accuracy and the drop as text; a dash for each that is unknown."""
         values = (self.clean, self.poisoned, self.lost)
-        return ["—" if math.isnan(value) else f"{value:.1f}" for value in values]
+        return [fixed(value) for value in values]
 
 
 def classes(summary: RunSummary) -> list[ClassRow]:

@@ -20,8 +20,8 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import Config, NewSession
 
-from core.storage import uploads
 from core.system.paths import ROOT
+from core.system.settings import UploadLimits
 from tests.browser import server as app_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -123,7 +123,7 @@ def test_the_theme_is_ours(scheme: str, page: Page, address: str) -> None:
 
 def test_the_limits_of_uploads_are_ours(page: Page, address: str) -> None:
     page.goto(f"{address}/bring")
-    megabytes = uploads.MAX_BYTES["images"] >> 20
+    megabytes = UploadLimits().images
     expect(page.get_by_text(f"{megabytes}MB per file")).to_be_visible()
 
 

@@ -111,7 +111,9 @@ def fuzz(name: str, options: list[str], folder: Path | None = None) -> None:
         folder: where to keep a record; without one, the first crash ends it.
     """
     import atheris
+    import torch  # before: its code would take long to instrument
 
+    torch.set_num_threads(1)  # tensors are small
     with atheris.instrument_imports(include=["core", "pages", "PIL", "zipfile", "pydantic", "json"]):
         # Not before: what is imported already is not instrumented.
         from tests.fuzz.targets import REACHED, TARGETS, seeds
