@@ -173,13 +173,24 @@ def metrics_text() -> str:
     return as_text(measure(current()))
 
 
+def base_path() -> str:
+    """The path that the lab lies under, such as "/lab", by Streamlit's `server.baseUrlPath`; "" at the root."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
+
+
+def routes(base: str) -> list[Route]:
+    """The routes beside the pages, under the path that a proxy forwards, and at the root for checks on this machine."""
+    return [Route(f"{at}{path}", do) for at in {base, ""} for path, do in (("/ready", ready), ("/metrics", metrics))]
+
+
 app = st.App(
     ROOT / "pages" / "shell.py",
     lifespan=lifespan,
-    routes=[Route("/ready", ready), Route("/metrics", metrics)],
+    routes=routes(base_path()),
     middleware=[
         Middleware(SecurityHeaders),
-        Middleware(PersonCookie),
+        Middleware(PersonCookie, path=base_path() or "/"),
         Middleware(UploadMemory, files=UploadedFiles(), limit=limit_uploads().memory << 20),
     ],
 )

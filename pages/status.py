@@ -15,7 +15,7 @@ from core.system.retention import format_size
 REFRESH_SECONDS = 5.0
 INTRODUCTION = (
     "For the administrator of this server. The numbers name no person and no experiment. They are available to "
-    "Prometheus at `/metrics`; `/ready` reports whether runs can start."
+    "Prometheus at `/metrics` below the lab's address; `/ready` reports whether runs can start."
 )
 
 

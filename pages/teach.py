@@ -1,7 +1,5 @@
 """For teachers: lessons with timing, goals and answers, and links that lock settings for a class."""
 
-from urllib.parse import urlencode, urlsplit
-
 import streamlit as st
 
 from core.experiments import cost
@@ -11,7 +9,7 @@ from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import LessonError, PoisonLabError
 from core.system.numbers import about, named
-from pages import _progress, _running, _runs, _sidebar_controls, _state
+from pages import _pick, _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
 from pages._state import Locks
 
@@ -186,7 +184,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
     query = _state.versioned(_state.to_query(values) | _state.locks_to_query(locks)) | _progress.to_query(progress)
     path = "lab" if target == LAB else "lessons"
-    link = f"{address()}/{path}" + (f"?{urlencode(query, safe=',')}" if query else "")
+    link = _pick.link(path, query)
     st.code(link, language=None, wrap_lines=True)
     st.link_button("Open it", link, icon=":material/open_in_new:", help="As the class will see it, in a new tab.")
     if target != LAB and locks.all:
@@ -197,12 +195,6 @@ def control_words(key: str) -> str:
     """The sidebar's label of a control, with its key in a link."""
     words = CONTROL_WORDS.get(key) or _sidebar_controls.parameter_words(key)[0]
     return f"{words} ({key})"
-
-
-def address() -> str:
-    """The server as this browser reaches it."""
-    parts = urlsplit(st.context.url or "")
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 st.title("For teachers")

@@ -38,15 +38,22 @@ class SecurityHeaders:
 
 
 class PersonCookie:
-    """Gives each browser a random id, so that the engine schedules fairly and runs can be cancelled after a reload."""
+    """Gives each browser a random id, so that the engine schedules fairly and runs can be cancelled after a reload.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the application around which this is.
+        path: under which browsers send the id back, so that other programs on the host don't see it.
+    """
+
+    def __init__(self, app: ASGIApp, path: str = "/") -> None:
         self.app = app
+        self.path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add the cookie to responses to a browser that has none."""
         if scope["type"] == "http" and PERSON_COOKIE not in Request(scope).cookies:
-            send = _with_headers(send, lambda headers: headers.append("Set-Cookie", _person_cookie(Request(scope))))
+            cookie = _person_cookie(Request(scope), self.path)
+            send = _with_headers(send, lambda headers: headers.append("Set-Cookie", cookie))
         await self.app(scope, receive, send)
 
 
@@ -61,13 +68,14 @@ def _with_headers(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
     return send_changed
 
 
-def _person_cookie(request: Request) -> str:
+def _person_cookie(request: Request, path: str) -> str:
     """A new id, valid for a year; marked secure if the page was requested over HTTPS."""
     response = Response()
     response.set_cookie(
         PERSON_COOKIE,
         uuid.uuid4().hex,
         max_age=YEAR_SECONDS,
+        path=path,
         httponly=True,
         samesite="lax",
         secure="https" in (request.scope["scheme"], request.headers.get("x-forwarded-proto")),

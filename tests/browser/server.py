@@ -49,16 +49,32 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def server(home: Path, port: int = 0) -> Iterator[str]:
-    """The app on a free port, or a given one, with results in `home`; gives its address, once it answers."""
+def server(home: Path, port: int = 0, base: str = "", log: str = "server.log", **variables: str) -> Iterator[str]:
+    """The app on a free port, or a given one, with results in `home`.
+
+    Args:
+        home: folder for results; several servers may share it.
+        port: to listen on; 0 for a free one.
+        base: path under which the app lies, such as "/lab".
+        log: name of the file in `home` for what it prints.
+        variables: of the environment, beside those of this process.
+
+    Yields:
+        Its address, once it answers.
+    """
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with running(command, ROOT, paths.environment(home), port, home / "server.log") as address:
+    if base:
+        command += ["--server.baseUrlPath", base]
+    env = {**paths.environment(home), **variables}
+    with running(command, ROOT, env, port, home / log, base) as address:
         yield address
 
 
 @contextmanager
-def running(command: Sequence[str], cwd: Path, env: Mapping[str, str], port: int, log: Path) -> Iterator[str]:
+def running(
+    command: Sequence[str], cwd: Path, env: Mapping[str, str], port: int, log: Path, base: str = ""
+) -> Iterator[str]:
     """A command that serves the app on a port of this machine.
 
     Args:
@@ -67,11 +83,12 @@ def running(command: Sequence[str], cwd: Path, env: Mapping[str, str], port: int
         env: its environment.
         port: that it listens on.
         log: the file for what it prints.
+        base: path under which the app lies.
 
     Yields:
         Its address, once it answers.
     """
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}{base}"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
         try:
