@@ -120,7 +120,7 @@ class Engine:
                 self._end(job, Outcome("done"))
                 return job
         self._journal.begin(spec)
-        self._dispatcher.send(job, self._execution())
+        self._dispatcher.send(job, self._execution(again=again))
         return job
 
     def was_interrupted(self, spec_hash: str) -> bool:
@@ -191,7 +191,7 @@ class Engine:
         """Take over the jobs of an engine whose cluster is unreachable, so that users see how they ended."""
         self._jobs.adopt(previous._jobs)
 
-    def _execution(self) -> Execution:
+    def _execution(self, *, again: bool) -> Execution:
         return Execution(
             execute=self.execute,
             topic=self._dispatcher.topic,
@@ -199,6 +199,7 @@ class Engine:
             device=self._device,
             limits=self.limits,
             log_form=self._log_form,
+            again=again,
         )
 
     def _check(self, job: Job, person: str, person_runs: int, all_runs: int) -> None:

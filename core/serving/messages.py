@@ -42,6 +42,7 @@ class Execution:
         device: passed on to the run.
         limits: enforced on store and cache once the result is written.
         log_form: how the worker logs, see `core.system.logs`.
+        again: compute it even where the store has the result by now, as another server may have asked for it, too.
     """
 
     execute: str
@@ -50,3 +51,4 @@ class Execution:
     device: str
     limits: Limits
     log_form: str
+    again: bool = False

@@ -102,9 +102,12 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
             lambda event: send({"run": run_id, "kind": "event", "event": event}), lambda: run_id in _runs_to_stop
         )
         spec = ExperimentSpec.model_validate_json(spec_json)
+        store = Store(Path(execution.root), shipped=None)
+        if not execution.again and store.get(spec.hash) is not None:
+            log.info("Run %s is there: another server that shares the store has asked for it, too", spec.hash)
+            return
         result = load(execution.execute)(spec, reporter, device=execution.device)
         reporter.flush()
-        store = Store(Path(execution.root), shipped=None)
         store.put(result)
         enforce_limits(store, spec.hash, execution.limits)
     except BaseException as error:
