@@ -39,11 +39,24 @@ def write(name: str, text: str, values: Any) -> None:
         text: Markdown for README.md.
         values: content of the JSON file.
     """
+    README.write_text(placed(README, name, text))
+    (FOLDER / f"{name}.json").write_text(finite_json.dumps(values, indent=1) + "\n")
+
+
+def placed(document: Path, name: str, text: str) -> str:
+    """The content of a document with other text between its markers of this name.
+
+    Args:
+        document: Markdown.
+        name: of the markers.
+        text: Markdown between them.
+
+    Raises:
+        ValueError: the document has no such markers.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    content = README.read_text()
-    before, _, rest = content.partition(begin)
+    before, _, rest = document.read_text().partition(begin)
     _, end_marker, after = rest.partition(end)
     if not end_marker:
-        raise ValueError(f"{README} has no place for {name}: add the lines {begin} and {end}.")
-    README.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-    (FOLDER / f"{name}.json").write_text(finite_json.dumps(values, indent=1) + "\n")
+        raise ValueError(f"{document} has no place for {name}: add the lines {begin} and {end}.")
+    return f"{before}{begin}\n{text}\n{end}{after}"

@@ -246,7 +246,8 @@ def main() -> None:
         report.write(
             "load",
             report_text,
-            {"machine": report.machine(), "load": load, "seconds": arguments.seconds} | report_values,
+            {"machine": report.machine(), "load": load, "students": arguments.students, "seconds": arguments.seconds}
+            | report_values,
         )
 
 
