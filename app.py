@@ -179,6 +179,18 @@ def base_path() -> str:
     return f"/{path}" if path else ""
 
 
+def framing_sites() -> tuple[str, ...]:
+    """The sites that may show the lab in a frame; none where the setting can't be read, which is logged."""
+    from core.system.errors import SettingError
+    from core.system.settings import frame_ancestors
+
+    try:
+        return frame_ancestors()
+    except SettingError as error:
+        log.error("%s", error)
+        return ()
+
+
 def routes(base: str) -> list[Route]:
     """The routes beside the pages, under the path that a proxy forwards, and at the root for checks on this machine."""
     return [Route(f"{at}{path}", do) for at in {base, ""} for path, do in (("/ready", ready), ("/metrics", metrics))]
@@ -189,7 +201,7 @@ app = st.App(
     lifespan=lifespan,
     routes=routes(base_path()),
     middleware=[
-        Middleware(SecurityHeaders),
+        Middleware(SecurityHeaders, frame_ancestors=framing_sites()),
         Middleware(PersonCookie, path=base_path() or "/"),
         Middleware(UploadMemory, files=UploadedFiles(), limit=limit_uploads().memory << 20),
     ],

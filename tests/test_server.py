@@ -128,3 +128,27 @@ def test_a_broken_plugin_is_logged_when_the_server_starts(
     assert [record.getMessage() for record in caplog.records if record.name == "poison_lab"] == [
         f"Plug-in {path}, line 1: ZeroDivisionError: division by zero."
     ]
+
+
+def test_routes_are_under_the_path_and_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = {route.path: route.endpoint for route in app.routes("/user/ada")}
+    assert at == {
+        "/ready": app.ready,
+        "/metrics": app.metrics,
+        "/user/ada/ready": app.ready,
+        "/user/ada/metrics": app.metrics,
+    }
+    assert sorted(route.path for route in app.routes("")) == ["/metrics", "/ready"]
+    for given, path in (("", ""), ("lab", "/lab"), ("/a/b/", "/a/b")):
+        monkeypatch.setattr(app.st, "get_option", {"server.baseUrlPath": given}.__getitem__)
+        assert app.base_path() == path
+
+
+def test_a_site_that_cannot_be_read_frames_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("POISON_LAB_FRAME_ANCESTORS", "https://huggingface.co")
+    assert app.framing_sites() == ("https://huggingface.co",)
+    monkeypatch.setenv("POISON_LAB_FRAME_ANCESTORS", "everybody")
+    assert app.framing_sites() == ()
+    assert "POISON_LAB_FRAME_ANCESTORS is 'everybody'; allowed: origins such as" in caplog.text

@@ -1,7 +1,7 @@
 """Middleware of the web server: security headers, and a cookie that identifies each browser."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -25,15 +25,22 @@ SECURITY_HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds headers that restrict pages to their own origin and forbid framing by other sites."""
+    """Adds headers that restrict pages to their own origin and forbid framing by other sites.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the application around which this is.
+        frame_ancestors: origins of other sites that may show a page in a frame all the same.
+    """
+
+    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ()) -> None:
         self.app = app
+        policy = " ".join([CONTENT_SECURITY_POLICY, *frame_ancestors])  # its last directive is that of frames
+        self.headers = {**SECURITY_HEADERS, "Content-Security-Policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Set the headers of HTTP responses; websockets are passed through."""
         if scope["type"] == "http":
-            send = _with_headers(send, lambda headers: headers.update(SECURITY_HEADERS))
+            send = _with_headers(send, lambda headers: headers.update(self.headers))
         await self.app(scope, receive, send)
 
 

@@ -21,6 +21,7 @@ LogForm = Literal["text", "json"]
 MapEngine = Literal["torch", "umap-learn"]
 Whole = Annotated[int, BeforeValidator(int)]
 """An integer as Python writes one; pydantic by itself would also accept "1.0"."""
+_ORIGIN = r"^https?://(\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?$"
 
 
 def variable(name: str) -> str:
@@ -38,6 +39,12 @@ def _paths(text: str | tuple[Path, ...]) -> tuple[Path, ...]:
     if isinstance(text, tuple):
         return text
     return tuple(Path(part.strip()) for part in text.split(os.pathsep) if part.strip())
+
+
+def _origins(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(text, tuple):
+        return text
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -113,6 +120,13 @@ class Settings(BaseSettings):
     )
     map: MapEngine = Field(
         "torch", description="what fits maps: `torch`, on any device, or `umap-learn`, which is slower"
+    )
+    frame_ancestors: Annotated[
+        tuple[Annotated[str, Field(pattern=_ORIGIN)], ...], NoDecode, BeforeValidator(_origins)
+    ] = Field(
+        (),
+        description="sites, separated by commas, whose pages may show the lab in a frame",
+        examples=["origins such as https://huggingface.co, separated by commas"],
     )
     scheduler: str = Field("", description="address of a dask scheduler: runs execute on that cluster")
 
@@ -249,6 +263,15 @@ def plugins() -> list[Path]:
     return list(read("plugins").plugins)
 
 
+def frame_ancestors() -> tuple[str, ...]:
+    """Sites whose pages may show the lab in a frame, beside its own: `POISON_LAB_FRAME_ANCESTORS`.
+
+    Raises:
+        SettingError: one is not an origin such as https://huggingface.co.
+    """
+    return read("frame_ancestors").frame_ancestors
+
+
 def is_allowed(email: str) -> bool:
     """Whether a logged-in user may use the lab: `POISON_LAB_ALLOWED` lists addresses and domains.
 
@@ -288,4 +311,4 @@ def _allowed(field: FieldInfo) -> str:
     high = next((rule.le for rule in field.metadata if isinstance(rule, Le)), None)
     if low is not None:
         return f"a whole number from {low} to {high}"
-    return " or ".join(get_args(field.annotation))
+    return field.examples[0] if field.examples else " or ".join(get_args(field.annotation))

@@ -18,6 +18,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(os, "execv", lambda file, command: commands.append([file, *command[1:]]))
     monkeypatch.delenv("STREAMLIT_SERVER_PORT", raising=False)
     monkeypatch.delenv("STREAMLIT_SERVER_ADDRESS", raising=False)
+    monkeypatch.delenv("STREAMLIT_SERVER_BASE_URL_PATH", raising=False)
     return commands
 
 
@@ -36,9 +37,10 @@ def taken() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def command(address: str, port: int) -> list[str]:
+def command(address: str, port: int, base: str = "") -> list[str]:
     script = str(ROOT / "app.py")
     options = ["--server.address", address, "--server.port", str(port)]
+    options += ["--server.baseUrlPath", base] if base else []
     return [sys.executable, "-P", "-m", "streamlit", "run", script, *options]
 
 
@@ -56,6 +58,30 @@ def test_options_and_variables_say_where(served: list[list[str]], port: int, mon
     assert main(["app"]) == 0
     assert main(["app", "--address", "0.0.0.0"]) == 0
     assert served == [command("127.0.0.1", port), command("0.0.0.0", port)]
+
+
+@pytest.mark.parametrize("given", ["lab", "/lab", "/lab/"])
+def test_a_path_is_an_option_or_a_variable(
+    given: str,
+    served: list[list[str]],
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["app", "--port", str(port), "--base-path", given]) == 0
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", given)
+    assert main(["app", "--port", str(port)]) == 0
+    assert served == [command("127.0.0.1", port, "/lab")] * 2
+    assert capfd.readouterr().out == f"Poison Lab: http://localhost:{port}/lab (Ctrl-C ends it)\n" * 2
+
+
+@pytest.mark.parametrize("given", ["/a//b", "/a b", "/../lab", "/a?b", "https://host.example/lab", "/a/.", "/{lab}"])
+def test_a_path_that_cannot_be_one_is_one_sentence(
+    given: str, served: list[list[str]], port: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["app", "--port", str(port), "--base-path", given]) == 2
+    assert served == []
+    assert capfd.readouterr().err.startswith(f"poison-lab: --base-path {given} can't be used; allowed: parts of ")
 
 
 def test_a_port_that_is_taken_is_one_sentence(

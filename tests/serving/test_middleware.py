@@ -57,6 +57,17 @@ def test_every_answer_has_each_header_once() -> None:
     assert headers["set-cookie"].startswith("theirs=1")
 
 
+def test_other_sites_may_frame_a_page_only_where_they_are_named() -> None:
+    assert answer(SecurityHeaders(page))["content-security-policy"].endswith("; frame-ancestors 'self'")
+    policy = answer(SecurityHeaders(page, ("https://a.example", "https://b.example")))["content-security-policy"]
+    assert policy.endswith("; frame-ancestors 'self' https://a.example https://b.example")
+    assert policy.startswith("default-src 'self'; ")
+
+
+def test_the_name_goes_to_the_path_of_the_lab_alone() -> None:
+    assert person(answer(PersonCookie(page, "/user/ada/lab")))["path"] == "/user/ada/lab"
+
+
 def test_a_browser_without_a_name_gets_one_for_a_year() -> None:
     first, second = (answer(PersonCookie(page)) for _ in range(2))
     cookie = person(first)

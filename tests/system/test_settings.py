@@ -13,6 +13,7 @@ from core.system.settings import (
     Limits,
     Settings,
     UploadLimits,
+    frame_ancestors,
     is_allowed,
     log_form,
     model_megabytes,
@@ -150,3 +151,14 @@ def test_the_form_of_the_log_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("POISON_LAB_LOG", "JSON")
     with pytest.raises(SettingError, match="POISON_LAB_LOG is 'JSON'; allowed: text or json"):
         log_form()
+
+
+def test_sites_that_may_frame_the_lab_are_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "POISON_LAB_FRAME_ANCESTORS"
+    assert frame_ancestors() == ()
+    monkeypatch.setenv(name, " https://huggingface.co, https://*.school.example:8443 ,")
+    assert frame_ancestors() == ("https://huggingface.co", "https://*.school.example:8443")
+    for wrong in ("*", "huggingface.co", "https://a.example/path", "https://a.example; script-src *", "javascript:x"):
+        monkeypatch.setenv(name, f"https://huggingface.co,{wrong}")
+        with pytest.raises(SettingError, match=rf"^{name} is .*; allowed: origins such as https://huggingface.co, "):
+            frame_ancestors()
