@@ -65,6 +65,19 @@ def test_what_both_ask_for_is_computed_once_by_one_worker(shared: Cluster, serve
     assert len(marks(shared.home, "ran-1")) == 2, "who asks for it again gets it computed again"
 
 
+def test_what_both_ask_for_of_two_workers_is_computed_by_each_and_stored_whole(
+    shared: Cluster, servers: tuple[Engine, Engine]
+) -> None:
+    shared.worker()
+    until(lambda: [server.status().slots for server in servers] == [2, 2])
+    jobs = [server.submit(tiny_spec(2)) for server in servers]
+    until(lambda: [job.status().state for job in jobs] == ["running", "running"])
+    (shared.home / "go").touch()
+    assert [job.wait(PATIENCE).state for job in jobs] == ["done", "done"]
+    assert len(set(marks(shared.home, "ran-2"))) == 2
+    assert [run.hash for run in servers[0].store.list()] == [jobs[0].id]
+
+
 def test_people_of_both_servers_take_turns(shared: Cluster, servers: tuple[Engine, Engine]) -> None:
     first, second = servers
     held = first.submit(tiny_spec(10), "ada")
