@@ -15,7 +15,8 @@ pytest.importorskip("authlib", reason="no Authlib: pip install -r requirements-l
 pytestmark = pytest.mark.browser
 
 
-def test_a_login_there_and_back(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("base", ["", "/user/ada/lab"])
+def test_a_login_there_and_back(base: str, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = app_server.free_port()
     provider = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "tests.browser.provider:app", "--port", str(port), "--log-level", "warning"],
@@ -31,14 +32,14 @@ def test_a_login_there_and_back(page: Page, tmp_path: Path, monkeypatch: pytest.
         secrets = tmp_path / "secrets.toml"
         secrets.write_text(
             "[auth]\n"
-            f'redirect_uri = "http://127.0.0.1:{own}/oauth2callback"\n'
+            f'redirect_uri = "http://127.0.0.1:{own}{base}/oauth2callback"\n'
             f'cookie_secret = "{"x" * 40}"\n'
             'client_id = "poison-lab"\nclient_secret = "s"\n'
             f'server_metadata_url = "{issuer}/.well-known/openid-configuration"\n'
         )
         monkeypatch.setenv("STREAMLIT_SECRETS_FILES", str(secrets))
         monkeypatch.setenv("POISON_LAB_ALLOWED", "example.org")
-        with app_server.server(tmp_path, own) as address:
+        with app_server.server(tmp_path, own, base) as address:
             page.goto(f"{address}/gallery")
             expect(page.get_by_text("This lab is for people who have an account.")).to_be_visible()
             expect(page.get_by_role("heading", name="Gallery")).to_have_count(0)

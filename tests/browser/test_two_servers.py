@@ -1,10 +1,12 @@
 """Two servers with one store and one scheduler behind nginx, as docs/deploy.md configures it."""
 
+import base64
+import http.client
 import os
 import re
 import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +37,14 @@ class Site:
         ports: of the two servers.
         log: the proxy's, a line a request: server, person, path.
         running: each server's life, by its port.
+        start: starts a server on its port.
     """
 
     address: str
     ports: tuple[int, int]
     log: Path
     running: dict[int, ExitStack]
+    start: Callable[[int], None]
 
     def requests(self) -> list[tuple[str, str, str]]:
         """Server, person and path of each request that has ended."""
@@ -48,12 +52,12 @@ class Site:
 
     def server_of(self, person: str) -> int:
         """The port of the server that this person's requests go to."""
+        before = len(self.requests())
         request = urllib.request.Request(f"{self.address}/gallery", headers={"Cookie": f"{PERSON_COOKIE}={person}"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             answer.read()
-        until(lambda: any(who == person for _, who, _ in self.requests()))
-        [port] = {int(server.rpartition(":")[2]) for server, who, _ in self.requests() if who == person}
-        return port
+        until(lambda: len(self.requests()) > before)
+        return next(int(server.rpartition(":")[2]) for server, who, _ in reversed(self.requests()) if who == person)
 
     def person_at(self, port: int) -> str:
         """Somebody whom the proxy sends to this server."""
@@ -94,15 +98,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stack.callback(lambda: [cluster.kill(one) for one in cluster.processes if one.poll() is None])
         cluster.start_scheduler()
         cluster.worker()
-        running = {}
-        for number in servers:
-            running[number] = stack.enter_context(ExitStack())
-            running[number].enter_context(
-                app_server.server(home, number, "/lab", f"server-{number}.log", POISON_LAB_SCHEDULER=cluster.address)
+        running = {number: stack.enter_context(ExitStack()) for number in servers}
+
+        def start(number: int) -> None:
+            server = app_server.server(
+                home, number, "/lab", f"server-{number}.log", POISON_LAB_SCHEDULER=cluster.address
             )
+            running[number].enter_context(server)
+
+        for number in servers:
+            start(number)
         command = [program, "-p", str(place), "-c", "nginx.conf", "-e", "error.log"]
         with app_server.running(command, place, dict(os.environ), port, place / "nginx.log", "/lab") as address:
-            yield Site(address, servers, place / "access.log", running)
+            yield Site(address, servers, place / "access.log", running, start)
 
 
 def visit(browser: Browser, site: Site, person: str, path: str) -> Page:
@@ -143,6 +151,9 @@ def test_what_one_server_has_computed_and_kept_the_other_shows(browser: Browser,
 
 
 def test_a_browser_stays_with_its_server(browser: Browser, site: Site) -> None:
+    before = len(site.requests())
+    for port in site.ports:
+        site.person_at(port)
     new = browser.new_context()
     new.set_default_timeout(app_server.PAGE_MS)
     page = new.new_page()
@@ -153,18 +164,41 @@ def test_a_browser_stays_with_its_server(browser: Browser, site: Site) -> None:
     new.close()
     until(lambda: ("/lab/_stcore/stream") in {path for _, who, path in site.requests() if who == person})
     by_person: dict[str, set[str]] = {}
-    for server, who, _ in site.requests():
+    for server, who, _ in site.requests()[before:]:
         if who != "-":
             by_person.setdefault(who, set()).add(server)
     assert {who: len(servers) for who, servers in by_person.items() if len(servers) > 1} == {}
     assert len(set.union(*by_person.values())) == 2, "both servers have been asked"
 
 
-def test_when_a_server_ends_its_people_come_to_the_other(browser: Browser, site: Site) -> None:
-    """The last test: it ends one of the servers."""
-    grace = site.person_at(site.ports[1])
-    page = visit(browser, site, grace, f"lab?{SMALL}")
-    site.running[site.ports[1]].close()
-    page.reload()
-    expect(page.get_by_text("Already computed")).to_be_visible()
+@pytest.mark.parametrize(("origin", "status"), [("http://lab.example", 101), ("http://other.example", 403)])
+def test_a_websocket_is_upgraded_for_the_pages_of_this_site_alone(origin: str, status: int, site: Site) -> None:
+    connection = http.client.HTTPConnection(site.address.removeprefix("http://").removesuffix("/lab"), timeout=60)
+    connection.putrequest("GET", "/lab/_stcore/stream", skip_host=True)
+    for name, value in (
+        ("Host", "lab.example"),
+        ("Origin", origin),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", base64.b64encode(bytes(16)).decode()),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_when_a_server_ends_its_people_come_to_the_other_and_return(browser: Browser, site: Site) -> None:
+    port, other = site.ports
+    ada = site.person_at(port)
+    page = visit(browser, site, ada, "lab")
+    site.running[port].close()
+    try:
+        page.reload()
+        expect(page.get_by_text("Already computed")).to_be_visible()
+        assert site.server_of(ada) == other
+    finally:
+        site.start(port)
+    until(lambda: site.server_of(ada) == port)
     page.context.close()
