@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
 from core.data.folders import MIN_IMAGES_PER_CLASS
 from core.data.pictures import FORMATS, SIDE
+from core.extractors.names import SUFFIXES
 from core.extractors.overrides import ACTIVATIONS, overrides_of
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
@@ -73,7 +74,8 @@ def weights_form(limits: UploadLimits) -> None:
     """Upload a weights file, and show the network that it fits."""
     st.markdown(
         "A file written by `python -m core pretrain`, or weights of any **timm** or **torchvision** architecture, as "
-        "safetensors, `.pt` or `.pth`: plain tensors, or checkpoints of SimCLR, MoCo, DINO and image towers of CLIP. "
+        "safetensors, or saved by torch (`.pt`, `.pth`, `.pth.tar`, `.bin`, `.ckpt`): plain tensors, or checkpoints of "
+        "SimCLR, MoCo, DINO and image towers of CLIP. "
         "A pickle that contains code is rejected, and so is a file of which more is left over than a classifier, a "
         "projector or the like."
     )
@@ -98,7 +100,7 @@ def weights_form(limits: UploadLimits) -> None:
     key = f"file-{library}-{arch}"
     file = st.file_uploader(
         "Weights file",
-        type=["safetensors"] if library == "own" else ["safetensors", "pt", "pth"],
+        type=["safetensors"] if library == "own" else [suffix[1:] for suffix in SUFFIXES],
         key=key,
         max_upload_size=limits.weights,
         help="The file is checked as a whole; weights that do not fit the network are rejected, with the reason.",

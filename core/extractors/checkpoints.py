@@ -47,7 +47,7 @@ def read(path: Path) -> Checkpoint:
     Raises:
         WeightsError: the file can't be read, carries code, or holds no tensor by name.
     """
-    return opened(read_safetensors(path) if path.suffix == ".safetensors" else unpickled(path), path)
+    return opened(read_safetensors(path) if path.suffix.lower() == ".safetensors" else unpickled(path), path)
 
 
 def opened(content: Any, path: Path) -> Checkpoint:

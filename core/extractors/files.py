@@ -20,7 +20,6 @@ from core.extractors.overrides import Overrides
 from core.extractors.registry import IMAGENET, ExtractorInfo
 from core.system.errors import WeightsError
 
-SUFFIXES = (".safetensors", ".pt", ".pth")
 SIZES = (64, 128, 224)
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -60,8 +59,8 @@ def info(name: str) -> ExtractorInfo:
     """
     named = names.parse(name)
     path = named.path
-    if path.suffix not in SUFFIXES:
-        raise WeightsError(f"Weights file {path} is not one of {', '.join(SUFFIXES)}.")
+    if path.suffix.lower() not in names.SUFFIXES:
+        raise WeightsError(f"Weights file {path} is not one of {', '.join(names.SUFFIXES)}.")
     if not path.is_file():
         raise WeightsError(f"Weights file {path} is missing: put it there, or name another.")
     status = path.stat()

@@ -14,6 +14,8 @@ from core.system.errors import SpecError
 READING_VERSION = 2
 """Raise it when the same file under the same name is read into another network: an upload then gets another name."""
 LIBRARIES = ("timm", "torchvision", "own")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".tar", ".bin", ".ckpt")
+"""Of files that are read; all but the first are what `torch.save` writes, `.tar` as in `.pth.tar`."""
 _NAME = re.compile(rf"({'|'.join(LIBRARIES)}):([^@?\s]+)(?:\?([^@\s]*))?@(.+?)(?:#([0-9a-f]{{16}}))?")
 
 

@@ -1,7 +1,7 @@
 """User uploads: validated as a whole, then stored under a name derived from their content.
 
     uploads/images/SLUG-DIGEST/   content.zip, record.json
-    uploads/weights/SLUG-DIGEST/  content.safetensors (or .pt, .pth), record.json
+    uploads/weights/SLUG-DIGEST/  content.safetensors (or .pt, .pth, ...), record.json
 
 An upload is used by its name `upload:SLUG-DIGEST` in place of a data set or an extractor, so that links and results
 never reveal a path of the server. Rejected uploads leave nothing behind.

@@ -67,6 +67,12 @@ def test_every_wrapping_gives_the_sources_features(arch: str, wrapping: str, tmp
     assert record.macs > 0
 
 
+@pytest.mark.parametrize("name", ["moco.pth.tar", "pytorch_model.bin", "last.ckpt", "W.PTH"])
+def test_files_that_torch_saved_go_by_many_names(name: str, tmp_path: Path) -> None:
+    torch.save({"state_dict": source(ARCHS[0]).state_dict()}, tmp_path / name)
+    assert info(f"{ARCHS[0]}@{tmp_path / name}").width == source(ARCHS[0]).num_features
+
+
 def test_safetensors_are_read(tmp_path: Path) -> None:
     model = source(ARCHS[0])
     save_file(model.state_dict(), tmp_path / "w.safetensors")
@@ -115,7 +121,7 @@ class Trap:
         ("timm:test_resnet", None, SpecError, "Allowed: timm:ARCH@FILE"),
         ("keras:test_resnet@{}.pth", None, SpecError, "Allowed: timm:ARCH@FILE"),
         ("timm:test_resnet@{}.pth", None, WeightsError, "is missing"),
-        ("timm:test_resnet@{}.bin", None, WeightsError, "is not one of .safetensors, .pt, .pth"),
+        ("timm:test_resnet@{}.zip", None, WeightsError, "is not one of .safetensors, .pt, .pth"),
         ("timm:nothing@{}.pth", {"a": torch.ones(1)}, SpecError, "no architecture 'nothing'"),
         ("torchvision:nothing@{}.pth", {"a": torch.ones(1)}, SpecError, "no architecture 'nothing'"),
         ("own:resnet10-small@{}.pth", {"a": torch.ones(1)}, WeightsError, "has no record"),
