@@ -7,7 +7,7 @@ from core.catalog import choices, uploads
 from core.catalog.lookup import data_info, extractor_info
 from core.defences.registry import RECORDS as DEFENCES
 from core.extractors.registry import EXTRACTORS
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, ExperimentSpec
 from core.spec.models import parameters
 from core.spec.registry import EVADABLE
 from pages import _runs, _state
@@ -23,8 +23,7 @@ _DATA_HELP = (
     "says which files to put where."
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
-LABEL_WORDS = {"clean": "Clean", "random": "Random", "adversarial": "Adversarial"}
-SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_WORDS}
+SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_TITLES}
 
 
 def draw() -> Values:
@@ -60,7 +59,7 @@ def draw() -> Values:
     budget = st.container()
     _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
     _ask("delta", "δ, in steps of 1/255", chosen, help="Maximum change of a pixel.")
-    _ask("labels", "Poison labels", chosen, help=_bullets(LABEL_WORDS, LABEL_RULES))
+    _ask("labels", "Poison labels", chosen, help=_bullets(LABEL_TITLES, LABEL_RULES))
     hidden = all(key in st.session_state.locks.hide for key in SIZES)
     with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
         _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")

@@ -77,6 +77,7 @@ RECORD = AttackRecord(
         ),
     ),
     makes_images=True,
+    excluded_label_rules={"chosen": "it makes images easy for the head, so that no label is chosen to harm."},
     report_steps=lambda spec: [
         "Add noise to training images that makes them easy for the head, so that it learns little from them "
         "(unlearnable examples)."

@@ -17,8 +17,8 @@ from core.data.registry import DATA, DataInfo, check_domain
 from core.defences.registry import RECORDS as DEFENCES
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
 from core.spec import defaults
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
-from core.spec.models import parameters
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, ExperimentSpec
+from core.spec.models import lower_first, parameters
 from core.spec.registry import PLUGINS, check_loaded
 from core.system.errors import PoisonLabError, SpecError, where
 from core.system.numbers import digits
@@ -123,7 +123,7 @@ def one_line(spec: ExperimentSpec) -> str:
         attack_title(spec.attack.name),
         f"budget {digits(100 * spec.budget)} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
-        f"{spec.label_rule} labels",
+        f"poison labels: {lower_first(LABEL_TITLES[spec.label_rule])}",
         *([] if spec.evade is None else [f"made to evade the defence {defence_title(spec.evade)}"]),
         f"seed {spec.seed}",
     )

@@ -6,8 +6,8 @@ from typing import Any
 from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog.choices import attack_title, defence_title, title
 from core.catalog.lookup import data_info, extractor_info
-from core.spec.experiment import ExperimentSpec
-from core.spec.models import parameters
+from core.spec.experiment import LABEL_TITLES, ExperimentSpec
+from core.spec.models import lower_first, parameters
 from core.system.numbers import digits
 
 Differences = list[tuple[str, list[Any]]]
@@ -97,6 +97,8 @@ def value_text(field: str, value: Any) -> str:
             return f"{digits(255 * value, 4)}/255"
         case "evade":
             return defence_title(value)
+        case "label_rule":
+            return lower_first(LABEL_TITLES[value])
         case "input_size":
             return f"{value} px"
     if isinstance(value, tuple):

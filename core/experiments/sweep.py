@@ -24,6 +24,8 @@ MAX_RUNS = 64
 """Runs in one sweep: the engine's limit of runs in flight per person."""
 FLIPS: dict[str, Any] = {"attack": "label-flip", "label_rule": "random"}
 """The baseline of every sweep: random label flips on unmodified images."""
+INSTEAD = ("adversarial", "random", "clean", "chosen")
+"""Label rules in the order in which they stand in for one that an attack does not support."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def cells(
     """The cells of a sweep: random flips first, then each attack, on each extractor at each budget.
 
     Args:
-        base: the common settings. An attack that does not support its constraint or label rule gets the last that it
-            supports; the base's own attack keeps its parameters.
+        base: the common settings. An attack that does not support its constraint gets the last that it supports, and
+            instead of its label rule the first of `INSTEAD`; the base's own attack keeps its parameters.
         attacks: names of attacks.
         budgets: budgets ε_d.
         seeds: seeds, each of which is one run per cell.
@@ -121,7 +123,7 @@ def _attack(base: ExperimentSpec, name: str) -> dict[str, Any]:
     return {
         "attack": base.attack.model_dump() if base.attack.name == name else name,
         "constraint": base.constraint if base.constraint in constraints else constraints[-1],
-        "label_rule": base.label_rule if base.label_rule in rules else rules[-1],
+        "label_rule": next(rule for rule in (base.label_rule, *INSTEAD) if rule in rules),
     }
 
 

@@ -9,7 +9,8 @@ from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.summary import RunSummary
 from core.presentation.provenance import made_by
 from core.spec.events import STAGES
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, ExperimentSpec
+from core.spec.models import lower_first
 from core.system.errors import PoisonLabError
 from core.system.numbers import counted, digits, fixed
 from core.system.versions import versions
@@ -37,7 +38,7 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
             f"(a budget of {digits(100 * spec.budget)} %). The clean points stay as they are.",
         ),
         (f"Constraint “{spec.constraint}”", constraint),
-        (f"Labels “{spec.label_rule}”", LABEL_RULES[spec.label_rule]),
+        (f"Labels: {lower_first(LABEL_TITLES[spec.label_rule])}", LABEL_RULES[spec.label_rule]),
         *([] if spec.evade is None else [_expected(spec.evade)]),
     ]
 

@@ -20,7 +20,7 @@ SPEC_VERSION = 3
 """Part of every hash: increment it when the same spec would give another result."""
 
 Constraint = Literal["none", "valid", "perturbation"]
-LabelRule = Literal["clean", "random", "adversarial"]
+LabelRule = Literal["clean", "random", "adversarial", "chosen"]
 CONSTRAINTS: dict[str, str] = {
     "none": "Nothing is checked: pixels and features are free.",
     "valid": "Pixels stay in [0, 1]; an attack that makes feature vectors keeps each coordinate within its range "
@@ -28,10 +28,18 @@ CONSTRAINTS: dict[str, str] = {
     "perturbation": "Valid, and no pixel moves more than δ from its base image.",
 }
 LABEL_RULES: dict[str, str] = {
-    "clean": "The poison keeps the label of its base image.",
+    "clean": "The poison keeps the label of its base image: nothing is mislabelled.",
     "random": "A wrong label, drawn uniformly.",
     "adversarial": "The label that the clean head finds least likely for the base image.",
+    "chosen": "The attacker gives each poisoned sample the label of largest influence, right or wrong.",
 }
+LABEL_TITLES: dict[str, str] = {
+    "clean": "The base image's own label",
+    "random": "Random",
+    "adversarial": "Adversarial",
+    "chosen": "Chosen by influence",
+}
+"""The label rules by the words that people read."""
 
 
 class ExperimentSpec(Frozen):

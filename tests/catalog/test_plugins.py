@@ -15,7 +15,7 @@ from core.catalog.descriptions import AttackDescription, describe
 from core.catalog.plugins import INTERFACE, load_from_environment, load_plugins
 from core.defences.registry import RECORDS as DEFENCES
 from core.spec import registry
-from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.experiment import LABEL_RULES, ExperimentSpec, parse_spec
 from core.spec.models import UnknownAttack
 from core.system.errors import PluginError, SpecError
 from tests.plugins import BLEND, NORM, loaded
@@ -259,7 +259,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         r"attack 'blend' leaves no constraint: it excludes all of none, valid, perturbation\.",
     ),
     "every label rule excluded": (
-        {"    run=": "run=run, excluded_label_rules=dict.fromkeys(('clean', 'random', 'adversarial'), 'it is so.'),"},
+        {"    run=": f"run=run, excluded_label_rules=dict.fromkeys({tuple(LABEL_RULES)}, 'it is so.'),"},
         r"attack 'blend' leaves no label rule: it excludes all of clean",
     ),
     "an unknown constraint excluded": (

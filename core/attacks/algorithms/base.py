@@ -139,6 +139,8 @@ class Plan:
         label_for: (n,) int64 label that the rule gives to a poisoned sample made from each training point; -1
             if any wrong label is allowed (the random rule).
         seed: of the run, for all else that is random.
+        any_label: whether the attacker may give any label to any base point (the chosen rule); `label_for` then
+            holds the labels that harm most at the clean head.
     """
 
     base: Tensor
@@ -146,6 +148,7 @@ class Plan:
     feasible: Feasible
     label_for: Tensor
     seed: int = 0
+    any_label: bool = False
 
     @property
     def n_poison(self) -> int:

@@ -113,6 +113,11 @@ class Damage:
         self.theta = scene.clean_head
         self.q: Tensor | None = None
 
+    def relabel(self, poison_y: Tensor) -> None:
+        """Give the poison other labels (m,); the next solves still start from the last ones."""
+        self.poison_y = poison_y
+        self.problem = replace(self.problem, y=torch.cat([self.y, poison_y]))
+
     def probe(self, zeta: Tensor, *, tol: float = 5e-4, cg_tol: float = 1e-2, damping: float = DAMPING) -> Probe:
         """Solve the head for poisoned features, and differentiate the damage through it.
 
@@ -138,6 +143,33 @@ class Damage:
         return Probe(self.theta, accuracy, float(loss), gradient)
 
 
+def clean_response(scene: Scene, damping: float = DAMPING) -> tuple[Tensor, Tensor]:
+    """q (c, d + 1) of the module's docstring at the clean head, and the probabilities (n, c) of the training points.
+
+    Args:
+        scene: what the attacker knows.
+        damping: added to the Hessian.
+    """
+    _, outer = damage(scene.clean_head, scene.problem.z, scene.y)
+    _, curvature = scene.problem.gradient(scene.clean_head)
+    return head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=1e-6), curvature.p
+
+
+def influences(theta: Tensor, q: Tensor, z: Tensor) -> Tensor:
+    """The influence of points under every label, in closed form: (N, c) values s_y - <p, s> with s = q z.
+
+    To first order, adding a point (z, y) to N points changes the outer loss by its influence / (N + 1), plus a term
+    that is the same for all points, as each one rescales the mean: differences between points are what it tells.
+
+    Args:
+        theta: (c, d + 1) head at its optimum.
+        q: (c, d + 1), see the module's docstring.
+        z: (N, d) features.
+    """
+    s = head.logits(q, z)
+    return s - (torch.softmax(head.logits(theta, z), dim=1) * s).sum(1, keepdim=True)
+
+
 def influential(scene: Scene, plan: Plan) -> Plan:
     """The same plan with the m base points that increase the damage most when added unchanged under their labels.
 
@@ -146,11 +178,8 @@ def influential(scene: Scene, plan: Plan) -> Plan:
     """
     if bool((plan.label_for < 0).any()):
         return plan
-    z1 = scene.problem.z
-    _, outer = damage(scene.clean_head, z1, scene.y)
-    _, curvature = scene.problem.gradient(scene.clean_head)
-    q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
-    influence = -((z1 @ q.T) * head.errors(curvature.p, plan.label_for)).sum(1)
+    q, p = clean_response(scene)
+    influence = -((scene.problem.z @ q.T) * head.errors(p, plan.label_for)).sum(1)
     if (filter_ := plan.feasible.filter) is not None:  # points that fail rank below all that pass, by their excess
         excess = filter_.clean.gather(1, plan.label_for[:, None]).squeeze(1)
         influence = torch.where(excess > TOLERANCE, influence.min() - excess, influence)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from core.attacks.algorithms.base import Feasible, Plan, Scene
 from core.attacks.algorithms.evasion import TOLERANCE, Filter
+from core.attacks.algorithms.implicit import clean_response, influences
 from core.defences.algorithms.base import TrainingSet
 from core.heads import logistic as head
 from core.spec.experiment import ExperimentSpec
@@ -20,6 +21,9 @@ def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
     m = spec.n_poison
     # The budget is at most 100% of the training set, so that no point is drawn twice.
     order = torch.randperm(n, generator=generator).to(scene.y.device)
+    filter_ = None
+    if spec.evade is not None:
+        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
     if spec.label_rule == "clean":
         label_for = scene.y
         y = scene.y[order]
@@ -29,18 +33,49 @@ def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
         scores[torch.arange(n, device=scores.device), scene.y] = torch.inf
         label_for = scores.argmin(1)
         y = label_for[order]
+    elif spec.label_rule == "chosen":
+        label_for = rank_by_passing(influences(scene.clean_head, clean_response(scene)[0], scene.z), filter_).argmax(1)
+        y = label_for[order]
     else:
         label_for = torch.full_like(scene.y, -1)
         shift = torch.randint(1, c, (n,), generator=generator).to(scene.y.device)
         y = (scene.y[order] + shift) % c
-    filter_ = None
-    if spec.evade is not None:
-        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
+    if filter_ is not None:
         first = filter_.order_by_passing(order, y)
         order, y = order[first], y[first]
     low, high = (None, None) if spec.constraint == "none" else scene.box
     delta = spec.delta if spec.constraint == "perturbation" else None
-    return Plan(order[:m], y[:m], Feasible(low, high, delta, filter_), label_for, spec.seed)
+    feasible = Feasible(low, high, delta, filter_)
+    return Plan(order[:m], y[:m], feasible, label_for, spec.seed, any_label=spec.label_rule == "chosen")
+
+
+def rank_by_passing(influence: Tensor, filter_: Filter | None) -> Tensor:
+    """(n, c) ranks of pairs of training point and label: their influence, for those that fail below all that pass.
+
+    Args:
+        influence: (n, c) of the training points under each label.
+        filter_: the defence that the poison has to evade, or None.
+    """
+    if filter_ is None:
+        return influence
+    return torch.where(filter_.clean > TOLERANCE, influence.min() - filter_.clean, influence)
+
+
+def allowed_pairs(scene: Scene, plan: Plan) -> Tensor:
+    """(n, c) bool: the labels that the rule allows for poison made from each training point.
+
+    Under the random rule each point has one wrong label, drawn by the plan's seed, so that labels remain drawn where
+    base points are selected; those of the plan's base points are the plan's.
+    """
+    n, c = len(scene.y), scene.n_classes
+    if plan.any_label:
+        return torch.ones(n, c, dtype=torch.bool, device=scene.y.device)
+    label = plan.label_for
+    if bool((label < 0).any()):
+        shift = torch.randint(1, c, (n,), generator=torch.Generator().manual_seed(plan.seed))
+        label = (scene.y + shift.to(scene.y.device)) % c
+        label[plan.base] = plan.y
+    return torch.nn.functional.one_hot(label, c).bool()
 
 
 def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
@@ -48,8 +83,10 @@ def allowed_bases(scene: Scene, plan: Plan) -> Tensor:
 
     If no point passes the filter under a sample's label, the one with the least excess is allowed.
     """
-    any_label = plan.label_for[None, :] < 0
-    allowed = torch.where(any_label, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+    any_wrong = plan.label_for[None, :] < 0
+    allowed = torch.where(any_wrong, scene.y[None, :] != plan.y[:, None], plan.label_for[None, :] == plan.y[:, None])
+    if plan.any_label:
+        allowed = torch.ones_like(allowed)
     if (filter_ := plan.feasible.filter) is None:
         return allowed
     excess = filter_.clean[:, plan.y].T.masked_fill(~allowed, torch.inf)
@@ -65,5 +102,7 @@ def follows_rule(scene: Scene, plan: Plan, base: Tensor, y: Tensor) -> Tensor:
         base: (m,) base points.
         y: (m,) labels.
     """
+    if plan.any_label:
+        return torch.ones_like(y, dtype=torch.bool)
     required = plan.label_for[base]
     return torch.where(required < 0, scene.y[base] != y, required == y)
