@@ -14,10 +14,13 @@ from core.system.numbers import fixed
 AXIS_HEIGHT = 330
 MAP_HEIGHT = 430
 STAGE_COLOURS = {
-    **{"clean": CLEAN, "target": NEUTRAL, "stage2": PALETTE[1], "invert": PALETTE[5], "pixels": PALETTE[2]},
-    "poison": POISONED,
+    **{"clean": CLEAN, "target": NEUTRAL, "stage2": PALETTE[1], "invert": PALETTE[5]},
+    **{"exchange": PALETTE[1], "pixels": PALETTE[2], "poison": POISONED},
 }
-SHORT = {"clean": "Clean", "target": "1 Target", "stage2": "2 Features", "invert": "3 Images", "pixels": "Pixels"}
+SHORT = {
+    **{"clean": "Clean", "target": "1 Target", "stage2": "2 Features", "invert": "3 Images"},
+    **{"exchange": "Exchange", "pixels": "Pixels"},
+}
 """Titles of stages as they fit above a chart; the last step's stands beside its mark."""
 LIFTED = "clean"
 """The one narrow stage, whose title stands on a line of its own so that the next one's doesn't run into it."""
@@ -134,7 +137,7 @@ def map_figure(plot: PlotData, classes: Sequence[str], steps: Sequence[ShownStep
         figure.add_scattergl(
             x=x, y=height, name="trajectory", mode="lines", line={"width": 1, "color": NEUTRAL}, hoverinfo="skip"
         )
-        labels = plot.poison_y[: path.shape[1]]
+        labels = plot.labels_at(rows[-1])[: path.shape[1]]
         figure.add_scattergl(
             x=path[-1, :, 0],
             y=path[-1, :, 1],

@@ -162,8 +162,8 @@ def images_panel(run: StoredRun, plot: PlotData, here: ShownStep) -> None:
     """The first poisoned images at this step; before there are any, their base images."""
     st.markdown("**Images**")
     classes, root = run.summary.classes, str(results())
-    if here.picture is not None and plot.walk_x is not None:
-        labels = [classes[int(label)] for label in plot.poison_y[: plot.walk_x.shape[1]]]
+    if here.picture is not None and here.point is not None and plot.walk_x is not None:
+        labels = [classes[int(label)] for label in plot.labels_at(here.point)[: plot.walk_x.shape[1]]]
         _cards.side_by_side(
             _runs.step_images(root, run.hash, here.picture),
             labels,

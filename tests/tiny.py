@@ -14,6 +14,7 @@ RIDGE = 1e-3
 ATTACK_SETTINGS: dict[str, dict[str, object]] = {
     "label-flip": {},
     "noise": {},
+    "fw-input": {"rounds": 3, "atoms": 6, "inner_steps": 4, "joint_steps": 3, "cycles": 2},
     "tgda-input": {"steps": 4},
     "gc-input": {"steps": 6},
     "ue-input": {"steps": 4},

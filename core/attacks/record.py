@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Family = Literal["baseline", "pixels", "features", "feature-targeted"]
 """The kind of an attack; lists are in this order."""
 
-ATTACK_STAGES = ("target", "stage2", "decoder", "invert", "pixels")
+ATTACK_STAGES = ("target", "stage2", "decoder", "invert", "exchange", "pixels")
 """The stages of `core.spec.events.STAGES` that belong to attacks, in the order in which they run."""
 
 RESERVED = frozenset(

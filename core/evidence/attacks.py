@@ -7,7 +7,7 @@ from core.spec.events import silent
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import PLUGINS
 
-ATTACK_STAGES = {"target", "stage2", "invert", "pixels"}
+ATTACK_STAGES = {"target", "stage2", "invert", "exchange", "pixels"}
 
 
 def measured(spec: ExperimentSpec, device: str = "auto") -> dict[str, Any]:

@@ -43,6 +43,8 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "decoder": 2e-6,
         "invert": 1.9e-11,
         "invert/tf_efficientnet_lite0": 5e-11,
+        "exchange": 3.5e-11,
+        "exchange/tf_efficientnet_lite0": 1.4e-10,
         "pixels": 3.5e-11,
         "pixels/tf_efficientnet_lite0": 1.4e-10,
         "evaluate": 6e-8,
@@ -58,6 +60,7 @@ _DEFAULTS: dict[str, dict[str, float]] = {
         "stage2/tgda": 1e-9,
         "decoder": 5e-8,
         "invert": 2e-12,
+        "exchange": 2e-12,
         "pixels": 2e-12,
         "evaluate": 1e-8,
         "walk": 2e-9,
@@ -172,7 +175,7 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
     stages = record_of(spec.attack.name).stages_of(spec.attack)
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}
     units |= {stage.name: stage.work(spec.attack, load) for stage in stages}
-    n_evaluated = 1 + SNAPSHOTS * sum(stage in units for stage in ("stage2", "invert", "pixels"))
+    n_evaluated = 1 + SNAPSHOTS * sum(stage in units for stage in ("stage2", "invert", "exchange", "pixels"))
     return {**units, "evaluate": (n + m) * head, "walk": n_evaluated * (n + m) * head, "map": float(n)}
 
 

@@ -315,7 +315,9 @@ def evaluate_trajectory(
         for step in trajectory.evaluate_steps(
             recorder,
             ends,
-            lambda z, start: evaluator.retrain(z, attacked.y, clean.head if start is None else start),
+            lambda z, y, start: evaluator.retrain(
+                z, attacked.y if y is None else y, clean.head if start is None else start
+            ),
             lambda theta: evaluator.score(theta).accuracy,
         ):
             steps.append(step)

@@ -40,6 +40,7 @@ class PlotData:
         near, near_distance: (n + m, k) rows of the nearest points in feature space, and float16 distances.
         walk_pca: (s, k, 2) positions of the first k poisoned samples at each step of the trajectory with poison.
         walk_x: (t, j, C, H, W) uint8 images of the first j poisoned samples at each step with images.
+        walk_y: (s, k) labels of the first k poisoned samples at each step with poison; None where they stay the same.
     """
 
     train_xy: Array
@@ -67,6 +68,7 @@ class PlotData:
     near_distance: Array | None = None
     walk_pca: Array | None = None
     walk_x: Array | None = None
+    walk_y: Array | None = None
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "PlotData | None":
@@ -99,6 +101,10 @@ class PlotData:
     def n_poison(self) -> int:
         """Number m of poisoned samples."""
         return len(self.poison_y)
+
+    def labels_at(self, point: int) -> Array:
+        """(k,) labels of the first poisoned samples at a step of the trajectory, by its row in `walk_pca`."""
+        return self.poison_y if self.walk_y is None else self.walk_y[point]
 
     @property
     def makes_images(self) -> bool:

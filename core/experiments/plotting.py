@@ -88,7 +88,7 @@ def plot_data(
         stage2_pca=None if stage2 is None else _flattened(flat, stage2),
         pca_share=flat.explained_variance_ratio_.astype(np.float32),
         **_point_arrays(heads, poison),
-        **_trajectory(steps, flat),
+        **_trajectory(steps, flat, poison.y),
     )
 
 
@@ -97,10 +97,15 @@ def _flattened(fitted: PCA, z: Array) -> Array:
     return np.asarray(fitted.transform(z), np.float32)
 
 
-def _trajectory(steps: Sequence[EvaluatedStep], flat: PCA) -> dict[str, Array]:
-    """Positions and images of the poison at each step of the trajectory.
+def _trajectory(steps: Sequence[EvaluatedStep], flat: PCA, y: Array) -> dict[str, Array]:
+    """Positions, images and, where they change, labels of the poison at each step of the trajectory.
 
     On principal components only: repeatedly placing a point on the UMAP makes it jump.
+
+    Args:
+        steps: the trajectory.
+        flat: the principal components.
+        y: (m,) labels of the final poison.
     """
     arrays: dict[str, Array] = {}
     z = [step.z for step in steps if step.z is not None]
@@ -109,6 +114,9 @@ def _trajectory(steps: Sequence[EvaluatedStep], flat: PCA) -> dict[str, Array]:
         arrays["walk_pca"] = _flattened(flat, np.concatenate(z)).reshape(len(z), -1, 2)
     if pictures:
         arrays["walk_x"] = np.stack(pictures)
+    if any(step.y is not None for step in steps):
+        with_poison = [(step.y, len(step.z)) for step in steps if step.z is not None]
+        arrays["walk_y"] = np.stack([y[:k] if labels is None else labels for labels, k in with_poison])
     return arrays
 
 

@@ -17,7 +17,7 @@ from core.heads.scores import Score
 from core.spec.events import SNAPSHOTS, Event, Snapshot
 from core.system.arrays import Array
 
-PATH = ("clean", "target", "stage2", "invert", "pixels", "poison")
+PATH = ("clean", "target", "stage2", "invert", "exchange", "pixels", "poison")
 """Stages of a trajectory in order: the clean head, stages of attacks (`core.spec.events.STAGES`), the final poison."""
 TRACKED_SAMPLES = 60
 """Poisoned samples whose features are recorded: the first ones."""
@@ -67,7 +67,8 @@ class _ThinnedStates:
         pictures = None if x is None else to_uint8(x[:IMAGE_SAMPLES].detach().cpu().numpy())
         # A copy: attacks update their poison in place.
         z = None if snapshot.z is None else snapshot.z.detach().clone()
-        self.recorded.append(RecordedState(done, Snapshot(snapshot.theta, z), pictures))
+        y = None if snapshot.y is None else snapshot.y.clone()
+        self.recorded.append(RecordedState(done, Snapshot(snapshot.theta, z, y=y), pictures))
         if len(self.recorded) > 2 * SNAPSHOTS:
             self.every *= 2
             self.recorded = self.recorded[::2]
@@ -130,6 +131,7 @@ class EvaluatedStep:
             retrained with the current poison.
         z: (k, d) features of the first k poisoned samples; None in stages without.
         pictures: (k, C, H, W) uint8 images of the first k poisoned samples; None in stages without.
+        y: (k,) labels of the first k poisoned samples; None where they are those of the final poison.
     """
 
     stage: str
@@ -137,6 +139,7 @@ class EvaluatedStep:
     accuracy: float
     z: Array | None = None
     pictures: Array | None = None
+    y: Array | None = None
 
     def summary(self) -> TrajectoryStep:
         """The part that is stored in result.json."""
@@ -146,7 +149,7 @@ class EvaluatedStep:
 def evaluate_steps(
     recorder: TrajectoryRecorder,
     ends: Mapping[str, EvaluatedStep],
-    retrain: Callable[[Tensor, Tensor | None], Tensor],
+    retrain: Callable[[Tensor, Tensor | None, Tensor | None], Tensor],
     accuracy: Callable[[Tensor], float],
 ) -> Iterator[EvaluatedStep]:
     """Evaluate the recorded states in order, each in the same way as the final result.
@@ -154,7 +157,8 @@ def evaluate_steps(
     Args:
         recorder: holds the states.
         ends: final steps of stages that are already evaluated; they replace the recorded ones.
-        retrain: maps features (m, d) of the poison and a head (c, d + 1) to start from to the retrained head.
+        retrain: maps features (m, d) of the poison, its labels (m,), None for those of the final poison, and a head
+            (c, d + 1) to start from to the retrained head.
         accuracy: maps a head (c, d + 1) to its accuracy on the test set.
     """
     start: Tensor | None = None
@@ -162,11 +166,12 @@ def evaluate_steps(
         for state in recorder.states(stage):
             if stage in ends and state.done == recorder.n_steps(stage):
                 continue
-            theta, z = state.snapshot.theta, state.snapshot.z
+            theta, z, y = state.snapshot.theta, state.snapshot.z, state.snapshot.y
             if z is not None:
-                start = theta = retrain(z.float(), start if theta is None else theta)
+                start = theta = retrain(z.float(), y, start if theta is None else theta)
             assert theta is not None
-            yield EvaluatedStep(stage, state.done, accuracy(theta), tracked_features(z), state.pictures)
+            labels = None if y is None else y[:TRACKED_SAMPLES].cpu().numpy()
+            yield EvaluatedStep(stage, state.done, accuracy(theta), tracked_features(z), state.pictures, labels)
         if stage in ends:
             yield ends[stage]
 

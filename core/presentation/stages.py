@@ -17,6 +17,7 @@ TITLES = {
     "target": "1 · Target head",
     "stage2": "2 · Poisoned features",
     "invert": "3 · Images",
+    "exchange": "Exchange of samples",
     "pixels": "Pixels",
     "poison": "Poisoned set",
 }
@@ -82,7 +83,7 @@ def shown_steps(summary: RunSummary) -> list[ShownStep]:
     points = pictures = 0
     for step in summary.trajectory:
         has_point = step.stage not in ("clean", "target")
-        has_picture = step.stage in ("invert", "pixels", "poison") and description.makes_images
+        has_picture = step.stage in ("invert", "exchange", "pixels", "poison") and description.makes_images
         shown.append(
             ShownStep(
                 stage=step.stage,

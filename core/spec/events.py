@@ -19,6 +19,7 @@ STAGES: dict[str, str] = {
     "stage2": "Optimising poisoned features",
     "decoder": "Training the decoder",
     "invert": "Turning features into images",
+    "exchange": "Exchanging poisoned samples of least influence",
     "pixels": "Optimising pixels on the head itself",
     "evaluate": "Retraining the head on the poisoned set",
     "walk": "Evaluating the steps of the attack",
@@ -39,11 +40,13 @@ class Snapshot:
         theta: (c, d + 1) the target, or a head close to the one retrained with the poison.
         z: (m, d) features of the poisoned samples, if there are any yet.
         x: (m, C, H, W) their images as they would be exported, if there are any yet.
+        y: (m,) their labels, where they are not yet those that the attack ends with.
     """
 
     theta: "Tensor | None" = None
     z: "Tensor | None" = None
     x: "Tensor | None" = None
+    y: "Tensor | None" = None
 
 
 @dataclass(frozen=True)

@@ -119,11 +119,12 @@ def test_the_readme_says_what_the_results_say() -> None:
 
 
 @pytest.fixture
-def newcomers() -> Iterator[None]:
-    """An attack and a defence that were registered after all was measured."""
+def newcomers() -> Iterator[list[tuple[str, str]]]:
+    """An attack and a defence that were registered after all was measured; what was missing before they were."""
+    missing = shipped()[0].missing
     attacks.register(replace(attacks.RECORDS["noise"], settings=NewAttack, title="New"))
     defences.register(replace(defences.RECORDS["sphere"], settings=NewDefence, title="New"))
-    yield
+    yield missing
     attacks.forget("new-attack")
     defences.forget("new-defence")
 
@@ -140,13 +141,16 @@ class NewDefence(RankedSettings):
     name: Literal["new-defence"] = "new-defence"
 
 
-@pytest.mark.usefixtures("newcomers")
-def test_what_is_registered_since_is_not_measured_yet_and_changes_nothing_else() -> None:
+def test_what_is_registered_since_is_not_measured_yet_and_changes_nothing_else(
+    newcomers: list[tuple[str, str]],
+) -> None:
     evidence, certain, in_class = shipped()
-    assert evidence.missing == [("new-attack", constraint) for constraint in ("none", "valid", "perturbation")]
+    new = [("new-attack", constraint) for constraint in ("none", "valid", "perturbation")]
+    assert evidence.missing == [*newcomers, *new]
     assert evidence.missing_defences == ["new-defence"]
-    before, _, added = page(evidence, certain, in_class).partition("\n\n## Not measured yet\n\n")
-    assert f"{before}\n" == (paths.ROOT / "docs" / "results.md").read_text()
+    heading = "\n\n## Not measured yet\n\n"
+    before, _, added = page(evidence, certain, in_class).partition(heading)
+    assert before == (paths.ROOT / "docs" / "results.md").read_text().rstrip("\n").partition(heading)[0]
     assert "- `new-attack` under `valid`\n" in added
     assert added.endswith("- the defence `new-defence`\n")
 
@@ -156,8 +160,9 @@ def test_an_experiment_counts_once_every_seed_is_measured() -> None:
     todo = grid.specs()
     gone = next(spec for spec in todo if spec.attack.name == "gc-input" and spec.seed == 2)
     evidence = frozen(todo, {name: row for name, row in known.items() if name != gone.hash})
-    assert len(evidence.rows) == len(todo) - len(grid.SEEDS)
-    assert evidence.missing == [("gc-input", gone.constraint)]
+    complete = frozen(todo, known)
+    assert len(evidence.rows) == len(complete.rows) - len(grid.SEEDS)
+    assert set(evidence.missing) == {("gc-input", gone.constraint), *complete.missing}
     assert Measurements(evidence.rows).seeds == list(grid.SEEDS)
 
 

@@ -27,12 +27,14 @@ def summary(spec: ExperimentSpec, seconds: dict[str, float], device: str = "cpu"
 @pytest.mark.parametrize(
     ("attack", "without"),
     [
-        ("label-flip", {"target", "stage2", "decoder", "invert", "pixels"}),
-        ("gc-feature", {"decoder", "invert", "pixels"}),
-        ("tgda-feature", {"target", "decoder", "invert", "pixels"}),
-        ("ft-matching", {"target", "decoder"}),
-        ({"name": "ft-matching", "stage2": "gc"}, {"decoder"}),
-        ({"name": "ft-decoder", "stage2": "gc", "finish_steps": 1}, set()),
+        ("label-flip", {"target", "stage2", "decoder", "invert", "exchange", "pixels"}),
+        ("gc-feature", {"decoder", "invert", "exchange", "pixels"}),
+        ("tgda-feature", {"target", "decoder", "invert", "exchange", "pixels"}),
+        ("ft-matching", {"target", "decoder", "exchange"}),
+        ({"name": "ft-matching", "stage2": "gc"}, {"decoder", "exchange"}),
+        ({"name": "ft-decoder", "stage2": "gc", "finish_steps": 1}, {"exchange"}),
+        ("fw-input", {"target", "stage2", "decoder", "invert"}),
+        ({"name": "fw-input", "joint_steps": 0}, {"target", "stage2", "decoder", "invert", "pixels"}),
     ],
 )
 def test_a_run_is_charged_for_the_stages_it_has(attack: object, without: set[str]) -> None:
@@ -54,6 +56,10 @@ def test_work_scales_as_its_formula_says() -> None:
     assert wide["stage2"] == base["stage2"]
     longer = cost.estimate(parse_spec({"input_size": 64, "attack": {"name": "ft-matching", "steps": 80}}))
     assert longer["stage2"] == pytest.approx(2 * base["stage2"])
+    shorter = cost.estimate(parse_spec({"attack": {"name": "fw-input", "rounds": 5, "cycles": 3}}))
+    default = cost.estimate(parse_spec({"attack": "fw-input"}))
+    assert default["exchange"] == pytest.approx(3 * shorter["exchange"])
+    assert shorter["pixels"] == pytest.approx(3 * default["pixels"])
     more = cost.estimate(parse_spec({"input_size": 64, "train_size": 4000, "test_size": 2000}))
     for stage in ("extract", "clean", "stage2", "invert", "map"):
         assert more[stage] == pytest.approx(2 * base[stage]), stage

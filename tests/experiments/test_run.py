@@ -204,9 +204,9 @@ def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> No
     result, _, events = results(attack)
     stages = list(dict.fromkeys(event.stage for event in events))
     assert stages == sorted(stages, key=list(STAGES).index)
-    assert set(stages) == STAGES.keys() - {"target", "stage2", "decoder", "invert", "pixels"} | set(stages) & {
-        stage.name for stage in RECORDS[attack].stages
-    }
+    assert set(stages) == STAGES.keys() - {"target", "stage2", "decoder", "invert", "exchange", "pixels"} | set(
+        stages
+    ) & {stage.name for stage in RECORDS[attack].stages}
     assert result.seconds.keys() == set(stages)
     assert all(seconds >= 0 for seconds in result.seconds.values())
     assert [point.stage for point in result.curve] == [event.stage for event in events if event.values]

@@ -106,7 +106,7 @@ def frozen(event: Event) -> Event:
     if event.snapshot is None:
         return event
     now = event.snapshot()
-    copy = Snapshot(now.theta, None if now.z is None else now.z.clone(), now.x)
+    copy = Snapshot(now.theta, None if now.z is None else now.z.clone(), now.x, now.y)
     return Event(event.stage, event.done, event.total, event.values, lambda: copy, event.target)
 
 
@@ -134,7 +134,7 @@ def test_steps_are_evaluated_with_a_head_retrained_from_scratch() -> None:
         return head.accuracy(theta, scene.z, scene.y)
 
     steps = list(
-        trajectory.evaluate_steps(recorder, {}, lambda z, start: scene.retrained(z, attacked.y, start), accuracy)
+        trajectory.evaluate_steps(recorder, {}, lambda z, y, start: scene.retrained(z, attacked.y, start), accuracy)
     )
     assert list(dict.fromkeys(step.stage for step in steps)) == ["target", "stage2", "invert", "pixels"]
     for stage in ("target", "stage2", "invert", "pixels"):
@@ -144,6 +144,36 @@ def test_steps_are_evaluated_with_a_head_retrained_from_scratch() -> None:
                 theta = head.fit(torch.cat([scene.z, z.float()]), torch.cat([scene.y, attacked.y]), 10, tiny.RIDGE)
             assert theta is not None
             assert step.accuracy == accuracy(theta)
+
+
+def test_labels_that_change_on_the_way_are_those_of_each_step() -> None:
+    """Exchanged samples bring their own labels: a step is retrained and shown with those that it had."""
+    scene, recorder = tiny.scene(), trajectory.TrajectoryRecorder()
+    settings = {"rounds": 6, "atoms": 12, "inner_steps": 1}
+    attacked = execute(tiny.spec("fw-input", label_rule="clean", attack=settings), scene, recorder)
+    labels: list[Tensor | None] = []
+
+    def retrain(z: Tensor, y: Tensor | None, start: Tensor | None) -> Tensor:
+        labels.append(y)
+        return scene.retrained(z, attacked.y if y is None else y, start)
+
+    def accuracy(theta: Tensor) -> float:
+        return head.accuracy(theta, scene.z, scene.y)
+
+    steps = list(trajectory.evaluate_steps(recorder, {}, retrain, accuracy))
+    states = [state for stage in ("exchange", "pixels") for state in recorder.states(stage)]
+    assert [step.stage for step in steps[:2]] == ["exchange", "exchange"]
+    changed = 0
+    for step, state, y in zip(steps, states, labels, strict=True):
+        assert state.snapshot.z is not None
+        assert (y is None) == (step.y is None) == (step.stage == "pixels")
+        right = attacked.y if y is None else y
+        if step.y is not None:
+            np.testing.assert_array_equal(step.y, right)
+            changed += int((right != attacked.y).sum())
+        theta = head.fit(torch.cat([scene.z, state.snapshot.z.float()]), torch.cat([scene.y, right]), 10, tiny.RIDGE)
+        assert step.accuracy == accuracy(theta)
+    assert changed > 0
 
 
 @pytest.mark.slow

@@ -11,7 +11,16 @@ DAMPING = 1e-2
 """Damping of the implicit system on pixels: images reach less than free features, and overfit sooner."""
 
 
-def ascend(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: float, observe: Observer) -> Tensor:
+def ascend(
+    scene: Scene,
+    plan: Plan,
+    canvas: Canvas,
+    x: Tensor,
+    steps: int,
+    lr: float,
+    observe: Observer,
+    damping: float = DAMPING,
+) -> Tensor:
     """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f.
 
     Args:
@@ -22,6 +31,7 @@ def ascend(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: 
         steps: of projected Adam.
         lr: its step size, for pixels in [0, 1].
         observe: receives the progress.
+        damping: of the implicit system.
     """
     damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
     return maximise(
@@ -30,7 +40,7 @@ def ascend(scene: Scene, plan: Plan, canvas: Canvas, x: Tensor, steps: int, lr: 
         steps,
         canvas.forward,
         stage="pixels",
-        damping=DAMPING,
+        damping=damping,
         observe=observe,
         show=canvas.show,
         failing=canvas.failing,

@@ -14,6 +14,7 @@ STAGE_LABELS = {
     "stage2": "stage 2",
     "decoder": "decoder",
     "invert": "inversion",
+    "exchange": "exchange",
     "pixels": "pixels",
 }
 """Labels of the stages with curves, short enough for a phone."""
