@@ -24,7 +24,7 @@ from core.attacks.algorithms.evasion import TOLERANCE
 from core.attacks.algorithms.implicit import Ascent, Damage, Probe, clean_response, influences, pullback
 from core.attacks.algorithms.plan import allowed_pairs, rank_by_passing
 from core.heads import logistic as head
-from core.spec.events import Event, Observer, Snapshot
+from core.spec.events import Event, Observer, Snapshot, part_of
 
 STAGE = "exchange"
 ATOM_STEP = 0.05
@@ -131,9 +131,8 @@ class Exchange:
         self._report(state, 0, total, observe)
         for k in range(rounds):
             rows, y = self._best_pairs(state.probe.theta, state.q, self._n_atoms)
-            atoms, gain = self.climbed(
-                rows, y, state, lambda step: observe(Event(STAGE, k * self._steps + step, total))
-            )
+            part = part_of(observe, k, rounds)
+            atoms, gain = self.climbed(rows, y, state, partial(self._count, part))
             after, count = self._improved(state, atoms, gain, max(1, 2 * self._plan.n_poison // (k + 3)))
             self._report(after, (k + 1) * self._steps, total, observe)
             if not count:
@@ -213,6 +212,9 @@ class Exchange:
         if (filter_ := self._plan.feasible.filter) is None:
             return influence
         return influence.masked_fill(filter_.excess(z, y) > TOLERANCE, -torch.inf)
+
+    def _count(self, observe: Observer, step: int) -> None:
+        observe(Event(STAGE, step, self._steps))
 
     def _report(self, state: State, done: int, total: int, observe: Observer) -> None:
         values = {"train_accuracy": state.probe.train_accuracy, "damage": state.probe.damage}
