@@ -50,7 +50,7 @@ class FWInput(AttackSettings):
         description="Steps on all pixels at once after the rounds, in each cycle; 0 ends with the rounds.",
     )
     cycles: int = Field(
-        1,
+        2,
         ge=1,
         le=50,
         title="Cycles of the joint ascent",

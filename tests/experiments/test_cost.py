@@ -56,7 +56,7 @@ def test_work_scales_as_its_formula_says() -> None:
     assert wide["stage2"] == base["stage2"]
     longer = cost.estimate(parse_spec({"input_size": 64, "attack": {"name": "ft-matching", "steps": 80}}))
     assert longer["stage2"] == pytest.approx(2 * base["stage2"])
-    shorter = cost.estimate(parse_spec({"attack": {"name": "fw-input", "rounds": 5, "cycles": 3}}))
+    shorter = cost.estimate(parse_spec({"attack": {"name": "fw-input", "rounds": 5, "cycles": 6}}))
     default = cost.estimate(parse_spec({"attack": "fw-input"}))
     assert default["exchange"] == pytest.approx(3 * shorter["exchange"])
     assert shorter["pixels"] == pytest.approx(3 * default["pixels"])
