@@ -242,6 +242,17 @@ def test_it_harms_more_than_real_images_under_the_same_rule() -> None:
         assert loss(made) > loss(flips)
 
 
+@pytest.mark.parametrize("rule", ["clean", "random", "chosen"])
+@pytest.mark.parametrize("budget", [1 / 300, 1.0])
+def test_the_smallest_and_the_largest_budget_are_kept(budget: float, rule: LabelRule) -> None:
+    """One sample with more atoms asked for than there are samples; as many samples as clean points."""
+    made = attack(label_rule=rule, budget=budget, attack={"rounds": 2, "inner_steps": 2, "joint_steps": 0})
+    m = round(300 * budget)
+    assert made.x is not None
+    assert (len(made.x), len(made.y), len(made.base)) == (m, m, m)
+    assert 0 <= made.notes["exchanged"] <= 2 * min(m, 6)
+
+
 def test_seeds_reproduce() -> None:
     first, again = attack(seed=5, label_rule="random"), attack(seed=5, label_rule="random")
     assert first.x is not None

@@ -1,21 +1,26 @@
 """The walk through a run: which moments are kept, and that each is judged as a run's end would be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from core.attacks.execution import execute
 from core.attacks.parts.settings import RADII
 from core.experiments import trajectory
+from core.experiments.plotting import _trajectory
 from core.experiments.run import run
+from core.experiments.trajectory import EvaluatedStep
 from core.heads import logistic as head
 from core.spec.events import Event, Snapshot
 from core.spec.experiment import parse_spec
 from core.spec.registry import ATTACKS
 from tests import tiny
+from tests.drawn import drawn_result
 
 OPTIMISED = sorted(set(ATTACKS) - {"label-flip", "noise"})
 
@@ -174,6 +179,21 @@ def test_labels_that_change_on_the_way_are_those_of_each_step() -> None:
         theta = head.fit(torch.cat([scene.z, state.snapshot.z.float()]), torch.cat([scene.y, right]), 10, tiny.RIDGE)
         assert step.accuracy == accuracy(theta)
     assert changed > 0
+
+
+def test_labels_are_stored_only_where_they_change() -> None:
+    flat, final = PCA(2).fit(np.eye(5)), np.array([7, 8, 9])
+    first, last = EvaluatedStep("exchange", 0, 0.9, np.eye(5)[:2]), EvaluatedStep("poison", 0, 0.8, np.eye(5)[2:4])
+    clean = EvaluatedStep("clean", 0, 1.0)
+    assert "walk_y" not in _trajectory([clean, first, last], flat, final)
+    changing = replace(first, y=np.array([4, 5]))
+    stored = _trajectory([clean, changing, last], flat, final)
+    assert stored["walk_y"].tolist() == [[4, 5], [7, 8]]
+    plot = drawn_result(parse_spec({})).plot
+    assert plot is not None
+    assert plot.labels_at(0).tolist() == plot.poison_y.tolist()
+    plot = replace(plot, walk_y=stored["walk_y"])
+    assert [plot.labels_at(row).tolist() for row in (0, 1)] == [[4, 5], [7, 8]]
 
 
 @pytest.mark.slow
