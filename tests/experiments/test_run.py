@@ -33,6 +33,7 @@ FEW: dict[str, dict[str, Any]] = {
     "label-flip": {},
     "ft-matching": {"stage2": "gc", "target": "gradpc", "steps": 5, "match_steps": 3, "finish_steps": 2},
     "tgda-feature": {"steps": 2},
+    "fw-input": {"rounds": 2, "atoms": 4, "inner_steps": 2, "joint_steps": 2},
 }
 DECODED = {"steps": 2}
 """Of ft-decoder, which is tested elsewhere: training one for a whole run takes too long here."""
@@ -99,7 +100,7 @@ def test_shapes_and_counts(attack: str, results: Results) -> None:
     makes_images = attack != "tgda-feature"
     assert (result.poison.x is not None) == (folder / "poison").is_dir() == makes_images
     assert (result.target is not None) == (attack == "ft-matching")
-    assert (result.stage2 is not None) == (attack != "label-flip")
+    assert (result.stage2 is not None) == (attack in ("ft-matching", "tgda-feature"))
     assert (result.inversion_gap is not None) == (attack == "ft-matching")
 
 
@@ -195,7 +196,7 @@ def test_what_the_app_draws_is_consistent(attack: str, results: Results) -> None
     np.testing.assert_array_equal(plot.base_y, split.train_y[base])
     assert plot.train_xy.shape == (40, 2)
     assert plot.poison_xy.shape == (8, 2)
-    assert (plot.stage2_xy is not None) == (attack != "label-flip")
+    assert (plot.stage2_xy is not None) == (attack in ("ft-matching", "tgda-feature"))
     shift = np.linalg.norm(result.poison.z - result.features["train_z"][base], axis=1)
     np.testing.assert_allclose(plot.shift, shift, atol=1e-6)
 
@@ -215,7 +216,7 @@ def test_stages_are_told_in_order_and_timed(attack: str, results: Results) -> No
 @pytest.mark.parametrize("at", STAGES)
 def test_an_observer_stops_a_run(at: str, tmp_path: Path) -> None:
     reported: list[str] = []
-    spec = spec_of("ft-decoder" if at == "decoder" else "ft-matching")
+    spec = spec_of({"decoder": "ft-decoder", "exchange": "fw-input"}.get(at, "ft-matching"))
 
     def stop(event: Event) -> None:
         reported.append(event.stage)
