@@ -93,6 +93,13 @@ def test_weights_are_checked_kept_and_removed(page: Page, tmp_path: Path) -> Non
     page.locator("[class*=st-key-file-own] input[type=file]").set_input_files(tmp_path / "mine.safetensors")
     expect(page.get_by_text("Stored as upload:mine-")).to_be_visible()
     expect(page.get_by_text("Pretrained on: mnist; method: moco")).to_be_visible()
+    # The memory holds the file no more: what is said of it afterwards is said of what was stored.
+    page.get_by_text("What the tensors can't show").click()
+    page.get_by_role("textbox", name="Mean").fill("0.1,0.2,0.3")
+    page.get_by_role("textbox", name="Mean").press("Enter")
+    expect(page.get_by_text("normalised with mean 0.100, 0.200, 0.300")).to_be_visible()
+    page.locator("[class*=st-key-remove-upload-mine]").first.get_by_role("button").click()
+    expect(page.locator("[class*=st-key-remove-upload-mine]")).to_have_count(1)
     # By its key: while the page is still being drawn, the last "Remove" is one of an earlier upload.
     page.locator("[class*=st-key-remove-upload-mine]").get_by_role("button").click()
     expect(page.get_by_text("Stored as upload:mine-")).to_have_count(0)
