@@ -63,7 +63,7 @@ def limit_uploads() -> UploadLimits:
     except SettingError as error:
         log.error("%s", error)
         limits = UploadLimits()
-    config.set_option("server.maxUploadSize", limits.largest)
+    config.set_option("server.maxUploadSize", limits.largest + 1)  # for the lines of the form around a file
     return limits
 
 

@@ -15,7 +15,7 @@ from core.cli.main import cli
 from core.serving import cluster
 from core.spec.experiment import parse_spec
 from core.system import paths
-from core.system.settings import Settings, variable
+from core.system.settings import Settings, UploadLimits, variable
 from tests.system.test_settings import NUMBERS
 from tests.test_architecture import ORDER
 
@@ -62,6 +62,11 @@ def test_the_page_on_operating_names_every_setting_of_the_environment() -> None:
 def test_the_page_on_operating_explains_every_number(name: str) -> None:
     setting = Settings.model_fields[name]
     assert f"| `{variable(name)}` | {setting.description} (default {setting.default:,}) |" in OPERATING
+
+
+def test_a_proxy_lets_pass_what_the_server_takes() -> None:
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", (paths.ROOT / "docs" / "deploy.md").read_text())
+    assert int(megabytes) == UploadLimits().largest + 1, "a form is a little larger than its file"
 
 
 def test_the_page_on_clusters_names_every_setting_that_others_schedulers_need() -> None:
