@@ -79,7 +79,8 @@ def test_a_broken_list_of_a_zip_leaves_nothing(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "examples"), [("tree", 300), ("layout", 30), ("archive", 100), ("pixels", 300), ("entries", 300)]
+    ("name", "examples"),
+    [("tree", 300), ("layout", 30), ("archive", 100), ("pixels", 300), ("entries", 300), ("options", 300)],
 )
 def test_what_is_built_of_any_bytes_is_read_or_refused(name: str, examples: int) -> None:
     """And half of it is past the first check, so that the check is not all that is tried."""
@@ -109,5 +110,6 @@ SAID = st.sampled_from(["12", "gelu", "0.5,0.5,0.5", "ema", "a.b.", "true", "", 
 @QUICK
 @given(pairs=st.lists(st.tuples(OPTION, SAID | st.text(max_size=12)), max_size=3))
 def test_any_options_of_a_weights_file_come_back_or_are_refused(pairs: list[tuple[str, str]]) -> None:
-    targets.options("&".join("=".join(pair) for pair in pairs).encode())
-    targets.options(urlencode(pairs).encode())
+    # The first byte chooses that the others are the text.
+    targets.options(b"\0" + "&".join("=".join(pair) for pair in pairs).encode())
+    targets.options(b"\0" + urlencode(pairs).encode())

@@ -62,6 +62,10 @@ class Choices:
         """One of several options."""
         return options[self.number(len(options) - 1)]
 
+    def rest(self) -> bytes:
+        """The bytes that have not chosen anything yet."""
+        return self._data[self._place :]
+
     def edited(self, content: bytes) -> bytes:
         """In one of four cases, the content with up to three other bytes, or without its end."""
         if self.number(3) < 3 or not content:
@@ -70,6 +74,29 @@ class Choices:
         for _ in range(self.number(3)):
             changed[self.number(len(changed) - 1)] = self.number(255)
         return bytes(changed[: len(changed) - self.number(len(changed) // 2)] if self.number(1) else changed)
+
+
+SAID = {
+    "heads": ("12", "1", "256", "0", "1.5"),
+    "act": ("gelu", "quick_gelu", "relu", "tanh"),
+    "mean": ("0.5,0.5,0.5", "0,1,0.1", "1e-400,0,0", "0.5", "nan,0,0"),
+    "std": ("0.5,0.5,0.5", "1,1,1", "0,1,1"),
+    "weights": ("ema", "raw", "x"),
+    "prefix": ("", "a.", "module.b.", "a%26b=.", "a"),
+    "transform_input": ("true", "false", "True"),
+}
+"""Options of the name of a weights file, with values of which the first ones are allowed."""
+
+
+def options(choices: Choices) -> bytes:
+    """A query of options: in one of four cases any bytes, else options, most with a value that is allowed."""
+    if not choices.number(3):
+        return choices.rest()
+    pairs = []
+    for name in dict.fromkeys(choices.one([*SAID]) for _ in range(1 + choices.number(3))):
+        values = SAID[name]
+        pairs.append(f"{name}={values[choices.number(1)] if choices.number(7) else choices.one(values)}")
+    return choices.edited("&".join(pairs).encode()) if not choices.number(3) else "&".join(pairs).encode()
 
 
 def names(choices: Choices) -> tuple[list[str], list[str]]:

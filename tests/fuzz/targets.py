@@ -103,7 +103,7 @@ def layout(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as place:
         read = [_loaded(make(files, Path(place))) for make in (as_folder, as_zip)]
     assert read[0] == read[1]
-    REACHED["layout"] += isinstance(read[0], tuple)
+    REACHED["layout"] += _attempt(lambda: arrange([*files], (), "here"))[1] is not None
 
 
 def archive(data: bytes) -> None:
@@ -170,7 +170,9 @@ def entries(data: bytes) -> None:
 
 def options(data: bytes) -> None:
     """Any text says something of a weights file, and comes back as it was, or is refused."""
-    refusal, said = _attempt(lambda: overrides.parse(data.decode(errors="replace")))
+    text = structure.options(structure.Choices(data)).decode(errors="replace")
+    refusal, said = _attempt(lambda: overrides.parse(text))
+    REACHED["options"] += said is not None
     if said is None:
         assert refusal
     else:
@@ -227,9 +229,8 @@ def seeds(target: str) -> list[bytes]:
         "image": [picture(0)],
         **{
             name: [random.Random(i).randbytes(80) for i in range(20)]
-            for name in ("tree", "layout", "archive", "pixels", "entries")
+            for name in ("tree", "layout", "archive", "pixels", "entries", "options")
         },
-        "options": [b"heads=12&act=gelu&weights=ema", b"mean=0.5,0.5,0.5&std=1,1,1&prefix=a.&transform_input=true"],
         "weights": [saved.getvalue(), save(tensors)],
     }
     return sound[target]
