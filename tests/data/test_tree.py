@@ -197,7 +197,7 @@ REFUSED: dict[str, tuple[list[str], list[str], str]] = {
             [],
             rf"a/x{suffix.upper()} of pets is of a",
         )
-        for suffix in UNREADABLE
+        for suffix in sorted(UNREADABLE)
     },
 }
 
