@@ -96,7 +96,7 @@ def weights_form(limits: UploadLimits) -> None:
         if not arch:
             st.caption("Choose the architecture of the weights; type to search.")
             return
-    said = weights_options(str(library))
+    options = weights_options(str(library))
     key = f"file-{library}-{arch}"
     file = st.file_uploader(
         "Weights file",
@@ -108,10 +108,9 @@ def weights_form(limits: UploadLimits) -> None:
     st.caption(uploads.larger("weights"))
 
     def store(file_name: str, content: BinaryIO) -> str:
-        options = overrides_of(said)
-        return uploads.add_weights(str(library), arch, file_name, content, _runs.owner(), options).name
+        return uploads.add_weights(str(library), arch, file_name, content, _runs.owner(), overrides_of(options)).name
 
-    name = checked(key, file, store, str(sorted(said.items())))
+    name = checked(key, file, store, str(sorted(options.items())))
     if name:
         show_weights(weights(name))
 
@@ -153,21 +152,21 @@ def weights_options(library: str) -> dict[str, str]:
     return {name: value.strip() for name, value in typed.items() if value and value.strip()}
 
 
-def checked(key: str, file: "UploadedFile | None", store: Callable[[str, BinaryIO], str], said: str = "") -> str:
+def checked(key: str, file: "UploadedFile | None", store: Callable[[str, BinaryIO], str], options: str = "") -> str:
     """The name that the file of an uploader is stored under; "" where there is none, or it was rejected.
 
-    A file is checked once for all that is said of it. Once it is stored, the server's memory lets go of it; the
+    A file is checked once with the same options. Once it is stored, the server's memory lets go of it; the
     uploader goes on to show its name.
 
     Args:
         key: of the uploader.
         file: in memory; None where there is none, or it is there no more.
         store: takes its name and its content, and returns the name that it is stored under.
-        said: of the file.
+        options: that its form sets.
     """
     answers = st.session_state.setdefault("checked_uploads", {})
     file_id = getattr(st.session_state.get(key), "file_id", None)
-    question = (key, file_id, said)
+    question = (key, file_id, options)
     if file_id is not None and question not in answers:
         with st.spinner("Checking the file"):
             answers[question] = answer(file_id, file, store)
@@ -184,7 +183,7 @@ def answer(file_id: str, file: "UploadedFile | None", store: Callable[[str, Bina
 
     Args:
         file_id: Streamlit's id of the file.
-        file: in memory; where it is there no more, what was stored of it is checked, as something else is said of it.
+        file: in memory; where it is there no more, what was stored of it is checked, with other options.
         store: see `checked`.
     """
     stored = st.session_state.setdefault("stored_uploads", {})

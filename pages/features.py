@@ -23,7 +23,7 @@ INTRODUCTION = (
 COLOUR_WORDS = {
     "class": "Coloured by the label in the training set.",
     "right": "Correct or wrong: whether the head predicts the point's label in the training set. A correct poisoned "
-    "sample has been learnt by the head.",
+    "sample has been fitted by the head.",
     "loss": "Loss: cross-entropy of the point's label under the head.",
     "influence": "Influence: first-order effect of the point on the mean test loss, in thousandths (Koh & Liang 2017). "
     "Red points increase the loss, blue ones decrease it.",

@@ -236,17 +236,17 @@ _FACTS = ("is_transparent", "is_animated", "is_deep", "is_as_before")
 
 def _told(facts: Counter[str]) -> list[str]:
     """What was done to images, in sentences."""
-    told = []
+    notes = []
     if count := facts["is_transparent"]:
-        told.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} transparency: laid on white.")
+        notes.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} transparency: laid on white.")
     if count := facts["is_deep"]:
         limit = f"; the brightest grey value is {brightest:,} of 65,535" if (brightest := facts["brightest"]) else ""
-        told.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} 16 bits a channel: scaled to 8{limit}.")
+        notes.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} 16 bits a channel: scaled to 8{limit}.")
     if count := facts["is_animated"]:
-        told.append(
+        notes.append(
             f"{counted(count, 'image')} {named(count, 'is', 'are')} the first of an animation or a file of several."
         )
-    return told
+    return notes
 
 
 def _copies(x: NDArray[np.uint8], is_test: NDArray[np.bool_], has_split: bool) -> list[str]:

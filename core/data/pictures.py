@@ -29,7 +29,7 @@ SIDE = 64
 MAX_PIXELS = 50_000_000
 """Of one image: a small file can decompress to an image that fills the memory."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO", "JPEG2000", "QOI", "PCX")
-"""Of pillow: those that can be told by their first bytes and are no programs, documents or videos."""
+"""Of pillow: those that are recognised by their first bytes and are no programs, documents or videos."""
 _PLAIN = frozenset(("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV"))
 _WITH_ALPHA = frozenset(("LA", "La", "PA", "RGBA", "RGBa"))
 _STRAIGHT = {"La": "LA", "RGBa": "RGBA"}

@@ -191,11 +191,11 @@ def _refuse_unequal(classes: dict[str, set[str]], where: str) -> None:
 
 def _published(parts: list[tuple[str, str, int]]) -> str:
     """Which folders the training and the test part are made of: name, role and number of images of each."""
-    told = [
+    counts = [
         " and ".join(f"{shown(name)} ({count:,})" for name, use, count in sorted(parts) if use == wanted)
         for wanted in ("train", "test")
     ]
-    return f"The published split is used: trained on {told[0]}, tested on {told[1]} images."
+    return f"The published split is used: trained on {counts[0]}, tested on {counts[1]} images."
 
 
 def _counts(images: Iterable[Placed]) -> str:

@@ -123,8 +123,8 @@ def _normalisation(reading: Reading) -> Iterator[str]:
     elif reading.given.mean and reading.given.std:
         whose = "as the name says"
     else:
-        said = "where the name says nothing, " if reading.given.mean or reading.given.std else ""
-        whose = said + reading.normalised_by
+        unless = "where the name says nothing, " if reading.given.mean or reading.given.std else ""
+        whose = unless + reading.normalised_by
     mean, std = _numbers(reading.mean), _numbers(reading.std)
     yield f"Images are normalised with mean {mean} and standard deviation {std} ({whose})."
 

@@ -72,7 +72,7 @@ def _varies(mean: Tensor, std: Tensor) -> Tensor:
 
 
 def check_spread(raw: Tensor, images: Images, title: str) -> None:
-    """Check that training images have features by which they can be told apart; nothing can be learnt otherwise.
+    """Check that training images have features that differ; nothing can be learned otherwise.
 
     Args:
         raw: (n, d) features of the training images.
@@ -86,10 +86,10 @@ def check_spread(raw: Tensor, images: Images, title: str) -> None:
     if bool(_varies(raw.mean(0), raw.std(0, correction=0)).any()):
         return
     if bool((images == images[:1]).all()):
-        raise DataError(f"All {len(images)} training images are equal, so that nothing can be learnt from them.")
+        raise DataError(f"All {len(images)} training images are equal, so that nothing can be learned from them.")
     raise WeightsError(
         f"The extractor {title!r} gives all {len(images)} training images the same features, so that nothing can be "
-        "learnt from them: its weights are damaged or of another architecture; choose another file or extractor."
+        "learned from them: its weights are damaged or of another architecture; choose another file or extractor."
     )
 
 

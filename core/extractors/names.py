@@ -25,7 +25,7 @@ class FileName:
 
     Attributes:
         library, arch: what builds the network.
-        options: what is said of the file.
+        options: that its name sets.
         path: of the file, absolute.
         digest: first 16 hexadecimal digits of the file's SHA-256; None where the name is not resolved.
     """

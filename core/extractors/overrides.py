@@ -25,7 +25,7 @@ _Heads = Annotated[int, Field(ge=1, le=256)]
 
 
 class Overrides(BaseModel):
-    """The options in the name of a user-supplied extractor; None where nothing is said.
+    """The options in the name of a user-supplied extractor; None where not set.
 
     Attributes:
         heads: attention heads of a vision transformer of timm.
@@ -58,7 +58,7 @@ class Overrides(BaseModel):
         return "&".join(f"{name}={quote(_text(value), safe=',')}" for name, value in values.items())
 
     def filled(self, **values: Any) -> "Overrides":
-        """These options, with values for those of which nothing is said."""
+        """These options, with values for those that are not set."""
         missing = {name: value for name, value in values.items() if getattr(self, name) is None}
         return self.model_copy(update=missing)
 
@@ -105,8 +105,8 @@ def overrides_of(values: Mapping[str, str]) -> Overrides:
         return Overrides.model_validate(values)
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
-        said = f"{name}={values[name]}"
-        raise SpecError(f"Option {said!r} of a weights file is not allowed. Allowed: {ALLOWED[name]}.") from error
+        option = f"{name}={values[name]}"
+        raise SpecError(f"Option {option!r} of a weights file is not allowed. Allowed: {ALLOWED[name]}.") from error
 
 
 def _refused(query: str, fault: str) -> SpecError:
