@@ -53,6 +53,7 @@ def stands(page: Page, url: str) -> None:
     assert page.url.partition("?")[0] == url
 
 
+@pytest.mark.slow
 def test_every_page_opens_by_its_link_and_asks_for_nothing_outside(
     context: BrowserContext, under: str, asked: list[str]
 ) -> None:
@@ -65,6 +66,7 @@ def test_every_page_opens_by_its_link_and_asks_for_nothing_outside(
     assert {path for path in asked if not path.startswith(f"{BASE}/")} == set()
 
 
+@pytest.mark.slow
 def test_the_bare_address_and_the_navigation_lead_to_every_page(context: BrowserContext, under: str) -> None:
     page = context.new_page()
     page.goto(f"{under}/")
@@ -78,6 +80,7 @@ def test_the_bare_address_and_the_navigation_lead_to_every_page(context: Browser
     assert seen == set(PAGES)
 
 
+@pytest.mark.slow
 def test_links_between_pages_lead_to_what_they_name(context: BrowserContext, under: str) -> None:
     page = context.new_page()
     page.goto(f"{under}/lab")

@@ -22,7 +22,11 @@ from tests.browser.test_bring import zip_of
 from tests.patience import until
 from tests.serving.test_cluster import Cluster
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    pytest.mark.slow,
+]  # a whole deployment: proxy, scheduler, two servers
 
 RUN_MS = 300_000
 SMALL = "attack=label-flip&train=100&test=50&budget=20"
