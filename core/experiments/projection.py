@@ -100,10 +100,9 @@ def fit(z: Features, seed: int = 0, device: torch.device = _CPU) -> Map:
         xy, place = umap_torch.fit(z, start, neighbors, seed, is_laid_out=before is not None, device=device)
     if before is None:
         cache.write(cache_path(z, seed, engine), xy)
-    fitted = Map(xy, 0.0, place)
     sample = np.random.default_rng(seed).permutation(len(z))[:NOISE_SAMPLE]
     # A clean point that is placed again is its own nearest neighbour; any movement is noise of placing.
-    moved = np.linalg.norm(fitted.place(z[sample]) - xy[sample], axis=1)
+    moved = np.linalg.norm(place(z[sample]) - xy[sample], axis=1)
     return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), place)
 
 

@@ -25,6 +25,12 @@ class Graph:
     target: Tensor
     weight: Tensor
 
+    @property
+    def source(self) -> Tensor:
+        """(E,) int64, the point at the beginning of each edge."""
+        degree = self.start.diff()
+        return torch.arange(len(degree), device=degree.device).repeat_interleave(degree)
+
 
 def memberships(distance: Tensor) -> Tensor:
     """Membership of each neighbour: exp(-(d - ρ) / σ), 1 up to the distance ρ of the nearest distinct one.

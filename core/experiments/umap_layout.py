@@ -42,7 +42,7 @@ def lay_out(graph: Graph, start: Tensor, seed: int) -> Tensor:
     order = torch.randperm(n, generator=generator).to(start.device)
     graph = _shuffled(_strong(graph, epochs), order)
     xy = start[order]
-    source = torch.arange(n, device=xy.device).repeat_interleave(graph.start.diff())
+    source = graph.source
     degree = torch.segment_reduce(graph.weight, "sum", offsets=graph.start, initial=0.0)[:, None]
     repulsion = degree * (_NEGATIVES / _SAMPLED)
     for epoch in range(epochs):
@@ -79,20 +79,17 @@ def place(near: Tensor, membership: Tensor, fixed: Tensor, seed: int) -> Tensor:
 
 def _strong(graph: Graph, epochs: int) -> Graph:
     """The graph without the edges that umap-learn would never sample in so many epochs."""
-    n = len(graph.start) - 1
-    source = torch.arange(n, device=graph.target.device).repeat_interleave(graph.start.diff())
     weight = graph.weight / graph.weight.max()
     kept = weight >= 1 / epochs
-    return _by_rows(n, source[kept], graph.target[kept], weight[kept])
+    return _by_rows(len(graph.start) - 1, graph.source[kept], graph.target[kept], weight[kept])
 
 
 def _shuffled(graph: Graph, order: Tensor) -> Graph:
     """The graph whose point i is point `order[i]` of the given one."""
     n = len(order)
-    source = torch.arange(n, device=order.device).repeat_interleave(graph.start.diff())
     rank = torch.empty_like(order)
     rank[order] = torch.arange(n, device=order.device)
-    return _by_rows(n, rank[source], rank[graph.target], graph.weight)
+    return _by_rows(n, rank[graph.source], rank[graph.target], graph.weight)
 
 
 def _by_rows(n: int, source: Tensor, target: Tensor, weight: Tensor) -> Graph:
