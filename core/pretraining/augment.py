@@ -35,6 +35,25 @@ def view(x: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
         how: what may change.
         generator: source of randomness, on the images' device.
     """
+    return _applied(x, how, _drawn(x, how, generator))
+
+
+def two_views(x: Tensor, how: Augmentation, generator: torch.Generator, *, at_once: bool) -> Tensor:
+    """Two random views (2N, C, H, W) of each image: first the first views of all images, then the second ones.
+
+    Args:
+        x, how, generator: see `view`.
+        at_once: whether to make them in one pass. The views are the same: a GPU has half the kernels to start, and a
+            CPU keeps less of them in its cache.
+    """
+    if not at_once:
+        return torch.cat([view(x, how, generator) for _ in range(2)])
+    first, second = (_drawn(x, how, generator) for _ in range(2))
+    return _applied(x.repeat(2, 1, 1, 1), how, {name: torch.cat([first[name], second[name]]) for name in first})
+
+
+def _drawn(x: Tensor, how: Augmentation, generator: torch.Generator) -> dict[str, Tensor]:
+    """The random numbers of one view of each image. Their order is part of a recipe: it decides the weights."""
     n, channels = x.shape[:2]
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -47,12 +66,24 @@ def view(x: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
     sign = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if how.flip else torch.ones_like(width)
     zero = torch.zeros_like(width)
     affine = torch.stack([torch.stack([sign * width, zero, shift_x], 1), torch.stack([zero, height, shift_y], 1)], 1)
-    grid = F.affine_grid(affine, list(x.shape), align_corners=False)
-    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    drawn = {"affine": affine}
     if channels > 1:
-        x = x * uniform(1 - how.colour, 1 + how.colour, channels, 1, 1)
-    x = x * uniform(1 - how.brightness, 1 + how.brightness, 1, 1, 1)
+        drawn["colour"] = uniform(1 - how.colour, 1 + how.colour, channels, 1, 1)
+    drawn["brightness"] = uniform(1 - how.brightness, 1 + how.brightness, 1, 1, 1)
+    drawn["contrast"] = uniform(1 - how.contrast, 1 + how.contrast, 1, 1, 1)
+    drawn["noise"] = torch.randn(x.shape, generator=generator, device=x.device)
+    return drawn
+
+
+def _applied(x: Tensor, how: Augmentation, drawn: dict[str, Tensor]) -> Tensor:
+    """Views (N, C, H, W) of images x (N, C, H, W) by random numbers that were drawn for each."""
+    grid = F.affine_grid(drawn["affine"], list(x.shape), align_corners=False)
+    x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    # In place, as this tensor is ours: each new one would cost a pass through memory.
+    if "colour" in drawn:
+        x.mul_(drawn["colour"])
+    x.mul_(drawn["brightness"])
     mean = x.mean((1, 2, 3), keepdim=True)
-    x = mean + (x - mean) * uniform(1 - how.contrast, 1 + how.contrast, 1, 1, 1)
-    x = x + how.noise * torch.randn(x.shape, generator=generator, device=x.device)
-    return x.clamp(0.0, 1.0)
+    x.sub_(mean).mul_(drawn["contrast"]).add_(mean)
+    x.add_(drawn["noise"].mul_(how.noise))
+    return x.clamp_(0.0, 1.0)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.distributed.nn.functional import all_gather
 from torch.nn import functional as F
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 PROJECTION = 128
 
@@ -118,10 +119,10 @@ class MoCo(Method):
     @torch.no_grad()
     def after_step(self) -> None:
         """Update the momentum copy."""
-        for slow, fast in zip(
-            self.slow.parameters(), nn.Sequential(self.backbone, self.projector).parameters(), strict=True
-        ):
-            slow.lerp_(fast, 1 - self.momentum)
+        fast = nn.Sequential(self.backbone, self.projector)
+        # One kernel for all parameters, where a loop would start one for each.
+        update = get_ema_multi_avg_fn(self.momentum)  # type: ignore[no-untyped-call]
+        update([*self.slow.parameters()], [*fast.parameters()], 0)
 
 
 METHODS: dict[str, type[Method]] = {"simclr": SimCLR, "moco": MoCo}

@@ -20,11 +20,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from core.extractors import networks
 from core.extractors.features import extract
-from core.pretraining.augment import Augmentation, view
-from core.pretraining.methods import METHODS, Method
+from core.pretraining.augment import Augmentation, two_views
+from core.pretraining.batches import Batches
+from core.pretraining.checkpoint import State
+from core.pretraining.methods import METHODS
 from core.pretraining.probes import knn_accuracy
 from core.system import finite_json
-from core.system.errors import PoisonLabError
+from core.system.errors import InsufficientMemory, PoisonLabError
 from core.system.files import replacing
 
 
@@ -52,13 +54,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a pretraining, reported after each step; `knn` is set after each epoch, else None."""
+    """Progress of a pretraining, reported after each step.
+
+    `loss`, the mean of the epoch, and `knn` are set after its last step, else None: the loss of each step could only be
+    read by making a GPU wait.
+    """
 
     epoch: int
     epochs: int
     step: int
     steps: int
-    loss: float
+    loss: float | None = None
     knn: float | None = None
 
 
@@ -102,7 +108,8 @@ def pretrain(
         report: called with the progress, by the first process only.
 
     Raises:
-        PoisonLabError: the checkpoint is of another pretraining or damaged; too few images for one batch.
+        PoisonLabError: the checkpoint is of another pretraining or damaged; too few images for one batch; a step needs
+            more memory than the GPU has.
     """
     rank, world = _process()
     share = settings.batch // world
@@ -114,40 +121,47 @@ def pretrain(
         width = networks.ARCHS[settings.arch].width
         method = METHODS[settings.method](networks.network(settings.arch), width, settings.temperature)
     method = method.to(device).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(method.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    on_gpu = device.type == "cuda"
+    optimiser = torch.optim.AdamW(
+        method.parameters(), lr=settings.rate, weight_decay=settings.weight_decay, fused=on_gpu or None
+    )
     total = settings.epochs * steps
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.rate, total_steps=total + 1, pct_start=0.1, cycle_momentum=False
     )
-    state = _State(method, optimiser, schedule, settings)
+    state = State(method, optimiser, schedule, asdict(settings))
     if checkpoint is not None:
         state.restore(checkpoint)
     trained: nn.Module = method
     if world > 1:
-        if device.type == "cuda":
+        if on_gpu:
             method = nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-untyped-call]
         trained = DistributedDataParallel(method, find_unused_parameters=settings.method == "moco")
     normalised = _Normalise(*normalise, device)
+    batches = Batches(x, device)
+    losses = torch.zeros(steps, device=device)
     for epoch in range(state.epoch, settings.epochs):
-        begun, losses = time.perf_counter(), []
+        begun = time.perf_counter()
         method.train()
-        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(_seed(settings.seed, epoch)))
+        batches.shuffle(torch.randperm(len(x), generator=torch.Generator().manual_seed(_seed(settings.seed, epoch))))
         generator = torch.Generator(device).manual_seed(_seed(settings.seed, epoch, rank))
-        for step in range(steps):
-            first = step * settings.batch + rank * share
-            images = x[order[first : first + share]].to(device).float() / 255.0
-            views = [normalised(view(images, settings.augmentation, generator)) for _ in range(2)]
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss = trained(*views)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            method.after_step()
-            losses.append(loss.item())
-            if rank == 0:
-                report(Progress(epoch, settings.epochs, step + 1, steps, losses[-1]))
-        state.finish_epoch(sum(losses) / steps, time.perf_counter() - begun)
+        # Nothing here may ask the device for a value: a GPU is handed the next steps while it computes.
+        with _explain_out_of_memory(settings.batch):
+            for step in range(steps):
+                images = batches.take(step * settings.batch + rank * share, share)
+                views = normalised(two_views(images, settings.augmentation, generator, at_once=on_gpu)).chunk(2)
+                with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+                    loss = trained(*views)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                method.after_step()
+                losses[step] = loss.detach()
+                if rank == 0 and step < steps - 1:
+                    report(Progress(epoch, settings.epochs, step + 1, steps))
+            mean = sum(losses.tolist()) / steps
+        state.finish_epoch(mean, time.perf_counter() - begun)
         if rank == 0:
             if labelled is not None:
                 bank_x, bank_y, query_x, query_y = labelled
@@ -156,7 +170,7 @@ def pretrain(
                 )
                 n_classes = int(bank_y.max()) + 1
                 state.knn.append(knn_accuracy(bank, bank_y.to(device), queries, query_y.to(device), n_classes))
-                report(Progress(epoch, settings.epochs, steps, steps, state.losses[-1], state.knn[-1]))
+            report(Progress(epoch, settings.epochs, steps, steps, mean, state.knn[-1] if state.knn else None))
             if checkpoint is not None:
                 state.save(checkpoint)
     return Pretrained(method.backbone.eval(), state.losses, state.knn, state.seconds)
@@ -205,48 +219,15 @@ class _Normalise(nn.Module):
         return ((x.expand(-1, 3, -1, -1) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
-class _State:
-    """The content of a checkpoint."""
-
-    def __init__(
-        self,
-        method: Method,
-        optimiser: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LRScheduler,
-        settings: Settings,
-    ) -> None:
-        self._parts: dict[str, Any] = {"method": method, "optimiser": optimiser, "schedule": schedule}
-        self._settings = finite_json.dumps(asdict(settings), sort_keys=True)
-        self.epoch = 0
-        self.losses: list[float] = []
-        self.knn: list[float] = []
-        self.seconds = 0.0
-
-    def finish_epoch(self, loss: float, seconds: float) -> None:
-        self.epoch += 1
-        self.losses.append(loss)
-        self.seconds += seconds
-
-    def save(self, path: Path) -> None:
-        own = {name: getattr(self, name) for name in ("epoch", "losses", "knn", "seconds")}
-        parts = {name: part.state_dict() for name, part in self._parts.items()}
-        with replacing(path) as file:
-            torch.save({"settings": self._settings, **own, **parts}, file)
-
-    def restore(self, path: Path) -> None:
-        if not path.exists():
-            return
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            settings = checkpoint["settings"]
-        except Exception as error:  # torch raises many kinds, from pickle's to zipfile's
-            raise PoisonLabError(f"Checkpoint {path} can't be read: delete it to start again.") from error
-        if settings != self._settings:
-            raise PoisonLabError(f"Checkpoint {path} is of other settings: delete it, or choose another --out.")
-        for name, part in self._parts.items():
-            part.load_state_dict(checkpoint[name])
-        for name in ("epoch", "losses", "knn", "seconds"):
-            setattr(self, name, checkpoint[name])
+@contextmanager
+def _explain_out_of_memory(batch: int) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InsufficientMemory(
+            f"The memory of the GPU is not enough for steps of {batch} images: use a smaller batch, which is another "
+            "recipe, or compute on the CPU (--device cpu)."
+        ) from error
 
 
 def _seed(*numbers: int) -> int:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.pretraining.augment import Augmentation, view
+from core.pretraining.augment import Augmentation, two_views, view
 
 STILL = Augmentation(area=1.0, flip=False, brightness=0, contrast=0, colour=0, noise=0)
 
@@ -54,3 +54,27 @@ def test_a_crop_keeps_its_area() -> None:
     assert float(width.min()) > 0.3**0.5 * 0.75**0.5 - 0.05
     assert float(width.max()) <= 1.0
     assert float(width.std()) > 0.05
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("how", [Augmentation(), Augmentation(flip=False, area=0.3)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_two_views_are_two_calls_however_they_are_made(channels: int, how: Augmentation, at_once: bool) -> None:
+    x, generator = images(channels), seeded()
+    one_by_one = torch.cat([view(x, how, generator) for _ in range(2)])
+    assert torch.equal(two_views(x, how, seeded(), at_once=at_once), one_by_one)
+    assert torch.equal(x, images(channels)), "the images themselves stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("channels", "pixels"),
+    [
+        (1, [0.2689, 0.2201, 0.2602, 0.7485, 0.7646, 0.7758]),
+        (3, [0.4821, 0.4566, 0.4944, 0.4715, 0.5418, 0.5144]),
+    ],
+)
+def test_a_seed_gives_the_views_that_shipped_extractors_were_pretrained_on(channels: int, pixels: list[float]) -> None:
+    """Another order of random numbers would be another recipe, under the same settings."""
+    x = torch.linspace(0, 1, 2 * channels * 36).reshape(2, channels, 6, 6)
+    views = view(x, Augmentation(), seeded(7))[:, -1, 2, 1:4]
+    assert views.flatten().tolist() == pytest.approx(pixels, abs=1e-4)

@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors import safe_open
 from sklearn.datasets import load_digits
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.extractors import networks
 from core.pretraining.methods import METHODS
 from core.pretraining.train import Pretrained, Progress, Settings, export, pretrain
-from core.system.errors import PoisonLabError, SpecError
+from core.system.errors import InsufficientMemory, PoisonLabError, SpecError
 
 CPU = torch.device("cpu")
 NORMALISE = ((0.3, 0.3, 0.3), (0.4, 0.4, 0.4))
@@ -126,3 +127,52 @@ def test_two_processes_learn_one_network(tmp_path: Path) -> None:
     one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert not torch.equal(one[0], next(train(epochs=1).backbone.parameters()))  # half the batch in each BatchNorm
+
+
+def test_losses_are_read_once_an_epoch() -> None:
+    reports: list[Progress] = []
+    done = train(report=reports.append)
+    assert [(progress.epoch, progress.step) for progress in reports] == [(e, s) for e in (0, 1) for s in (1, 2, 3, 4)]
+    assert [progress.loss for progress in reports] == [
+        None,
+        None,
+        None,
+        done.losses[0],
+        None,
+        None,
+        None,
+        done.losses[1],
+    ]
+    assert 1 < done.losses[1] < 4
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often a value of a tensor is asked for, for which a GPU would have to be waited for."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_step_asks_the_device_for_a_value(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As on a GPU; else AdamW asks for the number of its step, which lies in host memory.
+    adamw = torch.optim.AdamW
+    monkeypatch.setattr(torch.optim, "AdamW", lambda *args, **options: adamw(*args, **{**options, "fused": True}))
+    counts = []
+    for n in (32, 96):
+        with Reads() as reads:
+            train(method, n, epochs=1)
+        counts.append(reads.count)
+    assert counts[0] == counts[1]
+
+
+def test_too_little_memory_for_a_step_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("core.pretraining.train.two_views", full)
+    with pytest.raises(InsufficientMemory, match="not enough for steps of 16 images: use a smaller batch"):
+        train()
