@@ -53,9 +53,8 @@ class Settings(BaseSettings):
     The description of a number is its line in docs/operating.md.
     """
 
-    model_config = SettingsConfigDict(
-        alias_generator=variable, populate_by_name=True, case_sensitive=True, extra="ignore", frozen=True
-    )
+    # Not by the fields' names too: `log` or `map` in the environment is somebody else's.
+    model_config = SettingsConfigDict(alias_generator=variable, case_sensitive=True, extra="ignore", frozen=True)
 
     workers: Whole = Field(
         1, ge=1, le=64, description="worker processes on this machine, i.e. runs at a time; they share the cores"
@@ -302,7 +301,7 @@ def read(*names: str) -> Settings:
             text = os.environ[variable(name)].strip()
             allowed = _allowed(Settings.model_fields[name])
             raise SettingError(f"{variable(name)} is {text!r}; allowed: {allowed}.")
-    return Settings(**{name: getattr(DEFAULTS, name) for name in invalid})
+    return Settings(**{variable(name): getattr(DEFAULTS, name) for name in invalid})
 
 
 def _allowed(field: FieldInfo) -> str:

@@ -162,3 +162,9 @@ def test_sites_that_may_frame_the_lab_are_origins(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, f"https://huggingface.co,{wrong}")
         with pytest.raises(SettingError, match=rf"^{name} is .*; allowed: origins such as https://huggingface.co, "):
             frame_ancestors()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_variable_that_is_called_as_a_field_is_somebody_elses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "7")
+    assert getattr(read(name), name) == getattr(DEFAULTS, name)
