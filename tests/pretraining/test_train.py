@@ -176,3 +176,11 @@ def test_too_little_memory_for_a_step_is_said_in_a_sentence(monkeypatch: pytest.
     monkeypatch.setattr("core.pretraining.train.two_views", full)
     with pytest.raises(InsufficientMemory, match="not enough for steps of 16 images: use a smaller batch"):
         train()
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 9, 10])
+def test_any_number_of_steps_is_a_pretraining(epochs: int) -> None:
+    """Nine too, of which the rate's rise would have been of no length."""
+    done = train(n=16, epochs=epochs)
+    assert len(done.losses) == epochs
+    assert all(0 < loss < 10 for loss in done.losses)
