@@ -31,16 +31,18 @@ def load() -> str:
     return f"Load average of the minute before: {os.getloadavg()[0]:.1f}."
 
 
-def write(name: str, text: str, values: Any) -> None:
+def write(name: str, text: str, values: Any, folder: Path = FOLDER) -> None:
     """Write a measurement to README.md and to a JSON file.
 
     Args:
         name: of the markers in README.md and of the JSON file.
         text: Markdown for README.md.
         values: content of the JSON file.
+        folder: where both lie; a README.md that is not there yet begins as a copy of the one here.
     """
-    README.write_text(placed(README, name, text))
-    (FOLDER / f"{name}.json").write_text(finite_json.dumps(values, indent=1) + "\n")
+    document = folder / README.name
+    document.write_text(placed(document if document.exists() else README, name, text))
+    (folder / f"{name}.json").write_text(finite_json.dumps(values, indent=1) + "\n")
 
 
 def placed(document: Path, name: str, text: str) -> str:

@@ -17,16 +17,24 @@ MAIN = sys.modules["__main__"]
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    """Begin each test as the first one does, whatever the process has run before.
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin each test as the first one does, whatever the process has run before; skip what needs a GPU without one.
 
     Commands and workers choose torch's number of threads, on which the last digits depend. Streamlit's tester leaves
     its page as the main module, which processes that `multiprocessing` spawns would run.
     """
+    if item.get_closest_marker("gpu") is not None and not _sees_a_gpu():
+        pytest.skip("NO GPU: nothing was tested on one; benchmarks/gpu.sh does so where there is one")
     sys.modules["__main__"] = MAIN
     torch = sys.modules.get("torch")
     if torch is not None and torch.get_num_threads() != THREADS:
         torch.set_num_threads(THREADS)
+
+
+def _sees_a_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(scope="module")

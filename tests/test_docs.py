@@ -64,6 +64,14 @@ def test_the_page_on_operating_explains_every_number(name: str) -> None:
     assert f"| `{variable(name)}` | {setting.description} (default {setting.default:,}) |" in OPERATING
 
 
+def test_the_page_on_operating_lists_the_tests_that_no_gpu_has_run() -> None:
+    """All of them, until somebody has; who has, takes them out here and there."""
+    (listed,) = re.findall(r"<!-- unverified -->\n(.*?)<!-- /unverified -->", OPERATING, re.S)
+    files = (paths.ROOT / "tests" / "gpu").glob("test_*.py")
+    tests = [name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)]
+    assert sorted(re.findall(r"^\| `(test_\w+)` \|", listed, re.M)) == sorted(tests)
+
+
 def test_a_proxy_lets_pass_what_the_server_takes() -> None:
     (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", (paths.ROOT / "docs" / "deploy.md").read_text())
     assert int(megabytes) == UploadLimits().largest + 1, "a form is a little larger than its file"

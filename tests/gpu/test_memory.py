@@ -1,0 +1,69 @@
+"""Memory that is not enough: batches are halved, and what can't be halved says so."""
+
+import pytest
+import torch
+
+from core.catalog.lookup import extractor_info
+from core.data.readers import read
+from core.data.registry import DATA
+from core.extractors import features
+from core.extractors.build import build
+from core.pretraining.train import Settings, pretrain
+from core.system import device as devices
+from core.system.errors import InsufficientMemory
+from tests.gpu.memory import features as features_of
+from tests.gpu.memory import too_small_for
+
+
+def images(count: int) -> torch.Tensor:
+    return torch.from_numpy(read(DATA["fashion-mnist"], "test")[0][:count].copy())
+
+
+def out_of_memory(*_: object, **__: object) -> torch.Tensor:
+    raise torch.OutOfMemoryError("out of memory")
+
+
+def test_batches_are_halved_until_they_fit(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu = device.type == "cuda"
+    x = images(2_000 if on_gpu else 24)
+    batch = len(x)
+    monkeypatch.setattr(features, "BATCH", batch)
+    extractor = build(extractor_info("resnet10-small-fashion-mnist"), 28, device)
+    expected = features_of(extractor, x, device)
+    halved: list[int] = []
+    halve = devices.halved
+
+    def spy(size: int, error: torch.OutOfMemoryError) -> int:
+        halved.append(size)
+        return halve(size, error)
+
+    monkeypatch.setattr(devices, "halved", spy)
+    with too_small_for(extractor, x, device, batch // 4, monkeypatch):
+        there = features_of(extractor, x, device)
+    assert halved[0] == batch
+    assert len(halved) in (1, 2), "at most down to the size that was measured to fit"
+    torch.testing.assert_close(there, expected, rtol=1e-2, atol=1e-2)
+    halved.clear()
+    features_of(extractor, x, device)
+    assert halved == [], "with all of the memory nothing is halved"
+
+
+def test_a_step_of_pretraining_that_does_not_fit_says_what_to_do(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = torch.zeros(64, 3, 64, 64, dtype=torch.uint8)
+    settings = Settings(epochs=1, batch=64, arch="resnet18-small")
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        room = torch.cuda.memory_reserved(device) + (160 << 20)
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(room / total, device)
+    else:
+        monkeypatch.setattr("core.pretraining.train.two_views", out_of_memory)
+    try:
+        with pytest.raises(InsufficientMemory, match="not enough for steps of 64 images: use a smaller batch"):
+            pretrain(x, settings, normalise=((0.5,) * 3, (0.25,) * 3), device=device)
+    finally:
+        if device.type == "cuda":
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
+            torch.cuda.empty_cache()
