@@ -24,8 +24,8 @@ def first_order(listing: Listing) -> list[tuple[str, File]]:
         if len(path.parts) < 2 or path.suffix.lower() not in _FIRST_SUFFIXES:
             continue
         if not listing.is_zip or path.parts[0] != "__MACOSX":
-            found.append((path.parts[-2] if listing.is_zip else path.parts[0], file))
-    return sorted(found, key=lambda labelled: (labelled[0], str(PurePosixPath(labelled[1].stored))))
+            found.append((path.parts[-2] if listing.is_zip else path.parts[0], str(path), file))
+    return [(label, file) for label, _, file in sorted(found, key=lambda placed: placed[:2])]
 
 
 def add_digests(files: Iterable[File], digest_of: dict[str, str], content_of: Callable[[File], bytes]) -> None:

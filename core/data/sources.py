@@ -87,29 +87,28 @@ def _of_folder(path: Path) -> Listing:
     files: list[File] = []
     folders: list[str] = []
 
-    def walk(folder: Path, above: tuple[tuple[int, int], ...]) -> None:
+    def walk(folder: Path, inside: str, above: tuple[tuple[int, int], ...]) -> None:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             return  # a link to a folder in which it lies
         with os.scandir(folder) as entries:
             for entry in entries:
-                place = Path(entry.path)
-                name = place.relative_to(path).as_posix()
+                name = f"{inside}{entry.name}"
                 if not _is_text(name):
                     raise DataError(f"{path} holds {name!a}, whose name is not UTF-8: rename it.")
                 if len(files) + len(folders) >= MAX_FILES:
                     raise DataError(f"{path} holds more than the {MAX_FILES:,} files that are allowed.")
                 if entry.is_dir():
                     folders.append(name)
-                    walk(place, (*above, identity))
+                    walk(folder / entry.name, f"{name}/", (*above, identity))
                 elif entry.is_file():
                     files.append(File(name, (status := entry.stat()).st_size, status.st_mtime, name))
                 else:
                     files.append(File(name, 0, 0.0, name))  # a link that leads nowhere, a socket: reading it says so
 
     try:
-        walk(path, ())
+        walk(path, "", ())
     except OSError as error:
         raise DataError(f"{error.filename or path} can't be read ({error.strerror}).") from error
     return Listing(tuple(sorted(files)), tuple(sorted(folders)), is_zip=False)
