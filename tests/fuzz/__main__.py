@@ -34,6 +34,9 @@ KINDS = (
     bytes([*range(32), *range(127, 256)]),
 )
 """Bytes of which one may stand for another."""
+_OF_IMAGES = ("PIL", "zipfile")
+PARSERS = {"spec": ("pydantic", "json"), "images": _OF_IMAGES, "image": _OF_IMAGES, "pixels": _OF_IMAGES}
+"""Libraries whose branches guide the fuzzer, too, by target; each makes all inputs slower."""
 RECORD = "--record="
 """The option by which `all` tells the process of a target where to keep its record."""
 
@@ -114,7 +117,7 @@ def fuzz(name: str, options: list[str], folder: Path | None = None) -> None:
     import torch  # before: its code would take long to instrument
 
     torch.set_num_threads(1)  # tensors are small
-    with atheris.instrument_imports(include=["core", "pages", "PIL", "zipfile", "pydantic", "json"]):
+    with atheris.instrument_imports(include=["core", "pages", *PARSERS.get(name, ())]):
         # Not before: what is imported already is not instrumented.
         from tests.fuzz.targets import REACHED, TARGETS, seeds
     if name not in TARGETS:

@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from tests.fuzz.packing import zip_of
+
 Option = TypeVar("Option")
 
 FOLDERS = (
@@ -142,11 +144,10 @@ def small(seed: int) -> bytes:
 
 def archive(choices: Choices, files: dict[str, bytes]) -> tuple[bytes, bool]:
     """A zip of files, packed and flagged by choice, and whether it is sound."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as target:
-        for name, data in files.items():
-            target.writestr(name.replace("/", choices.one(("/", "/", "/", "\\"))), data, choices.one(METHODS))
-    sound = content.getvalue()
+    sound = zip_of(
+        (name.replace("/", choices.one(("/", "/", "/", "\\"))), data, choices.one(METHODS))
+        for name, data in files.items()
+    )
     changed = choices.edited(sound)
     return changed, changed == sound
 
