@@ -39,7 +39,7 @@ def saved(path: Path, content: Any) -> Path:
 
 
 def as_openai_clip(tensors: Mapping[str, Tensor]) -> Tensors:
-    """A CLIP tower of timm by the names and in the shapes of OpenAI's."""
+    """A CLIP tower of timm by the names and in the shapes of OpenAI's; views, so that a hollow one stays hollow."""
     names = (
         (r"^patch_embed\.proj", "conv1"),
         (r"^pos_embed", "positional_embedding"),
@@ -62,6 +62,6 @@ def as_openai_clip(tensors: Mapping[str, Tensor]) -> Tensors:
         for pattern, new in names:
             renamed = re.sub(pattern, new, renamed)
         shaped = {"proj": lambda v: v.T, "class_embedding": lambda v: v[0, 0], "positional_embedding": lambda v: v[0]}
-        tower[f"visual.{renamed}"] = shaped.get(renamed, lambda v: v)(value).clone()
+        tower[f"visual.{renamed}"] = shaped.get(renamed, lambda v: v)(value)
     text = {"positional_embedding": torch.ones(77, 8), "logit_scale": torch.ones(()), "ln_final.weight": torch.ones(8)}
     return {**tower, **text}
