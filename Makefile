@@ -11,7 +11,8 @@ PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retri
 
 # As many workers as cores. They begin with one half of the tests each, and whoever is done takes half of another's rest.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+# Bytecode is kept whatever the shell says: else each worker, server and command that a test starts compiles all code again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COVER := --cov --cov-report=term:skip-covered
 
 UV := $(VENV)-constraints/bin/uv pip compile --quiet
