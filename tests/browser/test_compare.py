@@ -1,5 +1,7 @@
 """Finished runs side by side and told in steps, in a real browser: links on a fresh server, keys, small screens."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -68,11 +70,26 @@ def test_the_sidebar_is_back_in_the_lab(page: Page, address: str) -> None:
     expect(page.locator(".st-key-ask-attack")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", [f"compare?runs={MATCHED},{DECODED}", *(f"present?step={k}" for k in range(1, 6))])
-def test_nothing_is_wider_than_a_phone(path: str, browser: Browser, address: str) -> None:
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 400, "height": 900})
-    page.goto(f"{address}/{path}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=app_server.PAGE_MS)
-    page.wait_for_timeout(2000)
-    assert not page.evaluate(TOO_WIDE)
+    page.set_default_timeout(app_server.PAGE_MS)
+    yield page
     page.close()
+
+
+def test_compared_runs_are_not_wider_than_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/compare?runs={MATCHED},{DECODED}")
+    phone.get_by_role("heading", level=1).wait_for()
+    app_server.settled(phone)
+    assert phone.evaluate(TOO_WIDE) == []
+
+
+def test_no_step_is_wider_than_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/present?step=1")
+    for step in range(1, 6):
+        phone.get_by_text(f"{step} of 5").wait_for()
+        phone.get_by_role("heading", level=1).wait_for()
+        app_server.settled(phone)
+        assert phone.evaluate(TOO_WIDE) == [], step
+        phone.keyboard.press("ArrowRight")

@@ -40,6 +40,7 @@ class Opened:
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, accept_downloads=True
         )
+        self.scheme = scheme
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(app_server.PAGE_MS)
         expect.set_options(timeout=app_server.PAGE_MS)
@@ -52,8 +53,9 @@ class Opened:
         expect(self.page.locator(".js-plotly-plot")).to_have_count(len(PLOTS))
 
 
-@pytest.fixture(params=[(1400, "light"), (400, "dark")], ids=["wide-light", "phone-dark"])
+@pytest.fixture(scope="module", params=[(1400, "light"), (400, "dark")], ids=["wide-light", "phone-dark"])
 def opened(browser: Browser, file: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """The report once for all tests, which change nothing on it; they look at paper last."""
     there = Opened(browser, file, *request.param)
     yield there
     there.context.close()
@@ -80,31 +82,27 @@ def test_report_opens_whole_without_a_network(opened: Opened, file: Path, run: S
 def test_map_is_painted(opened: Opened) -> None:
     canvas = opened.page.locator("#map .gl-canvas").first
     expect(canvas).to_be_visible()
-    opened.page.wait_for_timeout(1000)
-    painted = canvas.evaluate(
+    opened.page.wait_for_function(
         """source => {
             const copy = document.createElement('canvas');
             copy.width = source.width; copy.height = source.height;
             const pen = copy.getContext('2d');
             pen.drawImage(source, 0, 0);
-            return pen.getImageData(0, 0, copy.width, copy.height).data.filter((v, i) => i % 4 === 3 && v > 0).length;
-        }"""
+            const { data } = pen.getImageData(0, 0, copy.width, copy.height);
+            return data.filter((v, i) => i % 4 === 3 && v > 0).length > 500;
+        }""",
+        arg=canvas.element_handle(),
+        polling=200,
     )
-    assert painted > 500
 
 
-def test_colours_follow_the_person(browser: Browser, file: Path) -> None:
-    seen = {}
-    for scheme in ("light", "dark"):
-        there = Opened(browser, file, 1400, scheme)
-        background = "getComputedStyle(document.body).backgroundColor"
-        words = "getComputedStyle(document.querySelector('#per-class .ytick text')).fill"
-        seen[scheme] = (there.page.evaluate(background), there.page.evaluate(words))
-        there.context.close()
-    assert seen == {
+def test_colours_follow_the_person(opened: Opened) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    words = "getComputedStyle(document.querySelector('#per-class .ytick text')).fill"
+    assert (opened.page.evaluate(background), opened.page.evaluate(words)) == {
         "light": ("rgb(255, 255, 255)", "rgb(27, 36, 48)"),
         "dark": ("rgb(18, 22, 29)", "rgb(232, 236, 242)"),
-    }
+    }[opened.scheme]
 
 
 def test_nothing_is_wider_than_its_page(opened: Opened) -> None:
@@ -131,3 +129,4 @@ def test_paper_shows_what_is_folded_and_fits(opened: Opened) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     expect(page.locator("details[open]")).to_have_count(0)
+    page.emulate_media(media="null")
