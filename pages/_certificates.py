@@ -128,6 +128,7 @@ def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:
         "seed",
         "ridge",
         "input_size",
+        "side",
         "train_domain",
         "test_domain",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core.experiments.points import Points
+from core.experiments.points import PointImages, Points
 from core.presentation import figures
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row
 from core.system.arrays import Array
@@ -170,7 +170,7 @@ def words(points: Points, rows: Iterable[int], head: str) -> list[str]:
     return texts
 
 
-def table(points: Points, images: Array, rows: Sequence[int], head: str) -> Mapping[str, Sequence[str | float]]:
+def table(points: Points, images: PointImages, rows: Sequence[int], head: str) -> Mapping[str, Sequence[str | float]]:
     """The columns of the image grid for some points."""
     predicted, losses, influence = points.predicted(head), points.losses(head), points.influence
     kinds = ["poisoned" if points.is_poison[row] else "clean" for row in rows]

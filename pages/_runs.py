@@ -213,8 +213,8 @@ def amplification(root: str, spec_hash: str) -> int:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)  # each may take a gigabyte
-def images(root: str, spec_hash: str) -> Array:
-    """The images (n + m, C, H, W) of all points of a run, clean ones first."""
+def images(root: str, spec_hash: str) -> points.PointImages:
+    """The images of all points of a run, clean ones first."""
     return points.images(_run(root, spec_hash)[0].spec, _plot(root, spec_hash))
 
 

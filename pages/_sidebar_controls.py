@@ -10,8 +10,10 @@ from core.extractors.registry import EXTRACTORS
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, ExperimentSpec
 from core.spec.models import parameters
 from core.spec.registry import EVADABLE
+from core.spec.sides import SIDE
 from pages import _runs, _state
 from pages._controls import Choice, Number, Value, Whole
+from pages._side import SideChoice, pixels
 from pages._state import Values
 
 SIDE_BY_SIDE = 25
@@ -21,6 +23,10 @@ SIZES = ("train", "test", "ridge", "seed")
 _DATA_HELP = (
     "The images that the head is trained on. A data set that is not downloaded is fetched by its first run, which else "
     "says which files to put where."
+)
+_SIDE_HELP = (
+    "Your images are cropped to squares of this side, at which the poison is made and exported, too; larger is slower. "
+    f"Automatic: what the extractor sees, but at least {SIDE} px, and no more than half of your images have themselves."
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_TITLES}
@@ -46,6 +52,7 @@ def draw() -> Values:
             _ask("to", "Test on", chosen, help="A domain other than the training domain is a domain shift.")
     _ask("extractor", "Extractor", chosen, help=_extractor_help())
     _ask("px", "Input size", chosen, help="Side length of the extractor's input; larger is slower.")
+    _ask("side", "Side of your images", chosen, help=_SIDE_HELP)
     st.caption(setting_words(chosen))
     _ask("attack", "Attack", chosen, help=_attack_help())
     shown = [key for key in _state.parameter_keys() if _state.control(key, chosen)]
@@ -120,6 +127,9 @@ def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, 
         if now not in words:  # a link names it
             words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))
         options = list(words)
+    if isinstance(choice, SideChoice) and now not in words:  # a link names it
+        words[now] = pixels(int(now))
+        options.append(now)
     if key in SHORT_WORDS:
         words.update(SHORT_WORDS[key].items())
     shown = [words[value] for value in options]

@@ -13,7 +13,7 @@ from core.catalog import uploads
 from core.catalog.choices import defence_title, least_size, resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
-from core.data.registry import DATA, DataInfo
+from core.data.registry import DATA, DataInfo, is_user_supplied
 from core.extractors.registry import EXTRACTORS
 from core.spec import defaults as spec_defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
@@ -21,6 +21,7 @@ from core.spec.models import AttackSettings, parameters
 from core.spec.registry import EVADABLE
 from core.system.errors import PoisonLabError, SpecError
 from pages._controls import Choice, Control, Number, Value, Whole, number_text, quoted, read
+from pages._side import AUTOMATIC, pixels, side_choice
 
 Values = dict[str, Value]
 
@@ -36,6 +37,7 @@ SPEC_FIELDS: dict[str, str] = {
     "to": "test_domain",
     "extractor": "extractor",
     "px": "input_size",
+    "side": "side",
     "attack": "attack",
     "evade": "evade",
     "budget": "budget",
@@ -68,7 +70,7 @@ def parameter_keys() -> tuple[str, ...]:
 def all_keys() -> tuple[str, ...]:
     """The key of everything that can be chosen, in the order in which choices depend on each other."""
     return (
-        *("data", "from", "to", "extractor", "px", "attack"),
+        *("data", "from", "to", "extractor", "px", "side", "attack"),
         *parameter_keys(),
         *("evade", "budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
     )
@@ -126,7 +128,9 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
         case "extractor":
             return UploadChoice({name: record.title for name, record in EXTRACTORS.items()}, default.extractor)
         case "px" if len(extractor.input_sizes) > 1:
-            return Choice({size: f"{size} px" for size in extractor.input_sizes}, extractor.input_sizes[0])
+            return Choice({size: pixels(size) for size in extractor.input_sizes}, extractor.input_sizes[0])
+        case "side" if is_user_supplied(data.name):
+            return side_choice(data, int(chosen.get("px", extractor.input_sizes[0])), default.side)
         case "attack":
             return Choice({name: record.title for name, record in ATTACKS.items()}, default.attack.name)
         case "evade":
@@ -318,6 +322,8 @@ def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
     fields["attack"] = {"name": values["attack"], **attack}
     if fields.get("evade") == NO_DEFENCE:
         del fields["evade"]
+    if fields.get("side") == AUTOMATIC:
+        del fields["side"]
     fields["budget"] = round(float(values["budget"]) / 100, 8)
     if "delta" in values:
         fields["delta"] = int(values["delta"]) / LEVELS

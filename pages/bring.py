@@ -8,14 +8,15 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.catalog.uploads import all_images, all_weights, belongs_to, outdated_images, weights
+from core.catalog.uploads import all_images, all_weights, belongs_to, images, outdated_images, weights
 from core.data.folders import MIN_IMAGES_PER_CLASS
-from core.data.pictures import FORMATS, SIDE
+from core.data.pictures import FORMATS
 from core.extractors.names import SUFFIXES
 from core.extractors.overrides import ACTIVATIONS, overrides_of
 from core.extractors.registry import ExtractorInfo
 from core.presentation import figures
 from core.serving.uploads import NO_ROOM
+from core.spec.sides import MOST_SIDE, SIDE
 from core.storage import uploads
 from core.system.errors import PoisonLabError, SettingError
 from core.system.numbers import fixed
@@ -49,8 +50,9 @@ def images_form(limits: UploadLimits) -> None:
     """Upload a zip of images, and show what it holds."""
     st.markdown(
         f"A **zip** with one folder for each class: at least two classes with at least {MIN_IMAGES_PER_CLASS} images "
-        f"each ({', '.join(FORMATS)}). Images are centre-cropped and resized to {SIDE} × {SIDE} pixels. Folders named "
-        "train and test, each with the folders of classes, are used as they are; otherwise 30 % of each class are held "
+        f"each ({', '.join(FORMATS)}). Images are centre-cropped and resized to squares, by default of the side that the "
+        f"extractor sees, up to {MOST_SIDE} pixels; the sidebar offers others. Folders named train and test, each with "
+        "the folders of classes, are used as they are; otherwise 30 % of each class are held "
         "out for testing."
     )
     file = st.file_uploader(
@@ -221,8 +223,8 @@ def show_images(name: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(figures.image_row(samples), width="content", alt=f"Images of {label}")
             st.markdown(f"**{plain(label)}**  \n{preview.train[label]:,} to train, {preview.test[label]:,} to test")
-    if preview.notes:
-        st.caption("  \n".join(map(plain, preview.notes)))
+    side = f"Half of the images have at least {images(name).own_side} pixels on their shorter side; shown are {SIDE}."
+    st.caption("  \n".join(map(plain, (*preview.notes, side))))
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.experiments.points import Points
+from core.experiments.points import PointImages, Points
 from core.storage.runs import StoredRun
-from core.system.arrays import Array
 from core.system.errors import PoisonLabError
 from core.system.numbers import fixed, percent
 from core.system.paths import results
@@ -176,7 +175,7 @@ def space_words(points: Points, space: str) -> str:
     )
 
 
-def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[int]) -> None:
+def grid(points: Points, images: PointImages, head: str, lasso: list[int], pins: list[int]) -> None:
     """The images of the lassoed points, or of all, poisoned ones first; selecting one pins it."""
     rows = lasso or list(range(len(points.y) - 1, -1, -1))
     n_poison = sum(row >= points.n_clean for row in rows)
@@ -219,7 +218,7 @@ def grid(points: Points, images: Array, head: str, lasso: list[int], pins: list[
     )
 
 
-def pinned(points: Points, images: Array, row: int, head: str) -> None:
+def pinned(points: Points, images: PointImages, row: int, head: str) -> None:
     """One point beside its nearest neighbours in feature space."""
     (words,) = _points.words(points, [row], head)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -24,6 +24,7 @@ CONTROL_WORDS = {
     "to": "Test on",
     "extractor": "Extractor",
     "px": "Input size",
+    "side": "Side of the images",
     "attack": "Attack",
     "evade": "Defence to evade",
     "budget": "Budget",

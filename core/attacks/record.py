@@ -27,7 +27,7 @@ ATTACK_STAGES = ("target", "stage2", "decoder", "invert", "exchange", "pixels")
 RESERVED = frozenset(
     {
         *("data", "from", "to", "extractor", "px", "attack", "evade", "budget", "constraint", "delta", "labels"),
-        *("train", "test", "ridge", "seed", "defaults", "plugins", "lock", "hide"),
+        *("side", "train", "test", "ridge", "seed", "defaults", "plugins", "lock", "hide"),
         *("lesson", "step", "answers", "done", "run", "runs", "out", "spec"),
         *("map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
         *("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),

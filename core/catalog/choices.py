@@ -13,13 +13,14 @@ from core.attacks.registry import record_of
 from core.catalog import uploads
 from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
-from core.data.registry import DATA, DataInfo, check_domain
+from core.data.registry import DATA, DataInfo, check_domain, is_user_supplied
 from core.defences.registry import RECORDS as DEFENCES
 from core.extractors.registry import EXTRACTORS, ExtractorInfo
 from core.spec import defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, ExperimentSpec
 from core.spec.models import lower_first, parameters
 from core.spec.registry import PLUGINS, check_loaded
+from core.spec.sides import MOST_SIDE, SIDE
 from core.system.errors import PoisonLabError, SpecError, where
 from core.system.numbers import digits
 
@@ -44,6 +45,7 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     if fill["input_size"] not in extractor.input_sizes:
         allowed = ", ".join(map(str, extractor.input_sizes))
         raise SpecError(f"{spec.extractor} takes input_size {allowed}; got {spec.input_size}.")
+    fill["side"] = _side(spec, data, fill["input_size"])
     for field, value in (("train_domain", spec.train_domain), ("test_domain", spec.test_domain)):
         check_domain(data, value, field)
     if data.domains:
@@ -84,6 +86,40 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     return resolved
 
 
+def _side(spec: ExperimentSpec, data: DataInfo, input_size: int) -> int:
+    """The side of a user's images; of other data, which have their own, the first default.
+
+    Args:
+        spec: the experiment.
+        data: the record of its data.
+        input_size: of its extractor.
+
+    Raises:
+        SpecError: it is given for other data.
+    """
+    if is_user_supplied(data.name):
+        return spec.side or usual_side(data, input_size)
+    if spec.side not in (None, SIDE):
+        raise SpecError(
+            f"side is {spec.side}; {spec.data} has images of {data.shape[-1]} px. Only images of your own can have "
+            "another side: leave it out."
+        )
+    return SIDE
+
+
+def usual_side(data: DataInfo, input_size: int) -> int:
+    """The side at which an experiment has a user's images if nothing is said of it.
+
+    That is what the extractor sees, or `SIDE` where it sees less, so that the images can be recognised; but not more
+    than the images have themselves.
+
+    Args:
+        data: the record of the images.
+        input_size: of the extractor.
+    """
+    return min(data.own_side, max(input_size, SIDE), MOST_SIDE)
+
+
 def least_size(data: DataInfo, field: str) -> int:
     """The smallest `train_size` or `test_size` (the field) on a data set: two images of each class, or the field's."""
     bounds = [int(rule.ge) for rule in ExperimentSpec.model_fields[field].metadata if hasattr(rule, "ge")]
@@ -112,6 +148,8 @@ def one_line(spec: ExperimentSpec) -> str:
     if spec.train_domain is not None:
         same = spec.train_domain == spec.test_domain
         data += f" ({spec.train_domain})" if same else f" ({spec.train_domain} → {spec.test_domain})"
+    if is_user_supplied(spec.data) and spec.side is not None:
+        data += f" at {spec.side} px"
     constraint = {
         "none": "no constraint",
         "valid": "valid values only",

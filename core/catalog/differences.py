@@ -6,6 +6,7 @@ from typing import Any
 from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog.choices import attack_title, defence_title, title
 from core.catalog.lookup import data_info, extractor_info
+from core.data.registry import is_user_supplied
 from core.spec.experiment import LABEL_TITLES, ExperimentSpec
 from core.spec.models import lower_first, parameters
 from core.system.numbers import digits
@@ -21,6 +22,7 @@ FIELD_LABELS: dict[str, str] = {
     "test_domain": "domain of the test images",
     "extractor": "extractor",
     "input_size": "input size",
+    "side": "side of the images",
     "attack": "attack",
     "budget": "budget",
     "constraint": "constraint",
@@ -62,6 +64,8 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
     values |= {f"attack.{name}": value for name, value in parameters.items() if name not in unread}
     if spec.constraint != "perturbation":
         del values["delta"]
+    if not is_user_supplied(spec.data):
+        del values["side"]
     return values
 
 
@@ -99,7 +103,7 @@ def value_text(field: str, value: Any) -> str:
             return defence_title(value)
         case "label_rule":
             return lower_first(LABEL_TITLES[value])
-        case "input_size":
+        case "input_size" | "side":
             return f"{value} px"
     if isinstance(value, tuple):
         return ", ".join(f"{name} {digest[:8]}" for name, digest in value) or "none"

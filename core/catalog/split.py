@@ -3,6 +3,7 @@
 from core.catalog.lookup import data_info
 from core.data.split import Split, draw
 from core.spec.experiment import ExperimentSpec
+from core.spec.sides import SIDE
 
 
 def draw_for(spec: ExperimentSpec) -> Split:
@@ -21,4 +22,5 @@ def draw_for(spec: ExperimentSpec) -> Split:
         seed=spec.seed,
         train_domain=spec.train_domain,
         test_domain=spec.test_domain,
+        side=spec.side or SIDE,
     )

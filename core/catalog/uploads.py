@@ -13,6 +13,7 @@ from typing import Any
 
 from core.data.registry import DataInfo
 from core.extractors.registry import ExtractorInfo
+from core.spec.sides import SIDE
 from core.system import paths
 from core.system.errors import DataError, PoisonLabError, WeightsError
 
@@ -99,7 +100,9 @@ def _images(name: str) -> tuple[DataInfo, int]:
     """The record of uploaded images, and the version of the reader that read them."""
     fields, _, folder = _stored_record("images", name, DataError)
     reader = int(fields.pop("reader", 1))  # version 1 did not store it
-    return DataInfo(**{**fields, "source": str(folder / "content.zip")}), reader
+    content = str(folder / "content.zip")
+    side = fields.get("own_side") or _own_side(content)
+    return DataInfo(**{**fields, "source": content, "own_side": side}), reader
 
 
 def _images_of(owner: str | None, *, are_outdated: bool) -> dict[str, DataInfo]:
@@ -120,6 +123,17 @@ def _is_unchanged(path: str, reader: int, now: int) -> bool:
     from core.data.folders import is_read_as_by
 
     return is_read_as_by(Path(path), reader)
+
+
+@lru_cache(maxsize=1024)
+def _own_side(path: str) -> int:
+    """The own side of images whose record is from before it was stored; `SIDE` if they can't be read any more."""
+    from core.data.folders import load
+
+    try:
+        return load(Path(path)).own_side
+    except DataError:
+        return SIDE
 
 
 def _names(kind: str) -> list[str]:

@@ -1,13 +1,14 @@
 """The user's own images: `image-folder:PATH`, a folder or a zip with one folder of images per class.
 
-`core.data.tree` says which files are images of which class, `core.data.pictures` what their pixels are. A resolved name
-ends with `#` and 16 digits of a SHA-256 over all images and the version of their reader: different images, or the same
-read differently, are different data.
+`core.data.tree` says which files are images of which class, `core.data.pictures` what their pixels are, and
+`core.data.decoding` keeps those of many images. A resolved name ends with `#` and 16 digits of a SHA-256 over all
+images and the version of their reader: different images, or the same read differently, are different data. At which
+side an experiment has them is said by its spec.
 """
 
-import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data import naming, pictures, sources, tree
-from core.data.pictures import SIDE
+from core.data import decoding, naming, sources, tree
 from core.data.registry import DataInfo
 from core.data.sources import File, Listing
-from core.system.errors import DataError, SpecError, shown
+from core.data.stored import Images, StoredImages
+from core.spec.sides import LEAST_SIDE, MOST_SIDE, SIDE
+from core.system.errors import DataError, SpecError
 from core.system.numbers import counted, named
 
 READER_VERSION = 2
@@ -37,29 +39,31 @@ class Folder:
 
     Attributes:
         classes: names of the c classes.
-        x: (N, 3, 64, 64) uint8 images.
+        x: (N, 3, 64, 64) uint8 images, not to be changed; `images` has them at another side.
         y: (N,) int64 labels.
         is_test: (N,) bool, whether an image belongs to the test set.
         digests: names of this content by each version of the reader, up to the current one; "" if unknown.
         notes: what was read and how, and what was passed over, in sentences.
+        own_side: median of the shorter sides of the images in their files, in pixels, within the sides that can be
+            asked for.
+        files: of the images.
+        contents: SHA-256 of each file.
     """
 
     classes: tuple[str, ...]
-    x: NDArray[np.uint8]
+    x: Images
     y: NDArray[np.int64]
     is_test: NDArray[np.bool_]
     digests: tuple[str, ...]
     notes: tuple[str, ...]
+    own_side: int
+    files: tuple[File, ...]
+    contents: tuple[str, ...]
 
     @property
     def digest(self) -> str:
         """The digits that name this content as the current reader reads it."""
         return self.digests[-1]
-
-
-def is_user_supplied(name: str) -> bool:
-    """Whether a name is of user-supplied images rather than of an entry of the registry."""
-    return name.startswith(("image-folder:", "upload:"))
 
 
 def info(name: str) -> DataInfo:
@@ -94,14 +98,41 @@ def info(name: str) -> DataInfo:
         source=str(path),
         embedded=False,
         notes=folder.notes,
+        own_side=folder.own_side,
     )
 
 
-def read(record: DataInfo, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images (N, 3, 64, 64) uint8 and labels (N,) int64 of one part, "train" or "test"."""
-    folder = load(Path(record.source))
+def read(record: DataInfo, part: str, side: int = SIDE) -> tuple[StoredImages, NDArray[np.int64]]:
+    """Images and labels of one part.
+
+    Args:
+        record: of the images.
+        part: "train" or "test".
+        side: of the images, in pixels.
+
+    Returns:
+        Images (N, 3, side, side) uint8, on disk if there are many, and labels (N,) int64.
+
+    Raises:
+        DataError: see `load`.
+    """
+    path = Path(record.source)
+    folder = load(path)
     rows = folder.is_test if part == "test" else ~folder.is_test
-    return folder.x[rows], folder.y[rows]
+    return images(path, side).select(rows), folder.y[rows]
+
+
+def images(path: Path, side: int = SIDE) -> StoredImages:
+    """All images (N, 3, side, side) uint8 of a folder or a zip, in the order of `load`.
+
+    Args:
+        path: of the folder or the zip.
+        side: in pixels.
+
+    Raises:
+        DataError: see `load`.
+    """
+    return StoredImages(load(path).x if side == SIDE else _pixels(path, sources.listing(path), READER_VERSION, side))
 
 
 def load(path: Path) -> Folder:
@@ -129,50 +160,31 @@ def _load(path: Path, listing: Listing, version: int) -> Folder:
     classes = tuple(sorted({image.label for image in images}))
     _check_counts(path, classes, arranged)
     first = naming.first_order(listing)
-    x, facts, digest_of = _read_images(path, listing, [image.name for image in images], [file for _, file in first])
+    file_of = {file.name: file for file in listing.files}
+    files = tuple(file_of[image.name] for image in images)
+    scan = decoding.scan(path, files, version)
+    digest_of = dict(zip((file.name for file in files), scan.digests, strict=True))
+    if others := [file for _, file in first if file.name not in digest_of]:
+        with sources.opened(path) as content_of:
+            naming.add_digests(others, digest_of, content_of)
     y = np.array([classes.index(image.label) for image in images], np.int64)
-    _check_spread(path, classes, x, y)
-    digests = [digest_of[image.name] for image in images]
+    _check_spread(path, classes, scan.facts, y)
     has_split = any(image.part for image in images)
-    is_test = np.array([image.part == "test" for image in images]) if has_split else _test_rows(y, digests)
+    is_test = np.array([image.part == "test" for image in images]) if has_split else _test_rows(y, scan.digests)
     _check_parts(path, classes, y, is_test)
-    is_as_before = not has_split and facts["is_as_before"] == len(images)
+    is_as_before = not has_split and bool(scan.facts["is_as_before"].all())
     before = [(label, digest_of.get(file.name, "")) for label, file in first]
     now = [(f"{image.part}:{image.label}" if has_split else image.label, digest_of[image.name]) for image in images]
     names = naming.digests(before, now, is_as_before=is_as_before, version=version)
-    notes = (*arranged.notes, *_told(facts), *_copies(x, is_test, has_split))
-    return Folder(classes, x, y, is_test, names, notes)
+    notes = (*arranged.notes, *_told(scan.facts), *_copies(scan.facts, is_test, has_split))
+    own_side = int(np.clip(np.median(scan.facts["own_side"]), LEAST_SIDE, MOST_SIDE))
+    return Folder(classes, scan.x, y, is_test, names, notes, own_side, files, scan.digests)
 
 
-def _read_images(
-    path: Path, listing: Listing, names: list[str], others: list[File]
-) -> tuple[NDArray[np.uint8], Counter[str], dict[str, str]]:
-    """Read images one by one.
-
-    Args:
-        path: of the folder or zip.
-        listing: of its files.
-        names: of the images.
-        others: further files, of which only the digest is taken.
-
-    Returns:
-        Pixels (N, 3, 64, 64), how many images each fact is true of and the brightest grey value of 16 bits, and the
-        SHA-256 of each file by name.
-    """
-    file_of = {file.name: file for file in listing.files}
-    x = np.empty((len(names), 3, SIDE, SIDE), np.uint8)
-    facts: Counter[str] = Counter()
-    digest_of = {}
-    with sources.opened(path) as content_of:
-        for row, name in enumerate(names):
-            content = content_of(file_of[name])
-            picture = pictures.read(content, f"{shown(name)} of {path}")
-            x[row] = picture.pixels
-            facts.update(fact for fact in _FACTS if getattr(picture, fact))
-            facts["brightest"] = max(facts["brightest"], picture.brightest)
-            digest_of[name] = hashlib.sha256(content).hexdigest()
-        naming.add_digests(others, digest_of, content_of)
-    return x, facts, digest_of
+@lru_cache(maxsize=4)
+def _pixels(path: Path, listing: Listing, version: int, side: int) -> Images:
+    folder = _load(path, listing, version)
+    return decoding.pixels(path, folder.files, folder.contents, side, version)
 
 
 def _check_counts(path: Path, classes: tuple[str, ...], arranged: tree.Tree) -> None:
@@ -193,16 +205,15 @@ def _check_counts(path: Path, classes: tuple[str, ...], arranged: tree.Tree) -> 
             )
 
 
-def _check_spread(path: Path, classes: tuple[str, ...], x: NDArray[np.uint8], y: NDArray[np.int64]) -> None:
+def _check_spread(path: Path, classes: tuple[str, ...], facts: NDArray[np.void], y: NDArray[np.int64]) -> None:
     """Refuse images that show nothing: a class of plain colours, or the same image everywhere."""
-    is_plain = np.array([bool((image == image[:, :1, :1]).all()) for image in x])
     for i, label in enumerate(classes):
-        if is_plain[y == i].all():
+        if facts["is_plain"][y == i].all():
             raise DataError(
                 f"Every image of class {label!r} of {path} is of one colour, so that there is nothing to see on them: "
                 "check how they were saved, and remove the class if they are meant so."
             )
-    if all(np.array_equal(image, x[0]) for image in x):
+    if (facts["look"] == facts["look"][0]).all():
         raise DataError(
             f"All images of {path} are the same once they are cropped and resized: check how they were saved."
         )
@@ -218,43 +229,42 @@ def _check_parts(path: Path, classes: tuple[str, ...], y: NDArray[np.int64], is_
             )
 
 
-def _test_rows(y: NDArray[np.int64], digests: list[str]) -> NDArray[np.bool_]:
+def _test_rows(y: NDArray[np.int64], digests: Sequence[str]) -> NDArray[np.bool_]:
     """(N,) bool: about three tenths of every class, chosen by content, so that copies of an image share a side."""
     is_test = np.zeros(len(y), bool)
     sides: dict[str, bool] = {}
     for label in np.unique(y):
-        rows = sorted(np.flatnonzero(y == label), key=lambda row: digests[row])
+        rows = sorted(np.flatnonzero(y == label).tolist(), key=digests.__getitem__)
         count = round(TEST_SHARE * len(rows))
         for place, row in enumerate(rows):
             is_test[row] = sides.setdefault(digests[row], place < count)
     return is_test
 
 
-_FACTS = ("is_transparent", "is_animated", "is_deep", "is_as_before")
-"""Of a picture, to be counted."""
-
-
-def _told(facts: Counter[str]) -> list[str]:
+def _told(facts: NDArray[np.void]) -> list[str]:
     """What was done to images, in sentences."""
     notes = []
-    if count := facts["is_transparent"]:
+    if count := int(facts["is_transparent"].sum()):
         notes.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} transparency: laid on white.")
-    if count := facts["is_deep"]:
-        limit = f"; the brightest grey value is {brightest:,} of 65,535" if (brightest := facts["brightest"]) else ""
+    if count := int(facts["is_deep"].sum()):
+        limit = (
+            f"; the brightest grey value is {brightest:,} of 65,535"
+            if (brightest := int(facts["brightest"].max()))
+            else ""
+        )
         notes.append(f"{counted(count, 'image')} {named(count, 'has', 'have')} 16 bits a channel: scaled to 8{limit}.")
-    if count := facts["is_animated"]:
+    if count := int(facts["is_animated"].sum()):
         notes.append(
             f"{counted(count, 'image')} {named(count, 'is', 'are')} the first of an animation or a file of several."
         )
     return notes
 
 
-def _copies(x: NDArray[np.uint8], is_test: NDArray[np.bool_], has_split: bool) -> list[str]:
+def _copies(facts: NDArray[np.void], is_test: NDArray[np.bool_], has_split: bool) -> list[str]:
     """A sentence on test images of a published split that are training images, too."""
     if not has_split:
         return []
-    trained = {hashlib.sha256(image).digest() for image in x[~is_test]}
-    count = sum(hashlib.sha256(image).digest() in trained for image in x[is_test])
+    count = int(np.isin(facts["look"][is_test], facts["look"][~is_test]).sum())
     number = (
         "1 test image is also a training image" if count == 1 else f"{count:,} test images are also training images"
     )

@@ -1,4 +1,4 @@
-"""An image file as 64 x 64 pixels: one explicit conversion for each of pillow's modes.
+"""An image file as a square of pixels: one explicit conversion for each of pillow's modes.
 
 | Mode | What becomes of it |
 | --- | --- |
@@ -22,10 +22,9 @@ from PIL.BmpImagePlugin import DibImageFile
 from PIL.IcoImagePlugin import IcoFile
 from PIL.PngImagePlugin import PngImageFile
 
+from core.spec.sides import SIDE
 from core.system.errors import DataError
 
-SIDE = 64
-"""Side in pixels to which every image is cropped and resized."""
 MAX_PIXELS = 50_000_000
 """Of one image: a small file can decompress to an image that fills the memory."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO", "JPEG2000", "QOI", "PCX")
@@ -42,7 +41,8 @@ class Picture:
     """An image as it is read.
 
     Attributes:
-        pixels: (3, 64, 64) uint8.
+        pixels: (3, side, side) uint8.
+        own_side: shorter side of the image in its file, in pixels.
         is_transparent: whether any pixel was.
         is_animated: whether the file holds further images.
         is_deep: whether its channels have 16 bits.
@@ -51,6 +51,7 @@ class Picture:
     """
 
     pixels: NDArray[np.uint8]
+    own_side: int
     is_transparent: bool
     is_animated: bool
     is_deep: bool
@@ -58,8 +59,13 @@ class Picture:
     is_as_before: bool
 
 
-def read(content: bytes, where: str) -> Picture:
+def read(content: bytes, where: str, side: int = SIDE) -> Picture:
     """The middle square of an image, resized.
+
+    Args:
+        content: of the file.
+        where: what it is called in messages.
+        side: of the square, in pixels.
 
     Raises:
         DataError: it is no image of an allowed format, is damaged, too large, or of a mode without a defined white.
@@ -71,7 +77,7 @@ def read(content: bytes, where: str) -> Picture:
                 _check_size(_icon_sizes(content), where)
             with Image.open(BytesIO(content), formats=FORMATS) as image:
                 _check_size([image.size], where)
-                return _read(image, where)
+                return _read(image, where, side)
     except (MemoryError, DataError):
         raise
     except Image.DecompressionBombError as error:
@@ -110,22 +116,22 @@ def to_rgb(image: Image.Image, where: str) -> tuple[Image.Image, bool, int]:
     return image.convert("RGB"), False, 0
 
 
-def _read(image: ImageFile.ImageFile, where: str) -> Picture:
+def _read(image: ImageFile.ImageFile, where: str, side: int) -> Picture:
     is_deep = any(";16" in str(tile.args) for tile in image.tile)
     kind = image.format
     if is_deep and isinstance(key := image.info.get("transparency"), tuple):
         image.info["transparency"] = tuple(value >> 8 for value in key)  # pillow scales the pixels, but not the key
     ImageOps.exif_transpose(image, in_place=True)
     rgb, is_transparent, brightest = to_rgb(image, where)
-    pixels = _fitted(rgb)
-    is_as_before = not brightest and (not is_transparent or np.array_equal(pixels, _fitted(image.convert("RGB"))))
+    pixels = _fitted(rgb, side)
+    is_as_before = not brightest and (not is_transparent or np.array_equal(pixels, _fitted(image.convert("RGB"), side)))
     is_animated = kind != "MPO" and bool(getattr(image, "is_animated", False))  # cameras add previews to a JPEG
     is_deep = is_deep or image.mode in _SIXTEEN_BITS
-    return Picture(pixels, is_transparent, is_animated, is_deep, brightest, is_as_before)
+    return Picture(pixels, min(rgb.size), is_transparent, is_animated, is_deep, brightest, is_as_before)
 
 
-def _fitted(rgb: Image.Image) -> NDArray[np.uint8]:
-    fitted = ImageOps.fit(rgb, (SIDE, SIDE), Image.Resampling.BILINEAR)
+def _fitted(rgb: Image.Image, side: int) -> NDArray[np.uint8]:
+    fitted = ImageOps.fit(rgb, (side, side), Image.Resampling.BILINEAR)
     return np.asarray(fitted).transpose(2, 0, 1)
 
 

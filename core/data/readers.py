@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.data import folders, torchvision_sets
-from core.data.registry import DATA, DataInfo
+from core.data.registry import DATA, DataInfo, is_user_supplied
+from core.data.stored import Images, StoredImages
+from core.spec.sides import SIDE
 from core.system.errors import DataError
 from core.system.paths import ASSETS
 
-Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 _FOLDER = ASSETS / "data"
@@ -31,13 +32,29 @@ def read(record: DataInfo, part: str, domain: str | None = None) -> tuple[Images
         domain: which domain, for data that has domains.
 
     Returns:
-        Images (N, C, H, W) uint8 and labels (N,) int64, in a fixed order.
+        Images (N, C, H, W) uint8, all of them in memory, and labels (N,) int64, in a fixed order.
 
     Raises:
         DataError: a file of the data set is missing or damaged, and can't be fetched.
     """
-    if folders.is_user_supplied(record.name):
-        return folders.read(record, part)
+    images, labels = find(record, part, domain)
+    return np.asarray(images), labels
+
+
+def find(
+    record: DataInfo, part: str, domain: str | None = None, side: int = SIDE
+) -> tuple[Images | StoredImages, Labels]:
+    """Like `read`, but a user's images, which may be many, stay on disk.
+
+    Args:
+        record, part, domain: see `read`.
+        side: of a user's images, in pixels; others have their own.
+
+    Raises:
+        DataError: see `read`.
+    """
+    if is_user_supplied(record.name):
+        return folders.read(record, part, side)
     if record.name in torchvision_sets.SOURCES:
         return torchvision_sets.read(record, part)
     try:

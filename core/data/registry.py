@@ -10,11 +10,12 @@ class DataInfo:
     """One labelled image data set.
 
     Attributes:
-        shape: (channels, height, width) of every image.
+        shape: (channels, height, width) of every image; of a user's, unless an experiment has them at another side.
         train_images, test_images: number of images; for data with domains, of the smallest domain.
         domains: names of its domains, if any. Training and test images may come from different ones.
         embedded: whether its files ship with the project.
         notes: what was read of a user's images, how, and what was passed over, one sentence each.
+        own_side: of a user's images, the median of their shorter sides in their files, in pixels; 0 for others.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DataInfo:
     domains: tuple[str, ...] = ()
     embedded: bool = True
     notes: tuple[str, ...] = ()
+    own_side: int = 0
 
 
 _CIFAR100 = """
@@ -155,6 +157,11 @@ DATA: dict[str, DataInfo] = {
         ),
     )
 }
+
+
+def is_user_supplied(name: str) -> bool:
+    """Whether a name is of user-supplied images rather than of an entry of the registry."""
+    return name.startswith(("image-folder:", "upload:"))
 
 
 def check_domain(record: DataInfo, domain: str | None, field: str) -> None:

@@ -5,18 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.readers import Images, Labels, read
+from core.data.readers import Labels, find
 from core.data.registry import DataInfo
+from core.data.stored import Images, StoredImages, select
+from core.spec.sides import SIDE
 from core.system.errors import DataError
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test images of one experiment, (N, C, H, W) uint8 each, with (N,) int64 labels."""
+    """Training and test images of one experiment, (N, C, H, W) uint8 each, with (N,) int64 labels.
 
-    train_x: Images
+    A user's images may be more than fit the memory, and stay on disk.
+    """
+
+    train_x: Images | StoredImages
     train_y: Labels
-    test_x: Images
+    test_x: Images | StoredImages
     test_y: Labels
 
 
@@ -28,6 +33,7 @@ def draw(
     seed: int,
     train_domain: str | None = None,
     test_domain: str | None = None,
+    side: int = SIDE,
 ) -> Split:
     """Draw training and test images from the disjoint parts of a data set; each holds every class.
 
@@ -36,18 +42,19 @@ def draw(
         train_size, test_size: number of images.
         seed: of the sample.
         train_domain, test_domain: domains, for data that has them.
+        side: of a user's images, in pixels; others have their own.
 
     Raises:
         DataError: the data set's files can't be read, a part lacks a class, or a size is out of bounds.
     """
     rng = np.random.default_rng(seed)
-    train_x, train_y = read(info, "train", train_domain)
-    test_x, test_y = read(info, "test", test_domain)
+    train_x, train_y = find(info, "train", train_domain, side)
+    test_x, test_y = find(info, "test", test_domain, side)
     _check_part(info, "training", train_y, train_size)
     _check_part(info, "test", test_y, test_size)
     train_rows = stratified(train_y, train_size, rng)
     test_rows = stratified(test_y, test_size, rng)
-    return Split(train_x[train_rows], train_y[train_rows], test_x[test_rows], test_y[test_rows])
+    return Split(select(train_x, train_rows), train_y[train_rows], select(test_x, test_rows), test_y[test_rows])
 
 
 def _check_part(info: DataInfo, part: str, y: Labels, size: int) -> None:

@@ -69,7 +69,9 @@ def measure(extractor: str, data: DataInfo, device: "torch.device") -> Quality:
         test_domain=domain,
     )
     if extractor == PIXELS:
-        train, test = (x.reshape(len(x), -1).astype(np.float32) / 255.0 for x in (split.train_x, split.test_x))
+        train, test = (
+            np.asarray(x).reshape(len(x), -1).astype(np.float32) / 255.0 for x in (split.train_x, split.test_x)
+        )
     else:
         record = info(extractor)
         model = build(record, record.input_sizes[0], device)

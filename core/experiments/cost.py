@@ -74,7 +74,7 @@ _EXTRACTED = 500
 _READ_SECONDS = 0.2
 """Seconds that reading features from the cache takes at most."""
 _FEATURE_FIELDS = frozenset(
-    {"data", "train_domain", "test_domain", "extractor", "input_size", "train_size", "test_size", "seed"}
+    {"data", "train_domain", "test_domain", "extractor", "input_size", "side", "train_size", "test_size", "seed"}
 )
 """The fields of a spec that its clean features depend on."""
 _PASSES = 3

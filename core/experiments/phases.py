@@ -8,11 +8,13 @@ from torch import Tensor
 
 from core.attacks.algorithms.base import Attacked, Scene
 from core.attacks.algorithms.gradient_canceling import Canceling
+from core.attacks.algorithms.images import training_images
 from core.attacks.algorithms.inversion import gaps
 from core.attacks.execution import execute
 from core.catalog.lookup import data_info, extractor_info
 from core.catalog.split import draw_for
 from core.data.split import Split
+from core.data.stored import Images, StoredImages
 from core.experiments import trajectory
 from core.experiments.plot_data import PlotData
 from core.experiments.plotting import Heads, plot_data
@@ -82,7 +84,7 @@ def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
     split, device = loaded.split, loaded.device
     total = len(split.train_x) + len(split.test_x)
 
-    def cached(images: Array, before: int, digest: str | None = None) -> tuple[Array, bool]:
+    def cached(images: Images | StoredImages, before: int, digest: str | None = None) -> tuple[Array, bool]:
         report = lambda done, _: watch(Event("extract", before + done, total))  # noqa: E731
         return features.cached(loaded.extractor, images, device, report, digest)
 
@@ -151,7 +153,7 @@ def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Cl
         watch: receives progress events.
     """
     scene = Scene(
-        images=torch.from_numpy(loaded.split.train_x).to(loaded.device).float() / 255.0,
+        images=training_images(loaded.split.train_x, loaded.device),
         z=extracted.train_z,
         y=extracted.train_y,
         n_classes=len(loaded.classes),

@@ -12,6 +12,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from core.data.stored import Images, StoredImages
 from core.experiments import projection
 from core.experiments.plot_data import PlotData
 from core.experiments.projection import Features
@@ -49,7 +50,11 @@ class Heads:
 
 
 def plot_data(
-    train_x: Array, heads: Heads, poison: Poison, gap: Tensor | None, steps: Sequence[EvaluatedStep] = ()
+    train_x: Images | StoredImages,
+    heads: Heads,
+    poison: Poison,
+    gap: Tensor | None,
+    steps: Sequence[EvaluatedStep] = (),
 ) -> PlotData:
     """Fit the map, and compute everything that is drawn of a run.
 

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from core.catalog.split import draw_for
+from core.data.stored import Images, StoredImages
 from core.experiments.plot_data import PlotData
 from core.spec.experiment import ExperimentSpec
 from core.system.arrays import Array
@@ -95,8 +96,30 @@ class Points:
         return _require({"clean": self.plot.logits_clean, "poisoned": self.plot.logits}[head])
 
 
-def images(spec: ExperimentSpec, plot: PlotData) -> Array:
-    """Images (n + m, C, H, W) uint8 of the points of a run; base images stand in for poison without images.
+@dataclass(frozen=True)
+class PointImages:
+    """The images of the points of a run, by row; clean images of a user are read when they are asked for.
+
+    Attributes:
+        clean: (n, C, H, W) uint8.
+        poison: (m, C, H, W) uint8.
+    """
+
+    clean: Images | StoredImages
+    poison: Images
+
+    def __len__(self) -> int:
+        """Number n + m of points."""
+        return len(self.clean) + len(self.poison)
+
+    def __getitem__(self, row: int) -> Images:
+        """The image (C, H, W) of a point."""
+        n = len(self.clean)
+        return np.asarray(self.clean[row] if row < n else self.poison[row - n])
+
+
+def images(spec: ExperimentSpec, plot: PlotData) -> PointImages:
+    """The images of the points of a run; base images stand in for poison without images.
 
     Args:
         spec: a resolved spec.
@@ -105,7 +128,7 @@ def images(spec: ExperimentSpec, plot: PlotData) -> Array:
     Raises:
         DataError: see `core.data.split.draw`.
     """
-    return np.concatenate([draw_for(spec).train_x, plot.base_x if plot.poison_x is None else plot.poison_x])
+    return PointImages(draw_for(spec).train_x, plot.base_x if plot.poison_x is None else plot.poison_x)
 
 
 def _require(array: Array | None) -> Array:

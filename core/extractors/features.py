@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.data.readers import Images
+from core.data.stored import Images, StoredImages
 from core.extractors.build import Extractor
 from core.system import cache, paths
 from core.system import device as devices
@@ -71,7 +71,7 @@ def _varies(mean: Tensor, std: Tensor) -> Tensor:
     return std > (LEAST_SHARE * mean.abs()).clamp_min(LEAST_STD)
 
 
-def check_spread(raw: Tensor, images: Images, title: str) -> None:
+def check_spread(raw: Tensor, images: Images | StoredImages, title: str) -> None:
     """Check that training images have features that differ; nothing can be learned otherwise.
 
     Args:
@@ -85,7 +85,8 @@ def check_spread(raw: Tensor, images: Images, title: str) -> None:
     """
     if bool(_varies(raw.mean(0), raw.std(0, correction=0)).any()):
         return
-    if bool((images == images[:1]).all()):
+    parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    if all(bool((part == images[:1]).all()) for part in parts):
         raise DataError(f"All {len(images)} training images are equal, so that nothing can be learned from them.")
     raise WeightsError(
         f"The extractor {title!r} gives all {len(images)} training images the same features, so that nothing can be "
@@ -108,7 +109,7 @@ class Pipeline(nn.Module):
 
 def extract(
     extractor: Callable[[Tensor], Tensor],
-    images: Images | NDArray[np.float32],
+    images: Images | StoredImages | NDArray[np.float32],
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float32]:
@@ -126,7 +127,7 @@ def extract(
 @torch.inference_mode()  # as a decorator: a `with` would stay in force for the consumer of the batches
 def batches(
     extractor: Callable[[Tensor], Tensor],
-    images: Images | NDArray[np.float32],
+    images: Images | StoredImages | NDArray[np.float32],
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
@@ -164,7 +165,7 @@ def batches(
 
 def cached(
     extractor: Extractor,
-    images: Images,
+    images: Images | StoredImages,
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
     name: str | None = None,
@@ -208,7 +209,7 @@ def _finite(parts: Iterator[NDArray[np.float32]], extractor: Extractor) -> Itera
         yield part
 
 
-def digest(extractor: Extractor, images: Images) -> str:
+def digest(extractor: Extractor, images: Images | StoredImages) -> str:
     """32 hexadecimal digits that identify an extractor with its weights, together with images (N, C, H, W) uint8."""
     sha256 = _weights_hashed(extractor, images.shape).copy()
     for start in range(0, len(images), BATCH):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.catalog.choices import resolve
+from core.data.registry import is_user_supplied
 from core.experiments.plot_data import PlotData
 from core.spec import defaults
 from core.spec.experiment import ExperimentSpec, parse_spec
@@ -183,6 +184,8 @@ def command(spec: ExperimentSpec) -> str:
         elif name == "plugins":
             for plugin, _ in spec.plugins:
                 arguments += ["--plugin", f"FILE-OF-{plugin}.py"]
+        elif name == "side" and not is_user_supplied(spec.data):
+            continue  # it has no effect
         elif value is not None and value != getattr(default, name):
             arguments += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(arguments)

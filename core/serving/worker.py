@@ -5,6 +5,7 @@ Progress is sent as messages on one topic. Results are not sent; the worker writ
 
 import gc
 import importlib
+import json
 import logging
 import os
 import sys
@@ -19,7 +20,7 @@ from distributed import get_worker
 from core.catalog import plugins
 from core.serving.messages import EventData, Execution, Message
 from core.spec.events import Event
-from core.spec.experiment import ExperimentSpec
+from core.spec.experiment import parse_spec
 from core.storage.runs import Store
 from core.system import cache, logs, retention
 from core.system.errors import Cancelled
@@ -101,7 +102,7 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
         reporter = Reporter(
             lambda event: send({"run": run_id, "kind": "event", "event": event}), lambda: run_id in _runs_to_stop
         )
-        spec = ExperimentSpec.model_validate_json(spec_json)
+        spec = parse_spec(json.loads(spec_json))
         store = Store(Path(execution.root), shipped=None)
         if not execution.again and store.get(spec.hash) is not None:
             log.info("Run %s is there: another server that shares the store has asked for it, too", spec.hash)

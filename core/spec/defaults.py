@@ -7,14 +7,15 @@ default increments `CURRENT` and enters the old value in `EARLIER`.
 from collections.abc import Mapping
 from typing import Any
 
+from core.spec.sides import SIDE
 from core.system.errors import SpecError
 
 FIRST = 1
-CURRENT = 1
+CURRENT = 2
 KEY = "defaults"
 ATTACK = "ft-matching"
 """The current default attack."""
-EARLIER: dict[int, dict[str, Any]] = {}
+EARLIER: dict[int, dict[str, Any]] = {1: {"side": SIDE}}
 """By version, the defaults that the next version changed. Keys are fields ("budget"; "attack", by its name) or
 parameters of an attack ("attack.NAME.steps")."""
 

@@ -14,6 +14,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, mod
 
 from core.spec import defaults, registry
 from core.spec.models import AttackSettings, Frozen, UnknownAttack, spec_error, validated
+from core.spec.sides import LEAST_SIDE, MOST_SIDE, SIDE
 from core.system.errors import SpecError, unknown
 
 SPEC_VERSION = 3
@@ -53,6 +54,14 @@ class ExperimentSpec(Frozen):
     test_domain: str | None = Field(None, description="Domain of the test images, for data that has domains.")
     extractor: str = Field("resnet10-small-fashion-mnist", description="Extractor, see `list`, or LIBRARY:ARCH@FILE.")
     input_size: int | None = Field(None, ge=8, le=1024, description="Side in pixels at which the extractor sees.")
+    # Omitted at the side that all images of a user had before there was the field, likewise to `evade`.
+    side: int | None = Field(
+        None,
+        ge=LEAST_SIDE,
+        le=MOST_SIDE,
+        description="Side in pixels of images of your own; by default what the images and the extractor ask for.",
+        exclude_if=lambda value: value == SIDE,
+    )
     attack: SerializeAsAny[AttackSettings] = Field(
         default_factory=lambda: registry.ATTACKS[defaults.ATTACK](), description="Attack, see `list`."
     )

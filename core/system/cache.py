@@ -9,9 +9,9 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from core.system.files import replacing
 log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
+Images = NDArray[np.uint8]
 
 MEMORY_MAP_BYTES = 64 << 20
 """Size from which a matrix is memory-mapped instead of read."""
@@ -42,16 +43,34 @@ def read_matrix(path: Path, rows: int) -> Array | None:
     None means that it is missing, damaged, of another shape, or not finite, as earlier versions may have written it.
     A matrix of `MEMORY_MAP_BYTES` or more is memory-mapped copy-on-write: only the used parts take memory.
     """
+    matrix = _read_array(path, "c")
+    is_usable = matrix is not None and matrix.ndim == 2 and len(matrix) == rows and is_finite(matrix)
+    return matrix if is_usable else None
+
+
+def read_images(path: Path, shape: tuple[int, ...]) -> Images | None:
+    """The cached images (N, C, H, W) uint8, not to be changed, or None: make them then.
+
+    None means that they are missing, damaged or of another shape. `MEMORY_MAP_BYTES` or more are memory-mapped.
+    """
+    images = _read_array(path, "r")
+    if images is None or images.shape != shape or images.dtype != np.uint8:
+        return None
+    images.flags.writeable = False
+    return images
+
+
+def _read_array(path: Path, mode: Literal["c", "r"]) -> NDArray[Any] | None:
+    """The array in a sound file, or None; `mode` is that of `numpy.memmap` for a large one."""
     if not _is_sound(path):
         return None
     try:
         large = path.stat().st_size >= MEMORY_MAP_BYTES
-        matrix: Array = np.load(path, mmap_mode="c" if large else None, allow_pickle=False)
+        array = np.load(path, mmap_mode=mode if large else None, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     _note_use(path)
-    is_usable = isinstance(matrix, np.ndarray) and matrix.ndim == 2 and len(matrix) == rows and is_finite(matrix)
-    return matrix if is_usable else None
+    return array if isinstance(array, np.ndarray) else None
 
 
 def read_bytes(path: Path) -> bytes | None:
@@ -204,17 +223,57 @@ def write_in_parts(path: Path, parts: Callable[[], Iterator[Array]], shape: tupl
         The matrix, see `read_matrix`.
     """
     try:
-        with replacing(path) as file:
-            checksummed = _ChecksummedFile(file)
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(checksummed, header)
+        with _writing(path, "<f4", shape) as file:
             for part in parts():
                 if not is_finite(part):
                     raise _NotFiniteError
-                checksummed.write(np.ascontiguousarray(part, "<f4").data)
-            checksummed.write_checksum()
+                file.write(np.ascontiguousarray(part, "<f4").data)
     except (OSError, _NotFiniteError) as error:
         log.warning("The cache can't be written to %s: %s", path, error)
         return np.concatenate(list(parts()))
     matrix = read_matrix(path, shape[0])
     return np.concatenate(list(parts())) if matrix is None else matrix
+
+
+def write_images(path: Path, parts: Callable[[], Iterator[Images]], shape: tuple[int, ...]) -> Images:
+    """Save images that come in blocks, then read them: many are never in memory together.
+
+    Args:
+        path: the file.
+        parts: returns an iterator over the blocks, (some, C, H, W) uint8; called again if the cache can't be written,
+            to make the images in memory.
+        shape: (N, C, H, W) of all images.
+
+    Returns:
+        The images, see `read_images`.
+    """
+    try:
+        with _writing(path, "|u1", shape) as file:
+            for part in parts():
+                file.write(np.ascontiguousarray(part).data)
+    except OSError as error:
+        log.warning("The cache can't be written to %s: %s", path, error)
+    images = read_images(path, shape)
+    if images is None:
+        images = in_memory(parts(), shape)
+    return images
+
+
+def in_memory(parts: Iterator[Images], shape: tuple[int, ...]) -> Images:
+    """Images (N, C, H, W) uint8 of a shape from their blocks, without a second copy of them; not to be changed."""
+    images, row = np.empty(shape, np.uint8), 0
+    for part in parts:
+        images[row : row + len(part)] = part
+        row += len(part)
+    images.flags.writeable = False
+    return images
+
+
+@contextmanager
+def _writing(path: Path, kind: str, shape: tuple[int, ...]) -> Iterator[_ChecksummedFile]:
+    """A file for an array of a dtype and a shape, which the block fills; it replaces `path` at the end."""
+    with replacing(path) as file:
+        checksummed = _ChecksummedFile(file)
+        np.lib.format.write_array_header_1_0(checksummed, {"descr": kind, "fortran_order": False, "shape": shape})
+        yield checksummed
+        checksummed.write_checksum()

@@ -16,6 +16,7 @@ OTHER: dict[str, Any] = {
     "test_domain": "twitter",
     "extractor": "efficientnet-lite0-imagenet",
     "input_size": 64,
+    "side": 224,
     "attack": "noise",
     "budget": 0.05,
     "constraint": "none",
@@ -48,8 +49,8 @@ def test_every_field_has_another_value_here() -> None:
 
 @pytest.mark.parametrize("field", OTHER)
 def test_each_field_is_found_alone(field: str) -> None:
-    constraint = {"constraint": "perturbation"} if field == "delta" else {}
-    one, two = parse_spec({**BASE, **constraint}), parse_spec({**BASE, **constraint, field: OTHER[field]})
+    reads = {"delta": {"constraint": "perturbation"}, "side": {"data": "upload:gone-0123456789abcdef"}}.get(field, {})
+    one, two = parse_spec({**BASE, **reads}), parse_spec({**BASE, **reads, field: OTHER[field]})
     values = [getattr(one, field), getattr(two, field)]
     assert differences([one, two]) == [(field, ["label-flip", "noise"] if field == "attack" else values)]
     assert field in FIELD_LABELS

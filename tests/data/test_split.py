@@ -114,11 +114,11 @@ def uneven(monkeypatch: pytest.MonkeyPatch, train: list[int], test: list[int]) -
     """Two classes with so many images of each in either part; every image has a colour of its own."""
     of_part = {"train": train, "test": test}
 
-    def read(record: DataInfo, part: str, domain: str | None) -> tuple[splits.Images, splits.Labels]:
+    def find(record: DataInfo, part: str, domain: str | None, side: int) -> tuple[splits.Images, splits.Labels]:
         y = np.repeat([0, 1], of_part[part])
         return np.arange(len(y), dtype=np.uint8).reshape(-1, 1, 1, 1), y
 
-    monkeypatch.setattr(splits, "read", read)
+    monkeypatch.setattr(splits, "find", find)
     return DataInfo("pets", "Pets", ("cats", "dogs"), (1, 1, 1), sum(train), sum(test), "mine", "home")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data import folders
+from core.data import folders, pictures
 from core.data.readers import read
 from core.data.split import draw
 from core.data.tree import SUFFIXES, UNREADABLE, arrange
@@ -284,7 +284,7 @@ def test_a_published_split_is_used(case: str, tmp_path: Path) -> None:
     assert {image.tobytes() for image in drawn.test_x} <= of["test"]
     is_train = {name: "train" in name for name in files if name.count("/") > 1}
     assert sum(is_train.values()) == 40
-    expected = {folders.pictures.read(files[name], name).pixels.tobytes() for name, train in is_train.items() if train}
+    expected = {pictures.read(files[name], name).pixels.tobytes() for name, train in is_train.items() if train}
     assert of["train"] == expected
 
 

@@ -184,13 +184,13 @@ def test_set_alone_is_of_the_attack_of_then(tmp_path: Path, monkeypatch: pytest.
 def test_an_exported_command_keeps_its_meaning(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = resolve(parse_spec({"attack": name, "budget": 0.07}))
     words = shlex.split(export.command(spec))[6:]
-    assert words[:2] == ["--defaults", "1"]
+    assert words[:2] == ["--defaults", str(defaults.CURRENT)]
     assert ran(monkeypatch, tmp_path, *words) == spec
     # Today's defaults become those of version 1, and others today's.
     usual = ExperimentSpec()
     then = {"ridge": usual.ridge, "seed": usual.seed}
-    monkeypatch.setattr(defaults, "CURRENT", 2)
-    monkeypatch.setattr(defaults, "EARLIER", {1: then})
+    monkeypatch.setattr(defaults, "EARLIER", {**defaults.EARLIER, defaults.CURRENT: then})
+    monkeypatch.setattr(defaults, "CURRENT", defaults.CURRENT + 1)
     monkeypatch.setattr(ExperimentSpec.model_fields["ridge"], "default", 0.5)
     assert ran(monkeypatch, tmp_path, *words) == spec
-    assert "--defaults 2" in export.command(spec)
+    assert f"--defaults {defaults.CURRENT}" in export.command(spec)

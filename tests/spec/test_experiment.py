@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from core.spec.defaults import CURRENT
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
 from core.spec.models import parameters
 from core.spec.registry import ATTACKS, EVADABLE
@@ -18,6 +19,7 @@ WHOLE: dict[str, Any] = {
     "test_domain": "twitter",
     "extractor": "resnet18-imagenet",
     "input_size": 64,
+    "side": 96,
     "attack": {"name": "gc-feature", "target": "gradpc", "radius": 2.0, "steps": 7},
     "budget": 0.1,
     "constraint": "none",
@@ -45,7 +47,8 @@ def test_attack_by_name_is_the_attack_with_its_defaults(name: str) -> None:
 
 
 def test_nothing_given_is_the_default() -> None:
-    assert parse_spec({}) == ExperimentSpec()
+    assert parse_spec({"defaults": CURRENT}) == ExperimentSpec()
+    assert parse_spec({}) == ExperimentSpec(side=64)
 
 
 def test_text_from_a_command_line_is_a_number() -> None:
@@ -80,6 +83,8 @@ def test_text_from_a_command_line_is_a_number() -> None:
         ({"ridge": 0}, ["ridge is 0;", "greater than 0"]),
         ({"delta": 2}, ["delta is 2;", "less than or equal to 1"]),
         ({"input_size": 4}, ["input_size is 4;", "8"]),
+        ({"side": 7}, ["side is 7;", "8"]),
+        ({"side": 225}, ["side is 225;", "224"]),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(values: dict[str, Any], words: list[str]) -> None:
@@ -154,6 +159,7 @@ CHANGED = {
     "test_domain": None,
     "extractor": "resnet50-imagenet",
     "input_size": 128,
+    "side": 97,
     "attack": {**WHOLE["attack"], "steps": 8},
     "budget": 0.11,
     "constraint": "valid",
@@ -180,10 +186,22 @@ def test_every_field_and_the_version_are_in_the_hash(field: str, monkeypatch: py
 
 def test_no_defence_to_pass_leaves_hashes_as_they_were_before_there_was_a_choice() -> None:
     """Results are stored and shipped by hash: this is the default's of before."""
-    assert ExperimentSpec().hash == "c9f1e093f4744d33"
-    for text in (ExperimentSpec().to_json(), ExperimentSpec(evade=None).to_json()):
+    default = ExperimentSpec(side=64)
+    assert default.hash == "c9f1e093f4744d33"
+    for text in (default.to_json(), ExperimentSpec(evade=None, side=64).to_json()):
         assert "evade" not in text
-        assert parse_spec(json.loads(text)) == ExperimentSpec()
+        assert parse_spec(json.loads(text)) == default
+
+
+def test_the_side_of_before_there_was_a_choice_leaves_hashes_as_they_were() -> None:
+    """What names no side is from then; one that is left open is no side yet, and survives JSON as such."""
+    assert parse_spec({}).side == 64
+    assert "side" not in parse_spec({}).to_json()
+    assert parse_spec({}).hash == "c9f1e093f4744d33"
+    assert parse_spec(json.loads(ExperimentSpec().to_json())).side is None
+    hashes = {side: parse_spec({"side": side}).hash for side in (8, 63, 64, 65, 224)}
+    assert len({*hashes.values()}) == 5
+    assert hashes[64] == parse_spec({}).hash
 
 
 def test_a_spec_is_frozen() -> None:

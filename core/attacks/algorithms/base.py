@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from core.attacks.algorithms.evasion import Filter
+from core.attacks.algorithms.images import ReadImages
 from core.extractors.features import extract
 from core.heads import logistic as head
 
@@ -17,7 +18,7 @@ class Scene:
     """The attacker's knowledge: the extractor, the clean training set and the head's ridge, but no test data.
 
     Attributes:
-        images: (n, C, H, W) float32 in [0, 1], multiples of 1/255.
+        images: (n, C, H, W) float32 in [0, 1], multiples of 1/255; very many are read as they are indexed.
         z: (n, d) float32 features of `images`.
         y: (n,) int64 labels.
         n_classes: c.
@@ -27,7 +28,7 @@ class Scene:
         digest: identifies f and the training images by content.
     """
 
-    images: Tensor
+    images: Tensor | ReadImages
     z: Tensor
     y: Tensor
     n_classes: int
