@@ -220,8 +220,19 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
         Values for all keys that have a use, the default where the link names none or a bad one; and one
         sentence about each thing in the link that is not followed.
     """
-    values: Values = {}
     version, problems = _version(query, own)
+    values, others = _values(query, version)
+    problems += others
+    unknown = [f"`{quoted(key)}`" for key in query if key not in (*all_keys(), VERSION, *LOCKS, *own)]
+    if unknown:
+        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join((*all_keys(), VERSION, *own))}.")
+    return values, problems
+
+
+def _values(query: Mapping[str, str], version: int) -> tuple[Values, list[str]]:
+    """The values of a link, filled up by a version of the defaults, and a sentence about each that is not followed."""
+    values: Values = {}
+    problems: list[str] = []
     for key in all_keys():
         setting: Control[Value] | None = control(key, values, version)
         text = query.get(key)
@@ -231,9 +242,6 @@ def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Value
             continue
         values[key], problem = read(key, setting, text)
         problems += problem
-    unknown = [f"`{quoted(key)}`" for key in query if key not in (*all_keys(), VERSION, *LOCKS, *own)]
-    if unknown:
-        problems.append(f"Unknown: {', '.join(unknown)}. Known: {', '.join((*all_keys(), VERSION, *own))}.")
     return values, problems
 
 
@@ -252,7 +260,7 @@ def _version(query: Mapping[str, str], own: Sequence[str]) -> tuple[int, list[st
 
 
 def to_query(values: Mapping[str, Value]) -> dict[str, str]:
-    """The link to a state; defaults are left out, and their version is named where it is not the first."""
+    """The link to a state; defaults are left out, and their version is named where it makes a difference."""
     fitted = fit(values)
     settings = {key: control(key, fitted) for key in fitted}
     return versioned(
@@ -265,15 +273,15 @@ def to_query(values: Mapping[str, Value]) -> dict[str, str]:
 
 
 def versioned(query: Mapping[str, str], own: Sequence[str] = ()) -> dict[str, str]:
-    """A link that names the version of the defaults which it leaves out, where that is not the first.
+    """A link that names the version of the defaults which it leaves out, where the first would mean something else.
 
     A bare one stays bare, and so does one that only says how far somebody is in the lessons.
 
     Args:
         own: keys that the page reads itself.
     """
-    is_named = spec_defaults.CURRENT != spec_defaults.FIRST
-    if is_named and any(key in query for key in (*all_keys(), *LOCKS, *own)):
+    says_something = any(key in query for key in (*all_keys(), *LOCKS, *own))
+    if says_something and _values(query, spec_defaults.FIRST) != _values(query, spec_defaults.CURRENT):
         return {**query, VERSION: str(spec_defaults.CURRENT)}
     return dict(query)
 

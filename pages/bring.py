@@ -50,10 +50,9 @@ def images_form(limits: UploadLimits) -> None:
     """Upload a zip of images, and show what it holds."""
     st.markdown(
         f"A **zip** with one folder for each class: at least two classes with at least {MIN_IMAGES_PER_CLASS} images "
-        f"each ({', '.join(FORMATS)}). Images are centre-cropped and resized to squares, by default of the side that the "
-        f"extractor sees, up to {MOST_SIDE} pixels; the sidebar offers others. Folders named train and test, each with "
-        "the folders of classes, are used as they are; otherwise 30 % of each class are held "
-        "out for testing."
+        f"each ({', '.join(FORMATS)}). Images are centre-cropped and resized to squares, by default of the side that "
+        f"the extractor sees, up to {MOST_SIDE} pixels; the sidebar offers others. Folders named train and test, each "
+        "with the folders of classes, are used as they are; otherwise 30 % of each class are held out for testing."
     )
     file = st.file_uploader(
         "Zip of images",

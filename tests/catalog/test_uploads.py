@@ -42,6 +42,17 @@ def test_an_upload_of_version_1_that_is_read_as_before_runs_on(home: Path) -> No
     assert len(read(before, "train")[1]) == 28
 
 
+def test_an_upload_of_before_its_own_side_was_stored_has_one(home: Path) -> None:
+    record = uploads.add_images("pets.zip", zipped(pets(20)))
+    path = home / "uploads" / "images" / record.name.partition(":")[2] / "record.json"
+    stored = json.loads(path.read_text())
+    assert stored.pop("own_side") == 20
+    path.write_text(json.dumps(stored))
+    assert data_info(record.name) == record
+    assert resolve(parse_spec({"data": record.name, "train_size": 20, "test_size": 10})).side == 64
+    assert resolve(parse_spec({"data": record.name, "train_size": 20, "test_size": 10, "defaults": 2})).side == 20
+
+
 def test_an_upload_of_version_1_that_is_read_otherwise_is_kept_but_not_run(home: Path) -> None:
     files = {**pets(20), "cats/x.png": see_through(3)}
     record = uploads.add_images("pets.zip", zipped(files), "her")

@@ -96,9 +96,26 @@ def test_links_written_now_name_the_version() -> None:
     assert _state.versioned({"done": "gap2"}) == {"done": "gap2"}
 
 
-def test_the_first_version_is_never_named() -> None:
+def test_a_version_is_named_only_where_it_makes_a_difference() -> None:
     assert _state.to_query(_state.from_spec(resolve(ExperimentSpec(seed=4)))) == {"seed": "4"}
     assert _state.versioned({"lock": "budget"}) == {"lock": "budget"}
+
+
+@pytest.mark.usefixtures("store")
+def test_links_to_images_of_ones_own_keep_their_side() -> None:
+    """Links of before the side could be chosen mean 64 px; today's mean what data and extractor ask for."""
+    name = uploads.add_images("pets.zip", zipped(pets(20))).name  # of 20 x 30 px
+    link = {"data": name, "train": "20", "test": "10"}
+    assert meant(link).side == 64
+    assert _state.to_query(_state.from_spec(meant(link))) == {**link, "side": "64"}
+    assert meant({**link, "defaults": "2"}).side == 20
+    assert _state.to_query(_state.from_spec(meant({**link, "defaults": "2"}))) == {**link, "defaults": "2"}
+    assert meant({**link, "side": "20"}) == meant({**link, "defaults": "2"})
+    assert meant({**link, "side": "97"}).side == 97
+    assert _state.from_query({**link, "side": "7"})[1] == [
+        "`side` is `7`; allowed: 0 for automatic: 20 px, or a whole number from 8 to 224. Using 64 instead."
+    ]
+    assert "`side` does not apply" in _state.from_query({"side": "97"})[1][0]
 
 
 def control(app: AppTest, key: str) -> object:
@@ -112,7 +129,6 @@ def test_the_lab_follows_a_link_of_before_and_writes_one_of_now() -> None:
     assert app.session_state.spec == old
     assert not app.session_state.problems
     link = query(app)
-    assert link["defaults"] == "2"
     assert (link["attack"], link["budget"], link["train"]) == ("label-flip", "10", "100")
     assert opened("lab.py", **link).session_state.spec == old
     assert query(rerun(app)) == link
@@ -122,7 +138,7 @@ def test_the_lab_follows_a_link_of_before_and_writes_one_of_now() -> None:
 def test_what_a_link_locks_stays_where_nothing_else_is_named() -> None:
     app = opened("lab.py", lock="budget")
     assert control(app, "budget") == 10.0
-    assert query(app)["defaults"] == "2"
+    assert meant({key: text for key, text in query(app).items() if key != "lock"}) == app.session_state.spec
     assert query(opened("lab.py")) == {}
 
 

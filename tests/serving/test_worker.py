@@ -16,6 +16,7 @@ from core.serving.messages import Execution
 from core.serving.status import WorkerStatus
 from core.serving.worker import Reporter, enforce_limits, gpu_memory, release_gpu_memory
 from core.spec.events import Event
+from core.spec.experiment import ExperimentSpec
 from core.storage.runs import Store
 from core.system.errors import Cancelled, DataError
 from core.system.settings import Limits
@@ -135,3 +136,24 @@ def test_what_a_failed_run_has_made_is_gone_before_memory_is_given_back(
     with pytest.raises(DataError):
         worker_module.run(tiny_spec(180).to_json(), "run", execution)
     assert left == [0]
+
+
+def test_a_worker_runs_images_of_before_there_was_a_side_at_their_side(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spec leaves it out of its JSON at 64 px, which is not what is asked for today where nothing is said."""
+    ran = []
+
+    def note(spec: ExperimentSpec, *_: object, **__: object) -> None:
+        ran.append(spec)
+        raise DataError("that is all")
+
+    monkeypatch.setattr(worker_module, "get_worker", lambda: SimpleNamespace(address="", log_event=lambda *_: None))
+    monkeypatch.setattr(worker_module, "prepare", lambda *_: None)
+    monkeypatch.setattr(worker_module, "load", lambda _: note)
+    execution = Execution("tests.fakes:broken", "topic", str(house / "results"), "cpu", Limits(), "text")
+    specs = [ExperimentSpec(data="upload:gone-0123456789abcdef", side=side) for side in (64, 97)]
+    for spec in specs:
+        with pytest.raises(DataError, match="that is all"):
+            worker_module.run(spec.to_json(), "run", execution)
+    assert ran == specs
