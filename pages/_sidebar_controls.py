@@ -26,7 +26,7 @@ _DATA_HELP = (
 )
 _SIDE_HELP = (
     "Your images are cropped to squares of this side, at which the poison is made and exported, too; larger is slower. "
-    f"Automatic: what the extractor sees, but at least {SIDE} px, and no more than half of your images have themselves."
+    f"Automatic: what the extractor sees, but at least {SIDE} px, and at most the median of your images' shorter sides."
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_TITLES}
