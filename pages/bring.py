@@ -222,7 +222,8 @@ def show_images(name: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(figures.image_row(samples), width="content", alt=f"Images of {label}")
             st.markdown(f"**{plain(label)}**  \n{preview.train[label]:,} to train, {preview.test[label]:,} to test")
-    side = f"Half of the images have at least {images(name).own_side} pixels on their shorter side; here they have {SIDE}."
+    own_side = images(name).own_side
+    side = f"Half of the images have at least {own_side} pixels on their shorter side; here they have {SIDE}."
     st.caption("  \n".join(map(plain, (*preview.notes, side))))
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 
