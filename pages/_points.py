@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from core.experiments.points import PointImages, Points
 from core.presentation import figures
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, thumbnail
 from core.system.arrays import Array
 
 SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
@@ -187,7 +187,7 @@ def table(points: Points, images: PointImages, rows: Sequence[int], head: str) -
 
 def picture(image: Array) -> str:
     """An image (C, H, W) uint8 as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(image_row([image], TILE_PIXELS, gap=0)).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(thumbnail(image, TILE_PIXELS)).decode()}"
 
 
 def chosen_rows(selection: dict[str, Any]) -> list[int]:

@@ -146,7 +146,7 @@ def images_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int
     everything, n = _runs.images(str(results()), run.hash), plot.n_clean
     labels = [run.summary.classes[int(plot.train_y[row] if row < n else plot.poison_y[row - n])] for row in shown]
     _cards.side_by_side(
-        [figures.image_row([everything[row]], figures.STRIP_PIXELS, gap=0) for row in shown],
+        [figures.thumbnail(everything[row], figures.STRIP_PIXELS) for row in shown],
         labels,
         [
             f"{'Clean' if row < n else 'Poisoned'} image labelled {label}"

@@ -1,9 +1,11 @@
 """What figures draw."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.catalog.choices import resolve
 from core.experiments.summary import CurvePoint
@@ -91,3 +93,19 @@ def test_map_draws_no_move_of_what_has_not_moved() -> None:
     assert "shift" not in {trace.name for trace in figures.map_figure(still, result.classes, show_stage2=False).data}
     assert "lines" not in captions.map_caption(still)
     assert "no poisoned sample moved" in captions.map_caption(still)
+
+
+@pytest.mark.parametrize(
+    ("side", "shown", "factor"), [(28, 56, 0), (64, 64, 1), (111, 111, 1), (112, 56, 2), (224, 56, 4)]
+)
+def test_a_thumbnail_of_a_large_image_is_the_mean_of_its_pixels(side: int, shown: int, factor: int) -> None:
+    """Lists show hundreds of images; those of a user may have 224 px."""
+    image = np.random.default_rng(0).integers(0, 256, (3, side, side), dtype=np.uint8)
+    with Image.open(BytesIO(figures.thumbnail(image, 56))) as png:
+        assert png.size == (shown, shown)
+        drawn = np.asarray(png.convert("RGB")).transpose(2, 0, 1).astype(float)
+    if factor == 0:
+        np.testing.assert_array_equal(drawn, image.repeat(2, 1).repeat(2, 2))
+    else:
+        means = image.reshape(3, shown, factor, shown, factor).mean((2, 4))
+        assert np.abs(drawn - means).max() <= 0.5

@@ -2,7 +2,7 @@
 
 from core.presentation.figures.accuracy import accuracy_figure, per_class_figure
 from core.presentation.figures.curve import curve_figure
-from core.presentation.figures.images import STRIP_PIXELS, amplification, image_row, strip
+from core.presentation.figures.images import STRIP_PIXELS, amplification, image_row, strip, thumbnail
 from core.presentation.figures.map import arrows, map_figure, shafts
 from core.presentation.figures.palette import CLEAN, NEUTRAL, PALETTE, POISONED
 from core.presentation.figures.quality import quality_figure
@@ -25,4 +25,5 @@ __all__ = [
     "reach_figure",
     "shafts",
     "strip",
+    "thumbnail",
 ]

@@ -39,6 +39,15 @@ def strip(base: Array, poison: Array | None, factor: int) -> bytes:
     return image_row(images, STRIP_PIXELS)
 
 
+def thumbnail(image: Array, least: int) -> bytes:
+    """A PNG of an image (C, H, W) uint8 for a list: at least `least` pixels high, and less than twice that."""
+    factor = max(1, image.shape[1] // least)
+    if factor > 1:
+        pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+        image = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).reduce(factor)).transpose(2, 0, 1)
+    return image_row([image], least, gap=0)
+
+
 def image_row(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
     """A PNG of images side by side.
 
