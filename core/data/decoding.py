@@ -5,6 +5,7 @@ all files, the side and the version of the reader, and memory-mapped: see `core.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,14 @@ from core.data.stored import Images
 from core.spec.sides import SIDE
 from core.system import cache, paths
 from core.system.errors import DataError, shown
+from core.system.retention import format_size
 
 LEAST_BYTES = 4 << 20
 """Size of their pixels from which images are kept on disk: fewer are decoded sooner than they are found there."""
+MOST_BYTES = 8 << 30
+"""Of pixels: a small zip of many small files could else fill the disk."""
+MOST_IN_MEMORY = 1 << 30
+"""Of pixels, where the disk has no room for them."""
 BLOCK = 64
 """Images that are decoded before they are written."""
 
@@ -79,7 +85,7 @@ def scan(path: Path, files: Sequence[File], version: int) -> Scan:
     if images is not None and content is not None and len(content) == len(files) * FACTS.itemsize:
         return Scan(images, np.frombuffer(content, FACTS), digests)
     decoder = _Decoder(path, files, SIDE, digests)
-    images = cache.write_images(_place(digests, version, str(SIDE)), decoder.blocks, shape)
+    images = _write(_place(digests, version, str(SIDE)), decoder, shape)
     cache.write(kept, decoder.facts.tobytes())
     return Scan(images, decoder.facts, digests)
 
@@ -95,14 +101,34 @@ def pixels(path: Path, files: Sequence[File], digests: Sequence[str], side: int,
         version: of the reader.
 
     Raises:
-        DataError: see `scan`, or a file has changed since its digest was taken.
+        DataError: see `scan`, a file has changed since its digest was taken, or the images take too much room.
     """
     shape, decoder = _shape(files, side), _Decoder(path, files, side, digests)
+    if (size := math.prod(shape)) > MOST_BYTES:
+        raise DataError(
+            f"{len(files):,} images of {path} at {side} × {side} pixels take {format_size(size)}; at most "
+            f"{format_size(MOST_BYTES)} are allowed: choose a smaller side, or take fewer images."
+        )
     if not _is_kept(shape):
         return cache.in_memory(decoder.blocks(), shape)
     place = _place(digests, version, str(side))
     images = cache.read_images(place, shape)
-    return cache.write_images(place, decoder.blocks, shape) if images is None else images
+    return _write(place, decoder, shape) if images is None else images
+
+
+def _write(place: Path, decoder: "_Decoder", shape: tuple[int, ...]) -> Images:
+    """Decode images (N, 3, side, side) into the cache.
+
+    Raises:
+        DataError: it has no room, and they are too many for the memory.
+    """
+    try:
+        return cache.write_images(place, decoder.blocks, shape, most=MOST_IN_MEMORY)
+    except OSError as error:
+        raise DataError(
+            f"The images take {format_size(math.prod(shape))}, which can't be written to {place.parent} "
+            f"({error.strerror}): make room, set POISON_LAB_HOME, or choose a smaller side."
+        ) from error
 
 
 def _shape(files: Sequence[File], side: int) -> tuple[int, int, int, int]:
@@ -110,7 +136,7 @@ def _shape(files: Sequence[File], side: int) -> tuple[int, int, int, int]:
 
 
 def _is_kept(shape: tuple[int, ...]) -> bool:
-    return int(np.prod(shape)) >= LEAST_BYTES
+    return math.prod(shape) >= LEAST_BYTES
 
 
 def _place(digests: Sequence[str], version: int, what: str) -> Path:

@@ -5,6 +5,7 @@ with a number that is not finite are neither written nor read: what comes of the
 """
 
 import logging
+import math
 import os
 import time
 import zlib
@@ -235,7 +236,7 @@ def write_in_parts(path: Path, parts: Callable[[], Iterator[Array]], shape: tupl
     return np.concatenate(list(parts())) if matrix is None else matrix
 
 
-def write_images(path: Path, parts: Callable[[], Iterator[Images]], shape: tuple[int, ...]) -> Images:
+def write_images(path: Path, parts: Callable[[], Iterator[Images]], shape: tuple[int, ...], *, most: int) -> Images:
     """Save images that come in blocks, then read them: many are never in memory together.
 
     Args:
@@ -243,15 +244,21 @@ def write_images(path: Path, parts: Callable[[], Iterator[Images]], shape: tuple
         parts: returns an iterator over the blocks, (some, C, H, W) uint8; called again if the cache can't be written,
             to make the images in memory.
         shape: (N, C, H, W) of all images.
+        most: bytes of images that may be made in memory then.
 
     Returns:
         The images, see `read_images`.
+
+    Raises:
+        OSError: the cache can't be written, and the images take more than `most`.
     """
     try:
         with _writing(path, "|u1", shape) as file:
             for part in parts():
                 file.write(np.ascontiguousarray(part).data)
     except OSError as error:
+        if math.prod(shape) > most:
+            raise
         log.warning("The cache can't be written to %s: %s", path, error)
     images = read_images(path, shape)
     if images is None:

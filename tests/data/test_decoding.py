@@ -125,6 +125,28 @@ def test_a_cache_that_can_not_be_written_changes_nothing(tmp_path: Path, monkeyp
         np.testing.assert_array_equal(np.asarray(images), expected(path, side))
 
 
+def test_images_that_fit_neither_disk_nor_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").write_text("no folder")
+    path = as_folder(pets(), tmp_path)
+    monkeypatch.setattr(decoding, "MOST_IN_MEMORY", 24 * 3 * 80 * 80)
+    assert folders.images(path, 80).shape == (24, 3, 80, 80)
+    with pytest.raises(
+        DataError, match=r"^The images take 0\.5 MB, which can't be written to .*/images \(.*\): make room"
+    ):
+        folders.images(path, 81)
+
+
+def test_images_that_would_fill_the_disk_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = as_folder(pets(), tmp_path)
+    monkeypatch.setattr(decoding, "MOST_BYTES", 24 * 3 * 80 * 80)
+    assert folders.images(path, 80).shape == (24, 3, 80, 80)
+    with pytest.raises(
+        DataError, match=r"^24 images of .*pets at 81 × 81 pixels take 0\.5 MB; at most 0\.5 MB are allowed"
+    ):
+        folders.images(path, 81)
+    assert kept() == ["64.npy", "80.npy", "facts.npy"]
+
+
 def test_a_decoding_that_stops_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = as_folder(pets(), tmp_path)
     read, count = pictures.read, iter(range(100))
