@@ -54,7 +54,7 @@ def image_row(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
     Args:
         images: each (C, H, W) uint8.
         least: minimum height in pixels; small images are enlarged by integer factors.
-        gap: pixels between them.
+        gap: pixels between them, for each `STRIP_PIXELS` of their height.
     """
     tiles: list[Array] = []
     for image in images:
@@ -62,7 +62,8 @@ def image_row(images: Iterable[Array], least: int = 0, gap: int = GAP) -> bytes:
         pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         tile = opaque.repeat(scale, axis=0).repeat(scale, axis=1)
-        tiles += [tile, np.zeros((tile.shape[0], gap, 4), np.uint8)]
+        between = gap * max(1, tile.shape[0] // STRIP_PIXELS)  # pages shrink rows of large images to their width
+        tiles += [tile, np.zeros((tile.shape[0], between, 4), np.uint8)]
     buffer = BytesIO()
     Image.fromarray(np.hstack(tiles)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
