@@ -1,7 +1,7 @@
-"""Every page as the first one that a browser opens: it stands, and neither it nor the browser complains."""
+"""Every page as the first one that a browser opens: it stands, keeps the policy, and nothing complains."""
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from core.system.paths import ROOT
 from tests.browser import server as app_server
@@ -13,6 +13,13 @@ PHONE = {"width": 400, "height": 900}
 WIDER = """[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]
   .filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent && !e.closest('[data-testid=stDataFrame]'))
   .map(e => e.tagName + ' ' + e.className)"""
+
+
+def notes_breaches(page: Page) -> list[str]:
+    """A list that takes what the page does against the server's policy of what it may load."""
+    broken: list[str] = []
+    page.on("console", lambda told: broken.append(told.text) if "Content Security Policy" in told.text else None)
+    return broken
 
 
 def test_every_file_of_a_page_has_a_path() -> None:
@@ -34,18 +41,20 @@ def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, add
     context.set_default_timeout(app_server.PAGE_MS)
     expect.set_options(timeout=app_server.PAGE_MS)
     page = context.new_page()
+    broken = notes_breaches(page)
     page.on("console", note)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{address}/{path}")
     heading = page.get_by_test_id("stMain").get_by_role("heading", level=1)
     expect(heading).to_be_visible()
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    app_server.settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_text("Page not found")).to_have_count(0)
     expect(page.get_by_text("can't be used as they are")).to_have_count(0)
     assert (heading.inner_text() == "Poison Lab") == (path == "lab")
     assert page.url.partition("?")[0] == f"{address}/{path}"
     assert complaints == []
+    assert broken == []
     context.close()
 
 
@@ -53,8 +62,10 @@ def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, add
 def test_nothing_is_wider_than_a_phone(name: str, browser: Browser, address: str) -> None:
     page = browser.new_page(viewport=PHONE)
     page.set_default_timeout(app_server.PAGE_MS)
+    broken = notes_breaches(page)
     page.goto(f"{address}/{LINKS[name]}")
     page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
     app_server.settled(page)
     assert page.evaluate(WIDER) == []
+    assert broken == []
     page.close()

@@ -1,15 +1,12 @@
-"""What the server tells a browser, and what it refuses, over real HTTP."""
+"""What the server tells a browser, and what it refuses, over real HTTP; that pages keep it, `test_links` sees."""
 
 import urllib.error
 import urllib.request
 from http.cookies import SimpleCookie
 
 import pytest
-from playwright.sync_api import Page, expect
 
 from core.serving.middleware import PERSON_COOKIE
-from tests.browser.server import settled
-from tests.links import LINKS
 
 pytestmark = pytest.mark.browser
 
@@ -33,13 +30,3 @@ def test_an_upload_without_the_token_is_refused(address: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=60)
     assert caught.value.code == 403
-
-
-@pytest.mark.parametrize("name", ["lab", "features", "compare", "sweep", "bring"])
-def test_no_page_breaks_the_policy(page: Page, address: str, name: str) -> None:
-    broken: list[str] = []
-    page.on("console", lambda told: broken.append(told.text) if "Content Security Policy" in told.text else None)
-    page.goto(f"{address}/{LINKS[name]}")
-    expect(page.get_by_role("heading").first).to_be_visible()
-    settled(page)
-    assert broken == []
