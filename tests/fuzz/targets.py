@@ -208,14 +208,14 @@ def _loaded(path: Path) -> tuple[object, ...] | str:
 _READ = pictures.read
 
 
-def _read_once(content: bytes, where: str) -> pictures.Picture:
+def _read_once(content: bytes, where: str, side: int) -> pictures.Picture:
     """An image as it is read; those of a layout are always the same few, which are kept."""
-    return _kept(content) if content else _READ(content, where)
+    return _kept(content, side) if content else _READ(content, where, side)
 
 
 @cache
-def _kept(content: bytes) -> pictures.Picture:
-    return _READ(content, "here")
+def _kept(content: bytes, side: int) -> pictures.Picture:
+    return _READ(content, "here", side)
 
 
 @cache
