@@ -584,9 +584,9 @@ def test_uploads_can_be_chosen_used_and_removed(tmp_path: Path) -> None:
     app = lab(data=kept.name, attack="label-flip")
     spec = app.session_state.spec
     assert (spec.data, spec.train_size, spec.test_size) == (kept.name, 28, 12)
-    assert query(app) == {"data": kept.name, "attack": "label-flip"}
+    assert query(app) == {"data": kept.name, "attack": "label-flip", "side": "64"}, "a link without a version"
     assert f"--data {kept.name}" in export.command(spec)
-    assert _runs.words(spec).startswith("My pets · ")
+    assert _runs.words(spec).startswith("My pets at 64 px · ")
     uploads.remove(kept.name, "")
     assert "upload\\:my-pets" in _runs.words(spec)
     app.run()
