@@ -74,8 +74,9 @@ def harmful(z: Tensor, y: Tensor, n_classes: int, ridge: float, theta: Tensor, f
         flips: number of labels to flip.
     """
     problem = head.HeadProblem(head.with_ones(z), y, n_classes, ridge)
-    _, outer = damage(theta, problem.z, y)
-    _, curvature = problem.gradient(theta)
+    place = problem.at(theta)
+    curvature = place.curvature
+    _, outer = damage(place.logits, problem.z, y)
     q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
     # The gradients of a point under two labels differ by its features, in the rows of the two labels.
     score = problem.z @ q.T

@@ -11,7 +11,8 @@ same problem.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from torch import Tensor
 from core.system.errors import PoisonLabError
 
 GRADIENT_TOLERANCE = 1e-6
+ASKED_EVERY = 8
+"""Iterations of conjugate gradients on a GPU between two questions whether they go on: each one waits for it. Those that
+are too many change nothing."""
 
 
 class NotConverged(PoisonLabError):
@@ -43,11 +47,13 @@ class Curvature:
         z: (N, d + 1) features with ones.
         p: (N, c) probabilities.
         ridge: (d + 1,) ridge of every column.
+        z_single: z in float32, if it is at hand.
     """
 
     z: Tensor
     p: Tensor
     ridge: Tensor
+    z_single: Tensor | None = None
 
     def __call__(self, v: Tensor) -> Tensor:
         """H v for a direction v (c, d + 1)."""
@@ -57,7 +63,8 @@ class Curvature:
 
     def single(self) -> "Curvature":
         """The same in float32, at half the cost: enough for search directions, as convergence is checked in float64."""
-        return Curvature(self.z.float(), self.p.float(), self.ridge.float())
+        z = self.z.float() if self.z_single is None else self.z_single
+        return Curvature(z, self.p.float(), self.ridge.float())
 
 
 @dataclass(frozen=True)
@@ -69,14 +76,16 @@ class HeadProblem:
         y: (N,) int64 labels in [0, c).
         n_classes: c.
         ridge: λ, more than 0.
+        z_single: z in float32; None: made for every solve. Whoever changes z in place changes it too.
     """
 
     z: Tensor
     y: Tensor
     n_classes: int
     ridge: float
+    z_single: Tensor | None = None
 
-    @property
+    @cached_property
     def ridge_row(self) -> Tensor:
         """(d + 1,) ridge of every column: λ, and 0 for the bias."""
         row = torch.full((self.z.shape[1],), self.ridge, dtype=self.z.dtype, device=self.z.device)
@@ -87,20 +96,62 @@ class HeadProblem:
         """The initial head: (c, d + 1) zeros."""
         return self.z.new_zeros(self.n_classes, self.z.shape[1])
 
+    def at(self, theta: Tensor) -> "Place":
+        """F around a head (c, d + 1)."""
+        return Place(self, theta)
+
     def objective(self, theta: Tensor) -> float:
         """F(theta) of a head (c, d + 1)."""
-        loss = torch.nn.functional.cross_entropy(self.z @ theta.T, self.y)
-        return float(loss + 0.5 * (self.ridge_row * theta.square()).sum())
+        return self.at(theta).value
 
     def gradient(self, theta: Tensor) -> tuple[Tensor, Curvature]:
         """The gradient (c, d + 1) of F at theta (c, d + 1), and its Hessian there."""
-        p = torch.softmax(self.z @ theta.T, dim=1)
-        row = self.ridge_row
-        return errors(p, self.y).T @ self.z / len(self.z) + row * theta, Curvature(self.z, p, row)
+        place = self.at(theta)
+        return place.gradient, place.curvature
 
     def loss_gradient(self, theta: Tensor) -> Tensor:
         """The gradient (c, d + 1) of the mean cross-entropy alone, without the ridge term, at theta (c, d + 1)."""
         return errors(torch.softmax(self.z @ theta.T, dim=1), self.y).T @ self.z / len(self.z)
+
+
+@dataclass(frozen=True)
+class Place:
+    """F around one head. What is asked for is computed once, from the same logits.
+
+    Attributes:
+        problem: whose F it is; its features must not change meanwhile.
+        theta: (c, d + 1) the head.
+    """
+
+    problem: HeadProblem
+    theta: Tensor
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """(N, c) logits of the training set."""
+        return self.problem.z @ self.theta.T
+
+    @cached_property
+    def p(self) -> Tensor:
+        """(N, c) probabilities."""
+        return torch.softmax(self.logits, dim=1)
+
+    @cached_property
+    def value(self) -> float:
+        """F."""
+        loss = torch.nn.functional.cross_entropy(self.logits, self.problem.y)
+        return float(loss + 0.5 * (self.problem.ridge_row * self.theta.square()).sum())
+
+    @cached_property
+    def gradient(self) -> Tensor:
+        """(c, d + 1) gradient of F."""
+        z, row = self.problem.z, self.problem.ridge_row
+        return errors(self.p, self.problem.y).T @ z / len(z) + row * self.theta
+
+    @property
+    def curvature(self) -> Curvature:
+        """The Hessian of F."""
+        return Curvature(self.problem.z, self.p, self.problem.ridge_row, self.problem.z_single)
 
 
 def conjugate_gradients(
@@ -125,20 +176,23 @@ def conjugate_gradients(
     """
     x = torch.zeros_like(b) if start is None else start.clone()
     r = b.clone() if start is None else b - apply(x)
-    target = tol * float(b.norm())
+    target = (tol * b.norm().double()) ** 2
     direction, rr = r.clone(), torch.sum(r * r)
-    for _ in range(max_iter):
-        if float(rr) <= target**2:
+    ask = 1 if b.device.type == "cpu" else ASKED_EVERY
+    goes_on = rr > target
+    for i in range(max_iter):
+        if i % ask == 0 and not bool(goes_on):
             break
         product = apply(direction)
         curvature = torch.sum(direction * product)
-        if float(curvature) <= 0.0:  # numerically flat: no better answer along this direction
-            break
-        step = rr / curvature
+        # Numerically flat: no better answer along this direction.
+        goes_on = goes_on & (curvature > 0.0)
+        step = torch.where(goes_on, rr / curvature, 0.0)
         x += step * direction
         r -= step * product
         rr, before = torch.sum(r * r), rr
-        direction = r + (rr / before) * direction
+        goes_on = goes_on & (rr > target)
+        direction = r + torch.where(goes_on, rr / before, 0.0) * direction
     return x
 
 
@@ -149,7 +203,25 @@ def solve(
     tol: float = GRADIENT_TOLERANCE,
     max_iter: int = 200,
 ) -> Tensor:
-    """The optimal head (c, d + 1), by Newton's method with conjugate gradients and backtracking.
+    """The optimal head (c, d + 1); see `solved`.
+
+    Args:
+        problem, start, tol, max_iter: see `solved`.
+
+    Raises:
+        NotConverged: see `solved`.
+    """
+    return solved(problem, start, tol=tol, max_iter=max_iter).theta
+
+
+def solved(
+    problem: HeadProblem,
+    start: Tensor | None = None,
+    *,
+    tol: float = GRADIENT_TOLERANCE,
+    max_iter: int = 200,
+) -> Place:
+    """F around its optimum, by Newton's method with conjugate gradients and backtracking.
 
     Args:
         problem: the training set and its ridge.
@@ -160,28 +232,27 @@ def solve(
     Raises:
         NotConverged: the gradient is still larger than `tol` after `max_iter` steps.
     """
-    theta = problem.zero() if start is None else start.clone()
-    value = problem.objective(theta)
+    if problem.z_single is None:
+        problem = replace(problem, z_single=problem.z.float())
+    here = problem.at(problem.zero() if start is None else start.clone())
     for _ in range(max_iter):
-        gradient, curvature = problem.gradient(theta)
-        norm = float(gradient.norm())
+        norm = float(here.gradient.norm())
         if norm <= tol:
-            return theta
+            return here
         forcing = min(0.1, norm**0.5)
-        step = conjugate_gradients(curvature.single(), -gradient.float(), tol=forcing).double()
-        slope = float(torch.sum(gradient * step))
+        step = conjugate_gradients(here.curvature.single(), -here.gradient.float(), tol=forcing).double()
+        slope = float(torch.sum(here.gradient * step))
         length = 1.0
         for _ in range(30):
-            trial = theta + length * step
-            trial_value = problem.objective(trial)
+            there = problem.at(here.theta + length * step)
             # Near the optimum the decrease is below float64's resolution of F: accept what does not rise.
-            if trial_value <= value + 1e-4 * length * slope + 1e-14 * abs(value):
+            if there.value <= here.value + 1e-4 * length * slope + 1e-14 * abs(here.value):
                 break
             length /= 2
-        theta, value = trial, trial_value
-    norm = float(problem.gradient(theta)[0].norm())
+        here = there
+    norm = float(here.gradient.norm())
     if norm <= tol:
-        return theta
+        return here
     raise NotConverged(
         f"The head did not converge: gradient norm {norm:.1e} after {max_iter} steps. Use a larger ridge λ."
     )

@@ -57,7 +57,7 @@ def outer_loss(z: Tensor, y: Tensor, weights: Tensor) -> float:
         # All biases may move together: the least-squares step leaves that direction alone.
         flat = flat - torch.linalg.lstsq(hessian, gradient, driver="gelsd").solution
     assert float(torch.autograd.functional.jacobian(objective, flat).norm()) < 1e-13
-    return float(damage(flat.reshape(c, -1), scene.problem.z, scene.y)[0])
+    return float(damage(scene.problem.z @ flat.reshape(c, -1).T, scene.problem.z, scene.y)[0])
 
 
 def test_differences_of_the_closed_form_are_those_of_refitted_outer_losses() -> None:
@@ -65,7 +65,7 @@ def test_differences_of_the_closed_form_are_those_of_refitted_outer_losses() -> 
     scene, weight = tiny.scene(), 1e-4
     problem = scene.problem
     theta = head.solve(problem, scene.clean_head, tol=1e-13)
-    _, outer = damage(theta, problem.z, scene.y)
+    _, outer = damage(problem.z @ theta.T, problem.z, scene.y)
     q = head.conjugate_gradients(problem.gradient(theta)[1], outer, tol=1e-13, max_iter=5000)
     closed = influences(theta, q, scene.z)
     pairs = [(0, 3), (0, 8), (17, int(scene.y[17])), (101, 5), (250, 0)]
@@ -202,7 +202,7 @@ def test_the_outer_loss_rises_from_round_to_round_and_exceeds_that_of_real_image
 
     def refitted(poison: Poison) -> float:
         theta = scene.retrained(poison.z, poison.y)
-        return float(damage(theta, scene.problem.z, scene.y)[0])
+        return float(damage(scene.problem.z @ theta.T, scene.problem.z, scene.y)[0])
 
     assert refitted(start) == pytest.approx(losses[0], abs=1e-6)
     assert refitted(poison) == pytest.approx(losses[-1], abs=1e-6)
@@ -234,7 +234,7 @@ def test_it_harms_more_than_real_images_under_the_same_rule() -> None:
     def loss(made: Attacked) -> float:
         assert made.x is not None
         theta = scene.retrained(scene.features(made.x), made.y)
-        return float(damage(theta, scene.problem.z, scene.y)[0])
+        return float(damage(scene.problem.z @ theta.T, scene.problem.z, scene.y)[0])
 
     for rule in ("random", "adversarial", "chosen"):
         made = attack(label_rule=rule, attack={"joint_steps": 0, "inner_steps": 20})

@@ -36,7 +36,7 @@ def test_damage_and_its_gradient_are_those_of_the_definition(sharpness: float) -
     p = torch.softmax(sharpness * z1 @ theta.T, dim=1)
     slow = sum(1 - p[i, y[i]] for i in range(len(y))) / len(y)
     (expected,) = torch.autograd.grad(slow, theta)
-    loss, gradient = damage(theta.detach(), z1, y, sharpness)
+    loss, gradient = damage(z1 @ theta.detach().T, z1, y, sharpness)
     torch.testing.assert_close(loss, slow.detach())
     torch.testing.assert_close(gradient, expected)
 
@@ -66,11 +66,11 @@ def test_influence_is_what_adding_a_point_does() -> None:
     chosen = influential(scene, plan)
     assert chosen.y.equal(plan.label_for[chosen.base])
     z1 = head.with_ones(scene.z)
-    before = float(damage(scene.clean_head, z1, scene.y)[0])
+    before = float(damage(z1 @ scene.clean_head.T, z1, scene.y)[0])
 
     def rise(i: int) -> float:
         z, y = torch.cat([scene.z] * 10 + [scene.z[i : i + 1]]), torch.cat([scene.y] * 10 + [plan.label_for[i : i + 1]])
-        return float(damage(head.fit(z, y, 10, scene.ridge, scene.clean_head), z1, scene.y)[0]) - before
+        return float(damage(z1 @ head.fit(z, y, 10, scene.ridge, scene.clean_head).T, z1, scene.y)[0]) - before
 
     rises = torch.tensor([rise(i) for i in range(0, 300, 5)])
     assert rise(int(chosen.base[0])) >= rises.quantile(0.95)

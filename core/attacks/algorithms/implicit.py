@@ -64,19 +64,19 @@ def pullback(
     return torch.mm(left, scale * torch.cat([direction, theta])[:, :-1], out=out)
 
 
-def damage(theta: Tensor, z1: Tensor, y: Tensor, sharpness: float = SHARPNESS) -> tuple[Tensor, Tensor]:
+def damage(logits: Tensor, z1: Tensor, y: Tensor, sharpness: float = SHARPNESS) -> tuple[Tensor, Tensor]:
     """The outer loss, the mean probability of not predicting the true class, and its gradient (c, d + 1) in theta.
 
     With sharpness s it is the mean of 1 - softmax(s theta z)_y, which saturates: points that are already
     misclassified stop contributing.
 
     Args:
-        theta: (c, d + 1) head.
+        logits: (N, c) of a head theta (c, d + 1).
         z1: (N, d + 1) features with ones.
         y: (N,) labels.
         sharpness: s.
     """
-    p = torch.softmax(sharpness * (z1 @ theta.T), dim=1)
+    p = torch.softmax(sharpness * logits, dim=1)
     true = p.gather(1, y[:, None])
     residual = p * true
     residual.scatter_add_(1, y[:, None], -true)
@@ -108,8 +108,9 @@ class Damage:
         self.n = len(scene.y)
         self.y = scene.y
         self.poison_y = poison_y
-        self.z1 = head.with_ones(torch.cat([scene.z, scene.z.new_zeros(len(poison_y), scene.z.shape[1])]))
-        self.problem = head.HeadProblem(self.z1, torch.cat([scene.y, poison_y]), scene.n_classes, scene.ridge)
+        z1 = head.with_ones(torch.cat([scene.z, scene.z.new_zeros(len(poison_y), scene.z.shape[1])]))
+        y = torch.cat([scene.y, poison_y])
+        self.problem = head.HeadProblem(z1, y, scene.n_classes, scene.ridge, z1.float())
         self.theta = scene.clean_head
         self.q: Tensor | None = None
 
@@ -127,19 +128,22 @@ class Damage:
             cg_tol: relative tolerance of the implicit system.
             damping: added to the Hessian.
         """
-        self.z1[self.n :, :-1] = zeta
-        self.theta = head.solve(self.problem, self.theta, tol=tol)
-        clean = self.z1[: self.n]
-        accuracy = float((clean @ self.theta.T).argmax(1).eq(self.y).double().mean())
-        loss, outer = damage(self.theta, clean, self.y)
-        _, curvature = self.problem.gradient(self.theta)
+        z1, single, n = self.problem.z, self.problem.z_single, self.n
+        assert single is not None
+        z1[n:, :-1] = zeta
+        single[n:, :-1] = zeta  # kept beside: a copy of all of it in every step would cost as much as a product
+        solved = head.solved(self.problem, self.theta, tol=tol)
+        self.theta, logits = solved.theta, solved.logits[:n]
+        accuracy = float(logits.argmax(1).eq(self.y).double().mean())
+        loss, outer = damage(logits, z1[:n], self.y)
+        curvature = solved.curvature
         if cg_tol > SINGLE_TOLERANCE:
             curvature, outer = curvature.single(), outer.float()
         start = None if self.q is None else self.q.to(outer.dtype)
         self.q = head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=cg_tol, start=start)
-        poison = self.z1[self.n :, :-1]
+        poison = z1[n:, :-1]
         p = torch.softmax(head.logits(self.theta, poison), dim=1)
-        gradient = pullback(self.theta, poison, p, self.poison_y, self.q.double(), -1 / len(self.z1))
+        gradient = pullback(self.theta, poison, p, self.poison_y, self.q.double(), -1 / len(z1))
         return Probe(self.theta, accuracy, float(loss), gradient)
 
 
@@ -150,9 +154,10 @@ def clean_response(scene: Scene, damping: float = DAMPING) -> tuple[Tensor, Tens
         scene: what the attacker knows.
         damping: added to the Hessian.
     """
-    _, outer = damage(scene.clean_head, scene.problem.z, scene.y)
-    _, curvature = scene.problem.gradient(scene.clean_head)
-    return head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=1e-6), curvature.p
+    place = scene.problem.at(scene.clean_head)
+    _, outer = damage(place.logits, scene.problem.z, scene.y)
+    curvature = place.curvature
+    return head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=1e-6), place.p
 
 
 def influences(theta: Tensor, q: Tensor, z: Tensor) -> Tensor:
