@@ -17,12 +17,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from core.heads.conjugate import by_class, conjugate_gradients
 from core.system.errors import PoisonLabError
 
+__all__ = ["conjugate_gradients"]
+
 GRADIENT_TOLERANCE = 1e-6
-ASKED_EVERY = 8
-"""Iterations of conjugate gradients on a GPU between two questions whether they go on: each one waits for it. Those that
-are too many change nothing."""
+MANY = 16_384
+"""Number of points from which a CPU solves a head in another way: from the head of a sample, with a preconditioner."""
+SAMPLE = 8_192
+_SAMPLE_TOLERANCE = 1e-3
+_CLOSE = 0.3
+"""Share of the tolerance that the last step for many points aims at."""
 
 
 class NotConverged(PoisonLabError):
@@ -31,7 +37,9 @@ class NotConverged(PoisonLabError):
 
 def with_ones(z: Tensor, ones: float = 1.0) -> Tensor:
     """Features (N, d) in float64 with a column of ones: (N, d + 1). With `ones` = 0 the head has no bias."""
-    return torch.cat([z.double(), torch.full((len(z), 1), ones, dtype=torch.float64, device=z.device)], dim=1)
+    z1 = torch.empty(len(z), z.shape[1] + 1, dtype=torch.float64, device=z.device)
+    z1[:, :-1], z1[:, -1] = z, ones
+    return z1
 
 
 def errors(p: Tensor, y: Tensor) -> Tensor:
@@ -154,48 +162,6 @@ class Place:
         return Curvature(self.problem.z, self.p, self.problem.ridge_row, self.problem.z_single)
 
 
-def conjugate_gradients(
-    apply: Callable[[Tensor], Tensor],
-    b: Tensor,
-    *,
-    tol: float,
-    max_iter: int = 500,
-    start: Tensor | None = None,
-) -> Tensor:
-    """Solve `apply(x) = b` for a symmetric positive (semi)definite map, to ||r|| <= tol ||b||.
-
-    Args:
-        apply: the map, between tensors of b's shape.
-        b: right-hand side, of any shape such as (c, d + 1).
-        tol: relative tolerance of the residual's norm.
-        max_iter: maximum number of iterations.
-        start: initial x, of b's shape; None: zeros.
-
-    Returns:
-        x, of b's shape.
-    """
-    x = torch.zeros_like(b) if start is None else start.clone()
-    r = b.clone() if start is None else b - apply(x)
-    target = (tol * b.norm().double()) ** 2
-    direction, rr = r.clone(), torch.sum(r * r)
-    ask = 1 if b.device.type == "cpu" else ASKED_EVERY
-    goes_on = rr > target
-    for i in range(max_iter):
-        if i % ask == 0 and not bool(goes_on):
-            break
-        product = apply(direction)
-        curvature = torch.sum(direction * product)
-        # Numerically flat: no better answer along this direction.
-        goes_on = goes_on & (curvature > 0.0)
-        step = torch.where(goes_on, rr / curvature, 0.0)
-        x += step * direction
-        r -= step * product
-        rr, before = torch.sum(r * r), rr
-        goes_on = goes_on & (rr > target)
-        direction = r + torch.where(goes_on, rr / before, 0.0) * direction
-    return x
-
-
 def solve(
     problem: HeadProblem,
     start: Tensor | None = None,
@@ -220,6 +186,8 @@ def solved(
     *,
     tol: float = GRADIENT_TOLERANCE,
     max_iter: int = 200,
+    precondition: Callable[[Tensor], Tensor] | None = None,
+    floor: float = 0.0,
 ) -> Place:
     """F around its optimum, by Newton's method with conjugate gradients and backtracking.
 
@@ -228,6 +196,8 @@ def solved(
         start: (c, d + 1) initial head, e.g. of a slightly different training set.
         tol: bound on the Euclidean norm of F's gradient.
         max_iter: maximum number of Newton steps.
+        precondition: approximate inverse of the Hessian, in float32.
+        floor: norm of the gradient below which no step needs to aim.
 
     Raises:
         NotConverged: the gradient is still larger than `tol` after `max_iter` steps.
@@ -239,8 +209,10 @@ def solved(
         norm = float(here.gradient.norm())
         if norm <= tol:
             return here
-        forcing = min(0.1, norm**0.5)
-        step = conjugate_gradients(here.curvature.single(), -here.gradient.float(), tol=forcing).double()
+        forcing = min(0.1, max(norm**0.5, floor / norm))
+        step = conjugate_gradients(
+            here.curvature.single(), -here.gradient.float(), tol=forcing, precondition=precondition
+        ).double()
         slope = float(torch.sum(here.gradient * step))
         length = 1.0
         for _ in range(30):
@@ -271,7 +243,26 @@ def fit(z: Tensor, y: Tensor, n_classes: int, ridge: float, start: Tensor | None
     Raises:
         NotConverged: see `solve`.
     """
-    return solve(HeadProblem(with_ones(z), y, n_classes, ridge), start)
+    problem = HeadProblem(with_ones(z), y, n_classes, ridge)
+    if len(z) < MANY or z.device.type != "cpu":
+        return solve(problem, start)
+    return _solve_many(problem, start)
+
+
+def _solve_many(problem: HeadProblem, start: Tensor | None) -> Tensor:
+    """The optimal head (c, d + 1) of so many points that passes over all of them are what takes time."""
+    problem = replace(problem, z_single=problem.z.float())
+    rows = torch.randperm(len(problem.z), generator=torch.Generator().manual_seed(0))[:SAMPLE]
+    z, width = problem.z[rows], problem.z.shape[1]
+    sample = HeadProblem(z, problem.y[rows], problem.n_classes, problem.ridge)
+    if start is None:
+        start = solve(sample, tol=_SAMPLE_TOLERANCE)
+    precondition = None
+    if width**2 <= 8 * len(problem.z):  # else the blocks cost more than the iterations that they save
+        few = z[: 4 * width].float()
+        precondition = by_class(few, torch.softmax(few @ start.T.float(), dim=1), problem.ridge_row)
+    floor = _CLOSE * GRADIENT_TOLERANCE
+    return solved(problem, start, precondition=precondition, floor=floor).theta
 
 
 def logits(theta: Tensor, z: Tensor, ones: float = 1.0) -> Tensor:

@@ -1,5 +1,6 @@
 """The defender's head: its derivatives, its solver, and scikit-learn as an independent judge."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from core.heads import logistic as head
-from core.heads.logistic import HeadProblem, NotConverged, conjugate_gradients, with_ones
+from core.heads.conjugate import by_class
+from core.heads.logistic import HeadProblem, NotConverged, with_ones
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -75,47 +77,6 @@ def test_bias_carries_no_ridge() -> None:
 def test_a_head_without_bias_keeps_it_at_zero() -> None:
     problem = HeadProblem(with_ones(normal(20, 3), 0.0), torch.arange(20) % 2, 2, 1e-2)
     assert float(head.solve(problem)[:, -1].abs().max()) == 0.0
-
-
-def test_conjugate_gradients_solve_a_linear_system() -> None:
-    root = normal(12, 12)
-    matrix = root @ root.T + torch.eye(12, dtype=torch.float64)
-    b = normal(12, seed=1)
-    expected = torch.linalg.solve(matrix, b)
-    solution = conjugate_gradients(lambda v: matrix @ v, b, tol=1e-12)
-    torch.testing.assert_close(solution, expected, rtol=1e-9, atol=1e-9)
-    warm = conjugate_gradients(lambda v: matrix @ v, b, tol=1e-12, start=normal(12, seed=2))
-    torch.testing.assert_close(warm, expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("tol", [1e-1, 1e-4])
-def test_conjugate_gradients_stop_at_their_tolerance(tol: float) -> None:
-    root = normal(40, 40)
-    matrix = root @ root.T + torch.eye(40, dtype=torch.float64)
-    b, products = normal(40, seed=1), 0
-
-    def apply(v: Tensor) -> Tensor:
-        nonlocal products
-        products += 1
-        return matrix @ v
-
-    solution = conjugate_gradients(apply, b, tol=tol)
-    assert float((b - matrix @ solution).norm()) <= 1.001 * tol * float(b.norm())
-    used = products
-    conjugate_gradients(apply, b, tol=1e-10)
-    assert used < products - used
-    exact = torch.linalg.solve(matrix, b)
-    products = 0
-    conjugate_gradients(apply, b, tol=tol, start=exact)
-    assert products == 1, "a start that is the answer costs its check alone"
-
-
-def test_conjugate_gradients_survive_a_flat_direction() -> None:
-    matrix = torch.diag(torch.tensor([1.0, 2.0, 0.0], dtype=torch.float64))
-    solution = conjugate_gradients(lambda v: matrix @ v, torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64), tol=1e-10)
-    torch.testing.assert_close(solution, torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
-    solution = conjugate_gradients(lambda v: matrix @ v, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), tol=1e-10)
-    assert bool(solution.isfinite().all())
 
 
 def judge(z: Tensor, y: Tensor, ridge: float, n_classes: int) -> Tensor:
@@ -225,3 +186,56 @@ def test_single_precision_products_are_close_and_the_head_still_converges() -> N
     rough = curvature.single()(v.float())
     assert rough.dtype == torch.float32
     torch.testing.assert_close(rough.double(), curvature(v), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+@pytest.mark.parametrize("width", [44, 4])
+def test_many_points_have_the_same_head(is_warm: bool, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    z, y, *_ = digits()
+    z = z[:, 20 : 20 + width]
+    problem = HeadProblem(with_ones(z), y, 10, 1e-3)
+    best = head.solve(problem, tol=1e-10)
+    start = head.fit(z, (y + (torch.arange(len(y)) < 30)) % 10, 10, 1e-3) if is_warm else None
+    passes = []
+    monkeypatch.setattr(head, "MANY", 1000)
+    monkeypatch.setattr(head, "SAMPLE", 400)
+    monkeypatch.setattr(head, "by_class", lambda z, p, row: passes.append(z.shape) or by_class(z, p, row))
+    theta = head.fit(z, y, 10, 1e-3, start)
+    assert passes == [(min(400, 4 * (width + 1)), width + 1)]
+    assert float(problem.gradient(theta)[0].norm()) <= head.GRADIENT_TOLERANCE
+    assert problem.objective(theta) == pytest.approx(problem.objective(best), rel=1e-9)
+    assert torch.equal(head.logits(theta, z).argmax(1), head.logits(best, z).argmax(1))
+    assert torch.equal(theta, head.fit(z, y, 10, 1e-3, start))
+
+
+def test_wide_features_of_many_points_are_solved_without_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, y, *_ = digits(300)
+    monkeypatch.setattr(head, "MANY", 100)
+    monkeypatch.setattr(head, "SAMPLE", 200)
+    monkeypatch.setattr(head, "by_class", lambda *_: pytest.fail("65 squared is more than 8 times 300"))
+    problem = HeadProblem(with_ones(z), y, 10, 1e-3)
+    theta = head.fit(z, y, 10, 1e-3)
+    assert problem.objective(theta) == pytest.approx(problem.objective(head.solve(problem, tol=1e-10)), rel=1e-9)
+
+
+def test_a_class_that_the_sample_lacks_is_learned_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, y, *_ = digits()
+    z, y = z[:, 20:30], torch.where(y == 9, 8, y)
+    rows = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
+    y[rows[-5:]] = 9
+    monkeypatch.setattr(head, "MANY", 1000)
+    monkeypatch.setattr(head, "SAMPLE", 400)
+    problem = HeadProblem(with_ones(z), y, 10, 1e-3)
+    theta = head.fit(z, y, 10, 1e-3)
+    assert float(problem.gradient(theta)[0].norm()) <= head.GRADIENT_TOLERANCE
+    assert problem.objective(theta) == pytest.approx(problem.objective(head.solve(problem, tol=1e-10)), rel=1e-9)
+
+
+def test_a_place_knows_value_gradient_and_curvature_of_its_head() -> None:
+    problem, theta, v = small(), normal(4, 7, seed=1), normal(4, 7, seed=2)
+    place = problem.at(theta)
+    assert place.value == problem.objective(theta)
+    assert torch.equal(place.gradient, problem.gradient(theta)[0])
+    assert torch.equal(place.curvature(v), problem.gradient(theta)[1](v))
+    kept = replace(problem, z_single=problem.z.float()).at(theta).curvature.single()
+    assert torch.equal(kept(v.float()), place.curvature.single()(v.float()))
