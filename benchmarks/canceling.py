@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import report
 from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling
-from core.attacks.algorithms.implicit import Ascent
+from core.attacks.algorithms.ascent import Ascent
 from core.heads import logistic as head
 from core.system.tables import markdown_table
 

@@ -9,8 +9,8 @@ from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling
-from core.attacks.algorithms.implicit import Ascent
 from core.catalog.lookup import data_info as info
 from core.data.readers import read
 from core.heads import logistic as head

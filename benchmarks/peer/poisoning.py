@@ -22,7 +22,8 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks import report
 from core.attacks.algorithms.base import Scene
-from core.attacks.algorithms.implicit import DAMPING, Ascent, Damage, maximise
+from core.attacks.algorithms.ascent import Ascent
+from core.attacks.algorithms.implicit import DAMPING, Damage, maximise
 from core.attacks.algorithms.plan import make_plan
 from core.attacks.tgda_feature import TGDAFeature
 from core.catalog.lookup import data_info

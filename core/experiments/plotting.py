@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from core.data.stored import Images, StoredImages
 from core.experiments import projection
 from core.experiments.plot_data import PlotData
+from core.experiments.principal import Principal
 from core.experiments.projection import Features
 from core.experiments.result import Poison, to_uint8
 from core.experiments.trajectory import EvaluatedStep
@@ -72,7 +72,7 @@ def plot_data(
     is_inverted = poison.zeta is not None and poison.x is not None
     placed = fitted.place(np.concatenate([poison.z, poison.zeta] if is_inverted else [poison.z]))
     stage2 = poison.zeta if poison.x is not None else poison.z
-    flat = PCA(2, random_state=0).fit(train_z)
+    flat = Principal.fit(train_z)
     return PlotData(
         train_xy=fitted.xy,
         train_y=heads.y.cpu().numpy(),
@@ -91,18 +91,18 @@ def plot_data(
         train_pca=_flattened(flat, train_z),
         poison_pca=_flattened(flat, poison.z),
         stage2_pca=None if stage2 is None else _flattened(flat, stage2),
-        pca_share=flat.explained_variance_ratio_.astype(np.float32),
+        pca_share=flat.share.astype(np.float32),
         **_point_arrays(heads, poison),
         **_trajectory(steps, flat, poison.y),
     )
 
 
-def _flattened(fitted: PCA, z: Array) -> Array:
+def _flattened(fitted: Principal, z: Array) -> Array:
     """(k, 2) projections of features (k, d) onto two principal components."""
     return np.asarray(fitted.transform(z), np.float32)
 
 
-def _trajectory(steps: Sequence[EvaluatedStep], flat: PCA, y: Array) -> dict[str, Array]:
+def _trajectory(steps: Sequence[EvaluatedStep], flat: Principal, y: Array) -> dict[str, Array]:
     """Positions, images and, where they change, labels of the poison at each step of the trajectory.
 
     On principal components only: repeatedly placing a point on the UMAP makes it jump.

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from core.experiments import umap_torch
+from core.experiments.principal import Principal
 from core.system import cache, paths, settings
 
 Features = NDArray[np.float32]
@@ -24,7 +24,7 @@ FLAT = 1e-4
 NOISE_SAMPLE = 100
 NOISE_QUANTILE = 0.95
 _CPU = torch.device("cpu")
-ENGINES = {"umap-learn": 2, "torch": 3}
+ENGINES = {"umap-learn": 2, "torch": 4}
 """Part of the names of cached maps: other positions of the same features have another name."""
 
 
@@ -90,7 +90,7 @@ def fit(z: Features, seed: int = 0, device: torch.device = _CPU) -> Map:
     """
     engine = settings.map_engine()
     before = restored(z, seed, engine)
-    start = _principal(z, seed) if before is None else before
+    start = _principal(z, seed, engine) if before is None else before
     neighbors = min(NEIGHBORS, len(z))
     if engine == "umap-learn":
         from core.experiments import umap_learn  # only here: it takes seconds to import
@@ -106,13 +106,19 @@ def fit(z: Features, seed: int = 0, device: torch.device = _CPU) -> Map:
     return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), place)
 
 
-def _principal(z: Features, seed: int) -> Features:
+def _principal(z: Features, seed: int = 0, engine: str = "torch") -> Features:
     """(n, 2) first two principal components of features (n, d), scaled to a maximum of 10 like umap's own layouts.
 
     A component without spread, as the second one of features that lie on a line, is drawn at random, since umap divides
-    by the range of each.
+    by the range of each. umap-learn gets scikit-learn's estimate of them: its maps stay what they
+    were.
     """
-    components = PCA(2, random_state=seed).fit_transform(z)
+    if engine == "umap-learn":
+        from sklearn.decomposition import PCA  # only here: it takes a second to import
+
+        components = PCA(2, random_state=seed).fit_transform(z)
+    else:
+        components = Principal.fit(z).transform(z)
     layout = np.asarray(10 * components / max(float(np.abs(components).max()), 1e-12), np.float32)
     flat = np.ptp(layout, axis=0) < FLAT
     layout[:, flat] = np.random.default_rng(seed).uniform(-1, 1, (len(z), int(flat.sum())))

@@ -4,13 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from itertools import chain
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.extractors import files, names
-from core.extractors.architectures import backbone as network_of
+from core.extractors import names
+from core.extractors.networks import network
 from core.extractors.registry import ExtractorInfo
 from core.extractors.weights import state_dict
 from core.system.errors import WeightsError
@@ -86,12 +85,25 @@ def build(info: ExtractorInfo, input_size: int, device: torch.device) -> Extract
     Raises:
         WeightsError: the weights are missing or do not fit the architecture.
     """
-    backbone = files.build(info) if names.is_user_supplied(info.name) else _BUILDERS[info.library](info)
+    backbone = _BUILDERS["file" if names.is_user_supplied(info.name) else info.library](info)
     extractor = Extractor(info, backbone, input_size)
     return extractor.to(device).to(memory_format=torch.channels_last)
 
 
+# timm and torchvision take seconds to import, half of them for torch's compiler: only where a network is theirs.
+
+
+def _file(info: ExtractorInfo) -> nn.Module:
+    from core.extractors import files
+
+    return files.build(info)
+
+
 def _timm(info: ExtractorInfo) -> nn.Module:
+    import timm
+
+    from core.extractors.architectures import backbone as network_of
+
     # Random weights come from a separate, fixed seed: a control must be the same in every run.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -104,6 +116,8 @@ def _timm(info: ExtractorInfo) -> nn.Module:
 
 
 def _torchvision(info: ExtractorInfo) -> nn.Module:
+    from core.extractors.architectures import backbone as network_of
+
     backbone = network_of(info.library, info.arch)
     if info.weights:
         load(backbone, state_dict(info), info)
@@ -111,12 +125,12 @@ def _torchvision(info: ExtractorInfo) -> nn.Module:
 
 
 def _own(info: ExtractorInfo) -> nn.Module:
-    backbone = network_of(info.library, info.arch)
+    backbone = network(info.arch)
     load(backbone, state_dict(info), info)
     return backbone
 
 
-_BUILDERS = {"timm": _timm, "torchvision": _torchvision, "own": _own}
+_BUILDERS = {"file": _file, "timm": _timm, "torchvision": _torchvision, "own": _own}
 
 
 def map_in_order(source: dict[str, Tensor], target: nn.Module) -> dict[str, Tensor]:

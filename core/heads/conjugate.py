@@ -7,7 +7,7 @@ from torch import Tensor
 
 ASKED_EVERY = {"cpu": 1, "cuda": 8}
 """Iterations between two questions whether to go on: a GPU waits for each. Those that are too many change nothing."""
-_JITTER = 1e-5
+_JITTER = 1e-6
 """Share of its mean that is added to the diagonal of a block: in a sample, a class may not occur at all."""
 
 
@@ -70,7 +70,8 @@ def by_class(z: Tensor, p: Tensor, ridge: Tensor) -> Callable[[Tensor], Tensor] 
     """
     blocks = torch.stack([(z * (q * (1 - q))[:, None]).T @ z for q in p.to(z).unbind(1)]) / len(z)
     diagonal = blocks.diagonal(dim1=1, dim2=2)
-    diagonal += ridge.to(z) + _JITTER * diagonal.mean()
+    diagonal += ridge.to(z)
+    diagonal += _JITTER * diagonal.mean()
     factors, failed = torch.linalg.cholesky_ex(blocks)
     if bool(failed.any()):
         return None

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.gradient_canceling import (
     ADAM_STEP,
     Canceling,
@@ -13,7 +14,6 @@ from core.attacks.algorithms.gradient_canceling import (
     gc_features,
     gradpc_target,
 )
-from core.attacks.algorithms.implicit import Ascent
 from core.attacks.algorithms.plan import make_plan
 from core.attacks.execution import execute
 from core.attacks.parts.settings import RADII

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from core.attacks.algorithms import implicit
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.canvas import Canvas
-from core.attacks.algorithms.implicit import Ascent, Damage, damage, influential, pullback
+from core.attacks.algorithms.implicit import Damage, damage, influential, pullback
 from core.attacks.algorithms.plan import make_plan
 from core.heads import logistic as head
 from tests import tiny

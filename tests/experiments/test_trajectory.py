@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from core.attacks.execution import execute
 from core.attacks.parts.settings import RADII
 from core.experiments import trajectory
 from core.experiments.plotting import _trajectory
+from core.experiments.principal import Principal
 from core.experiments.run import run
 from core.experiments.trajectory import EvaluatedStep
 from core.heads import logistic as head
@@ -182,7 +182,7 @@ def test_labels_that_change_on_the_way_are_those_of_each_step() -> None:
 
 
 def test_labels_are_stored_only_where_they_change() -> None:
-    flat, final = PCA(2).fit(np.eye(5)), np.array([7, 8, 9])
+    flat, final = Principal.fit(np.eye(5)), np.array([7, 8, 9])
     first, last = EvaluatedStep("exchange", 0, 0.9, np.eye(5)[:2]), EvaluatedStep("poison", 0, 0.8, np.eye(5)[2:4])
     clean = EvaluatedStep("clean", 0, 1.0)
     assert "walk_y" not in _trajectory([clean, first, last], flat, final)

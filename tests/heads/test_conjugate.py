@@ -73,17 +73,17 @@ def test_nothing_is_left_to_divide_by_where_it_goes_on_unasked(b: list[float], m
 
 
 def test_blocks_are_those_of_the_hessian_and_save_iterations() -> None:
-    scale = torch.logspace(-2, 1, 8, dtype=torch.float64)
-    problem = HeadProblem(with_ones(normal(400, 8) * scale), torch.arange(400) % 3, 3, 1e-3)
-    place = problem.at(normal(3, 9, seed=1) * 0.3)
+    scale = torch.logspace(-1, 0.5, 40, dtype=torch.float64)
+    problem = HeadProblem(with_ones(normal(400, 40) * scale), torch.arange(400) % 5, 5, 1e-3)
+    place = problem.at(normal(5, 41, seed=1) * 0.1)
     inverse = by_class(problem.z, place.p, problem.ridge_row)
     assert inverse is not None
-    for k in range(3):
-        v = torch.zeros(3, 9, dtype=torch.float64)
-        v[k] = normal(9, seed=2)
+    for k in range(5):
+        v = torch.zeros(5, 41, dtype=torch.float64)
+        v[k] = normal(41, seed=2)
         back = inverse(place.curvature(v))[k]
-        torch.testing.assert_close(back, v[k], rtol=1e-2, atol=2e-2 * float(v.abs().max()))
-    b, products = normal(3, 9, seed=3), [0, 0]
+        torch.testing.assert_close(back, v[k], rtol=0, atol=5e-2 * float(v.abs().max()))
+    b, products = place.curvature(normal(5, 41, seed=3)), [0, 0]
 
     def counted(i: int) -> Tensor:
         def apply(v: Tensor) -> Tensor:
@@ -92,8 +92,9 @@ def test_blocks_are_those_of_the_hessian_and_save_iterations() -> None:
 
         return conjugate_gradients(apply, b, tol=1e-6, precondition=inverse if i else None)
 
-    torch.testing.assert_close(counted(0), counted(1), rtol=1e-3, atol=1e-3 * float(b.norm()))
-    assert products[1] < products[0] / 2
+    for solution in (counted(0), counted(1)):
+        assert float((place.curvature(solution) - b).norm()) <= 1.01e-6 * float(b.norm())
+    assert products[1] < 0.8 * products[0]
 
 
 def test_a_singular_block_gives_no_preconditioner() -> None:

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
-from core.attacks.algorithms.implicit import Ascent, Damage, maximise
+from core.attacks.algorithms.implicit import Damage, maximise
 from core.spec.events import Observer
 
 DAMPING = 1e-2

@@ -18,10 +18,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.evasion import TOLERANCE
-from core.attacks.algorithms.implicit import Ascent, Damage, Probe, clean_response, influences, pullback
+from core.attacks.algorithms.implicit import Damage, Probe, clean_response, influences, pullback
 from core.attacks.algorithms.plan import allowed_pairs, rank_by_passing
 from core.heads import logistic as head
 from core.spec.events import Event, Observer, Snapshot, part_of

@@ -20,6 +20,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.evasion import TOLERANCE
 from core.heads import logistic as head
@@ -225,38 +226,6 @@ Failing = Callable[[Tensor], int]
 def no_failures(_: Tensor) -> int:
     """The `Failing` of poison whose features (m, d) are projected onto the feasible set at every step."""
     return 0
-
-
-class Ascent:
-    """Projected Adam, ascending, with cosine decay.
-
-    Attributes:
-        x: the iterate, features (m, d) or images (m, C, H, W), changed in place.
-    """
-
-    def __init__(self, start: Tensor, lr: float, steps: int, project: Callable[[Tensor], Tensor] = lambda x: x) -> None:
-        """Start at the projection of `start`.
-
-        Args:
-            start: (m, d) or (m, C, H, W).
-            lr: initial step size; it decays to a tenth.
-            steps: over which it decays.
-            project: onto the feasible set; may work in place.
-        """
-        self.x = project(start.detach().clone())
-        self._project = project
-        # Gradients of the head are tiny compared with Adam's usual epsilon.
-        self._adam = torch.optim.Adam([self.x], lr=lr, betas=(0.9, 0.99), eps=1e-30, maximize=True, fused=True)
-        self._decay = torch.optim.lr_scheduler.CosineAnnealingLR(self._adam, T_max=max(1, steps), eta_min=0.1 * lr)
-
-    def step(self, gradient: Tensor) -> None:
-        """Take a step along the gradient, (m, d) or (m, C, H, W), and project."""
-        self.x.grad = gradient
-        self._adam.step()
-        self._decay.step()
-        projected = self._project(self.x)
-        if projected is not self.x:
-            self.x.copy_(projected)
 
 
 def maximise(

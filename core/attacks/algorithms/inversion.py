@@ -12,9 +12,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
-from core.attacks.algorithms.implicit import Ascent
 from core.attacks.algorithms.plan import allowed_bases
 from core.spec.events import Event, Observer, part_of
 

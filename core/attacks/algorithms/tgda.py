@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
-from core.attacks.algorithms.implicit import DAMPING, Ascent, Damage, maximise
+from core.attacks.algorithms.implicit import DAMPING, Damage, maximise
 from core.spec.events import Observer
 
 
