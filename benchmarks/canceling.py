@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 
 from benchmarks import report
-from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling
 from core.attacks.algorithms.ascent import Ascent
+from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling
 from core.heads import logistic as head
 from core.system.tables import markdown_table
 

@@ -21,8 +21,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import report
-from core.attacks.algorithms.base import Scene
 from core.attacks.algorithms.ascent import Ascent
+from core.attacks.algorithms.base import Scene
 from core.attacks.algorithms.implicit import DAMPING, Damage, maximise
 from core.attacks.algorithms.plan import make_plan
 from core.attacks.tgda_feature import TGDAFeature

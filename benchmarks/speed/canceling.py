@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from benchmarks.speed import measure
 from benchmarks.speed.material import ALL, FEW, Size, case, material
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
-from core.attacks.algorithms.ascent import Ascent
 from core.attacks.gc_feature import GCFeature
 from core.heads import logistic as head
 

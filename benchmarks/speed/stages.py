@@ -8,10 +8,10 @@ import torch
 from benchmarks.speed.material import Size
 from benchmarks.speed.measure import Run
 from benchmarks.speed.work import Work
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.gradient_canceling import ADAM_STEP, Canceling, gradpc_target
-from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.implicit import Damage
 from core.attacks.algorithms.inversion import match, nearest_bases
 from core.attacks.ft_matching import FTMatching

@@ -15,10 +15,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.implicit import (
-    Ascent,
     Failing,
     Forward,
     Show,
