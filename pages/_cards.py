@@ -67,6 +67,8 @@ def images_card(run: StoredRun, plot: PlotData) -> None:
         st.caption(words)
     if words := captions.evasion_caption(run.summary):
         st.caption(words)
+    if words := captions.starts_caption(run.summary):
+        st.caption(words)
     rows = sorted_rows(plot)
     page = 1
     if len(rows) > PER_PAGE:

@@ -39,7 +39,7 @@ def ran(project: Path, *command: str) -> str:
 def test_both_are_listed_where_they_belong(project: Path) -> None:
     listing = json.loads(ran(project, "-m", "core", "list", "--json"))
     attacks, defences = list(listing["attacks"]), list(listing["defenses"])
-    assert attacks.index("fw-input") + 1 == attacks.index("blend") == attacks.index("tgda-feature") - 1
+    assert attacks.index("best-input") + 1 == attacks.index("blend") == attacks.index("tgda-feature") - 1
     assert defences[-1] == "norm"
     assert "plugin" not in listing["attacks"]["blend"]
 

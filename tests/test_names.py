@@ -22,7 +22,7 @@ OWN = {ROOT / "core" / kind for kind in ("attacks", "defences")}
 
 CHOSEN: dict[str, set[str]] = {
     "core/spec/defaults.py": {"ft-matching"},  # today's default, and what earlier versions had
-    "core/storage/gallery.py": set(ATTACKS) - {"fw-input"},  # the experiments that ship
+    "core/storage/gallery.py": set(ATTACKS) - {"fw-input", "best-input"},  # the experiments that ship
     "core/experiments/sweep.py": {"label-flip"},  # the line that every attack must beat
     "pages/sweep.py": {"tgda-feature"},  # what a new sweep compares with
     "pages/defend.py": {"sphere"},  # what is switched on at first

@@ -11,10 +11,12 @@ from core.heads import logistic as head
 from core.spec.experiment import ExperimentSpec, parse_spec
 
 RIDGE = 1e-3
+JOINT = {"joint_steps": 2, "cycles": 3}
 ATTACK_SETTINGS: dict[str, dict[str, object]] = {
     "label-flip": {},
     "noise": {},
     "fw-input": {"rounds": 3, "atoms": 6, "inner_steps": 4, "joint_steps": 3, "cycles": 2},
+    "best-input": {"rounds": 2, "atoms": 6, "inner_steps": 3, "feature_steps": 3, "match_steps": 3, **JOINT},
     "tgda-input": {"steps": 4},
     "gc-input": {"steps": 6},
     "ue-input": {"steps": 4},

@@ -42,7 +42,7 @@ def execute(spec: ExperimentSpec, scene: Scene, observe: Observer, record: Attac
         z = zeta if x is None else scene.features(x)
         assert z is not None
         notes = {**notes, "evaded": float(filter_.passes(z, y).double().mean())}
-    return Attacked(y, base, draft.target, zeta, x, notes)
+    return Attacked(y, base, draft.target, zeta, x, notes, draft.target_index)
 
 
 def _run(spec: ExperimentSpec, scene: Scene, plan: Plan, observe: Observer, record: AttackRecord) -> Draft:

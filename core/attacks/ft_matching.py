@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import InversionSettings
-from core.attacks.parts.stages import FEATURES_BY_EITHER, FINISH, ONLY_IMAGES, TARGET, feature_targeted_steps
-from core.attacks.record import AttackRecord, Explanation, Stage, lines
+from core.attacks.parts.stages import (
+    FEATURE_MATCHING,
+    FEATURES_BY_EITHER,
+    FINISH,
+    ONLY_IMAGES,
+    TARGET,
+    feature_targeted_steps,
+)
+from core.attacks.record import AttackRecord, Stage
 from core.spec.experiment import ExperimentSpec
 from core.system.numbers import counted
 
@@ -75,16 +82,6 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
     return feature_targeted_steps(spec, inversion)
 
 
-EXPLANATION = Explanation(
-    lines(
-        r"\min_{x}\; & \frac{\lVert f(x) - \zeta \rVert^2}{\lVert \zeta \rVert^2} "
-        r"+ \beta \lVert x - x_{\mathrm{base}} \rVert^2",
-        r"& \text{with } x \text{ allowed}",
-    ),
-    "**Feature matching**: pixels change until the image's features come near the poisoned ones. Each poison keeps "
-    "its closest match so far.",
-)
-
 RECORD = AttackRecord(
     settings=FTMatching,
     title="Feature-targeted, matched images",
@@ -95,7 +92,7 @@ RECORD = AttackRecord(
         FEATURES_BY_EITHER,
         Stage(
             "invert",
-            explain=lambda settings: EXPLANATION,
+            explain=lambda settings: FEATURE_MATCHING,
             work=lambda settings, load: settings.restarts * settings.match_steps * load.image_step,
             by_extractor=True,
             single_try=lambda settings: bool(settings.restarts == 1),

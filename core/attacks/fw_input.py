@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from core.attacks.parts.stages import TOTAL_GRADIENT_ASCENT_ON_PIXELS
-from core.attacks.record import AttackRecord, Explanation, Stage, Workload, lines
+from core.attacks.parts.stages import FRANK_WOLFE, TOTAL_GRADIENT_ASCENT_ON_PIXELS, exchange_work
+from core.attacks.record import AttackRecord, Stage
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import AttackSettings, choices
 
@@ -117,30 +117,18 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
     return steps
 
 
-def _work(settings: FWInput, load: Workload) -> float:
-    share = min(1.0, settings.atoms / load.n_poison)
-    # A round solves the head a few times, with some ten passes of all points each.
-    return settings.rounds * (settings.inner_steps * share * load.image_step + 20 * load.head_step)
-
-
-EXPLANATION = Explanation(
-    lines(
-        r"I(z, y) &= \tfrac1N \big( s_y - \langle p, s \rangle \big),",
-        r"s &= q\,(z, 1), \qquad p = \mathrm{softmax}(\theta^* (z, 1)),",
-        r"q &= (H + \gamma I)^{-1} \nabla L(\theta^*)",
-    ),
-    "**Frank–Wolfe**: $I$ is how much the loss $L$ on clean data rises, to first order, if an image with features $z$ "
-    "is added under the label $y$. In each round the best real images climb $I$ with the head frozen, and the "
-    "poisoned samples of least $I$ are exchanged for them. On the map, a long line is an exchange.",
-)
-
 RECORD = AttackRecord(
     settings=FWInput,
     title="Frank–Wolfe, pixels",
     family="pixels",
     rank=4,
     stages=(
-        Stage("exchange", explain=lambda settings: EXPLANATION, work=_work, by_extractor=True),
+        Stage(
+            "exchange",
+            explain=lambda settings: FRANK_WOLFE,
+            work=lambda settings, load: exchange_work(settings.rounds, settings.atoms, settings.inner_steps, load),
+            by_extractor=True,
+        ),
         Stage(
             "pixels",
             explain=lambda settings: TOTAL_GRADIENT_ASCENT_ON_PIXELS,

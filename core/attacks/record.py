@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from core.spec.events import STAGES
-from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, LabelRule
 from core.spec.models import AttackSettings, check_settings, default_name
 from core.system.errors import RecordError
 
@@ -59,6 +59,7 @@ class Workload:
         image_step: multiply-adds of one forward and backward pass of all poisoned images.
         head_step: multiply-adds of one pass of all points through the head.
         clean_head_step: the same for the clean points alone.
+        label_rule: of the experiment.
     """
 
     n_train: int
@@ -67,6 +68,7 @@ class Workload:
     image_step: float
     head_step: float
     clean_head_step: float
+    label_rule: LabelRule = "adversarial"
 
 
 @dataclass(frozen=True)

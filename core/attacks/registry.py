@@ -7,7 +7,7 @@ from core.attacks.record import AttackRecord, Family
 from core.spec import registry
 from core.system.errors import unknown
 
-NO_ATTACKS = {"execution", "record", "registry"}
+NO_ATTACKS = {"execution", "record", "registry", "starts"}
 """Modules of this package that are not attacks."""
 
 RECORDS: dict[str, AttackRecord] = {}

@@ -171,6 +171,7 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
         image_step=m * macs * _PASSES,
         head_step=(n + m) * head,
         clean_head_step=n * head,
+        label_rule=spec.label_rule,
     )
     stages = record_of(spec.attack.name).stages_of(spec.attack)
     units = {"load": 1.0, "extract": (n + spec.test_size) * macs, "clean": n * head}

@@ -303,7 +303,7 @@ def evaluate_trajectory(
     recorder, evaluator, attacked = watch.recorder, clean.evaluator, attack.attacked
     if recorder is None:
         return []
-    recorder.follow(attacked.target)
+    recorder.follow(attacked.target, attacked.target_index)
     with watch.stage("walk"):
         ends = {"clean": trajectory.stage_end("clean", clean.score, recorder)}
         if evaluated.target is not None:

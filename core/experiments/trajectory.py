@@ -91,9 +91,16 @@ class TrajectoryRecorder:
         if theta is not None:
             self._heads[event.target] = theta
 
-    def follow(self, theta: Tensor | None) -> None:
-        """Select the target head (c, d + 1) that the attack has chosen; `states` are of this one from now on."""
-        if theta is not None:
+    def follow(self, theta: Tensor | None, index: int = 0) -> None:
+        """Select the try that the attack has kept; `states` are of this one from now on.
+
+        Args:
+            theta: (c, d + 1) the target head that it has chosen; None without targets.
+            index: of the try, where there are several without targets; see `core.spec.events.Event.target`.
+        """
+        if theta is None:
+            self._target = index
+        else:
             self._target = next((i for i, head in self._heads.items() if torch.equal(head, theta)), 0)
 
     def states(self, stage: str) -> list[RecordedState]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from core.attacks.starts import KEPT, STARTS, TRIED, parse_note
 from core.catalog.choices import defence_title
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.heads.scores import Reachability, Score
-from core.system.numbers import digits, fixed, percent
+from core.spec.experiment import LABEL_TITLES
+from core.system.numbers import counted, digits, duration, fixed, percent
 
 FEW_CLASSES = 4
 """Up to so many classes, the share of each is named; else of the smallest and the largest."""
@@ -55,6 +57,28 @@ def evasion_caption(summary: RunSummary) -> str:
     return (
         f"Defence to evade: {defence_title(summary.spec.evade)}. Fitted by the attacker, to clean data alone, it "
         f"lets {percent(summary.notes['evaded'], 0)} of the poisoned samples pass."
+    )
+
+
+def starts_caption(summary: RunSummary) -> str:
+    """Which of several starts was kept, by how much, and what all of them cost; "" where there was one."""
+    accuracies: dict[str, dict[str, float]] = {KEPT: {}, TRIED: {}}
+    for name, accuracy in summary.notes.items():
+        if parts := parse_note(name):
+            kind, start, rule = parts
+            accuracies[kind][STARTS.get(start, start) + (f" ({LABEL_TITLES.get(rule, rule)})" if rule else "")] = (
+                accuracy
+            )
+    if not accuracies[KEPT]:
+        return ""
+    ((kept, accuracy),) = accuracies[KEPT].items()
+    tried = sorted(accuracies[TRIED].items(), key=lambda item: item[1])
+    each = ", ".join(f"{name} {percent(share)}" for name, share in tried)
+    stages = summary.description.stages
+    seconds = sum(value for name, value in summary.seconds.items() if name in stages)
+    return (
+        f"Kept of {counted(len(tried), 'start')}: {kept}, which leaves {percent(accuracy)} of the training images "
+        f"right. After the first steps on all pixels: {each}. All of them together took {duration(seconds)}."
     )
 
 

@@ -47,6 +47,7 @@ def _results(run: StoredRun) -> dict[str, object]:
         "has_shift": bool(plot.shift.any()),
         "decoder_caption": captions.decoder_caption(summary.notes),
         "evasion_caption": captions.evasion_caption(summary),
+        "starts_caption": captions.starts_caption(summary),
         "n_poison": plot.n_poison,
         "map": report_sections.map_plot(plot, summary.classes),
         "map_caption": captions.map_caption(plot),

@@ -60,7 +60,7 @@ class Event:
             accuracies are fractions in [0, 1].
         snapshot: takes a snapshot of the attack; valid only while the event is being handled, and never leaves the
             process.
-        target: index of the target that the step aims at, where there are several.
+        target: index of the target that the step aims at, or of the start that it began from, where several are tried.
     """
 
     stage: str

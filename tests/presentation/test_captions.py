@@ -42,3 +42,20 @@ def test_uneven_classes_are_named_with_their_shares_and_the_balanced_accuracy() 
 def test_of_many_classes_the_largest_and_the_smallest_are_named() -> None:
     score = Score(1.0, [1.0] * 5, [[n if i == j else 0 for j in range(5)] for i, n in enumerate((20, 30, 10, 25, 15))])
     assert "of 100 test images, from 30.0 % b to 10.0 % c." in captions.balanced_caption("abcde", {"Clean": score})
+
+
+def test_the_start_that_was_kept_is_named_with_its_rivals_and_their_cost() -> None:
+    summary = drawn_result(tiny_spec()).summary()
+    assert captions.starts_caption(summary) == ""
+    stage = next(iter(summary.description.stages))
+    notes = {
+        "train_accuracy_of:matched:clean": 0.8,
+        "train_accuracy_of:frank-wolfe:chosen": 0.75,
+        "train_accuracy_kept:frank-wolfe:chosen": 0.7,
+    }
+    several = replace(summary, notes=notes, seconds={stage: 3.0, "extract": 100.0})
+    assert captions.starts_caption(several) == (
+        "Kept of 2 starts: Frank–Wolfe (Chosen by influence), which leaves 70.0 % of the training images right. "
+        "After the first steps on all pixels: Frank–Wolfe (Chosen by influence) 75.0 %, matched images (The base "
+        "image's own label) 80.0 %. All of them together took 3 s."
+    )

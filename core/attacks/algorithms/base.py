@@ -172,6 +172,8 @@ class Draft:
         base: (m,) base points, if they differ from the plan's; chosen by the label rule.
         y: (m,) labels, if other base points need other labels than the plan's.
         notes: named numbers to report with the result.
+        target_index: of the tries that its events tell apart by `core.spec.events.Event.target`, the one that this is
+            the result of.
     """
 
     target: Tensor | None = None
@@ -180,6 +182,7 @@ class Draft:
     base: Tensor | None = None
     y: Tensor | None = None
     notes: Mapping[str, float] = field(default_factory=dict)
+    target_index: int = 0
 
 
 @dataclass(frozen=True)
@@ -192,3 +195,4 @@ class Attacked:
     zeta: Tensor | None
     x: Tensor | None
     notes: Mapping[str, float]
+    target_index: int = 0

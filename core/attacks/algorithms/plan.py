@@ -8,7 +8,7 @@ from core.attacks.algorithms.evasion import TOLERANCE, Filter
 from core.attacks.algorithms.implicit import clean_response, influences
 from core.defences.algorithms.base import TrainingSet
 from core.heads import logistic as head
-from core.spec.experiment import ExperimentSpec
+from core.spec.experiment import ExperimentSpec, LabelRule
 
 
 def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
@@ -16,37 +16,49 @@ def make_plan(scene: Scene, spec: ExperimentSpec) -> Plan:
 
     If the poison has to pass a filter, points that pass it under their labels take precedence.
     """
-    generator = torch.Generator().manual_seed(spec.seed)
-    n, c = len(scene.y), scene.n_classes
-    m = spec.n_poison
-    # The budget is at most 100% of the training set, so that no point is drawn twice.
-    order = torch.randperm(n, generator=generator).to(scene.y.device)
     filter_ = None
     if spec.evade is not None:
-        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, c, scene.ridge), m)
-    if spec.label_rule == "clean":
+        filter_ = Filter.fit(spec.evade, TrainingSet(scene.z, scene.y, scene.n_classes, scene.ridge), spec.n_poison)
+    low, high = (None, None) if spec.constraint == "none" else scene.box
+    delta = spec.delta if spec.constraint == "perturbation" else None
+    return draw_plan(scene, spec.label_rule, Feasible(low, high, delta, filter_), spec.n_poison, spec.seed)
+
+
+def draw_plan(scene: Scene, rule: LabelRule, feasible: Feasible, n_poison: int, seed: int) -> Plan:
+    """`make_plan` for any label rule.
+
+    Args:
+        scene: what the attacker knows.
+        rule: which labels the poison gets.
+        feasible: the constraint.
+        n_poison: m.
+        seed: of the run.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    n, c = len(scene.y), scene.n_classes
+    # The budget is at most 100% of the training set, so that no point is drawn twice.
+    order = torch.randperm(n, generator=generator).to(scene.y.device)
+    if rule == "clean":
         label_for = scene.y
         y = scene.y[order]
-    elif spec.label_rule == "adversarial":
+    elif rule == "adversarial":
         # The least likely label, but never the true one, which a poor head may find least likely.
         scores = head.logits(scene.clean_head, scene.z)
         scores[torch.arange(n, device=scores.device), scene.y] = torch.inf
         label_for = scores.argmin(1)
         y = label_for[order]
-    elif spec.label_rule == "chosen":
-        label_for = rank_by_passing(influences(scene.clean_head, clean_response(scene)[0], scene.z), filter_).argmax(1)
+    elif rule == "chosen":
+        ranks = rank_by_passing(influences(scene.clean_head, clean_response(scene)[0], scene.z), feasible.filter)
+        label_for = ranks.argmax(1)
         y = label_for[order]
     else:
         label_for = torch.full_like(scene.y, -1)
         shift = torch.randint(1, c, (n,), generator=generator).to(scene.y.device)
         y = (scene.y[order] + shift) % c
-    if filter_ is not None:
-        first = filter_.order_by_passing(order, y)
+    if feasible.filter is not None:
+        first = feasible.filter.order_by_passing(order, y)
         order, y = order[first], y[first]
-    low, high = (None, None) if spec.constraint == "none" else scene.box
-    delta = spec.delta if spec.constraint == "perturbation" else None
-    feasible = Feasible(low, high, delta, filter_)
-    return Plan(order[:m], y[:m], feasible, label_for, spec.seed, any_label=spec.label_rule == "chosen")
+    return Plan(order[:n_poison], y[:n_poison], feasible, label_for, seed, any_label=rule == "chosen")
 
 
 def rank_by_passing(influence: Tensor, filter_: Filter | None) -> Tensor:

@@ -37,6 +37,25 @@ TOTAL_GRADIENT_ASCENT_ON_PIXELS = Explanation(
     "**Total gradient ascent on pixels**: the head's own gradient, pulled back through the extractor. What is shown is "
     "the best so far *on the training set*: the attacker has no test set.",
 )
+FEATURE_MATCHING = Explanation(
+    lines(
+        r"\min_{x}\; & \frac{\lVert f(x) - \zeta \rVert^2}{\lVert \zeta \rVert^2} "
+        r"+ \beta \lVert x - x_{\mathrm{base}} \rVert^2",
+        r"& \text{with } x \text{ allowed}",
+    ),
+    "**Feature matching**: pixels change until the image's features come near the poisoned ones. Each poison keeps "
+    "its closest match so far.",
+)
+FRANK_WOLFE = Explanation(
+    lines(
+        r"I(z, y) &= \tfrac1N \big( s_y - \langle p, s \rangle \big),",
+        r"s &= q\,(z, 1), \qquad p = \mathrm{softmax}(\theta^* (z, 1)),",
+        r"q &= (H + \gamma I)^{-1} \nabla L(\theta^*)",
+    ),
+    "**Frank–Wolfe**: $I$ is how much the loss $L$ on clean data rises, to first order, if an image with features $z$ "
+    "is added under the label $y$. In each round the best real images climb $I$ with the head frozen, and the "
+    "poisoned samples of least $I$ are exchanged for them. On the map, a long line is an exchange.",
+)
 
 ASCENT_TEXT = (
     "move them so that a head trained to convergence on clean and poisoned points errs as much as possible (total "
@@ -141,3 +160,17 @@ FINISH = Stage(
     used=lambda settings: settings.finish_steps > 0,
     by_extractor=True,
 )
+
+
+def exchange_work(rounds: int, atoms: int, steps: int, load: Workload) -> float:
+    """Work of a Frank-Wolfe exchange.
+
+    Args:
+        rounds: number of rounds.
+        atoms: images that climb in each.
+        steps: of each image's climb.
+        load: the amount of computation.
+    """
+    share = min(1.0, atoms / load.n_poison)
+    # A round solves the head a few times, with some ten passes of all points each.
+    return rounds * (steps * share * load.image_step + 20 * load.head_step)
