@@ -97,7 +97,7 @@ def test_a_machine_that_has_become_slower_is_learnt() -> None:
 
 def test_features_that_have_been_extracted_are_read() -> None:
     """As those of a class that tries many attacks on the same images."""
-    spec = ExperimentSpec(extractor="vit-b16-imagenet")
+    spec = parse_spec({"extractor": "vit-b16-imagenet"})
     slow = cost.estimate(spec)["extract"]
     assert slow > 100
     cost.record(summary(spec, {"extract": slow}))
