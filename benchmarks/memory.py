@@ -29,7 +29,7 @@ from core.extractors.features import BATCH, extract
 from core.spec.events import silent
 from core.spec.experiment import parse_spec
 from core.spec.sides import MOST_SIDE
-from core.system import paths
+from core.system import finite_json, paths
 from core.system.tables import markdown_table
 
 EXTRACTOR, INPUT_SIZE = "resnet10-small-fashion-mnist", 28
@@ -92,7 +92,8 @@ def print_growth(folder: Path) -> None:
         extracted = phases.extract(phases.load(spec, device, watch), watch)
     assert len(extracted.train_z) == count - test
     growth = whole[-1] - max(first[-1], whole[0])
-    print(json.dumps({"growth": growth, "read": resolved + watch.seconds["load"], "extract": watch.seconds["extract"]}))
+    seconds = {"read": resolved + watch.seconds["load"], "extract": watch.seconds["extract"]}
+    print(finite_json.dumps({"growth": growth, **seconds}))
 
 
 def growth(folder: Path) -> list[dict[str, float]]:
