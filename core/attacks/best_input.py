@@ -13,7 +13,7 @@ from core.attacks.parts.stages import (
     exchange_work,
 )
 from core.attacks.record import AttackRecord, Stage, Workload
-from core.attacks.starts import KEPT, TRIED, note_of
+from core.attacks.starts import KEPT, RULES, TRIED, field_sizes, note_of
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import AttackSettings, choices
 from core.system.numbers import counted
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from core.attacks.algorithms.base import Draft, Plan, Scene
     from core.spec.events import Observer
 
-N_RULES = 3
-"""Label rules that are tried under the rule `chosen`."""
 FEATURE_LR = 0.3
 """Adam's step size on features, of norm about 3."""
 BETA = 1e-3
@@ -150,15 +148,12 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
 
 
 def _rules(load: Workload) -> int:
-    return N_RULES if load.label_rule == "chosen" else 1
+    return len(RULES) if load.label_rule == "chosen" else 1
 
 
 def _cycles(settings: BestInput, load: Workload) -> int:
     """Cycles of all starts together: of all, of half of them, and so on, and of the last one alone."""
-    n, done, together = settings.n_starts * _rules(load), 0, 0
-    while n or done < settings.cycles:
-        together, n, done = together + max(1, n), n // 2, done + 1
-    return together
+    return sum(field_sizes(settings.n_starts * _rules(load), settings.cycles))
 
 
 RECORD = AttackRecord(

@@ -12,7 +12,7 @@ from core.attacks.best_input import BestInput
 from core.attacks.execution import execute
 from core.attacks.record import Workload
 from core.attacks.registry import record_of
-from core.attacks.starts import KEPT, STARTS, TRIED, parse_note
+from core.attacks.starts import KEPT, STARTS, TRIED, field_sizes, parse_note
 from core.spec.events import Event, silent
 from tests import tiny
 
@@ -58,7 +58,7 @@ def test_each_start_comes_to_what_it_comes_to_alone(rule: str) -> None:
 
 
 def test_a_race_halves_its_field_and_counts_every_step() -> None:
-    sizes = {(n, cycles): portfolio.field_sizes(n, cycles) for n, cycles in ((1, 1), (3, 1), (3, 4), (9, 3))}
+    sizes = {(n, cycles): field_sizes(n, cycles) for n, cycles in ((1, 1), (3, 1), (3, 4), (9, 3))}
     assert sizes == {(1, 1): [1], (3, 1): [3, 1], (3, 4): [3, 1, 1, 1], (9, 3): [9, 4, 2, 1]}
     events: list[Event] = []
     attacked(events, label_rule="chosen")

@@ -21,11 +21,10 @@ from core.attacks.algorithms.implicit import Damage, influential
 from core.attacks.algorithms.inversion import match_with_restarts
 from core.attacks.algorithms.plan import draw_plan
 from core.attacks.algorithms.tgda import tgda_features
+from core.attacks.starts import RULES, field_sizes
 from core.spec.events import Observer, for_target, part_of
 from core.spec.experiment import LabelRule
 
-ANY_LABEL: tuple[LabelRule, ...] = ("clean", "adversarial", "chosen")
-"""The label rules that are tried where the attacker may choose labels."""
 HEAD_TOLERANCE = 1e-6
 """Of the head's gradient norm where starts are compared."""
 
@@ -122,7 +121,7 @@ def candidates(
     """
     plans: dict[LabelRule | None, Plan] = {None: plan}
     if plan.any_label:
-        plans = {rule: draw_plan(scene, rule, plan.feasible, plan.n_poison, plan.seed) for rule in ANY_LABEL}
+        plans = {rule: draw_plan(scene, rule, plan.feasible, plan.n_poison, plan.seed) for rule in RULES}
     if by_influence:
         plans = {rule: influential(scene, own) for rule, own in plans.items()}
     made: list[Candidate] = []
@@ -131,14 +130,6 @@ def candidates(
             index = len(made) + 1
             made.append(Candidate(name, rule, index, *start(own, part_of(for_target(observe, index), i, len(plans)))))
     return made
-
-
-def field_sizes(n: int, cycles: int) -> list[int]:
-    """How many of n candidates ascend in each cycle: all, half of them, and so on to one, which has `cycles` in all."""
-    sizes = [n]
-    while sizes[-1] > 1:
-        sizes.append(sizes[-1] // 2)
-    return sizes + [1] * (cycles - len(sizes))
 
 
 def race(
