@@ -9,7 +9,7 @@ from core.defences.registry import RECORDS as DEFENCES
 from core.defences.settings import SHARE
 from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments import cost
-from core.presentation import captions
+from core.presentation import by_class, captions
 from core.storage import defended, features
 from core.storage.runs import StoredRun
 from core.system import numbers
@@ -143,6 +143,11 @@ def verdict_card(verdict: DefenceVerdict, classes: Sequence[str]) -> None:
     )
     if len(verdict.steps) > 1:
         st.markdown(table(verdict.steps))
+    names = [_words.plain(name) for name in classes]
+    if sentences := by_class.class_sentences(verdict, names):
+        st.markdown(sentences)
+        with st.expander("Accuracy of each class", icon=":material/table_rows:"):
+            st.markdown(by_class.class_markdown(verdict, names))
 
 
 def sentence(verdict: DefenceVerdict) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.verdict import DefenceVerdict
 from core.experiments.plot_data import PlotData
-from core.presentation import captions, figures
+from core.presentation import by_class, captions, figures
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
@@ -184,9 +184,11 @@ def single_defences(run: StoredRun, share: int) -> None:
         st.rerun()
     if known:
         is_uneven = run.summary.clean.is_uneven
+        names = [_words.plain(name) for name in run.summary.classes]
         lines = ["| Defence | Detected | Clean removed | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
         if is_uneven:
             lines = [f"{lines[0]} Balanced accuracy |", f"{lines[1]}---:|"]
+        lines = [f"{lines[0]} Class that loses most |", f"{lines[1]}---:|"]
         for name in (name for name in DEFENCES if name in known):
             verdict = known[name]
             (step,), accuracy = verdict.steps, 100 * verdict.defended.accuracy
@@ -194,11 +196,13 @@ def single_defences(run: StoredRun, share: int) -> None:
                 f"| {DEFENCES[name].title} | {step.poison_removed} of {step.n_poison} | {step.clean_lost:,} "
                 f"| {_defences.auc_words(step)} | {fixed(accuracy)} % ({fixed(verdict.regained, sign=True)}) |"
                 + (f" {percent(verdict.defended.balanced)} |" if is_uneven else "")
+                + f" {by_class.worst_class(verdict, names)} |"
             )
         st.markdown("\n".join(lines))
         st.caption(
             "AUC, the area under the ROC curve: the probability that a poisoned image gets a higher score than a clean "
-            "one; 0.5 is chance. It measures the ranking, whatever share is removed."
+            "one; 0.5 is chance. It measures the ranking, whatever share is removed. The class that loses most is that "
+            "with the largest drop from the clean head to the defended one, in points."
         )
 
 

@@ -61,7 +61,7 @@ def defend(
     """Apply defences to a finished run as a defender would, and retrain the head on the remaining points."""
     from core.defences.chain import parse_chain
     from core.defences.registry import RECORDS
-    from core.presentation import tables
+    from core.presentation import by_class, tables
     from core.storage import defended
 
     if bool(with_) == each:
@@ -78,6 +78,7 @@ def defend(
         typer.echo(finite_json.dumps(plain if each else plain[0], indent=1))
     else:
         typer.echo(tables.defences_table(results))
+        typer.echo(by_class.class_text(results, stored.summary.classes))
         _echo_uneven(stored)
 
 

@@ -50,13 +50,49 @@ def score_function(name: str) -> Callable[[TrainingSet], ScoreFunction]:
     return lambda data: _fitted(record, record.settings(), data)[0]
 
 
+def suspicion_by_label(name: str, data: TrainingSet) -> tuple[ScoreFunction, Tensor]:
+    """The score function of an evadable defence fitted to a training set, and what it says of that set's own points.
+
+    Args:
+        name: of the defence, with its default settings.
+        data: the training set.
+
+    Returns:
+        The score function, and the suspicion (N, c) of the set's points under every label.
+
+    Raises:
+        SpecError, DefenceError: see `score_function`.
+    """
+    score, record = score_function(name)(data), record_of(name)
+    if record.held_out is not None:
+        return score, _held_out(record, record.settings(), data)
+    return score, torch.stack([score(data.z, torch.full_like(data.y, i)) for i in range(data.n_classes)], dim=1)
+
+
 def _suspicion(record: DefenceRecord, settings: RankedSettings, data: TrainingSet) -> Tensor:
     """(N,) float64 suspicion by a defence that ranks points."""
+    if record.held_out is not None:
+        return _held_out(record, settings, data).gather(1, data.y[:, None])[:, 0]
     if record.suspicion is None:
         return _fitted(record, settings, data)[1].double()
     rank = record.suspicion
     suspicion = _called(record, rank, lambda: rank(settings, data))
     _check(record, suspicion, data)
+    return suspicion.double()
+
+
+def _held_out(record: DefenceRecord, settings: DefenceSettings, data: TrainingSet) -> Tensor:
+    """(N, c) float64 suspicion of a training set's points under every label, by what was fitted without each point."""
+    rank = record.held_out
+    assert rank is not None
+    suspicion = _called(record, rank, lambda: rank(settings, data))
+    if not isinstance(suspicion, Tensor) or suspicion.shape != (len(data.y), data.n_classes):
+        raise DefenceError(
+            f"The defence {record.name!r} did not judge each of the {len(data.y)} points under each of the "
+            f"{data.n_classes} labels."
+        )
+    _check(record, suspicion.amax(1), data)
+    _check(record, suspicion.amin(1), data)
     return suspicion.double()
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DefenceRecord:
-    """Everything that the rest of the code knows about a defence. Exactly one of the last three is required.
+    """Everything that the rest of the code knows about a defence. Exactly one of three functions is required.
+
+    They are `judge`, `suspicion` and `score_function`.
 
     Attributes:
         settings: its parameters, with the defence's name.
@@ -35,6 +37,9 @@ class DefenceRecord:
         score_function: from settings and a training set to a function: suspicion (m,) float64 of features (m, d) with
             labels (m,), convex in the features and differentiable almost everywhere. The share is removed likewise,
             and attacks can evade it.
+        held_out: for a score function that favours the points that it was fitted to, from settings and a training set
+            to the suspicion (N, c) float64 of each point under every label by what was fitted without the point. It
+            replaces the score function on the training set's own points.
     """
 
     settings: type[DefenceSettings]
@@ -45,6 +50,7 @@ class DefenceRecord:
     judge: "Callable[[Any, TrainingSet], Verdict] | None" = None
     suspicion: "Callable[[Any, TrainingSet], Tensor] | None" = None
     score_function: "Callable[[Any, TrainingSet], ScoreFunction] | None" = None
+    held_out: "Callable[[Any, TrainingSet], Tensor] | None" = None
 
     def __post_init__(self) -> None:
         check_settings(self.settings, DefenceSettings, "defence")
@@ -55,6 +61,8 @@ class DefenceRecord:
         ways = [way for way in (self.judge, self.suspicion, self.score_function) if callable(way)]
         if len(ways) != 1:
             raise RecordError(f"defence {name!r} has {len(ways)} of judge, suspicion and score_function; one is needed")
+        if self.held_out is not None and not (callable(self.held_out) and self.score_function is not None):
+            raise RecordError(f"held_out of defence {name!r} is no function, or there is no score_function beside it")
         if self.judge is None and not issubclass(self.settings, RankedSettings):
             raise RecordError(
                 f"the settings of defence {name!r} do not extend RankedSettings, which hold the share to remove"

@@ -63,9 +63,19 @@ def test_every_defence_with_a_score_function_can_be_expected() -> None:
 @each
 def test_the_score_function_is_the_defences_own(name: str) -> None:
     data = training_set()
-    suspicion = judge(parse_defence(name), data).suspicion
-    torch.testing.assert_close(fitted(name).score(data.z, data.y), suspicion)
-    torch.testing.assert_close(fitted(name).excess(data.z, data.y), fitted(name).clean[torch.arange(300), data.y])
+    suspicion, filter_ = judge(parse_defence(name), data).suspicion, fitted(name)
+    torch.testing.assert_close(filter_.clean[torch.arange(300), data.y] + filter_.limits[data.y], suspicion)
+    if DEFENCES[name].held_out is None:
+        torch.testing.assert_close(filter_.score(data.z, data.y), suspicion)
+
+
+def test_points_that_the_heads_have_seen_are_held_out() -> None:
+    """By the one head that has not seen the point; a new sample has to pass all heads, so it is judged no milder."""
+    data, filter_ = training_set(), fitted("agreement")
+    own = filter_.clean[torch.arange(300), data.y]
+    by_score = filter_.excess(data.z, data.y)
+    assert bool((by_score >= own - 1e-9).all())
+    assert bool((by_score > own + 1e-3).any())
 
 
 @each
@@ -242,5 +252,7 @@ def test_the_real_defence_finds_no_more_than_one_that_does_not_look(name: str) -
         arrays = {key: np.asarray(value) for key, value in features.items()}
         return defend(arrays, [parse_defence(name)], 10, scene.ridge).whole.poison_removed
 
-    assert n_removed(name) <= SHARE * 30
-    assert n_removed(None) > n_removed(name)
+    # Heads of folds, which the rest of the poison has moved, may take one sample more than the clean ones expect.
+    spare = 0 if DEFENCES[name].held_out is None else 1
+    assert n_removed(name) <= SHARE * 30 + spare
+    assert n_removed(None) > n_removed(name) + spare

@@ -322,6 +322,10 @@ DEFENCE = {
         {"    score_function=": "score_function=score_function, judge=print,"},
         r"'norm' has 2 of judge",
     ),
+    "held out, but nothing to hold out of": (
+        {"    score_function=": "suspicion=print, held_out=print,"},
+        r"held_out of defence 'norm' is no function, or there is no score_function",
+    ),
     "what does not judge": ({"    score_function=": "score_function=4,"}, r"'norm' has 0 of judge"),
     "no share to remove": (
         {"from core.defences.settings": "from core.defences.settings import DefenceSettings as RankedSettings"},

@@ -70,6 +70,13 @@ BROKEN: dict[str, tuple[str, str, Answer, str]] = {
         lambda *_: lambda z, y: z.norm(),
         "did not judge each of the 300 points.",
     ),
+    "held out for one label": (
+        "agreement",
+        "held_out",
+        lambda *_: torch.zeros(300, 9),
+        "did not judge each of the 300 points under each of the 10 labels.",
+    ),
+    "held out, not a number": ("agreement", "held_out", lambda *_: torch.full((300, 10), torch.nan), "not finite."),
     "no number": ("sphere", "score_function", lambda *_: lambda z, y: z.sum(1).log(), "that is not finite."),
 }
 

@@ -14,9 +14,11 @@ from core.defences.chain import parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
 from core.heads.scores import Score
+from core.presentation.by_class import by_class
 from core.serving import engine as engine_module
 from core.storage import certified, defended, features
 from core.storage.runs import Store
+from core.system.numbers import percent
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text
 from tests.storage.test_defended import separable
 
@@ -68,6 +70,11 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> No
     assert metrics["Poison detected"] == f"{found.whole.poison_removed} of 10"
     assert metrics["Test accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
     assert len(app.get("plotly_chart")) == 2
+    rows = by_class(found, separable().summary().classes)
+    text = shown_text(app)
+    assert "| Class | Clean | Poisoned | Defended | By the filter |" in text
+    for row in rows:
+        assert f"| {row.name} | {percent(row.clean)} | {percent(row.poisoned)} | {percent(row.defended)} |" in text
 
 
 def test_a_chain_is_told_link_by_link() -> None:

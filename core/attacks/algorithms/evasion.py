@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.defences.algorithms.base import ScoreFunction, TrainingSet
-from core.defences.execution import score_function
+from core.defences.execution import suspicion_by_label
 from core.defences.settings import SHARE
 
 TOLERANCE = 1e-4
@@ -37,7 +37,7 @@ class Filter:
         score: its score function, fitted to the clean training set.
         limits: (c,) largest suspicion that passes, by label; infinite for labels without clean points.
         anchors: (c, d) float64, for every other label a point that passes: the mean of the clean points that do.
-        clean: (n, c) excess of each clean training point under each label.
+        clean: (n, c) excess of each clean training point under each label, held out where the defence holds it out.
     """
 
     score: ScoreFunction
@@ -57,16 +57,17 @@ class Filter:
             data: the clean training set.
             n_poison: m.
         """
-        score = score_function(name)(data)
-        suspicion = torch.stack([score(data.z, torch.full_like(data.y, i)) for i in range(data.n_classes)], dim=1)
+        score, suspicion = suspicion_by_label(name, data)
         limits = suspicion.new_full((data.n_classes,), torch.inf)
         anchors = suspicion.new_zeros(data.n_classes, data.z.shape[1])
         for rows in data.classes():
             label = data.y[rows[0]]
             own = suspicion[rows, label]
             above = min(round(SHARE * (len(rows) + n_poison)) + SPARE, len(rows) - 1)
-            limits[label] = own.sort(descending=True).values[above]
-            anchors[label] = data.z[rows[own <= limits[label]]].double().mean(0)
+            by_score = score(data.z, torch.full_like(data.y, int(label)))[rows]
+            # What holds points out may say otherwise than the score function: one point at least has to pass by it.
+            limits[label] = torch.maximum(own.sort(descending=True).values[above], by_score.min())
+            anchors[label] = data.z[rows[by_score <= limits[label]]].double().mean(0)
         return cls(score, limits, anchors, suspicion - limits)
 
     def excess(self, z: Tensor, y: Tensor) -> Tensor:
