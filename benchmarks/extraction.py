@@ -19,8 +19,9 @@ from benchmarks import report
 from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.readers import read
+from core.extractors.batches import at_once
 from core.extractors.build import build
-from core.extractors.features import BATCH, cached
+from core.extractors.features import cached
 from core.system import paths
 from core.system.tables import markdown_table
 
@@ -42,11 +43,12 @@ def seconds(extractor: str, device: torch.device) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "x.npy", read(data_info(DATA), "train")[0][:IMAGES])
         images = np.load(Path(folder) / "x.npy", mmap_mode="r")
-        ready = torch.from_numpy(np.array(images[:BATCH])).to(device).float() / 255.0
+        size = at_once(model, images.shape[1:], device)
+        ready = torch.from_numpy(np.array(images[:size])).to(device).float() / 255.0
         for turn in range(ROUNDS + 1):
             start = time.perf_counter()
             with torch.inference_mode():
-                for _ in range(0, IMAGES, BATCH):
+                for _ in range(0, IMAGES, len(ready)):
                     model(ready)
             if device.type == "cuda":
                 torch.cuda.synchronize()
@@ -55,7 +57,8 @@ def seconds(extractor: str, device: torch.device) -> tuple[float, float]:
             end = time.perf_counter()
             assert not was_cached
             if turn:  # the first warms up
-                bare.append(middle - start)
+                passed = len(range(0, IMAGES, len(ready))) * len(ready)
+                bare.append((middle - start) * IMAGES / passed)
                 whole.append(end - middle)
     return statistics.median(bare), statistics.median(whole)
 
@@ -66,7 +69,7 @@ def print_growth() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build(info(extractor), info(extractor).input_sizes[0], device)
     images = np.load(path, mmap_mode="r")[:count]
-    cached(model, images[:BATCH], device)
+    cached(model, images[: at_once(model, images.shape[1:], device)], device)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     cached(model, images, device)
     print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
@@ -111,7 +114,7 @@ def main() -> None:
     header = ["Extractor", "Bare, images/s", "Extraction, images/s", "Ratio of times", f"Memory, {FEW:,}", f"{MANY:,}"]
     machine = report.machine()
     text = (
-        f"{markdown_table(header, rows)}\n\nMedians of {ROUNDS} rounds in turn, batches of {BATCH}, float32. "
+        f"{markdown_table(header, rows)}\n\nMedians of {ROUNDS} rounds in turn, in batches as runs have them, float32. "
         f"Memory is what the process grew by beyond its first batch. {report.load()} On {machine}."
     )
     report.write("extraction", text, {"machine": machine, "values": values})

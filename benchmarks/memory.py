@@ -25,7 +25,8 @@ from core.data.folders import TEST_SHARE
 from core.experiments import phases
 from core.experiments.watch import RunWatch
 from core.extractors import pool
-from core.extractors.features import BATCH, extract
+from core.extractors.batches import CPU
+from core.extractors.features import extract
 from core.spec.events import silent
 from core.spec.experiment import parse_spec
 from core.spec.sides import MOST_SIDE
@@ -83,7 +84,7 @@ def print_growth(folder: Path) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with peak() as first:
         model = pool.extractor(extractor_info(EXTRACTOR), INPUT_SIZE, device)
-        extract(model, np.zeros((BATCH, 3, MOST_SIDE, MOST_SIDE), np.uint8), device)
+        extract(model, np.zeros((CPU["features"], 3, MOST_SIDE, MOST_SIDE), np.uint8), device)
     watch = RunWatch(silent)
     with peak() as whole:
         start = time.perf_counter()
@@ -122,8 +123,8 @@ def main() -> None:
         print(*rows[-1], sep=" | ", flush=True)
     header = ["Images", "First", "Again", "First, s: reading + extraction", "Again, s"]
     text = (
-        f"{markdown_table(header, rows)}\n\nPeak of anonymous memory beyond that of a first batch of {BATCH} images, "
-        f"by `{EXTRACTOR}`. {report.load()} On {report.machine()}."
+        f"{markdown_table(header, rows)}\n\nPeak of anonymous memory beyond that of a first batch of {CPU['features']} "
+        f"images, by `{EXTRACTOR}`. {report.load()} On {report.machine()}."
     )
     report.write("memory", text, {"machine": report.machine(), "values": values})
 

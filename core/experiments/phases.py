@@ -27,7 +27,7 @@ from core.heads.reachability import reachability
 from core.heads.scores import Reachability, Score
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
-from core.system.arrays import Array, is_finite
+from core.system.arrays import Array
 from core.system.errors import AttackError
 
 
@@ -84,22 +84,21 @@ def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
     split, device = loaded.split, loaded.device
     total = len(split.train_x) + len(split.test_x)
 
-    def cached(images: Images | StoredImages, before: int, digest: str | None = None) -> tuple[Array, bool]:
+    def cached(images: Images | StoredImages, before: int, digest: str | None = None) -> tuple[Tensor, bool]:
         report = lambda done, _: watch(Event("extract", before + done, total))  # noqa: E731
-        return features.cached(loaded.extractor, images, device, report, digest)
+        return features.cached_on(loaded.extractor, images, device, report, digest)
 
     with watch.stage("extract"):
         digest = features.digest(loaded.extractor, split.train_x)
-        train, train_was_cached = cached(split.train_x, 0, digest)
-        test, test_was_cached = cached(split.test_x, len(split.train_x))
-        train_raw = torch.from_numpy(train).to(device)
+        train_raw, train_was_cached = cached(split.train_x, 0, digest)
+        test_raw, test_was_cached = cached(split.test_x, len(split.train_x))
         features.check_spread(train_raw, split.train_x, loaded.extractor.info.title)
         pipeline = features.Pipeline(loaded.extractor, features.Scale.fit(train_raw)).to(device)
         extracted = Extracted(
             pipeline=pipeline,
             train_z=pipeline.scale(train_raw).float(),
             train_y=torch.from_numpy(split.train_y).to(device),
-            test_z=pipeline.scale(torch.from_numpy(test).to(device)).float(),
+            test_z=pipeline.scale(test_raw).float(),
             test_y=torch.from_numpy(split.test_y).to(device),
             digest=digest,
         )
@@ -230,13 +229,12 @@ def _exported_features(
     # may pixels be arbitrary numbers, which don't fit into 8 bits.
     pixels, device = attacked.x.cpu().numpy(), attacked.y.device
     exported = pixels if is_free else to_uint8(pixels)
-    extracted = features.extract(pipeline, exported, device)
-    if not is_finite(extracted):
+    z = features.extract_on(pipeline, exported, device)
+    if not bool(z.isfinite().all()):
         raise AttackError(
             "The poisoned images have features that are not finite: the constraint none leaves their pixels free, and "
             "they are too large for the extractor. Use the constraint valid or perturbation."
         )
-    z = torch.from_numpy(extracted).to(device)
     return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
 
 

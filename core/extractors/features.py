@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.data.stored import Images, StoredImages
+from core.extractors import batches as batch_rule
 from core.extractors.build import Extractor
 from core.system import cache, paths
 from core.system import device as devices
@@ -28,8 +29,10 @@ LEAST_SHARE = 1e-5
 SHAPES = 16
 """Number of image shapes for which an extractor keeps the hash of its weights."""
 
-BATCH = 250
-"""Images per forward pass; the same everywhere, so that features do not depend on the caller."""
+READ = 250
+"""Images that are read at once where they are only hashed or compared."""
+IN_FLIGHT = 2
+"""Batches that a GPU may have before it; more would only take memory."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def check_spread(raw: Tensor, images: Images | StoredImages, title: str) -> None
     """
     if bool(_varies(raw.mean(0), raw.std(0, correction=0)).any()):
         return
-    parts = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    parts = (images[start : start + READ] for start in range(0, len(images), READ))
     if all(bool((part == images[:1]).all()) for part in parts):
         raise DataError(f"All {len(images)} training images are equal, so that nothing can be learned from them.")
     raise WeightsError(
@@ -121,46 +124,115 @@ def extract(
         device: where to compute.
         on_step: called with (images done, total) after each batch.
     """
-    return np.concatenate(list(batches(extractor, images, device, on_step)))
+    return _joined(extractor, images, device, on_step, on_host=True).numpy()
 
 
-@torch.inference_mode()  # as a decorator: a `with` would stay in force for the consumer of the batches
+def extract_on(
+    extractor: Callable[[Tensor], Tensor],
+    images: Tensor | Images | StoredImages | NDArray[np.float32],
+    device: torch.device,
+) -> Tensor:
+    """The features of `extract` as a tensor (N, d) on the device, which no host copy is made of.
+
+    Args:
+        extractor, device: see `extract`.
+        images: (N, C, H, W), see `extract`, or a tensor on the device.
+    """
+    return _joined(extractor, images, device, None, on_host=False)
+
+
+def _joined(
+    extractor: Callable[[Tensor], Tensor],
+    images: Tensor | Images | StoredImages | NDArray[np.float32],
+    device: torch.device,
+    on_step: Callable[[int, int], None] | None,
+    *,
+    on_host: bool,
+) -> Tensor:
+    """All features (N, d), in host memory or on the device; each batch is copied once, into its place."""
+    joined: Tensor | None = None
+    done = 0
+    for part in _on_device(extractor, images, device, on_step):
+        if joined is None:
+            shape = (len(images), *part.shape[1:])
+            joined = devices.empty(shape, part.dtype, device) if on_host else part.new_empty(shape)
+        joined[done : done + len(part)].copy_(part, non_blocking=True)
+        done += len(part)
+    assert joined is not None, "no images"
+    devices.wait(device)
+    return joined
+
+
 def batches(
     extractor: Callable[[Tensor], Tensor],
     images: Images | StoredImages | NDArray[np.float32],
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
+    kept: list[Tensor] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """The rows of `extract` in batches (some rows, d) float32, of which at most two are in memory.
+    """The rows of `extract` in batches (some rows, d) float32, of which at most three are in memory.
 
-    A GPU gets its next batch before the features of the last one are copied back. Batches that are too large for its
-    memory are halved, down to one image; on a GPU that may change the last digits.
+    A GPU gets its next batch before the features of the last one are copied back. How many images are in a batch is
+    `batches.at_once`'s; those that are too many for its memory are halved, down to one image. On a GPU that may change
+    the last digits.
 
     Args:
         extractor, device, on_step: see `extract`.
         images: (N, C, H, W), see `extract`.
+        kept: gets the batches on the device, if it is no CPU, for whoever needs them there as well.
     """
     waiting: Tensor | None = None
-    start, size = 0, BATCH
-    while start < len(images):
-        part = torch.from_numpy(np.array(images[start : start + size]))
-        if device.type == "cuda":
-            part = part.pin_memory()
-        try:
-            batch = part.to(device, non_blocking=True)
-            batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
-            features = extractor(batch).float()
-        except torch.OutOfMemoryError as error:
-            size = devices.halved(size, error)
-            continue
+    for part in _on_device(extractor, images, device, on_step):
+        if kept is not None and device.type != "cpu":
+            kept.append(part)
         if waiting is not None:
-            yield waiting.cpu().numpy()
-        waiting = features
-        start += len(part)
+            yield devices.on_host(waiting).numpy()
+        waiting = part
+    if waiting is not None:
+        yield devices.on_host(waiting).numpy()
+
+
+def _on_device(
+    extractor: Callable[[Tensor], Tensor],
+    images: Tensor | Images | StoredImages | NDArray[np.float32],
+    device: torch.device,
+    on_step: Callable[[int, int], None] | None,
+) -> Iterator[Tensor]:
+    """Features in batches (some rows, d) on the device, which may still be computing them."""
+    if not len(images):
+        return
+    size = batch_rule.at_once(extractor, tuple(images.shape[1:]), device)
+    queue = devices.Queue(device, IN_FLIGHT)
+    start = 0
+    while start < len(images):
+        count = batch_rule.next_count(start, len(images), size, device)
+        try:
+            features = _forward(extractor, _copied(images[start : start + count], device))
+        except torch.OutOfMemoryError as error:
+            size = batch_rule.halved(extractor, min(size, count), error)
+            continue
+        queue.add()
+        start += count
+        yield features
         if on_step:
             on_step(start, len(images))
-    if waiting is not None:
-        yield waiting.cpu().numpy()
+
+
+@torch.inference_mode()
+def _forward(extractor: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    batch = batch.float() / 255.0 if batch.dtype == torch.uint8 else batch
+    return extractor(batch).float()
+
+
+def _copied(part: Tensor | NDArray[np.uint8] | NDArray[np.float32], device: torch.device) -> Tensor:
+    """Images on the device, which may still be copying them."""
+    if isinstance(part, Tensor):
+        return part
+    if device.type == "cpu":
+        return torch.from_numpy(np.array(part))
+    host = devices.empty(part.shape, torch.uint8 if part.dtype == np.uint8 else torch.float32, device)
+    np.copyto(host.numpy(), part)
+    return host.to(device, non_blocking=True)
 
 
 def cached(
@@ -169,6 +241,7 @@ def cached(
     device: torch.device,
     on_step: Callable[[int, int], None] | None = None,
     name: str | None = None,
+    kept: list[Tensor] | None = None,
 ) -> tuple[NDArray[np.float32], bool]:
     """Like `extract`, with the features in the disk cache, from which large ones are memory-mapped.
 
@@ -178,6 +251,7 @@ def cached(
         device: where to compute.
         on_step: see `extract`.
         name: the `digest` of extractor and images, if it is known.
+        kept: see `batches`; stays empty if the features come from the cache.
 
     Returns:
         The features (N, d), and whether they came from the cache.
@@ -190,8 +264,36 @@ def cached(
     if features is not None:
         return features, True
     shape = (len(images), extractor.info.width_at(extractor.input_size))
-    parts = lambda: _finite(batches(extractor, images, device, on_step), extractor)  # noqa: E731
+
+    def parts() -> Iterator[NDArray[np.float32]]:
+        if kept is not None:
+            kept.clear()  # of a try that the cache could not take
+        return _finite(batches(extractor, images, device, on_step, kept), extractor)
+
     return cache.write_in_parts(path, parts, shape), False
+
+
+def cached_on(
+    extractor: Extractor,
+    images: Images | StoredImages,
+    device: torch.device,
+    on_step: Callable[[int, int], None] | None = None,
+    name: str | None = None,
+) -> tuple[Tensor, bool]:
+    """The features of `cached` as a tensor (N, d) on the device; what was computed there is not copied back to it.
+
+    Args:
+        extractor, images, device, on_step, name: see `cached`.
+
+    Returns:
+        The features (N, d), and whether they came from the cache.
+
+    Raises:
+        WeightsError: see `cached`.
+    """
+    kept: list[Tensor] = []
+    features, was_cached = cached(extractor, images, device, on_step, name, kept)
+    return torch.cat(kept) if kept else torch.from_numpy(features).to(device), was_cached
 
 
 def _finite(parts: Iterator[NDArray[np.float32]], extractor: Extractor) -> Iterator[NDArray[np.float32]]:
@@ -212,8 +314,8 @@ def _finite(parts: Iterator[NDArray[np.float32]], extractor: Extractor) -> Itera
 def digest(extractor: Extractor, images: Images | StoredImages) -> str:
     """32 hexadecimal digits that identify an extractor with its weights, together with images (N, C, H, W) uint8."""
     sha256 = _weights_hashed(extractor, images.shape).copy()
-    for start in range(0, len(images), BATCH):
-        sha256.update(np.ascontiguousarray(images[start : start + BATCH]).data)
+    for start in range(0, len(images), READ):
+        sha256.update(np.ascontiguousarray(images[start : start + READ]).data)
     return sha256.hexdigest()[:32]
 
 

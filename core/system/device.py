@@ -1,9 +1,11 @@
 """The device that computes, and what happens when its memory is not enough."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -79,3 +81,74 @@ def halved(size: int, error: torch.OutOfMemoryError) -> int:
         raise error
     torch.cuda.empty_cache()  # without a GPU it does nothing
     return size // 2
+
+
+class Memory(Protocol):
+    """The memory of an accelerator."""
+
+    def free(self) -> int:
+        """Bytes that torch can still hand out in this process."""
+
+    def peak(self, work: Callable[[], object]) -> int:
+        """Most bytes that work takes beyond those that are taken when it begins."""
+
+
+@dataclass(frozen=True)
+class _CudaMemory:
+    device: torch.device
+
+    def free(self) -> int:
+        free, _ = torch.cuda.mem_get_info(self.device)
+        cached = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        return int(free + cached)
+
+    def peak(self, work: Callable[[], object]) -> int:
+        torch.cuda.reset_peak_memory_stats(self.device)
+        before = torch.cuda.memory_allocated(self.device)
+        work()
+        return int(torch.cuda.max_memory_allocated(self.device) - before)
+
+
+def memory_of(device: torch.device) -> Memory | None:
+    """The memory of an accelerator; None for the CPU, which computes in the machine's."""
+    return _CudaMemory(device) if device.type == "cuda" else None
+
+
+def empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Host memory of a shape that a device copies from and to while the host goes on: pinned, if it is a GPU."""
+    return torch.empty(shape, dtype=dtype, pin_memory=device.type == "cuda")
+
+
+class Queue:
+    """The work that a GPU has before it, of which there is never more than a few pieces; without a GPU, nothing.
+
+    Args:
+        device: that works.
+        most: pieces of work that may be waiting when one more is added.
+    """
+
+    def __init__(self, device: torch.device, most: int) -> None:
+        self._device, self._most = device, most
+        self._events: deque[torch.cuda.Event] = deque()
+
+    def add(self) -> None:
+        """Count what was launched since the last call as a piece, and wait until it is not one too many."""
+        if self._device.type != "cuda":
+            return
+        self._events.append(torch.cuda.current_stream(self._device).record_event())
+        if len(self._events) > self._most:
+            self._events.popleft().synchronize()
+
+
+def wait(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+
+
+def on_host(tensor: Tensor) -> Tensor:
+    """A tensor in host memory: itself, or a copy by way of pinned memory, which is several times as fast."""
+    if tensor.device.type == "cpu":
+        return tensor
+    host = empty(tuple(tensor.shape), tensor.dtype, tensor.device)
+    return host.copy_(tensor)

@@ -8,6 +8,7 @@ from core.attacks.algorithms.base import Feasible
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.inversion import gaps, match
 from core.attacks.algorithms.plan import make_plan
+from core.extractors import batches
 from core.spec.events import Event, silent
 from tests import tiny
 
@@ -24,7 +25,7 @@ def test_chunks_give_the_same_features_and_gradients(images: torch.Tensor, monke
     ahead = torch.randn(11, 24, generator=torch.Generator().manual_seed(0))
     features, pull = Canvas(tiny.scene().pipeline, images, feasible, LABELS).forward(images)
     whole = pull(ahead)
-    monkeypatch.setattr(canvas, "CHUNK", 4)
+    monkeypatch.setitem(batches.CPU, "gradient", 4)
     in_parts, pull = Canvas(tiny.scene().pipeline, images, feasible, LABELS).forward(images)
     torch.testing.assert_close(in_parts, features)
     torch.testing.assert_close(pull(ahead), whole)
@@ -48,7 +49,7 @@ def test_nothing_is_rounded_or_clipped_where_nothing_is_checked(images: torch.Te
 
 def test_matching_finds_an_image_that_is_there(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Features of real images, from other images: the gap closes, each image keeps its own best iterate."""
-    monkeypatch.setattr(canvas, "CHUNK", 4)
+    monkeypatch.setitem(batches.CPU, "gradient", 4)
     scene = tiny.scene()
     feasible = make_plan(scene, tiny.spec("ft-matching")).feasible
     zeta, start = scene.z[50:61].double(), images

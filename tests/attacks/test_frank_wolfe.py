@@ -12,6 +12,7 @@ from core.attacks.algorithms.frank_wolfe import Exchange, Poison, State
 from core.attacks.algorithms.implicit import DAMPING, clean_response, damage, influences, pullback
 from core.attacks.algorithms.plan import allowed_pairs, make_plan, rank_by_passing
 from core.attacks.execution import execute
+from core.extractors import batches
 from core.heads import logistic as head
 from core.spec.events import Event, silent
 from core.spec.experiment import ExperimentSpec, LabelRule
@@ -131,7 +132,7 @@ def test_atoms_do_not_depend_on_how_they_are_divided(monkeypatch: pytest.MonkeyP
     rounds, state = started(tiny.spec("fw-input", label_rule="clean"))
     rows = torch.arange(7)
     whole, _ = rounds.climbed(rows, tiny.scene().y[rows], state, lambda step: None)
-    monkeypatch.setattr("core.attacks.algorithms.canvas.CHUNK", 3)
+    monkeypatch.setitem(batches.CPU, "gradient", 3)
     steps: list[int] = []
     parts, _ = rounds.climbed(rows, tiny.scene().y[rows], state, steps.append)
     torch.testing.assert_close(parts.x, whole.x)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.catalog.lookup import extractor_info as info
-from core.extractors import features
+from core.extractors import batches, features
 from core.extractors.build import Extractor
 from core.extractors.features import FEATURE_NORM, STD_FLOOR, Pipeline, Scale, cached, extract
 from core.system import cache
@@ -63,7 +63,7 @@ def test_features_are_those_of_the_images_over_255() -> None:
 def test_batches_change_nothing_and_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     extractor, _ = made()
     whole = extract(extractor, pictures(), CPU)
-    monkeypatch.setattr(features, "BATCH", 5)
+    monkeypatch.setitem(batches.CPU, "features", 5)
     steps: list[tuple[int, int]] = []
     np.testing.assert_allclose(extract(extractor, pictures(), CPU, lambda *step: steps.append(step)), whole, atol=1e-6)
     assert steps == [(5, 12), (10, 12), (12, 12)]
@@ -104,7 +104,7 @@ def test_images_may_lie_on_the_disk_and_go_backwards(tmp_path: Path) -> None:
 
 
 def test_between_batches_gradients_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "BATCH", 5)
+    monkeypatch.setitem(batches.CPU, "features", 5)
     for _ in features.batches(made()[0], pictures(), CPU):
         assert not torch.is_inference_mode_enabled()
         assert torch.is_grad_enabled()
@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_nothing_and_costs_only_the_cache(home: Path, monkeyp
         with replacing(path) as file:
             yield Full(file)
 
-    monkeypatch.setattr(features, "BATCH", 5)
+    monkeypatch.setitem(batches.CPU, "features", 5)
     monkeypatch.setattr(cache, "replacing", full)
     extractor, _ = made()
     without_cache, was_cached = cached(extractor, pictures(), CPU)
@@ -300,7 +300,7 @@ class Narrow(torch.nn.Module):
 
 
 def test_batches_shrink_until_they_fit_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "BATCH", 8)
+    monkeypatch.setitem(batches.CPU, "features", 8)
     images = np.random.default_rng(0).integers(0, 256, (19, 1, 4, 4), dtype=np.uint8)
     narrow, steps = Narrow(3), list[tuple[int, int]]()
     extracted = features.extract(narrow, images, CPU, lambda done, total: steps.append((done, total)))

@@ -6,7 +6,7 @@ import torch
 from core.catalog.lookup import extractor_info
 from core.data.readers import read
 from core.data.registry import DATA
-from core.extractors import features
+from core.extractors import batches
 from core.extractors.build import build
 from core.pretraining.train import Settings, pretrain
 from core.system import device as devices
@@ -27,7 +27,7 @@ def test_batches_are_halved_until_they_fit(device: torch.device, monkeypatch: py
     on_gpu = device.type == "cuda"
     x = images(2_000 if on_gpu else 24)
     batch = len(x)
-    monkeypatch.setattr(features, "BATCH", batch)
+    monkeypatch.setattr(batches, "at_once", lambda *_: batch)
     extractor = build(extractor_info("resnet10-small-fashion-mnist"), 28, device)
     expected = features_of(extractor, x, device)
     halved: list[int] = []

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.attacks.algorithms.evasion import Filter
 from core.attacks.algorithms.images import ReadImages
-from core.extractors.features import extract
+from core.extractors.features import extract_on
 from core.heads import logistic as head
 
 
@@ -49,7 +49,7 @@ class Scene:
 
     def features(self, x: Tensor) -> Tensor:
         """Features (m, d) of images (m, C, H, W), as the evaluation will extract them."""
-        return torch.from_numpy(extract(self.pipeline, x.cpu().numpy(), x.device)).to(x.device)
+        return extract_on(self.pipeline, x, x.device)
 
     def retrained(self, z: Tensor, y: Tensor, start: Tensor | None = None) -> Tensor:
         """The converged head (c, d + 1) of the training set with poisoned samples added.

@@ -8,11 +8,8 @@ from torch import Tensor
 
 from core.attacks.algorithms.base import Feasible, Plan, Scene
 from core.attacks.algorithms.implicit import Pull
+from core.extractors import batches
 from core.spec.events import Snapshot
-from core.system.device import halved
-
-CHUNK = 64
-"""Images whose activations are in memory at once."""
 
 
 class Canvas:
@@ -33,7 +30,7 @@ class Canvas:
         self.y = y
         self._pipeline = pipeline
         self._feasible = feasible
-        self._size = CHUNK
+        self._size = batches.at_once(pipeline, tuple(base.shape[1:]), base.device, "gradient")
 
     @classmethod
     def of(cls, scene: Scene, plan: Plan) -> "Canvas":
@@ -64,7 +61,7 @@ class Canvas:
         return 0 if filter_ is None else int((~filter_.passes(z, self.y)).sum())
 
     def chunks(self) -> list[tuple[slice, "Canvas"]]:
-        """The same images as canvases of at most `CHUNK` each, with their rows, for separable objectives."""
+        """The same images as canvases of at most as many as fit at once, with their rows, for separable objectives."""
         return [(rows, Canvas(self._pipeline, self.base[rows], self._feasible, self.y[rows])) for rows in self._chunks]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Pull]:
@@ -79,7 +76,7 @@ class Canvas:
                 leaf, z = self._attached(x, self._chunks[0])
                 return z.detach(), self._steered(z.detach(), partial(self._pull_back, x, [(leaf, z)]))
             except torch.OutOfMemoryError as error:
-                self._size = halved(min(self._size, len(x)), error)
+                self._size = self._halved(error)
         z = self._smaller(lambda: self._in_chunks(x))
         return z, self._steered(z, partial(self._pull_back, x, []))
 
@@ -98,10 +95,13 @@ class Canvas:
             try:
                 return _pull(*passes.pop(), direction)
             except torch.OutOfMemoryError as error:
-                self._size = halved(min(self._size, len(x)), error)
+                self._size = self._halved(error)
         return self._smaller(
             lambda: torch.cat([_pull(*self._attached(x, rows), direction[rows]) for rows in self._chunks])
         )
+
+    def _halved(self, error: torch.OutOfMemoryError) -> int:
+        return batches.halved(self._pipeline, min(self._size, len(self.base)), error)
 
     def _smaller(self, work: Callable[[], Tensor]) -> Tensor:
         """Call work with ever smaller chunks until it fits into memory."""
@@ -109,7 +109,7 @@ class Canvas:
             try:
                 return work()
             except torch.OutOfMemoryError as error:
-                self._size = halved(min(self._size, len(self.base)), error)
+                self._size = self._halved(error)
 
     def _attached(self, x: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         leaf = x[rows].detach().requires_grad_()

@@ -8,7 +8,7 @@ reconstruction error.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.attacks.algorithms.base import Scene
-from core.attacks.algorithms.canvas import CHUNK
 from core.attacks.algorithms.inversion import gaps
+from core.extractors import batches
 from core.spec.events import Event, Observer
 from core.system import cache, paths
 from core.system.errors import AttackError
@@ -91,7 +91,17 @@ class Decoder:
     def decode(self, zeta: Tensor) -> Tensor:
         """Images (m, C, H, W) in [0, 1] of features (m, d)."""
         with torch.no_grad():
-            return torch.cat([self.network(part) for part in torch.split(zeta.float(), CHUNK)])
+            return torch.cat(_in_batches(self.network, zeta.float()))
+
+
+def _in_batches(network: Callable[[Tensor], Tensor], x: Tensor) -> list[Tensor]:
+    """What a network makes of x (N, ...), in batches that fit into memory."""
+    size = batches.at_once(network, tuple(x.shape[1:]), x.device, "decoding")
+    while True:
+        try:
+            return [network(part) for part in torch.split(x, size)]
+        except torch.OutOfMemoryError as error:
+            size = batches.halved(network, min(size, len(x)), error)
 
 
 def file_name(digest: str) -> str:
@@ -168,8 +178,7 @@ def _errors(decoder: Decoder, scene: Scene, unseen: Tensor) -> dict[str, float]:
         for rows in torch.split(unseen, at_once):
             x, z = scene.images[rows], scene.z[rows]
             decoded = decoder.decode(z)
-            pairs = zip(torch.split(decoded, CHUNK), torch.split(z, CHUNK), strict=True)
-            gap += [gaps(scene.pipeline(images), features) for images, features in pairs]
+            gap.append(gaps(torch.cat(_in_batches(scene.pipeline, decoded)), z))
             squares.append(F.mse_loss(decoded, x) * (len(rows) / len(unseen)))
     return {
         "decoder_pixel_error": float(torch.stack(squares).sum().sqrt()),
