@@ -143,7 +143,8 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
         case "delta" if chosen["constraint"] == "perturbation":
             return Whole(1, LEVELS, round(LEVELS * default.delta))
         case "labels":
-            return Choice({name: LABEL_RULES[name] for name in ATTACKS[attack].label_rules}, default.label_rule)
+            rule = parse_spec({"attack": attack, VERSION: version}).label_rule
+            return Choice({name: LABEL_RULES[name] for name in ATTACKS[attack].label_rules}, rule)
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
             size = default.train_size if key == "train" else default.test_size

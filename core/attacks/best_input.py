@@ -1,6 +1,6 @@
 """A portfolio of attacks on images: several starts and label rules, the best by the training set (ours)."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ BETA = 1e-3
 class BestInput(AttackSettings):
     """Several starts, and several label rules where labels may be chosen: the best on the training set."""
 
+    label_rule: ClassVar[str] = "clean"
     name: Literal["best-input"] = "best-input"
     rounds: int = Field(5, ge=0, le=500, title="Rounds", description="Rounds of Frank-Wolfe; 0 leaves this start out.")
     atoms: int = Field(

@@ -1,6 +1,6 @@
 """Frank-Wolfe over the poison, then a joint ascent on the pixels (ours)."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 class FWInput(AttackSettings):
     """Frank-Wolfe over the poison: images that climb their influence are exchanged for the least harmful ones."""
 
+    label_rule: ClassVar[str] = "clean"
     name: Literal["fw-input"] = "fw-input"
     rounds: int = Field(
-        15,
+        5,
         ge=1,
         le=500,
         title="Rounds",
@@ -33,7 +34,7 @@ class FWInput(AttackSettings):
         description="How many images climb their influence in each round, at most as many as are poisoned.",
     )
     inner_steps: int = Field(
-        60, ge=1, le=5_000, title="Steps in a round", description="Steps of each image up its influence, head frozen."
+        30, ge=1, le=5_000, title="Steps in a round", description="Steps of each image up its influence, head frozen."
     )
     bases: Literal["influence", "sample"] = Field(
         "influence",
@@ -56,7 +57,7 @@ class FWInput(AttackSettings):
         title="Cycles of the joint ascent",
         description="How often it starts over with its full step size, from the best images so far.",
     )
-    lr: float = Field(0.03, gt=0, le=10, title="Step size", description="Adam's step, of pixels in [0, 1].")
+    lr: float = Field(0.1, gt=0, le=10, title="Step size", description="Adam's step, of pixels in [0, 1].")
     damping: float = Field(
         1e-2,
         ge=0,

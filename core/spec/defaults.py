@@ -11,11 +11,20 @@ from core.spec.sides import SIDE
 from core.system.errors import SpecError
 
 FIRST = 1
-CURRENT = 2
+CURRENT = 3
 KEY = "defaults"
-ATTACK = "ft-matching"
+ATTACK = "fw-input"
 """The current default attack."""
-EARLIER: dict[int, dict[str, Any]] = {1: {"side": SIDE}}
+EARLIER: dict[int, dict[str, Any]] = {
+    1: {"side": SIDE},
+    2: {
+        "attack": "ft-matching",
+        "label_rule": "adversarial",
+        "attack.fw-input.rounds": 15,
+        "attack.fw-input.inner_steps": 60,
+        "attack.fw-input.lr": 0.03,
+    },
+}
 """By version, the defaults that the next version changed. Keys are fields ("budget"; "attack", by its name) or
 parameters of an attack ("attack.NAME.steps")."""
 

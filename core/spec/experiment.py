@@ -68,7 +68,9 @@ class ExperimentSpec(Frozen):
     budget: float = Field(0.03, gt=0, le=1, description="ε_d: poisoned points per clean training point.")
     constraint: Constraint = Field("valid", description="What limits the poisoned points.")
     delta: float = Field(8 / 255, gt=0, le=1, description="δ of the perturbation constraint, in [0, 1] pixels.")
-    label_rule: LabelRule = Field("adversarial", description="Labels of the poisoned points.")
+    label_rule: LabelRule = Field(
+        "adversarial", description="Labels of the poisoned points; by default what suits the attack."
+    )
     # Omitted from JSON while it is None, so that experiments that predate the field keep their hashes, by which
     # results are stored and shipped.
     evade: str | None = Field(
@@ -91,7 +93,10 @@ class ExperimentSpec(Frozen):
         if not isinstance(values, Mapping):
             return values
         stored = bool(info.context and info.context.get("stored"))
-        return {**values, **_attack(values, stored), "plugins": _plugins(values, stored)}
+        named = _attack(values, stored)
+        attack = named.get("attack") or values.get("attack") or registry.ATTACKS[defaults.ATTACK]
+        usual = {"label_rule": attack.label_rule}
+        return {**usual, **values, **named, "plugins": _plugins(values, stored)}
 
     @property
     def n_poison(self) -> int:

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,9 +20,11 @@ class AttackSettings(Frozen):
     """The parameters of an attack.
 
     A subclass fixes `name` by a `Literal` with a default and adds the attack's parameters as fields. Each has bounds,
-    a `title` for the sidebar, a `description` for help texts and, if its values are names, `choices`.
+    a `title` for the sidebar, a `description` for help texts and, if its values are names, `choices`. `label_rule` is
+    the rule for its poison's labels where a spec gives none; it must be one that the attack supports.
     """
 
+    label_rule: ClassVar[str] = "adversarial"
     name: str = ""
 
     @property

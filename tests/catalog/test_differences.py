@@ -104,7 +104,7 @@ def test_values_are_told_once_with_their_owners() -> None:
 
 
 def test_many_differences_are_only_named() -> None:
-    specs = [ExperimentSpec(), parse_spec({"budget": 0.1, "seed": 1, "ridge": 0.1})]
+    specs = [parse_spec({}), parse_spec({"budget": 0.1, "seed": 1, "ridge": 0.1})]
     assert sentence(specs, ["A", "B"]) == (
         "They differ in budget, ridge λ and seed; everything else that they share is the same."
     )

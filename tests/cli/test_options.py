@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from core.cli.main import cli
 from core.cli.options import NO_OPTIONS, help_text, options_of
+from core.spec import defaults
 from core.spec.experiment import ExperimentSpec
 
 FIELDS = {name: field for name, field in ExperimentSpec.model_fields.items() if name not in NO_OPTIONS}
@@ -74,7 +75,7 @@ def test_a_new_field_is_an_option_by_itself() -> None:
     assert values == {
         **Wider().model_dump(),
         "evade": None,
-        "attack": "ft-matching",
+        "attack": defaults.ATTACK,
         "rounds": 7,
         "mood": "wild",
         "loud": True,

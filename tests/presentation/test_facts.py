@@ -7,12 +7,12 @@ from core.catalog.choices import resolve
 from core.defences.evaluation import defend
 from core.presentation import facts as outcome
 from core.presentation.facts import FACTS, OF_DEFENCES, facts, text
-from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.experiment import parse_spec
 from core.storage.defended import parse_chain
 from tests.drawn import drawn_result
 from tests.storage.test_defended import separable
 
-SPEC = resolve(ExperimentSpec())
+SPEC = resolve(parse_spec({"attack": "ft-matching"}))
 TARGETED = resolve(parse_spec({"attack": "gc-feature"}))
 
 

@@ -45,7 +45,7 @@ def test_a_partial_spec_of_before_has_the_defaults_of_before() -> None:
     assert parse_spec({"defaults": 1}) == old
     new = parse_spec({"defaults": 2})
     assert new == ExperimentSpec()
-    assert (new.budget, new.attack.name) == (0.03, "ft-matching")
+    assert (new.budget, new.attack.name) == (0.03, defaults.ATTACK)
     assert parse_spec({"attack": "ft-matching"}).attack.model_dump()["steps"] == 17
     assert parse_spec({"attack": {"name": "ft-matching", "steps": 4}}).attack.model_dump()["steps"] == 4
     assert parse_spec({"attack": "ft-matching", "defaults": "2"}).attack.model_dump()["steps"] == 40
@@ -57,15 +57,15 @@ def test_parameters_without_a_name_are_of_the_attack_of_then(monkeypatch: pytest
     monkeypatch.setattr(defaults, "EARLIER", {1: {"attack": "gc-input", "attack.gc-input.lr": 0.5}})
     old = parse_spec({"attack": {"steps": 8}}).attack.model_dump()
     assert (old["name"], old["steps"], old["lr"]) == ("gc-input", 8, 0.5)
-    assert parse_spec({"attack": {"steps": 8}, "defaults": 2}).attack.name == "ft-matching"
+    assert parse_spec({"attack": {"rounds": 8}, "defaults": 2}).attack.name == defaults.ATTACK
     assert parse_spec({}).attack.model_dump()["lr"] == 0.5
 
 
 def test_a_parameter_of_the_default_attack_is_that_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(defaults, "CURRENT", 2)
-    monkeypatch.setattr(defaults, "EARLIER", {1: {"attack.ft-matching.steps": 17}})
-    assert parse_spec({}).attack.model_dump()["steps"] == 17
-    assert parse_spec({"defaults": 2}).attack.model_dump()["steps"] == 40
+    monkeypatch.setattr(defaults, "EARLIER", {1: {f"attack.{defaults.ATTACK}.rounds": 17}})
+    assert parse_spec({}).attack.model_dump()["rounds"] == 17
+    assert parse_spec({"defaults": 2}).attack.model_dump()["rounds"] == 5
 
 
 def test_versions_between_have_what_was_changed_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,35 +118,28 @@ def test_what_ships_lessons_and_measurements_keep_their_hashes(monkeypatch: pyte
         steps = [step for lesson in load() for step in lesson.steps]
         of_lessons = [spec.hash for step in steps for spec in (step.spec, step.beside_spec) if spec is not None]
         of_gallery = [
-            gallery._entry("", entry.spec.attack.name, budget=entry.spec.budget).spec.hash
+            gallery._entry(
+                "", entry.spec.attack.name, budget=entry.spec.budget, label_rule=entry.spec.label_rule
+            ).spec.hash
             for entry in gallery.entries()
         ]
         of_grid = [spec.hash for spec in grid.specs(grid.pairs(()), grid.BUDGETS, grid.SEEDS, {})]
         return [*of_lessons, *of_gallery, *of_grid]
 
     before = hashes()
-    monkeypatch.setattr(defaults, "CURRENT", 2)
-    # Version 1 is what the models say; version 2 is another budget and attack.
+    # Today's defaults become those of the version before; the new ones are another budget, λ and attack.
     usual = ExperimentSpec()
-    monkeypatch.setattr(
-        defaults,
-        "EARLIER",
-        {
-            1: {
-                "budget": usual.budget,
-                "attack": usual.attack.name,
-                "attack.ft-matching.steps": 40,
-                "ridge": usual.ridge,
-            }
-        },
-    )
+    now = {"budget": usual.budget, "attack": usual.attack.name, "ridge": usual.ridge}
+    monkeypatch.setattr(defaults, "EARLIER", {**defaults.EARLIER, defaults.CURRENT: now})
+    monkeypatch.setattr(defaults, "CURRENT", new := defaults.CURRENT + 1)
     for name, value in (("budget", 0.2), ("ridge", 0.5)):
         monkeypatch.setattr(ExperimentSpec.model_fields[name], "default", value)
     monkeypatch.setattr(defaults, "ATTACK", "noise")
     ExperimentSpec.model_rebuild(force=True)
     try:
-        assert parse_spec({"defaults": 2}).budget == 0.2
-        assert parse_spec({"defaults": 2}).attack.name == "noise"
+        assert parse_spec({"defaults": new}).budget == 0.2
+        assert parse_spec({"defaults": new}).attack.name == "noise"
+        assert parse_spec({"defaults": new - 1}).attack.name == usual.attack.name
         assert hashes() == before
     finally:
         monkeypatch.undo()
@@ -177,7 +170,7 @@ def test_set_alone_is_of_the_attack_of_then(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(defaults, "CURRENT", 2)
     monkeypatch.setattr(defaults, "EARLIER", {1: {"attack": "tgda-input"}})
     assert ran(monkeypatch, tmp_path, "--defaults", "1", "--set", "lr=0.5").attack.name == "tgda-input"
-    assert ran(monkeypatch, tmp_path, "--set", "lr=0.5").attack.name == "ft-matching"
+    assert ran(monkeypatch, tmp_path, "--set", "lr=0.5").attack.name == defaults.ATTACK
 
 
 @pytest.mark.parametrize("name", list(RECORDS))

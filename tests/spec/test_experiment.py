@@ -41,14 +41,26 @@ def test_every_field_is_read() -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack_by_name_is_the_attack_with_its_defaults(name: str) -> None:
-    spec = parse_spec({"attack": name})
-    assert spec == parse_spec({"attack": {"name": name}})
+    spec = parse_spec({"attack": name, "defaults": CURRENT})
+    assert spec == parse_spec({"attack": {"name": name}, "defaults": CURRENT})
     assert spec.attack == ATTACKS[name]()
+    assert spec.label_rule == ATTACKS[name].label_rule
 
 
 def test_nothing_given_is_the_default() -> None:
     assert parse_spec({"defaults": CURRENT}) == ExperimentSpec()
-    assert parse_spec({}) == ExperimentSpec(side=64)
+    first = {"attack": "ft-matching", "label_rule": "adversarial", "side": 64}
+    assert parse_spec({}) == parse_spec({**first, "defaults": CURRENT})
+    assert parse_spec({}) != ExperimentSpec()
+
+
+def test_the_rule_for_labels_is_what_suits_the_attack_unless_one_is_given() -> None:
+    rules = {name: parse_spec({"attack": name, "defaults": CURRENT}).label_rule for name in ATTACKS}
+    assert {name for name, rule in rules.items() if rule == "clean"} == {"fw-input", "best-input"}
+    assert set(rules.values()) == {"clean", "adversarial"}
+    assert ExperimentSpec(label_rule="random").label_rule == "random"
+    # In links and files of before, every attack had the same rule.
+    assert {parse_spec({"attack": name, "defaults": 2}).label_rule for name in ATTACKS} == {"adversarial"}
 
 
 def test_text_from_a_command_line_is_a_number() -> None:
@@ -186,9 +198,9 @@ def test_every_field_and_the_version_are_in_the_hash(field: str, monkeypatch: py
 
 def test_no_defence_to_pass_leaves_hashes_as_they_were_before_there_was_a_choice() -> None:
     """Results are stored and shipped by hash: this is the default's of before."""
-    default = ExperimentSpec(side=64)
+    default = parse_spec({})
     assert default.hash == "c9f1e093f4744d33"
-    for text in (default.to_json(), ExperimentSpec(evade=None, side=64).to_json()):
+    for text in (default.to_json(), parse_spec({"evade": None}).to_json()):
         assert "evade" not in text
         assert parse_spec(json.loads(text)) == default
 
