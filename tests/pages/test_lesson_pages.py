@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.defences.chain import parse_chain
 from core.presentation.lessons import load
 from core.serving import engine as engine_module
+from core.spec.defaults import CURRENT
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import Store
@@ -113,7 +114,7 @@ def test_result_is_hidden_until_predicted_then_judged() -> None:
     app = rerun(app.number_input(key="answer-head-0").set_value(20.0))
     app = rerun(app.button(key="predict").click())
     assert "The head falls from 80.0 % to 60.0 %, by 20.0 points" in app.success[0].value
-    assert query(app) == {"lesson": "head", "answers": "20", "done": "head1"}
+    assert query(app) == {"attack": "ft-matching", "lesson": "head", "answers": "20", "done": "head1"}
     assert not app.button(key="next").disabled
     assert app.get("plotly_chart")
 
@@ -233,10 +234,10 @@ def test_trouble_with_a_defence_is_told_and_tried_again(engine: IdleEngine, tmp_
 def test_progress_is_kept_across_pages_and_forgotten_on_demand() -> None:
     app = opened("lessons.py", lesson="head", answers="5")
     app.switch_page("lab.py").run()
-    assert query(app) == {"lesson": "head", "answers": "5", "done": "head1"}
+    assert query(app) == {"attack": "ft-matching", "lesson": "head", "answers": "5", "done": "head1"}
     app.switch_page("lessons.py").run()
     app = rerun(app.button(key="restart").click())
-    assert query(app) == {"lesson": "head"}
+    assert query(app) == {"attack": "ft-matching", "lesson": "head"}
     assert "hidden until you predict" in shown_text(app)
 
 
@@ -284,7 +285,7 @@ def test_lock_of_an_unknown_control_is_told_in_one_sentence() -> None:
     app.query_params["lock"] = "colour,data"
     app.run()
     assert "`colour`" in app.error[0].value
-    assert query(app) == {"lock": "data"}
+    assert query(app) == {"attack": "ft-matching", "lock": "data"}
 
 
 def test_teacher_sees_everything_and_spoils_nothing_at_once() -> None:
@@ -321,12 +322,12 @@ def link_of(app: AppTest) -> tuple[str, dict[str, str]]:
 
 def test_link_maker() -> None:
     app = opened("teach.py", budget="7")
-    assert link_of(app) == ("/lab", {"budget": "7"})
+    assert link_of(app) == ("/lab", {"attack": "ft-matching", "budget": "7"})
     app = rerun(app.multiselect(key="link-lock").select("data").select("budget"))
     app = rerun(app.multiselect(key="link-hide").select("budget"))
-    assert link_of(app) == ("/lab", {"budget": "7", "lock": "data", "hide": "budget"})
+    assert link_of(app) == ("/lab", {"attack": "ft-matching", "budget": "7", "lock": "data", "hide": "budget"})
     app = rerun(app.selectbox(key="link-preset").select("flips-0"))
     step = _state.to_query(_state.from_spec(LESSONS["flips"].steps[0].spec))
     assert link_of(app) == ("/lab", {**step, "lock": "data", "hide": "budget"})
     app = rerun(app.selectbox(key="link-target").select("map"))
-    assert link_of(app) == ("/lessons", {"lesson": "map", "lock": "data", "hide": "budget"})
+    assert link_of(app) == ("/lessons", {"lesson": "map", "lock": "data", "hide": "budget", "defaults": str(CURRENT)})

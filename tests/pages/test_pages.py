@@ -19,6 +19,7 @@ from core.presentation import export
 from core.serving import engine as engine_module
 from core.serving.status import JobStatus
 from core.serving.uploads import NO_ROOM
+from core.spec.defaults import CURRENT
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.registry import ATTACKS
 from core.storage import gallery, marks, uploads
@@ -133,7 +134,7 @@ def test_first_page_shows_the_default_experiment_without_a_run() -> None:
     assert numbers(app) == {
         "Clean": "80.0 %",
         "Target": "—",
-        "Stage 2": "50.0 %",
+        "Stage 2": "—",
         "Poisoned": "60.0 %",
         "Drop": "20.0 points",
     }
@@ -234,7 +235,7 @@ def test_late_link_does_not_undo_a_newer_change() -> None:
     del app.query_params["budget"]
     app = rerun(app.slider(key="ask-budget").set_value(12.0))
     assert app.slider(key="ask-budget").value == 12.0
-    assert query(app) == {"budget": "12"}
+    assert query(app) == {"budget": "12", "defaults": str(CURRENT)}
 
 
 @pytest.mark.parametrize(
@@ -259,8 +260,9 @@ def test_bad_link_says_what_is_allowed_and_goes_on(key: str, value: str, allowed
     app = lab(**{key: value}, ridge="0.01")
     assert len(app.error) == 1
     assert allowed in app.error[0].value
-    assert app.session_state.spec == resolve(ExperimentSpec(ridge=0.01))
-    assert query(app) == {"ridge": "0.01"}
+    assert app.session_state.spec == resolve(parse_spec({"ridge": 0.01}))
+    # A link without a version is one of before there were versions: what it left out is said from now on.
+    assert query(app) == {"attack": "ft-matching", "ridge": "0.01"}
 
 
 def test_input_size_is_asked_for_where_there_is_a_choice() -> None:
@@ -270,7 +272,7 @@ def test_input_size_is_asked_for_where_there_is_a_choice() -> None:
     assert app.session_state.spec.input_size == 128
     app = rerun(app.selectbox(key="ask-extractor").select("resnet10-small-mnist"))
     assert app.session_state.spec.input_size == 28
-    assert query(app) == {"extractor": "resnet10-small-mnist"}
+    assert query(app) == {"extractor": "resnet10-small-mnist", "attack": "ft-matching"}
 
 
 def test_box_about_the_link_goes_with_the_next_change() -> None:
@@ -369,7 +371,7 @@ def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) ->
 def test_a_stored_run_is_run_again_and_what_changed_is_said(
     poisoned: float, words: str, engine: FakeEngine, store: Store
 ) -> None:
-    spec = resolve(ExperimentSpec(seed=5))
+    spec = resolve(parse_spec({"seed": 5}))
     store.put(drawn_result(spec))
     app = lab(seed="5")
     assert app.button(key="run").disabled

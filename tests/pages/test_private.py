@@ -8,7 +8,7 @@ import pytest
 
 from core.catalog.choices import resolve
 from core.experiments.result import Result
-from core.spec.experiment import ExperimentSpec
+from core.spec.experiment import parse_spec
 from core.storage import uploads
 from core.storage.runs import Store
 from pages import _runs
@@ -53,7 +53,7 @@ KEYS = ("data", "extractor", "attack", "px", "train", "lock", "hide", "lesson", 
 @pytest.mark.parametrize("value", ["image-folder:/etc", "upload:../../etc", "timm:resnet18@/x.pth", "../x", "%00["])
 def test_no_path_in_a_link_is_followed(value: str) -> None:
     app = opened("lab.py", **dict.fromkeys(KEYS, value))
-    assert app.session_state.spec == resolve(ExperimentSpec())
+    assert app.session_state.spec == resolve(parse_spec({}))
     assert "allowed: fashion-mnist" in app.error[0].value
 
 

@@ -13,6 +13,7 @@ from core.experiments.run import run
 from core.presentation import provenance
 from core.serving import engine as engine_module
 from core.spec import defaults
+from core.spec.defaults import CURRENT
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.storage import uploads
 from core.storage.runs import Store
@@ -97,19 +98,24 @@ def test_links_written_now_name_the_version() -> None:
 
 
 def test_a_version_is_named_only_where_it_makes_a_difference() -> None:
-    assert _state.to_query(_state.from_spec(resolve(ExperimentSpec(seed=4)))) == {"seed": "4"}
-    assert _state.versioned({"lock": "budget"}) == {"lock": "budget"}
+    flips = {"attack": "label-flip", "seed": "4"}
+    assert _state.to_query(_state.from_spec(resolve(parse_spec({**flips, "defaults": CURRENT})))) == flips
+    assert _state.versioned({**flips, "lock": "budget"}) == {**flips, "lock": "budget"}
+    assert _state.versioned({"lock": "budget"}) == {"lock": "budget", "defaults": str(CURRENT)}
 
 
 @pytest.mark.usefixtures("store")
 def test_links_to_images_of_ones_own_keep_their_side() -> None:
     """Links of before the side could be chosen mean 64 px; today's mean what data and extractor ask for."""
     name = uploads.add_images("pets.zip", zipped(pets(20))).name  # of 20 x 30 px
-    link = {"data": name, "train": "20", "test": "10"}
+    link = {"data": name, "attack": "ft-matching", "train": "20", "test": "10"}
     assert meant(link).side == 64
     assert _state.to_query(_state.from_spec(meant(link))) == {**link, "side": "64"}
     assert meant({**link, "defaults": "2"}).side == 20
-    assert _state.to_query(_state.from_spec(meant({**link, "defaults": "2"}))) == {**link, "defaults": "2"}
+    assert _state.to_query(_state.from_spec(meant({**link, "defaults": "2"}))) == {
+        **link,
+        "defaults": str(CURRENT),
+    }
     assert meant({**link, "side": "20"}) == meant({**link, "defaults": "2"})
     assert meant({**link, "side": "97"}).side == 97
     assert _state.from_query({**link, "side": "7"})[1] == [
