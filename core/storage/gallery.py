@@ -112,8 +112,9 @@ class GalleryChange:
 def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: bool = False) -> Iterator[GalleryChange]:
     """Compute missing shipped runs, and delete those that no longer ship.
 
-    The large `features.npz` is left out, as it is recomputed in seconds. The map of the clean features and the decoder
-    ship as well, for runs of other attacks on the same images.
+    The large `features.npz` ships with the first run alone, on which every page opens, so that its defences take no
+    time; of others it is recomputed in seconds. The map of the clean features and the decoder ship as well, for runs of
+    other attacks on the same images.
 
     Args:
         observe: receives progress events.
@@ -140,7 +141,7 @@ def build(observe: Observer = silent, assets: Path = paths.ASSETS, *, again: boo
         result = run(entry.spec, observe)
         change = "new" if before is None else changes(before, result.summary())
         if change != "same":
-            _ship(result, folder, maps, trained)
+            _ship(result, folder, maps, trained, with_features=entry is wanted[0])
         yield GalleryChange(folder, change)
     _drop_maps(runs, maps)
 
@@ -175,11 +176,11 @@ def _results(summary: RunSummary) -> dict[str, Any]:
 _NO_RESULTS = ("seconds", "device", "versions")
 
 
-def _ship(result: Result, folder: Path, maps: Path, trained: Path) -> None:
+def _ship(result: Result, folder: Path, maps: Path, trained: Path, *, with_features: bool) -> None:
     from core.attacks.algorithms import decoders
     from core.experiments import projection
 
-    run_folder.write(result, folder, with_features=False)
+    run_folder.write(result, folder, with_features=with_features)
     assert result.plot is not None
     train_z = result.features["train_z"]
     if not any((maps / projection.cache_path(train_z, engine=engine).name).exists() for engine in projection.ENGINES):
