@@ -78,6 +78,9 @@ def reproduce(
     train_size: TrainSize = TRAIN_SIZE,
     test_size: TestSize = TEST_SIZE,
     processes: Annotated[int, typer.Option(help="Experiments at a time, each on its share of the cores.")] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(help="Begin no experiment after this time; 0 rewrites the page alone.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of results.md and results.json.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -90,6 +93,8 @@ def reproduce(
 
     if processes < 1:
         raise SpecError(f"--processes is {processes}; allowed: 1 or more.")
+    if minutes is not None and minutes < 0:
+        raise SpecError(f"--minutes is {minutes:g}; allowed: 0 or more.")
     folder = existing_folder(out, paths.ROOT / "docs")
     sizes = {"train_size": train_size, "test_size": test_size}
     pairs = grid.pairs(data or ())
@@ -97,5 +102,5 @@ def reproduce(
     from core.system.device import use_all_cores
 
     use_all_cores()
-    evidence.reproduce(experiments, folder, device=device, processes=processes, report=typer.echo)
+    evidence.reproduce(experiments, folder, device=device, processes=processes, minutes=minutes, report=typer.echo)
     typer.echo(str(folder / "results.md"))

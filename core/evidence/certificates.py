@@ -1,9 +1,10 @@
 """Certificates for the evidence: certified accuracies of the clean data of each pair and seed."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from core.evidence import grid
 from core.evidence.measurements import MeasuredRow, Measurements
 from core.spec.experiment import ExperimentSpec
 from core.system.tables import markdown_table
@@ -26,6 +27,16 @@ def measured(spec: ExperimentSpec, device: str = "auto") -> MeasuredRow:
         "added": [added(result.features, n_classes, spec.ridge, k, place).to_json() for k in PARTITIONS],
         "flipped": flipped(result.features, n_classes, spec.ridge, place).to_json(),
     }
+
+
+def specs(experiments: Iterable[ExperimentSpec]) -> list[ExperimentSpec]:
+    """One experiment for each pair and seed, since every attack has the same clean data; none of the far transfer."""
+    clean = {
+        (spec.data, spec.extractor, spec.seed): spec
+        for spec in experiments
+        if spec.attack.name == "label-flip" and (spec.data, spec.extractor) not in grid.FAR
+    }
+    return list(clean.values())
 
 
 def text(measurements: Measurements, certified: Sequence[MeasuredRow]) -> str:

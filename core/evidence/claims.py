@@ -1,17 +1,14 @@
 """The claims of the paper and our own, each tested against the measurements."""
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import product
-from typing import Literal
 
 from core.attacks.registry import record_of
 from core.catalog import choices
+from core.evidence import grid, rule_claims
+from core.evidence.claim import Claim, above, below
 from core.evidence.measurements import Comparison, Measurements, accuracy_drop, paired, stage2_drop
-from core.experiments.sweep import Interval
 
-Verdict = Literal["holds", "holds in part", "does not hold", "too close to tell"]
 IMAGES = ("tgda-input", "gc-input", "ft-matching", "ft-decoder", "ft-donor")
 """Attacks that optimise images."""
 FEATURES = ("tgda-feature", "gc-feature")
@@ -22,64 +19,13 @@ FEW = 2.0
 """Minimum drop by stage 2, in points, for which a ratio to it is meaningful."""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A claim and its test.
-
-    Attributes:
-        name: for links.
-        statement: the claim in one sentence.
-        source: who makes the claim.
-        compare: returns the comparisons that test it.
-        judge: returns the verdict on the pooled interval of a comparison.
-        why: explanation of each verdict.
-    """
-
-    name: str
-    statement: str
-    source: str
-    compare: Callable[[Measurements], list[Comparison]]
-    judge: Callable[[Interval], Verdict]
-    why: dict[Verdict, str] = field(default_factory=dict)
-
-    def verdicts(self, measurements: Measurements) -> list[tuple[Comparison, Verdict]]:
-        """Each comparison with its verdict; empty comparisons are left out."""
-        comparisons = [(comparison, comparison.pooled) for comparison in self.compare(measurements)]
-        return [
-            (comparison, self.judge(pooled) if pooled.seeds > 1 else "too close to tell")
-            for comparison, pooled in comparisons
-            if pooled is not None
-        ]
-
-    def verdict(self, measurements: Measurements) -> Verdict:
-        """The verdict on all comparisons; if only some of them hold, the claim holds in part."""
-        verdicts = {verdict for _, verdict in self.verdicts(measurements)}
-        if verdicts == {"holds"}:
-            return "holds"
-        if "holds" in verdicts:
-            return "holds in part"
-        return "does not hold" if "does not hold" in verdicts else "too close to tell"
-
-
-def above(interval: Interval) -> Verdict:
-    """Whether an interval lies above 0."""
-    return "holds" if interval.low > 0 else "does not hold" if interval.high < 0 else "too close to tell"
-
-
-def below(limit: float) -> Callable[[Interval], Verdict]:
-    """Returns a test of whether an interval lies below a limit."""
-
-    def judge(interval: Interval) -> Verdict:
-        return "holds" if interval.high < limit else "does not hold" if interval.low > limit else "too close to tell"
-
-    return judge
-
-
 def _transfer(measurements: Measurements) -> list[Comparison]:
     comparisons = []
     for data in dict.fromkeys(key.data for key in measurements.by_key):
         settings = {
-            choices.setting(data, key.extractor): key.extractor for key in measurements.by_key if key.data == data
+            choices.setting(*pair): pair[1]
+            for pair in dict.fromkeys(key[:2] for key in measurements.by_key)
+            if pair[0] == data and pair not in grid.FAR
         }
         if {"transfer", "fine-tuning"} <= settings.keys():
             for kind, attacks in (("images", IMAGES), ("features", FEATURES)):
@@ -245,4 +191,5 @@ CLAIMS = (
         above,
         {"holds in part": "Where an attack costs next to nothing, ten times as much of it does, too."},
     ),
+    *rule_claims.CLAIMS,
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.defences.registry import RECORDS
-from core.evidence.measurements import MeasuredRow
+from core.evidence.measurements import Key, MeasuredRow, key_of
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import PLUGINS
 
@@ -16,13 +16,13 @@ class Frozen:
     Attributes:
         rows: experiments measured on every seed, in the requested order.
         defences: names of the defences that were measured on each of these.
-        missing: distinct pairs of attack and constraint that were not measured on every seed.
+        missing: settings that were not measured on every seed.
         missing_defences: names of the defences that were not measured on all rows.
     """
 
     rows: list[MeasuredRow]
     defences: list[str]
-    missing: list[tuple[str, str]]
+    missing: list[Key]
     missing_defences: list[str]
 
 
@@ -38,7 +38,7 @@ def frozen(experiments: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRo
         by_experiment.setdefault(_without_seed(spec), []).append(spec)
     complete = {key: all(spec.hash in known for spec in specs) for key, specs in by_experiment.items()}
     rows = [known[spec.hash] for spec in experiments if complete[_without_seed(spec)]]
-    missing = [(spec.attack.name, spec.constraint) for spec in experiments if not complete[_without_seed(spec)]]
+    missing = [key_of(spec.model_dump(mode="json")) for spec in experiments if not complete[_without_seed(spec)]]
     names = [name for name in RECORDS if name not in PLUGINS]
     measured = [name for name in names if all(name in row["defences"] for row in rows)]
     return Frozen(rows, measured, list(dict.fromkeys(missing)), [name for name in names if name not in measured])

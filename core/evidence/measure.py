@@ -1,9 +1,11 @@
 """Measures experiments, sequentially or in parallel; resumes from a file of earlier measurements."""
 
+import contextlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -34,14 +36,39 @@ def measure(
         processes: number of parallel processes, which share the cores.
         report: receives a line for each finished experiment.
     """
+    known = measure_until(experiments, path, measure_one, None, device=device, processes=processes, report=report)
+    return [known[spec.hash] for spec in experiments]
+
+
+def measure_until(
+    experiments: Sequence[ExperimentSpec],
+    path: Path,
+    measure_one: MeasureFunction,
+    end: float | None,
+    *,
+    device: str = "auto",
+    processes: int = 1,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict[str, dict[str, Any]]:
+    """Measurements by the hash of the spec: all that the file holds, and those that were made before the end.
+
+    Args:
+        experiments, path, measure_one, device, processes, report: see `measure`.
+        end: time of `time.monotonic` from which no experiment's result is waited for; None for no limit.
+    """
     known: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     missing = [spec for spec in experiments if spec.hash not in known]
-    for done, (spec, row) in enumerate(_measured(missing, measure_one, device, processes), start=1):
-        known[spec.hash] = row
-        write_text(path, _as_json(known))
-        where = f"{spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g} seed {spec.seed}"
-        report(f"{done}/{len(missing)} {where}")
-    return [known[spec.hash] for spec in experiments]
+    if end is not None and time.monotonic() >= end:
+        return known
+    with contextlib.closing(_measured(missing, measure_one, device, processes)) as measurements:
+        for done, (spec, row) in enumerate(measurements, start=1):
+            known[spec.hash] = row
+            write_text(path, _as_json(known))
+            where = f"{spec.data} {spec.extractor} {spec.attack.name} {spec.constraint} {spec.budget:g}"
+            report(f"{done}/{len(missing)} {where} {spec.label_rule} seed {spec.seed}")
+            if end is not None and time.monotonic() >= end:
+                break
+    return known
 
 
 def _as_json(known: dict[str, dict[str, Any]]) -> str:
@@ -54,7 +81,7 @@ def _as_json(known: dict[str, dict[str, Any]]) -> str:
 
 def _measured(
     missing: Sequence[ExperimentSpec], measure_one: MeasureFunction, device: str, processes: int
-) -> Iterable[tuple[ExperimentSpec, dict[str, Any]]]:
+) -> Generator[tuple[ExperimentSpec, dict[str, Any]]]:
     if processes == 1 or len(missing) < 2:
         for spec in missing:
             yield spec, measure_one(spec, device)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from core.evidence import grid
 from core.experiments.sweep import Interval, interval
 
 MeasuredRow = dict[str, Any]
@@ -19,6 +20,13 @@ class Key(NamedTuple):
     attack: str
     constraint: str
     budget: float
+    label_rule: str
+
+
+def key_of(spec: dict[str, Any]) -> Key:
+    """The settings of a spec in the form of JSON."""
+    names = ("data", "extractor", "constraint", "budget", "label_rule")
+    return Key(attack=spec["attack"]["name"], **{name: spec[name] for name in names})
 
 
 class Measurements:
@@ -32,9 +40,7 @@ class Measurements:
         """Group by seed."""
         self.by_key: dict[Key, dict[int, MeasuredRow]] = {}
         for row in measured:
-            spec = row["spec"]
-            key = Key(spec["data"], spec["extractor"], spec["attack"]["name"], spec["constraint"], spec["budget"])
-            self.by_key.setdefault(key, {})[spec["seed"]] = row
+            self.by_key.setdefault(key_of(row["spec"]), {})[row["spec"]["seed"]] = row
 
     @property
     def seeds(self) -> list[int]:
@@ -47,18 +53,26 @@ class Measurements:
         return None if by_seed is None else {seed: value_of(by_seed[seed]) for seed in self.seeds}
 
     def select(
-        self, attacks: Sequence[str], constraints: Sequence[str] = (), budgets: Sequence[float] = ()
+        self,
+        attacks: Sequence[str],
+        constraints: Sequence[str] = (),
+        budgets: Sequence[float] = (),
+        label_rules: Sequence[str] = (),
     ) -> Iterator[Key]:
-        """Select experiments.
+        """Select experiments; those in the far transfer only by their label rules.
 
         Args:
             attacks: names of attacks.
             constraints: names of constraints; empty for all.
             budgets: budgets ε_d; empty for all.
+            label_rules: names of label rules; empty for the one that an attack has where rules are not compared.
         """
         for key in self.by_key:
+            by_rule = key.label_rule in label_rules
+            if not label_rules:
+                by_rule = key.label_rule == grid.label_rule(key.attack) and key[:2] not in grid.FAR
             has_constraint = not constraints or key.constraint in constraints
-            if key.attack in attacks and has_constraint and (not budgets or key.budget in budgets):
+            if by_rule and key.attack in attacks and has_constraint and (not budgets or key.budget in budgets):
                 yield key
 
 

@@ -1,16 +1,18 @@
 """The evidence as a document: claims first, then all numbers behind them."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from core.attacks.registry import RECORDS
 from core.catalog import choices
 from core.evidence import certificates, grid
-from core.evidence.claims import CLAIMS, FEATURES, IMAGES, Claim
+from core.evidence.claim import Claim
+from core.evidence.claims import CLAIMS, FEATURES, IMAGES
 from core.evidence.classroom import mean_and_interval
 from core.evidence.frozen import Frozen
-from core.evidence.measurements import Key, MeasuredRow, Measurements, accuracy_drop, stage2_drop
+from core.evidence.measurements import Key, MeasuredRow, Measurements, accuracy_drop, key_of, stage2_drop
 from core.experiments.sweep import interval
-from core.spec.experiment import parse_spec
+from core.spec.experiment import CONSTRAINTS, LABEL_RULES, parse_spec
 from core.system.numbers import fixed
 from core.system.tables import markdown_table
 
@@ -40,9 +42,23 @@ def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> st
 
 def _missing(evidence: Frozen) -> str:
     """Lists what was registered after the measurements or was not reached by them."""
-    lines = [f"- `{attack}` under `{constraint}`" for attack, constraint in evidence.missing]
+    begun = {_without_pair(key_of(row["spec"])) for row in evidence.rows}
+    groups: dict[Key, list[Key]] = {}
+    for key in evidence.missing:
+        groups.setdefault(_without_pair(key), []).append(key)
+    lines = []
+    for group, keys in groups.items():
+        line = f"- `{group.attack}` under `{group.constraint}`, labels `{group.label_rule}`"
+        if group in begun:
+            line += ": " + ", ".join(f"`{key.data}` by `{key.extractor}` at {100 * key.budget:g} %" for key in keys)
+        lines.append(line)
     lines += [f"- the defence `{name}`" for name in evidence.missing_defences]
     return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
+
+
+def _without_pair(key: Key) -> Key:
+    """Groups what is missing: everywhere where nothing of a group was measured, else where it says."""
+    return key._replace(data="", extractor="", budget=0.0)
 
 
 def _head(measurements: Measurements, example: MeasuredRow) -> str:
@@ -55,7 +71,9 @@ def _head(measurements: Measurements, example: MeasuredRow) -> str:
         f"{spec.train_size:,} clean training images, {spec.test_size:,} test images, λ = {spec.ridge:g}, "
         f"{len(measurements.seeds)} seeds, on {devices}. Each seed draws other images and other choices of the attack. "
         "Poison is *added*: ε is poisoned per clean image. Labels of the poison are those that the clean head finds "
-        "least likely, of unlearnable examples the images' own. Attacks run with their default parameters, "
+        "least likely (`adversarial`), of unlearnable examples the images' own (`clean`); at "
+        f"{100 * grid.RULE_BUDGET:g} % under `{grid.RULE_CONSTRAINT}` label rules are compared, and there alone stand "
+        f"{', '.join(f'`{attack}`' for attack in grid.NARROW)}. Attacks run with their default parameters, "
         f"`tgda-input` under `none` with a step of {grid.FREE_STEPS['tgda-input']['lr']:g}. Every accuracy is of a "
         "converged head on test images that no attack has seen; images are poisoned as they were exported, in 8 bits "
         "except under `none`.\n\n"
@@ -91,7 +109,8 @@ def _claim(claim: Claim, measurements: Measurements) -> str:
     text = (
         f'<a id="{claim.name}"></a>\n### {claim.statement}\n\n{claim.source}. Here: **{claim.verdict(measurements)}**.'
     )
-    return f"{text} {why}".rstrip() + "\n\n" + markdown_table(["Compared", "Mean", "Single", "Verdict"], rows, "llll")
+    text = f"{text} {why}".rstrip()
+    return f"{text}\n\n{markdown_table(['Compared', 'Mean', 'Single', 'Verdict'], rows, 'llll')}" if rows else text
 
 
 def _mean_of(measurements: Measurements, key: Key, value_of: Callable[[MeasuredRow], float]) -> str:
@@ -109,7 +128,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
-    """Results of each defence on each kind of poison, at the largest budget."""
+    """Results of each defence on each kind of poison at the largest budget, and where label rules are compared."""
     budget = max(key.budget for key in measurements.by_key)
     parts = [
         f"At ε = {100 * budget:g} %, each defence by itself with its default settings; most remove 5 % of each class. "
@@ -118,28 +137,37 @@ def _filters(measurements: Measurements, defences: Sequence[str]) -> str:
         "seeds."
     ]
     for title, (attacks, constraints) in GROUPS.items():
-        rows = [
-            row
-            for key in measurements.select(attacks, constraints, [budget])
-            for seed, row in measurements.by_key[key].items()
-            if seed in measurements.seeds
-        ]
-        if not rows:
-            continue
-        mean_lost = statistics.mean(accuracy_drop(row) for row in rows)
-        lines = []
-        for name in defences:
-            pairs = [(row, row["defences"][name]) for row in rows]
-            recall = statistics.mean(100 * defence["found"] / row["n_poison"] for row, defence in pairs)
-            clean_lost = statistics.mean(
-                100 * defence["clean_lost"] / row["spec"]["train_size"] for row, defence in pairs
-            )
-            regained = statistics.mean(100 * (defence["accuracy"] - row["poisoned"]) for row, defence in pairs)
-            lines.append([f"`{name}`", f"{recall:.0f} %", f"{fixed(clean_lost)} %", fixed(regained, sign=True)])
-        header = ["Defence", "Found", "Clean lost", "Given back"]
-        heading = f"**{title[0].upper()}{title[1:]}**, which cost {fixed(mean_lost)} points:"
-        parts.append(f"{heading}\n\n{markdown_table(header, lines)}")
+        parts += _filtered(measurements, title, measurements.select(attacks, constraints, [budget]), defences)
+    compared = []
+    for attack in (*grid.NARROW, *(name for name in grid.COMPARED if name in IMAGES)):
+        for rule in grid.RULES:
+            keys = [key for key in measurements.select([attack], label_rules=[rule]) if _is_compared(key)]
+            compared += _filtered(measurements, f"`{attack}`, labels `{rule}`", keys, defences)
+    if compared:
+        parts += [f"At ε = {100 * grid.RULE_BUDGET:g} % under `{grid.RULE_CONSTRAINT}`, by label rule:", *compared]
     return "\n\n".join(parts)
+
+
+def _is_compared(key: Key) -> bool:
+    return (key.constraint, key.budget) == (grid.RULE_CONSTRAINT, grid.RULE_BUDGET) and key[:2] not in grid.FAR
+
+
+def _filtered(measurements: Measurements, title: str, keys: Iterable[Key], defences: Sequence[str]) -> list[str]:
+    """The table of the defences on some experiments; empty without any."""
+    rows = [row for key in keys for seed, row in measurements.by_key[key].items() if seed in measurements.seeds]
+    if not rows:
+        return []
+    mean_lost = statistics.mean(accuracy_drop(row) for row in rows)
+    lines = []
+    for name in defences:
+        pairs = [(row, row["defences"][name]) for row in rows]
+        recall = statistics.mean(100 * defence["found"] / row["n_poison"] for row, defence in pairs)
+        clean_lost = statistics.mean(100 * defence["clean_lost"] / row["spec"]["train_size"] for row, defence in pairs)
+        regained = statistics.mean(100 * (defence["accuracy"] - row["poisoned"]) for row, defence in pairs)
+        lines.append([f"`{name}`", f"{recall:.0f} %", f"{fixed(clean_lost)} %", fixed(regained, sign=True)])
+    header = ["Defence", "Found", "Clean lost", "Given back"]
+    heading = f"**{title[0].upper()}{title[1:]}**, which cost {fixed(mean_lost)} points:"
+    return [f"{heading}\n\n{markdown_table(header, lines)}"]
 
 
 def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[str]) -> str:
@@ -149,30 +177,33 @@ def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[
         [100 * row["clean"] for seed, row in measurements.by_key[keys[0]].items() if seed in measurements.seeds]
     )
     assert clean is not None
-    budgets = sorted({key.budget for key in keys})
-    header = ["Attack", "Constraint", "ε", "Drop", "Stage 2", *(f"{name}" for name in defences)]
+    header = ["Attack", "Constraint", "Labels", "ε", "Drop", "Stage 2", *(f"{name}" for name in defences)]
     rows = []
-    for attack, constraint in grid.attack_constraint_pairs():
-        for budget in budgets:
-            key = Key(data, extractor, attack, constraint, budget)
-            if key not in measurements.by_key:
-                continue
-            has_stage2 = _has_inversion(measurements, key)
-            rows.append(
-                [
-                    f"`{attack}`",
-                    constraint,
-                    f"{100 * budget:g} %",
-                    _mean_of(measurements, key, accuracy_drop),
-                    _mean_of(measurements, key, stage2_drop) if has_stage2 else "",
-                    *(_left_by(measurements, key, name) for name in defences),
-                ]
-            )
+    for key in sorted(keys, key=_place):
+        has_stage2 = _has_inversion(measurements, key)
+        rows.append(
+            [
+                f"`{key.attack}`",
+                key.constraint,
+                key.label_rule,
+                f"{100 * key.budget:g} %",
+                _mean_of(measurements, key, accuracy_drop),
+                _mean_of(measurements, key, stage2_drop) if has_stage2 else "",
+                *(_left_by(measurements, key, name) for name in defences),
+            ]
+        )
     intro = (
         f"Clean accuracy {mean_and_interval(clean)} %. Under each defence: the mean drop that is left, from the clean "
         "head without any filter."
     )
     return f"{intro}\n\n{markdown_table(header, rows)}"
+
+
+def _place(key: Key) -> tuple[int, int, bool, int, float]:
+    """Order of a table: attacks as in the catalog, an attack's usual label rule first."""
+    rules, unusual = list(LABEL_RULES), key.label_rule != grid.label_rule(key.attack)
+    places = (list(RECORDS).index(key.attack), list(CONSTRAINTS).index(key.constraint))
+    return *places, unusual, rules.index(key.label_rule), key.budget
 
 
 def _has_inversion(measurements: Measurements, key: Key) -> bool:

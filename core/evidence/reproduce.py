@@ -1,13 +1,16 @@
 """`python -m core reproduce`: measure what is missing, and rewrite docs/results.md."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.evidence import certificates, classroom, page
 from core.evidence.attacks import measured
 from core.evidence.frozen import frozen
-from core.evidence.measure import measure
+from core.evidence.measure import measure_until
 from core.spec.experiment import ExperimentSpec
+from core.system.errors import DataError
 from core.system.files import write_text
 
 
@@ -17,6 +20,7 @@ def reproduce(
     *,
     device: str = "auto",
     processes: int = 1,
+    minutes: float | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Measure every experiment, the certificates of their clean data, and the lessons' experiments.
@@ -26,22 +30,27 @@ def reproduce(
         folder: of results.md, results.json and certificates.json; entries of the last two are not measured again.
         device: "auto", "cpu" or "cuda".
         processes: number of parallel processes.
+        minutes: after which no experiment is begun; the page tells what is not measured yet. None for no limit.
         report: receives a line for each experiment.
+
+    Raises:
+        DataError: no experiment, or no certificate, was measured, so that there is nothing to write.
     """
-    rows = measure(experiments, folder / "results.json", measured, device=device, processes=processes, report=report)
-    # The clean data of a pair and a seed are the same for every attack and budget.
-    clean = {(spec.data, spec.extractor, spec.seed): spec for spec in experiments if spec.attack.name == "label-flip"}
-    certified = measure(
-        list(clean.values()),
-        folder / "certificates.json",
-        certificates.measured,
-        device=device,
-        processes=processes,
-        report=report,
-    )
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    certified = certificates.specs(experiments)
     seeds = sorted({spec.seed for spec in experiments})
-    in_class = classroom.specs(seeds)
-    class_rows = measure(in_class, folder / "results.json", measured, device=device, processes=processes, report=report)
-    known = {spec.hash: row for spec, row in zip(in_class, class_rows, strict=True)}
-    evidence = frozen(experiments, {spec.hash: row for spec, row in zip(experiments, rows, strict=True)})
-    write_text(folder / "results.md", page.page(evidence, certified, classroom.text(known, seeds)))
+    known: dict[str, dict[str, Any]] = {}
+    certain: dict[str, dict[str, Any]] = {}
+    for specs, name, measure_one, found in (
+        (experiments, "results.json", measured, known),
+        (certified, "certificates.json", certificates.measured, certain),
+        (classroom.specs(seeds), "results.json", measured, known),
+    ):
+        found |= measure_until(
+            specs, folder / name, measure_one, end, device=device, processes=processes, report=report
+        )
+    evidence = frozen(experiments, known)
+    rows = [certain[spec.hash] for spec in certified if spec.hash in certain]
+    if not evidence.rows or not rows:
+        raise DataError(f"Too little is measured in {folder} to write the page. Give it more minutes.")
+    write_text(folder / "results.md", page.page(evidence, rows, classroom.text(known, seeds)))

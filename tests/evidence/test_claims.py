@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.defences.registry import RECORDS as DEFENCES
-from core.evidence import grid
+from core.evidence import grid, rule_claims
 from core.evidence.claims import CLAIMS, above, below
 from core.evidence.classroom import mean_and_interval
 from core.evidence.frozen import Frozen
@@ -25,6 +25,7 @@ def measured_row(attack: str, drop: float, seed: int = 0, **other: Any) -> dict[
         "constraint": "valid",
         "budget": 0.1,
         "seed": seed,
+        "label_rule": grid.label_rule(attack),
         "train_size": 1000,
         **other.pop("spec", {}),
     }
@@ -108,7 +109,7 @@ TRUTHS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
+@pytest.mark.parametrize("name", list(TRUTHS))
 def test_a_claim_holds_where_it_is_true_and_not_where_the_opposite_is(name: str) -> None:
     drop = TRUTHS[name]
     assert claim(name).verdict(Measurements(everywhere(drop))) == "holds"
@@ -116,10 +117,75 @@ def test_a_claim_holds_where_it_is_true_and_not_where_the_opposite_is(name: str)
     assert claim(name).verdict(Measurements(everywhere(opposite))) == "does not hold"
 
 
-@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
+@pytest.mark.parametrize("name", list(TRUTHS))
 def test_one_seed_says_nothing(name: str) -> None:
     first = [row for row in everywhere(TRUTHS[name]) if row["spec"]["seed"] == 0]
     assert claim(name).verdict(Measurements(first)) == "too close to tell"
+
+
+def compared(drop: Any) -> list[dict[str, Any]]:
+    """Every experiment where label rules are compared; its drop is `drop(attack, rule, seed)`."""
+    rules = {**dict.fromkeys((*grid.COMPARED, "label-flip"), grid.RULES), **grid.NARROW}
+    return [
+        measured_row(attack, drop(attack, rule, seed), seed, spec={"label_rule": rule, "budget": grid.RULE_BUDGET})
+        for attack, attack_rules in rules.items()
+        for rule in attack_rules
+        for seed in (0, 1, 2)
+    ]
+
+
+RULE_TRUTHS: dict[str, Any] = {
+    "labels": lambda attack, rule, seed: 9 if rule == "clean" else 3,
+    "chosen": lambda attack, rule, seed: 9 if rule == "chosen" else 3,
+    "frank-wolfe": lambda attack, rule, seed: 9 if attack == "fw-input" else 3,
+    "portfolio": lambda attack, rule, seed: 9 if attack == "best-input" else 3,
+}
+
+
+def test_every_claim_has_a_truth() -> None:
+    assert {claim.name for claim in CLAIMS} == {*TRUTHS, *RULE_TRUTHS}
+
+
+@pytest.mark.parametrize("name", list(RULE_TRUTHS))
+def test_a_claim_about_labels_holds_where_it_is_true_and_not_where_the_opposite_is(name: str) -> None:
+    drop = RULE_TRUTHS[name]
+    assert claim(name).verdict(Measurements(compared(drop))) == "holds"
+    assert claim(name).verdict(Measurements(compared(lambda *at: 20 - drop(*at)))) == "does not hold"
+
+
+@pytest.mark.parametrize(("short_of", "verdict"), [(0.4, "holds"), (0.6, "does not hold")])
+def test_as_much_means_up_to_the_margin(short_of: float, verdict: str) -> None:
+    assert rule_claims.MARGIN == 0.5
+    rows = compared(lambda attack, rule, seed: 5 - short_of if rule == "clean" else 5)
+    assert claim("labels").verdict(Measurements(rows)) == verdict
+
+
+@pytest.mark.parametrize("name", list(RULE_TRUTHS))
+def test_a_claim_without_measurements_is_not_measured(name: str) -> None:
+    measurements = Measurements(everywhere(lambda *_: 3))
+    assert claim(name).verdict(measurements) == "not measured"
+    assert claim(name).verdicts(measurements) == []
+
+
+def test_other_claims_do_not_read_what_is_measured_for_label_rules_only() -> None:
+    rows = everywhere(TRUTHS["flips"])
+    far = [measured_row("ft-matching", 0, seed, spec={"extractor": grid.FAR[0][1]}) for seed in (0, 1, 2)]
+    others = [row for row in compared(lambda *_: 0.0) if row["spec"]["label_rule"] != "adversarial"]
+    for name in TRUTHS:
+        before, after = (claim(name).verdicts(Measurements(some)) for some in (rows, [*rows, *far, *others]))
+        assert [(c.differences, verdict) for c, verdict in before] == [(c.differences, verdict) for c, verdict in after]
+
+
+def test_the_far_transfer_is_compared_by_itself() -> None:
+    far = {"extractor": grid.FAR[0][1], "budget": grid.RULE_BUDGET}
+    rows = compared(RULE_TRUTHS["labels"]) + [
+        measured_row("ft-matching", 1 if rule == "clean" else 2, seed, spec={**far, "label_rule": rule})
+        for rule in ("clean", "adversarial")
+        for seed in (0, 1, 2)
+    ]
+    means = {c.description: c.pooled.mean for c, _ in claim("labels").verdicts(Measurements(rows)) if c.pooled}
+    assert means["`ft-matching`: `clean` minus `adversarial`"] == pytest.approx(6)
+    assert means["`ft-matching`, far transfer: `clean` minus `adversarial`"] == pytest.approx(-1)
 
 
 def test_a_claim_that_only_some_attacks_bear_out_holds_in_part() -> None:
@@ -146,7 +212,8 @@ def test_the_page_tells_every_claim_and_every_number() -> None:
     assert "| 50 heads, certified | 70.0 | 70.0 | 31.0 | 0.0 |" in text
     assert "| 75.0 | 61.0 | 50.0 | 0.0 | 0.0 |" in text
     for attack, constraint in grid.attack_constraint_pairs():
-        assert text.count(f"| `{attack}` | {constraint} |") == 2 * len(grid.BUDGETS)
+        rule = grid.label_rule(attack)
+        assert text.count(f"| `{attack}` | {constraint} | {rule} |") == 2 * len(grid.BUDGETS)
 
 
 def test_an_interval_as_text() -> None:

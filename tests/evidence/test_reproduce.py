@@ -1,6 +1,7 @@
 """The measurement behind docs/results.md, in small: real runs, real defences, taken up where it was broken off."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,18 @@ def specs(attacks: tuple[str, ...]) -> list:
 def test_the_grid_has_every_attack_under_every_constraint_in_both_settings() -> None:
     todo = grid.specs()
     assert len({spec.hash for spec in todo}) == len(todo)
-    assert len(todo) == len(grid.PAIRS) * len(grid.attack_constraint_pairs()) * len(grid.BUDGETS) * len(grid.SEEDS)
+    everywhere = [
+        spec
+        for spec in todo
+        if (spec.data, spec.extractor) not in grid.FAR and spec.label_rule == grid.label_rule(spec.attack.name)
+        if spec.attack.name not in grid.NARROW
+    ]
+    pairs_and_seeds = len(grid.PAIRS) * len(grid.SEEDS)
+    assert len(everywhere) == pairs_and_seeds * len(grid.attack_constraint_pairs()) * len(grid.BUDGETS)
+    # Three attacks under two further rules, Frank-Wolfe under three, and the portfolio; six rows in the far transfer.
+    assert len(todo) - len(everywhere) == pairs_and_seeds * (3 * 2 + 3 + 1) + len(grid.SEEDS) * 6
+    rest = {(spec.budget, spec.constraint) for spec in todo if spec not in everywhere}
+    assert rest == {(grid.RULE_BUDGET, grid.RULE_CONSTRAINT)}
     assert {spec.label_rule for spec in todo if spec.attack.name == "ue-input"} == {"clean"}
 
 
@@ -60,7 +72,7 @@ def test_what_is_measured_is_the_run_and_each_defence(tmp_path: Path) -> None:
             expected.whole.poison_removed,
             expected.whole.clean_lost,
         )
-    assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 seed 0"]
+    assert lines == ["1/1 mnist resnet10-small-mnist label-flip valid 0.1 adversarial seed 0"]
 
 
 def test_several_processes_measure_the_same(tmp_path: Path) -> None:
@@ -87,6 +99,7 @@ def test_certificates_are_of_the_clean_data(monkeypatch: pytest.MonkeyPatch) -> 
         (["--processes", "0"], "--processes is 0"),
         (["--data", "letters"], "letters"),
         (["--budget", "2"], "budget is 2"),
+        (["--minutes", "-1"], "--minutes is -1"),
     ],
 )
 def test_bad_input_is_one_sentence(asked: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,8 +115,8 @@ def shipped() -> tuple[Frozen, list[dict[str, Any]], str]:
     folder = paths.ROOT / "docs"
     known, certain = (json.loads((folder / f"{name}.json").read_text()) for name in ("results", "certificates"))
     todo = grid.specs()
-    clean = {(spec.data, spec.extractor, spec.seed): spec.hash for spec in todo if spec.attack.name == "label-flip"}
-    return frozen(todo, known), [certain[key] for key in clean.values()], classroom.text(known, grid.SEEDS)
+    certified = [certain[spec.hash] for spec in certificates.specs(todo)]
+    return frozen(todo, known), certified, classroom.text(known, grid.SEEDS)
 
 
 def test_what_ships_is_written_by_the_command() -> None:
@@ -119,12 +132,12 @@ def test_the_readme_says_what_the_results_say() -> None:
 
 
 @pytest.fixture
-def newcomers() -> Iterator[list[tuple[str, str]]]:
+def newcomers() -> Iterator[Frozen]:
     """An attack and a defence that were registered after all was measured; what was missing before they were."""
-    missing = shipped()[0].missing
+    before = shipped()[0]
     attacks.register(replace(attacks.RECORDS["noise"], settings=NewAttack, title="New"))
     defences.register(replace(defences.RECORDS["sphere"], settings=NewDefence, title="New"))
-    yield missing
+    yield before
     attacks.forget("new-attack")
     defences.forget("new-defence")
 
@@ -142,17 +155,18 @@ class NewDefence(RankedSettings):
 
 
 def test_what_is_registered_since_is_not_measured_yet_and_changes_nothing_else(
-    newcomers: list[tuple[str, str]],
+    newcomers: Frozen,
 ) -> None:
     evidence, certain, in_class = shipped()
-    missing_before = [name for name in evidence.missing_defences if name != "new-defence"]
     new = [("new-attack", constraint) for constraint in ("none", "valid", "perturbation")]
-    assert evidence.missing == [*newcomers, *new]
-    assert set(evidence.missing_defences) == {*missing_before, "new-defence"}
+    newly = [key for key in evidence.missing if key not in newcomers.missing]
+    assert list(dict.fromkeys((key.attack, key.constraint) for key in newly)) == new
+    assert len(newly) == len(new) * len(grid.PAIRS) * len(grid.BUDGETS)
+    assert set(evidence.missing_defences) == {*newcomers.missing_defences, "new-defence"}
     heading = "\n\n## Not measured yet\n\n"
     before, _, added = page(evidence, certain, in_class).partition(heading)
     assert before == (paths.ROOT / "docs" / "results.md").read_text().rstrip("\n").partition(heading)[0]
-    assert "- `new-attack` under `valid`\n" in added
+    assert "- `new-attack` under `valid`, labels `adversarial`\n" in added
     assert "- the defence `new-defence`\n" in added
 
 
@@ -163,8 +177,38 @@ def test_an_experiment_counts_once_every_seed_is_measured() -> None:
     evidence = frozen(todo, {name: row for name, row in known.items() if name != gone.hash})
     complete = frozen(todo, known)
     assert len(evidence.rows) == len(complete.rows) - len(grid.SEEDS)
-    assert set(evidence.missing) == {("gc-input", gone.constraint), *complete.missing}
+    (key,) = set(evidence.missing) - set(complete.missing)
+    assert (key.attack, key.constraint, key.budget, key.extractor) == (
+        "gc-input",
+        gone.constraint,
+        gone.budget,
+        gone.extractor,
+    )
     assert Measurements(evidence.rows).seeds == list(grid.SEEDS)
+
+
+def test_what_is_missing_in_places_is_told_with_its_places() -> None:
+    known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
+    gone = next(spec for spec in grid.specs() if spec.attack.name == "gc-input" and spec.budget == 0.1)
+    del known[gone.hash]
+    _, certain, in_class = shipped()
+    text = page(frozen(grid.specs(), known), certain, in_class)
+    where = f"`{gone.data}` by `{gone.extractor}` at 10 %"
+    assert f"- `gc-input` under `{gone.constraint}`, labels `adversarial`: {where}\n" in text
+
+
+def test_no_time_rewrites_the_page_from_what_is_measured(tmp_path: Path) -> None:
+    for name in ("results.json", "certificates.json"):
+        shutil.copy(paths.ROOT / "docs" / name, tmp_path / name)
+    assert main(["reproduce", "--minutes", "0", "--device", "cpu", "--out", str(tmp_path)]) == 0
+    for name in ("results.md", "results.json"):
+        assert (tmp_path / name).read_text() == (paths.ROOT / "docs" / name).read_text()
+
+
+def test_nothing_measured_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "--minutes", "0", "--out", str(tmp_path)]) == 2
+    assert "Give it more minutes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lesson_that_was_not_measured_is_said_to_be() -> None:
