@@ -38,6 +38,7 @@ def start() -> None:
 
 root = st.Page(start, title="Start", default=True, visibility="hidden")
 lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
+playground = st.Page("playground.py", title="Playground", icon=":material/touch_app:", url_path="playground")
 gallery = st.Page("gallery.py", title="Gallery", icon=":material/collections:", url_path="gallery")
 sweep = st.Page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
 features = st.Page("features.py", title="Features", icon=":material/scatter_plot:", url_path="features")
@@ -54,6 +55,7 @@ status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", u
 pages = [
     root,
     lab,
+    playground,
     lessons,
     gallery,
     compare,
@@ -72,7 +74,7 @@ if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 if broken_plugin:
     st.error(broken_plugin, title="A plug-in can't be loaded", icon=":material/extension_off:")
-if page in (compare, defend, present, stages, status):  # these need no settings: what they show is in their own links
+if page in (compare, defend, playground, present, stages, status):  # what these show is in their own links, no settings
     if page == present:
         st.navigation(pages, position="hidden")
     else:

@@ -26,6 +26,8 @@ CHOSEN: dict[str, set[str]] = {
     "core/experiments/sweep.py": {"label-flip"},  # the line that every attack must beat
     "pages/sweep.py": {"tgda-feature"},  # what a new sweep compares with
     "pages/defend.py": {"sphere"},  # what is switched on at first
+    "pages/_playground.py": {"sphere", "loss", "trim"},  # what the playground computes in the browser
+    "pages/playground.py": {"sphere", "trim"},  # its scenes to begin with
 }
 """Names that stand in a file because somebody has chosen an experiment."""
 CHOSEN_FOLDER = "core/evidence/"
