@@ -215,6 +215,16 @@ def to_query(view: View, locks: Locks, classes: int, rows: int) -> dict[str, str
     return query | {kind: ",".join(names) for kind in LOCKS if (names := getattr(locks, kind))}
 
 
+def accuracies(result: object) -> tuple[float, float] | None:
+    """Clean and poisoned accuracy, each in [0, 1], as the component says them; None where it says no such thing."""
+    if not isinstance(result, Mapping):
+        return None
+    clean, poisoned = (result.get(name) for name in ("clean", "poisoned"))
+    if not isinstance(clean, int | float) or not isinstance(poisoned, int | float):
+        return None
+    return (float(clean), float(poisoned)) if 0 <= clean <= 1 and 0 <= poisoned <= 1 else None
+
+
 def changed(view: View, link: Mapping[str, str], locks: Locks, classes: int, rows: int) -> View:
     """The state after what the component says; what is no value, or is locked, stays as it was.
 

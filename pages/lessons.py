@@ -12,47 +12,11 @@ from core.system.errors import LessonError, StoreError
 from core.system.numbers import about
 from pages import _progress, _running, _runs, _sidebar
 from pages._lesson_defence import chosen_chain, defence_box
+from pages._lesson_frame import head, navigation, tasks
 from pages._lesson_list import lesson_list
+from pages._lesson_play import play_page
 from pages._lesson_question import ask, verdict
 from pages._lesson_result import result_panel
-
-DEPTH_WORDS = {"overview": "Overview", "detail": "Detail", "formula": "Formula"}
-
-
-def close() -> None:
-    """Back to the list."""
-    st.session_state.progress = st.session_state.progress.opened("")
-
-
-def restart() -> None:
-    """Forget the predictions and the progress of the open lesson."""
-    progress = st.session_state.progress.restarted()
-    st.session_state.progress = progress
-    _sidebar.open_step(progress.lesson, 0)
-
-
-def head(lesson: Lesson, number: int) -> None:
-    """Title, place in the lesson, and the ways out."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("All lessons", key="close", icon=":material/arrow_back:", on_click=close, help="Progress is kept.")
-        st.button(
-            "Start over",
-            key="restart",
-            icon=":material/restart_alt:",
-            on_click=restart,
-            help="Deletes your predictions and progress in this lesson.",
-        )
-    st.title(lesson.title)
-    depth = lesson.steps[number].depth
-    depths = dict.fromkeys(step.depth for step in lesson.steps)
-    path = " → ".join(f"**{DEPTH_WORDS[name]}**" if name == depth else DEPTH_WORDS[name] for name in depths)
-    st.progress((number + 1) / len(lesson.steps), text=f"Step {number + 1} of {len(lesson.steps)} · {path}")
-
-
-def tasks(step: LessonStep, met: tuple[bool, ...]) -> None:
-    """What completes the step, with what is done already."""
-    icons = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
-    st.markdown("  \n".join(f"{icons[ok]} {condition.task}" for condition, ok in zip(step.done, met, strict=True)))
 
 
 def run_row(missing: list[ExperimentSpec], obstacle: str, in_flight: bool) -> None:
@@ -77,31 +41,6 @@ def run_row(missing: list[ExperimentSpec], obstacle: str, in_flight: bool) -> No
             st.markdown(f"Takes **{expected}** on this machine.", width="stretch")
         else:
             st.markdown("Already computed: the result is shown.", width="stretch")
-
-
-def navigation(lesson: Lesson, number: int) -> None:
-    """To the step before and, once this one is complete, to the next."""
-    is_done = st.session_state.progress.done.get(lesson.id, 0) > number
-    is_last = number + 1 == len(lesson.steps)
-    with st.container(horizontal=True):
-        if number:
-            st.button(
-                "Back",
-                key="previous",
-                icon=":material/arrow_back:",
-                help="The step before.",
-                on_click=_sidebar.open_step,
-                args=(lesson.id, number - 1),
-            )
-        st.button(
-            "Finish" if is_last else "Next step",
-            key="next",
-            type="primary" if is_done else "secondary",
-            icon=":material/done_all:" if is_last else ":material/arrow_forward:",
-            disabled=not is_done,
-            help="Available once all tasks above are done.",
-            on_click=close if is_last else partial(_sidebar.open_step, lesson.id, number + 1),
-        )
 
 
 def obstacle_words(step: LessonStep, spec: ExperimentSpec | None, is_hidden: bool) -> str:
@@ -178,6 +117,8 @@ try:
     here = _progress.open_step(st.session_state.progress, _runs.lessons())
     if here is None:
         lesson_list(_runs.lessons())
+    elif here[1].play is not None:
+        play_page(here[0], st.session_state.progress.step)
     else:
         step_page(here[0], st.session_state.progress.step)
 except LessonError as error:

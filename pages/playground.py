@@ -17,7 +17,7 @@ INTRODUCTION = (
 SCENES = (
     ("One point, anywhere", ":material/counter_1:", {"data": "blobs", "budget": "1", "constraint": "none"}),
     ("Nine points in range", ":material/apps:", {"budget": "9"}),
-    ("Correct labels, near their base", ":material/near_me:", {"data": "three", "constraint": "perturbation"}),
+    ("Near real points", ":material/near_me:", {"data": "three", "constraint": "perturbation"}),
     ("Past the sphere", ":material/shield:", {"data": "blobs", "defence": "sphere", "constraint": "none"}),
     ("Past the trimmed head", ":material/content_cut:", {"data": "moons", "defence": "trim", "budget": "15"}),
 )

@@ -12,12 +12,13 @@ from core.system.numbers import about, named
 from pages import _pick, _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
 from pages._state import Locks
+from pages._teach_playground import playground_link
 
 INTRODUCTION = (
     "The minutes are a suggestion for beginners. Predictions are checked against the actual run, so other sizes or "
     "seeds can give other answers than those in the notes."
 )
-SIDEBAR, LAB = "sidebar", "lab"
+SIDEBAR, LAB, PLAYGROUND = "sidebar", "lab", "playground"
 CONTROL_WORDS = {
     "data": "Data",
     "from": "Train on",
@@ -66,7 +67,7 @@ def overview(lessons: tuple[Lesson, ...]) -> None:
 
 def lesson_experiments(lessons: tuple[Lesson, ...]) -> list[ExperimentSpec]:
     """Every experiment from which a step starts or with which it compares, each once."""
-    steps = [step for lesson in lessons for step in lesson.steps]
+    steps = [step for lesson in lessons for step in lesson.steps if step.play is None]
     specs = {spec.hash: spec for step in steps for spec in (step.spec, step.beside_spec) if spec is not None}
     return list(specs.values())
 
@@ -98,7 +99,7 @@ def local_results(lesson: Lesson) -> list[str]:
     """The result of each question according to the runs stored on this server."""
     lines = []
     for number, step in enumerate(lesson.steps, start=1):
-        if step.question is None or step.is_free:
+        if step.question is None or step.is_free or step.play is not None:
             continue
         run = _runs.find(step.spec.hash)
         beside: StoredRun | None = None if step.beside_spec is None else _runs.find(step.beside_spec.hash)
@@ -136,7 +137,9 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     """A link with settings and locks, to hand to a class."""
     st.subheader("A link for the class")
     st.markdown("The link opens the lab or a lesson with your settings; the controls that you lock can't be changed.")
-    targets = {LAB: "The lab"} | {lesson.id: f"Lesson: {lesson.title}" for lesson in lessons}
+    targets = {LAB: "The lab", PLAYGROUND: "The playground"} | {
+        lesson.id: f"Lesson: {lesson.title}" for lesson in lessons
+    }
     presets = {SIDEBAR: "The sidebar, as it is now"} | {
         f"{lesson.id}-{number}": f"{lesson.title}, step {number + 1}"
         for lesson in lessons
@@ -158,6 +161,9 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         disabled=target != LAB,
         help="The settings in the link; a lesson has its own.",
     )
+    if target == PLAYGROUND:
+        show_link(playground_link())
+        return
     left, right = st.columns(2)  # a second row, so that on a phone the order stays
     lock = left.multiselect(
         "Locked controls",
@@ -185,11 +191,15 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
     query = _state.versioned(_state.to_query(values) | _state.locks_to_query(locks)) | _progress.to_query(progress)
     path = "lab" if target == LAB else "lessons"
-    link = _pick.link(path, query)
-    st.code(link, language=None, wrap_lines=True)
-    st.link_button("Open it", link, icon=":material/open_in_new:", help="As the class will see it, in a new tab.")
+    show_link(_pick.link(path, query))
     if target != LAB and locks.all:
         st.caption("The steps of a lesson set locked controls, too; the class can't change them.")
+
+
+def show_link(link: str) -> None:
+    """An address to copy or to open."""
+    st.code(link, language=None, wrap_lines=True)
+    st.link_button("Open it", link, icon=":material/open_in_new:", help="As the class will see it, in a new tab.")
 
 
 def control_words(key: str) -> str:

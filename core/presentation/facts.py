@@ -52,12 +52,26 @@ TEXTS: dict[str, tuple[str, ...]] = {
 """Facts that are texts, with their possible values; an empty tuple stands for the class names."""
 OF_DEFENCES = ("found", "clean_lost", "defended", "regained", "random")
 """Facts that require defences to have been applied to the run."""
+OF_PLAY = ("clean", "poisoned", "drop", "n_poison", "n_test")
+"""Facts that the playground knows."""
 COUNTS = ("n_poison", "n_test", "clean_lost")
 """Facts that are integers."""
 FINE = ("gap", "noise_floor", "shift")
 """Facts that are shown with two decimals."""
 ERRORS_APART = 2.0
 """A difference counts if it exceeds this number of standard errors."""
+
+
+def played(clean: float, poisoned: float, n_poison: int, n_test: int) -> dict[str, Fact]:
+    """The facts of a state of the playground; None for those that only a run has.
+
+    Args:
+        clean, poisoned: accuracies in [0, 1].
+        n_poison: poisoned points.
+        n_test: test points.
+    """
+    values = (100 * clean, 100 * poisoned, 100 * (clean - poisoned), float(n_poison), float(n_test))
+    return dict.fromkeys(FACTS) | dict(zip(OF_PLAY, values, strict=True))
 
 
 def facts(

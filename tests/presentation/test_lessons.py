@@ -12,8 +12,20 @@ from core.defences.registry import RECORDS as DEFENCES
 from core.defences.verdict import DefenceStep, DefenceVerdict
 from core.experiments.run import run
 from core.heads.scores import Score
-from core.presentation.facts import Fact, facts
-from core.presentation.lessons import DEPTHS, Applied, Changed, Lesson, LessonStep, Opened, Ran, Reached, Regained, load
+from core.presentation.facts import OF_PLAY, Fact, facts, played
+from core.presentation.lessons import (
+    DEPTHS,
+    Applied,
+    Changed,
+    Lesson,
+    LessonStep,
+    Opened,
+    Played,
+    Ran,
+    Reached,
+    Regained,
+    load,
+)
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import Store, StoredRun
@@ -25,6 +37,8 @@ from tests.drawn import drawn_result
 
 LESSONS = load()
 STEPS = [pytest.param(step, id=f"{lesson.id}-{i}") for lesson in LESSONS for i, step in enumerate(lesson.steps, 1)]
+RUN_STEPS = [param for param in STEPS if param.values[0].play is None]
+"""Steps with an experiment."""
 QUESTION = {
     "ask": "How much?",
     "fact": "drop",
@@ -60,7 +74,7 @@ def changed_spec(step: LessonStep) -> ExperimentSpec:
 def test_at_least_eight_ship_in_order() -> None:
     assert len(LESSONS) >= 8
     assert len({lesson.id for lesson in LESSONS}) == len(LESSONS)
-    assert LESSONS[0].title == "What a linear head sees"
+    assert [lesson.title for lesson in LESSONS[:2]] == ["Poison by hand", "What a linear head sees"]
     assert [lesson.title for lesson in LESSONS[-2:]] == [
         "Why unlearnable examples fail on a frozen extractor",
         "Choosing a defence",
@@ -130,7 +144,7 @@ def defended_by(step: LessonStep, stored: StoredRun) -> DefenceVerdict | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", RUN_STEPS)
 def test_every_step_can_be_completed_and_every_question_judged(step: LessonStep, runs: dict[str, StoredRun]) -> None:
     spec = changed_spec(step)
     for one in step.done:
@@ -172,6 +186,45 @@ def test_conditions() -> None:
     assert step.met(more, None, answered=True, opened=["map"]) == (False, True, False, False)
     assert step.met(more, result, answered=True, opened=["map"]) == (True, True, True, True)
     assert step.met(None, None, answered=True, opened=[]) == (False, False, False, False)
+
+
+def test_poison_that_was_placed_completes_a_step() -> None:
+    done = [{"when": "answered"}, {"when": "played"}, {"when": "reached", "drop": 2, "instruction": "harm"}]
+    step = tiny(done=done, play={"data": "blobs"}).steps[0]
+    assert isinstance(step.done[1], Played)
+    for poisoned, count, met in (
+        (0.9, 0, (True, False, False)),
+        (0.89, 2, (True, True, False)),
+        (0.88, 1, (True,) * 3),
+    ):
+        assert step.met(step.spec, played(0.9, poisoned, count, 100), answered=True, opened=()) == met
+    assert step.met(step.spec, None, answered=True, opened=()) == (True, False, False)
+
+
+def test_the_playground_knows_few_facts() -> None:
+    known = played(0.945, 0.9, 3, 400)
+    assert {name: value for name, value in known.items() if value is not None} == {
+        "clean": pytest.approx(94.5),
+        "poisoned": pytest.approx(90.0),
+        "drop": pytest.approx(4.5),
+        "n_poison": 3.0,
+        "n_test": 400.0,
+    }
+    assert known.keys() >= set(OF_PLAY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"done": [{"when": "played"}]}, "without `play` has no playground"),
+        ({"play": {}, "preset": {"attack": "noise"}}, "has no experiment"),
+        ({"play": {}, "done": [{"when": "ran"}]}, "can be done when answered, played or reached"),
+        ({"play": {}, "question": {**QUESTION, "result": "{noise}"}}, "the playground knows only clean, poisoned"),
+    ],
+)
+def test_a_step_is_played_or_run(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny(**changes)
 
 
 def test_defences_complete_a_step() -> None:
@@ -277,7 +330,7 @@ def test_an_id_is_used_once(tmp_path: Path) -> None:
 
 
 def test_progress_round_trip() -> None:
-    first = LESSONS[0]
+    first = LESSONS[1]  # of the first, which is played, no number is asked
     progress = Progress().opened(first.id).answered("3.5").completed().opened(first.id, 1).answered("2")
     query = _progress.to_query(progress)
     assert query == {"lesson": first.id, "step": "2", "answers": "3.5~2", "done": f"{first.id}1"}
@@ -289,7 +342,7 @@ def test_progress_round_trip() -> None:
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"lesson": "magic"}, "There is no lesson `magic`; known: head,"),
+        ({"lesson": "magic"}, "There is no lesson `magic`; known: plane, head,"),
         ({"lesson": "head", "step": "9"}, "allowed: 1 to 3"),
         ({"lesson": "head", "step": "3"}, "comes after step 1, which is not done yet"),
         ({"lesson": "head", "answers": "x"}, "`answers` holds `x`"),

@@ -76,6 +76,17 @@ class Ran(Frozen):
         return state.facts is not None and state.is_accepted
 
 
+class Played(Frozen):
+    """Met once poison was placed in the playground."""
+
+    when: Literal["played"] = "played"
+    task: ClassVar[str] = "Place poison and read what it costs"
+
+    def holds(self, state: StepState) -> bool:
+        """Whether the condition is met."""
+        return (state.number("n_poison") or 0) > 0
+
+
 class Changed(_Instructed):
     """Met once a setting is within bounds, or is one of some values.
 
@@ -164,4 +175,6 @@ class Regained(_Instructed):
         return round(regained - self.share / 100 * drop, 6) >= 0  # both are whole images over all of them
 
 
-Condition = Annotated[Answered | Ran | Changed | Reached | Opened | Applied | Regained, Field(discriminator="when")]
+Condition = Annotated[
+    Answered | Ran | Played | Changed | Reached | Opened | Applied | Regained, Field(discriminator="when")
+]

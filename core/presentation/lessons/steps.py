@@ -7,13 +7,14 @@ from pydantic import Field, field_validator, model_validator
 
 from core.catalog.choices import resolve
 from core.defences.chain import parse_chain
-from core.presentation.facts import OF_DEFENCES, Fact
+from core.presentation.facts import OF_DEFENCES, OF_PLAY, Fact
 from core.presentation.lessons.conditions import (
     Answered,
     Applied,
     Changed,
     Condition,
     Opened,
+    Played,
     Reached,
     Regained,
     StepState,
@@ -35,6 +36,7 @@ class LessonStep(Frozen):
         defend: defences to apply to the run, as `core.defences.chain.parse_chain` takes them; the initial choice if
             the user chooses.
         focus: the part of the result that is shown first.
+        play: a link to the playground, by its keys: the step shows this in place of an experiment; None for others.
         done: conditions that complete the step, all of which must be met.
     """
 
@@ -45,6 +47,7 @@ class LessonStep(Frozen):
     beside: dict[str, Any] | None = None
     defend: tuple[str, ...] = ()
     focus: View = "accuracy"
+    play: dict[str, str] | None = None
     question: Question | None = None
     done: tuple[Condition, ...] = Field(min_length=1)
 
@@ -82,6 +85,20 @@ class LessonStep(Frozen):
             of_defences = self.question.facts.intersection(OF_DEFENCES)
             if not self.defend and of_defences:
                 raise ValueError(f"without `defend` there is no {', '.join(sorted(of_defences))}")
+        return self
+
+    @model_validator(mode="after")
+    def _playable(self) -> Self:
+        if self.play is None:
+            if any(isinstance(condition, Played) for condition in self.done):
+                raise ValueError("a step without `play` has no playground to place poison in")
+            return self
+        if self.preset or self.beside is not None or self.defend:
+            raise ValueError("a step with `play` has no experiment: no preset, beside or defend")
+        if not all(isinstance(condition, Answered | Played | Reached) for condition in self.done):
+            raise ValueError("a step with `play` can be done when answered, played or reached")
+        if self.question is not None and not self.question.facts <= set(OF_PLAY):
+            raise ValueError(f"the playground knows only {', '.join(OF_PLAY)}")
         return self
 
     @property

@@ -81,19 +81,19 @@ export class Picture {
   /** How many points lie in one place, beside them: attackers like to pile them up. */
   counts(poison) {
     const { context } = this;
-    const piles = new Map();
+    const piles = [];
     for (const point of poison) {
-      const [x, y] = this.pixel(point.x).map((value) => Math.round(value / 4));
-      const pile = piles.get(`${x},${y}`) ?? { at: this.pixel(point.x), count: 0 };
-      pile.count++;
-      piles.set(`${x},${y}`, pile);
+      const at = this.pixel(point.x);
+      const near = piles.find((pile) => Math.hypot(pile.at[0] - at[0], pile.at[1] - at[1]) < 2 * POISON_RADIUS);
+      if (near) near.count++;
+      else piles.push({ at, count: 1 });
     }
     context.font = "600 13px system-ui, sans-serif";
     context.textBaseline = "middle";
     context.lineWidth = 3;
     context.strokeStyle = this.paper;
     context.fillStyle = this.ink;
-    for (const { at: [x, y], count } of piles.values()) {
+    for (const { at: [x, y], count } of piles) {
       if (count < 2) continue;
       const isRight = x < this.width - 50;
       context.textAlign = isRight ? "left" : "right";

@@ -1,0 +1,37 @@
+"""A link to the playground for a class: the state that the teacher has there, and what is locked in it."""
+
+import streamlit as st
+
+from pages import _pick, _plane, _playground
+from pages._playground import LOCKABLE, View
+from pages._state import Locks
+
+
+def playground_link() -> str:
+    """Ask what is locked; the address."""
+    left, right = st.columns(2)
+    lock = left.multiselect(
+        "Locked controls",
+        list(LOCKABLE),
+        format_func=lockable_words,
+        key="link-play-lock",
+        help="Shown beside the plane, but disabled.",
+    )
+    hide = right.multiselect(
+        "Hidden controls",
+        list(LOCKABLE),
+        format_func=lockable_words,
+        key="link-play-hide",
+        help="Not shown; their values come from the link.",
+    )
+    st.caption("The link has the data, the rules and the poison that you have on the playground now.")
+    view: View = st.session_state.get("playground", View())
+    points = _plane.find_plane(view.data)
+    locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
+    query = _playground.to_query(view, locks, len(points.classes), len(points.train_y))
+    return _pick.link("playground", query)
+
+
+def lockable_words(key: str) -> str:
+    """The label of a control, with its key in a link."""
+    return f"{LOCKABLE[key]} ({key})"
