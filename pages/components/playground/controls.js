@@ -12,6 +12,8 @@ export class Panel {
     this.root = root;
     this.playground = playground;
     this.budget = root.querySelector("#pg-budget");
+    this.list = root.querySelector(".points");
+    this.list.ontoggle = () => playground.request();
     this.controls = Object.fromEntries(
       [...root.querySelectorAll("[data-control]")].map((element) => [element.dataset.control, element]),
     );
@@ -62,7 +64,10 @@ export class Panel {
   /** Let every control do what it is for. */
   listen() {
     const { playground } = this;
-    this.budget.oninput = () => playground.set({ budget: Number(this.budget.value) });
+    this.budget.oninput = () => {
+      this.shownState = null; // the playground may keep another one
+      playground.set({ budget: Number(this.budget.value) });
+    };
     for (const [name, element] of Object.entries(this.controls))
       element.onchange = () => {
         if (name === "field") playground.set({ field: element.checked });
@@ -82,18 +87,37 @@ export class Panel {
 
   /** Show a state: `result` of `Scene.evaluate`, `field` of `Scene.field` or null. */
   show(result, field, dark) {
-    const { scene, selected, attacker, mayEdit } = this.playground;
+    const { scene, selected, attacker } = this.playground;
     const { view } = scene;
     const lost = result.clean - result.poisoned;
-    this.part("clean").textContent = percent(result.clean);
-    this.part("poisoned").textContent = percent(result.poisoned);
-    this.part("lost").textContent = points(lost);
+    this.write("clean", percent(result.clean));
+    this.write("poisoned", percent(result.poisoned));
+    this.write("lost", points(lost));
     const text = sentence(scene, result, field);
-    this.part("sentence").textContent = text;
+    this.write("sentence", text);
     this.say(selected < 0 ? text : `Point ${pointWords(scene, result, selected)}. ${text}`);
+    this.showList(result, dark);
+    this.showLegend(dark);
+    // What does not follow from where the poison lies is as it was while a point is dragged.
+    const state = [view.poison.length, view.budget, view.constraint, view.defence, view.ridge, view.field, view.label];
+    const key = [...state, selected, attacker !== null, dark].join();
+    if (key !== this.shownState) this.showState(dark);
+    this.shownState = key;
+  }
+
+  /** Change a text where it is another. */
+  write(name, text) {
+    const element = this.part(name);
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  /** Show how the controls stand. */
+  showState(dark) {
+    const { scene, selected, attacker, mayEdit } = this.playground;
+    const { view } = scene;
     this.budget.value = String(view.budget);
     const share = ((100 * view.budget) / scene.train.y.length).toFixed(1);
-    this.part("used").textContent = `${view.poison.length} of ${view.budget} points (${share} % of the training set)`;
+    this.write("used", `${view.poison.length} of ${view.budget} points (${share} % of the training set)`);
     const meter = this.part("meter");
     meter.max = view.budget;
     meter.value = view.poison.length;
@@ -108,10 +132,8 @@ export class Panel {
     Object.assign(off, { delete: selected < 0, clear: view.poison.length === 0 });
     for (const [name, isOff] of Object.entries(off))
       this.root.querySelector(`[data-do="${name}"]`).disabled = !mayEdit || isOff;
-    this.part("count").textContent = `(${view.poison.length})`;
+    this.write("count", `(${view.poison.length})`);
     this.showLabels(dark);
-    this.showList(result, dark);
-    this.showLegend(dark);
   }
 
   /** Which label new poison gets. */
@@ -119,12 +141,14 @@ export class Panel {
     const { label } = this.playground.scene.view;
     [...this.part("labels").children].forEach((button, k) => {
       button.setAttribute("aria-pressed", String(k === label));
-      if (this.dark !== dark) button.firstElementChild.outerHTML = sign(k, colour(k, dark));
+      if (this.shownDark !== dark) button.firstElementChild.outerHTML = sign(k, colour(k, dark));
     });
+    this.shownDark = dark;
   }
 
-  /** The list of poison, one button each, by which a point is selected without a mouse. */
+  /** The list of poison, one button each, by which a point is selected without a mouse; only where it is open. */
   showList(result, dark) {
+    if (!this.list.open) return;
     const { scene, selected } = this.playground;
     const list = this.part("list");
     const rows = scene.view.poison.map((point, i) => {
@@ -156,7 +180,7 @@ export class Panel {
     const { defence, field, label } = this.playground.scene.view;
     const key = [dark, defence === "none", field, label].join();
     if (this.shownLegend !== key) legend(this.part("legend"), this.playground.scene, dark);
-    [this.shownLegend, this.dark] = [key, dark];
+    this.shownLegend = key;
   }
 
   /** Read a sentence aloud once nothing has changed for a while: 60 a second would drown each other. */

@@ -6,13 +6,15 @@ import { colour, diamond, isDark, outline, polygon } from "./shapes.js";
 const CLEAN_RADIUS = 3.2;
 export const POISON_RADIUS = 9;
 /** Pixels between dots of the influence field. */
-const SPACING = 15;
+const SPACING = 18;
 
 /** Draws a scene onto a canvas, and says where on it a place is. */
 export class Picture {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    /** The clean points, drawn once: they move only with the size of the picture. */
+    this.layer = document.createElement("canvas");
   }
 
   /** Fit the canvas to its width on the page; the height follows the frame of the scene. */
@@ -20,6 +22,7 @@ export class Picture {
     const [[left, right], [bottom, top]] = scene.frame;
     this.canvas.style.aspectRatio = String((right - left) / (top - bottom));
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.ratio = ratio;
     this.width = this.canvas.clientWidth;
     this.height = this.canvas.clientHeight;
     const [width, height] = [Math.round(this.width * ratio), Math.round(this.height * ratio)];
@@ -68,11 +71,13 @@ export class Picture {
     this.paper = style.getPropertyValue("--st-background-color").trim() || "#fff";
     // A light text means a dark background.
     this.dark = !isDark(this.ink);
-    this.context.clearRect(0, 0, this.width, this.height);
+    const { context } = this;
+    context.clearRect(0, 0, this.width, this.height);
     this.regions(scene, result.theta);
     if (scene.view.constraint !== "none") this.bounds(scene, selected);
     if (field !== null) this.dots(field);
     this.clean(scene);
+    context.drawImage(this.layer, 0, 0, this.width, this.height);
     scene.view.poison.forEach((point, i) => this.poison(point, result.removed[i], i === selected));
     this.counts(scene.view.poison);
     for (const point of found) this.ghost(point);
@@ -172,9 +177,14 @@ export class Picture {
     context.globalAlpha = 1;
   }
 
-  /** The clean training points. */
+  /** Draw the clean training points on their layer, where it shows others. */
   clean(scene) {
-    const { context } = this;
+    const { width, height } = this.canvas;
+    const shown = [width, height, this.scale, ...this.origin, this.dark].join();
+    if (this.layer.shown === shown) return;
+    Object.assign(this.layer, { width, height, shown });
+    const context = this.layer.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     for (let label = 0; label < scene.c; label++) {
       context.beginPath();
       scene.train.y.forEach((y, i) => {
