@@ -70,7 +70,7 @@ def test_a_goal_has_to_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("result", [{}, {"clean": 1, "poisoned": "0"}, {"clean": 2.0, "poisoned": 0.5}, None])
 def test_what_is_no_accuracy_completes_nothing(result: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_plane, "mount", lambda *_, **__: {"link": {"poison": POISON}, "result": result})
-    assert query(opened("lessons.py", lesson="plane", answers="0")) == {"lesson": "plane", "answers": "0"}
+    assert "done" not in query(opened("lessons.py", lesson="plane", answers="0"))
 
 
 def test_a_teacher_locks_the_playground() -> None:
