@@ -7,7 +7,7 @@ from core.storage import gallery
 
 pytestmark = pytest.mark.browser
 
-ENTRY = gallery.entries()[1]
+ENTRY = gallery.entries()[2]
 
 
 def test_an_experiment_opens_at_once_in_the_lab(page: Page, address: str) -> None:

@@ -30,7 +30,7 @@ def test_deep_link_is_the_first_page_of_a_fresh_server(page: Page, fresh_address
 def test_bare_address_leads_to_the_lab(page: Page, address: str) -> None:
     page.goto(f"{address}/?budget=5")
     expect(page.get_by_text("100 poisoned among 2,100 training images")).to_be_visible()
-    page.wait_for_url(f"{address}/lab?budget=5")
+    page.wait_for_url(f"{address}/lab?attack=ft-matching&budget=5")
 
 
 def test_helper_modules_are_no_pages(page: Page, address: str) -> None:
