@@ -54,7 +54,8 @@ def compare(name: str, z: Features, poison: Features, place: torch.device) -> li
 def refit(z: Features, place: torch.device) -> Features:
     """(N, 2) positions of features (N, d) by another fit, past all caches."""
     start = np.ascontiguousarray(10 * z[:, :2] / max(float(np.abs(z[:, :2]).max()), 1e-12))
-    return umap_torch.fit(z, start, projection.NEIGHBORS, 0, is_laid_out=False, device=place)[0]
+    points = torch.from_numpy(np.ascontiguousarray(z)).to(place)
+    return umap_torch.fit(points, start, projection.NEIGHBORS, 0, is_laid_out=False)[0]
 
 
 text = measure.comparison

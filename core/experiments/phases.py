@@ -1,6 +1,7 @@
 """The phases of a run, in order; each takes the results of earlier phases and returns its own."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from core.heads.reachability import reachability
 from core.heads.scores import Reachability, Score
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
+from core.system import device as devices
 from core.system.arrays import Array
 from core.system.errors import AttackError
 
@@ -72,6 +74,11 @@ class Extracted:
     test_z: Tensor
     test_y: Tensor
     digest: str
+
+    @cached_property
+    def on_host(self) -> tuple[Array, Array]:
+        """`train_z` and `test_z` in host memory, copied once."""
+        return devices.on_host(self.train_z).numpy(), devices.on_host(self.test_z).numpy()
 
 
 def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
@@ -273,11 +280,11 @@ def fitted_arrays(loaded: Loaded, extracted: Extracted, poison: Poison) -> dict[
         `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d) and `test_y` (t,).
     """
     return {
-        "train_z": extracted.train_z.cpu().numpy(),
+        "train_z": extracted.on_host[0],
         "train_y": loaded.split.train_y,
         "poison_z": poison.z,
         "poison_y": poison.y,
-        "test_z": extracted.test_z.cpu().numpy(),
+        "test_z": extracted.on_host[1],
         "test_y": loaded.split.test_y,
     }
 
@@ -356,5 +363,6 @@ def draw(
             test_z=extracted.test_z,
             test_y=extracted.test_y,
             ridge=spec.ridge,
+            z_on_host=extracted.on_host[0],
         )
         return plot_data(loaded.split.train_x, heads, poison, evaluated.gap, steps)

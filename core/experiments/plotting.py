@@ -20,6 +20,7 @@ from core.experiments.result import Poison, to_uint8
 from core.experiments.trajectory import EvaluatedStep
 from core.heads import logistic as head
 from core.heads.neighbours import neighbours
+from core.system import device as devices
 from core.system.arrays import Array
 
 N_NEIGHBOURS = 10
@@ -38,6 +39,7 @@ class Heads:
         z, y: (n, d) and (n,), the clean training set.
         test_z, test_y: (t, d) and (t,), the test set.
         ridge: λ.
+        z_on_host: z in host memory, if it is there already.
     """
 
     clean: Tensor
@@ -47,6 +49,7 @@ class Heads:
     test_z: Tensor
     test_y: Tensor
     ridge: float
+    z_on_host: Array | None = None
 
 
 def plot_data(
@@ -65,21 +68,21 @@ def plot_data(
         gap: (m,) inversion gap of each poisoned sample; None without inversion.
         steps: the trajectory.
     """
-    train_z = heads.z.cpu().numpy()
-    fitted = projection.fit(train_z, device=heads.z.device)
+    train_z = devices.on_host(heads.z).numpy() if heads.z_on_host is None else heads.z_on_host
+    flat = Principal.of(heads.z)
+    fitted = projection.fit(train_z, device=heads.z.device, there=heads.z, principal=flat)
     m, base = len(poison.y), poison.base_index
     # Stage 2's features are a second set of points only where images had to be made of them.
     is_inverted = poison.zeta is not None and poison.x is not None
     placed = fitted.place(np.concatenate([poison.z, poison.zeta] if is_inverted else [poison.z]))
     stage2 = poison.zeta if poison.x is not None else poison.z
-    flat = Principal.fit(train_z)
     return PlotData(
         train_xy=fitted.xy,
         train_y=heads.y.cpu().numpy(),
         base_xy=fitted.xy[base],
         poison_xy=placed[:m],
         noise_floor=fitted.noise_floor,
-        preserved=preserved(train_z, fitted.xy),
+        preserved=preserved(heads.z, fitted.xy),
         shift=np.linalg.norm(poison.z - train_z[base], axis=1).astype(np.float32),
         base_x=train_x[base],
         poison_y=poison.y,
@@ -88,7 +91,7 @@ def plot_data(
         stage2_xy=None if stage2 is None else placed[-m:],
         poison_x=None if poison.x is None else to_uint8(poison.x),
         gap=None if gap is None else gap.cpu().numpy().astype(np.float32),
-        train_pca=_flattened(flat, train_z),
+        train_pca=np.asarray(flat.coordinates(heads.z), np.float32),
         poison_pca=_flattened(flat, poison.z),
         stage2_pca=None if stage2 is None else _flattened(flat, stage2),
         pca_share=flat.share.astype(np.float32),
@@ -125,19 +128,20 @@ def _trajectory(steps: Sequence[EvaluatedStep], flat: Principal, y: Array) -> di
     return arrays
 
 
-def preserved(z: Features, xy: Features) -> float:
+def preserved(z: Tensor, xy: Features) -> float:
     """Neighbourhood preservation of a map.
 
     Args:
-        z: features (n, d).
+        z: features (n, d), on the device that computes.
         xy: positions (n, 2).
 
     Returns:
         Fraction in [0, 1] of a point's 15 nearest neighbours in feature space that are among its 15 nearest on the
         map, averaged over a sample of the points. Chance level is about 15 / n.
     """
-    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(z))[:NEIGHBOURHOOD_SAMPLE])
-    true, shown = (neighbours(torch.from_numpy(space), projection.NEIGHBORS, rows)[0] for space in (z, xy))
+    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(z))[:NEIGHBOURHOOD_SAMPLE]).to(z.device)
+    spaces = z, torch.from_numpy(xy).to(z.device)
+    true, shown = (neighbours(space, projection.NEIGHBORS, rows)[0] for space in spaces)
     return float((true[:, :, None] == shown[:, None, :]).any(2).double().mean())
 
 

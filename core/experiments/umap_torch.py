@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from core.experiments.umap_graph import fuzzy_union, memberships
 from core.experiments.umap_layout import lay_out
@@ -15,20 +16,18 @@ Features = NDArray[np.float32]
 
 
 def fit(
-    z: Features, start: Features, neighbors: int, seed: int, *, is_laid_out: bool, device: torch.device
+    points: Tensor, start: Features, neighbors: int, seed: int, *, is_laid_out: bool
 ) -> tuple[Features, Callable[[Features], Features]]:
     """The positions (n, 2) of features (n, d), and the function that places new features (m, d).
 
     Args:
-        z: features of the points.
+        points: (n, d) features, on the device that computes.
         start: (n, 2) positions to start from.
         neighbors: number of neighbours of each point, itself included.
         seed: of the layout and of the placing.
         is_laid_out: whether `start` are the positions, so that there is nothing to compute.
-        device: where to compute.
     """
-    points = torch.from_numpy(np.ascontiguousarray(z)).to(device)
-    xy = torch.from_numpy(start).to(device)
+    xy = torch.from_numpy(start).to(points.device)
     if not is_laid_out:
         near, distance = neighbours(points, neighbors - 1)
         xy = lay_out(fuzzy_union(near, memberships(distance)), xy, seed)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 ASKED_EVERY = {"cpu": 1, "cuda": 8}
-"""Iterations between two questions whether to go on: a GPU waits for each. Those that are too many change nothing."""
+"""Steps between two questions about numbers on a device, for which a GPU would wait. Iterations beyond the end change
+nothing."""
 _JITTER = 1e-6
 """Share of its mean that is added to the diagonal of a block: in a sample, a class may not occur at all."""
 

@@ -49,8 +49,8 @@ def test_a_faithful_map_keeps_all_and_a_shuffled_one_next_to_nothing() -> None:
     rng = np.random.default_rng(0)
     flat = rng.normal(size=(600, 2)).astype(np.float32)
     z = np.pad(flat, ((0, 0), (0, 5)))
-    assert preserved(z, flat) == pytest.approx(1.0)
-    assert preserved(z, flat[rng.permutation(600)]) < 0.1
+    assert preserved(torch.from_numpy(z), flat) == pytest.approx(1.0)
+    assert preserved(torch.from_numpy(z), flat[rng.permutation(600)]) < 0.1
 
 
 def test_influence_is_what_leaving_a_point_out_changes() -> None:

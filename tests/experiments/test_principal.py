@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
 from core.experiments.principal import Principal
@@ -24,3 +25,15 @@ def test_points_that_are_all_equal_have_no_share() -> None:
     ours = Principal.fit(np.ones((4, 3), np.float32))
     assert ours.share.tolist() == [0.0, 0.0]
     assert ours.transform(np.ones((2, 3), np.float32)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_where_the_points_lie_on_a_device_they_are_the_same_but_for_rounding() -> None:
+    z = (np.random.default_rng(0).normal(size=(300, 7)) * np.linspace(1, 3, 7) + 5).astype(np.float32)
+    points = torch.from_numpy(z)
+    ours, there = Principal.of(points), Principal._there(points)  # as a GPU computes them
+    np.testing.assert_array_equal(ours.axes, Principal.fit(z).axes)
+    np.testing.assert_allclose(there.axes, ours.axes, atol=1e-5)
+    np.testing.assert_allclose(there.share, ours.share, atol=1e-6)
+    np.testing.assert_array_equal(ours.coordinates(points), ours.transform(z))
+    np.testing.assert_allclose(ours._coordinates_there(points), ours.transform(z), atol=1e-5)
+    assert there.axes.dtype == ours.axes.dtype == np.float32

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
 from core.experiments import projection
+from core.experiments.principal import Principal
 from core.system import cache, paths
 from core.system.errors import SettingError
 from tests import odd
@@ -85,6 +87,32 @@ def test_a_shipped_map_is_used(
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(cache, "write", lambda *_: pytest.fail("it was fitted again"))
     np.testing.assert_array_equal(projection.fit(clusters()).xy, fitted.xy)
+
+
+def test_features_are_hashed_once_for_a_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    hashed: list[str] = []
+    cache_path = projection.cache_path
+
+    def counting(z: np.ndarray, seed: int = 0, engine: str = "torch") -> Path:
+        hashed.append(engine)
+        return cache_path(z, seed, engine)
+
+    monkeypatch.setattr(projection, "cache_path", counting)
+    first = projection.fit(clusters())
+    assert hashed == ["torch"], "for the name under which it is written"
+    again = projection.fit(clusters())
+    assert hashed == ["torch"] * 2
+    np.testing.assert_array_equal(again.xy, first.xy)
+    projection.fit(clusters(seed=1))
+    assert hashed == ["torch"] * 3 + ["umap-learn"], "a file of that size could be an earlier version's map"
+
+
+def test_what_is_on_the_device_is_taken_from_there(fitted: projection.Map, home: Path) -> None:
+    projection.cache_path(clusters()).unlink()
+    again = projection.fit(clusters(), there=torch.from_numpy(clusters()), principal=Principal.fit(clusters()))
+    np.testing.assert_array_equal(again.xy, fitted.xy)
+    assert projection.cache_path(clusters()).is_file()
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 20])
@@ -197,9 +225,11 @@ def test_features_with_little_spread_have_a_map(engine: str, kind: str, monkeypa
 def test_only_a_component_without_spread_is_drawn_at_random() -> None:
     line = np.zeros((50, 5), np.float32)
     line[:, 2] = np.linspace(-1, 1, 50)
-    layout = projection._principal(line, 0)
+    layout = projection._principal(torch.from_numpy(line), 0)
     assert np.abs(layout[:, 0]) == pytest.approx(10 * np.abs(line[:, 2]), abs=1e-4)
     assert np.ptp(layout[:, 1]) > 1
     flat = clusters()
     expected = PCA(2, random_state=0).fit_transform(flat)
-    np.testing.assert_allclose(projection._principal(flat, 0), 10 * expected / np.abs(expected).max(), rtol=1e-5)
+    np.testing.assert_allclose(
+        projection._principal(torch.from_numpy(flat), 0), 10 * expected / np.abs(expected).max(), rtol=1e-5
+    )

@@ -58,7 +58,7 @@ def test_a_map_is_as_good_as_umap_learns(
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     ours = projection.fit(z)
     monkeypatch.setenv("POISON_LAB_MAP", "umap-learn")
-    theirs_xy, place = umap_learn.fit(z, projection._principal(z, 0), 15, 0, is_laid_out=False)
+    theirs_xy, place = umap_learn.fit(z, projection._principal(torch.from_numpy(z), 0), 15, 0, is_laid_out=False)
     for k in (15, 150, 1_500):
         if k < n:
             assert kept(z, ours.xy, k) >= 0.97 * kept(z, theirs_xy, k), k

@@ -27,8 +27,10 @@ from core.attacks.algorithms.implicit import (
     pullback,
     show_features,
 )
+from core.attacks.algorithms.least import Least
 from core.attacks.parts.settings import RADII
 from core.heads import logistic as head
+from core.heads.conjugate import ASKED_EVERY
 from core.spec.events import Event, Observer, Snapshot, for_target, part_of, silent
 
 TARGET_STEPS = 20
@@ -50,7 +52,7 @@ def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Te
         gradient = scene.problem.loss_gradient(theta)
         moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
         offset = moved - scene.clean_head
-        theta = scene.clean_head + offset * min(1.0, radius / max(float(offset.norm()), 1e-30))
+        theta = scene.clean_head + offset * (radius / offset.norm().clamp_min(1e-30)).clamp_max(1.0)
     observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, snapshot=partial(Snapshot, theta)))
     return theta
 
@@ -136,7 +138,7 @@ class Canceling:
             descent: the initial poison (m, d) or (m, C, H, W), and the constraint.
             steps: maximum number of steps.
             forward: from the poison to its features (m, d), with the map from gradients in them to those in the poison.
-            stage, every: the stage that is reported, and the steps between two reports.
+            stage, every: the stage that is reported, and the steps between two reports, more where a GPU would wait.
             observe: receives the progress.
             show: takes a snapshot of the poison for observers.
             failing: how many samples fail the filter.
@@ -144,26 +146,23 @@ class Canceling:
         Returns:
             The poison, in the shape of `descent.x`.
         """
-        best, fewest, least, mark = descent.x.clone(), float("inf"), float("inf"), float("inf")
-        best_z = best
+        best, mark = Least(descent.x), float("inf")
+        every = max(every, ASKED_EVERY[descent.x.device.type])
         buffer: Tensor | None = None
         for step in range(steps + 1):
             features, pull = forward(descent.x)
             residual, buffer = self.residual(features.double(), buffer)
-            norm = float(residual.norm())
-            if (rank := (failing(features), norm)) < (fewest, least):
-                best.copy_(descent.x)
-                # Features that are the iterate itself change in place, so that their copy is kept.
-                (fewest, least), best_z = rank, best if features is descent.x else features
+            best.add(descent.x, features, failing(features), residual.norm())
             if step % every == 0 or step == steps:
-                observe(Event(stage, step, steps, {"residual": least}, partial(show, best, best_z)))
+                observe(Event(stage, step, steps, {"residual": best.norm}, partial(show, best.x, best.z)))
             if step % REPORT_EVERY == 0:
+                least = best.norm
                 if least < 1e-10 or (step >= 8 * REPORT_EVERY and least > mark * (1 - 1e-6)):
                     break
                 mark = least
             if step < steps:
                 descent.step(pull(buffer))
-        return best
+        return best.x
 
 
 def cancel(scene: Scene, plan: Plan, theta: Tensor, steps: int, observe: Observer) -> Tensor:

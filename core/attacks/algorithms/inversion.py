@@ -16,6 +16,7 @@ from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.plan import allowed_bases
+from core.heads.conjugate import ASKED_EVERY
 from core.spec.events import Event, Observer, part_of
 
 ADAM_STEP = 0.03
@@ -88,13 +89,13 @@ def match(
         zeta: (m, d) poisoned features.
         steps: of projected Adam.
         beta: weight of the distance to the base image.
-        observe: receives the progress.
+        observe: receives the progress, of a GPU at every few steps.
 
     Returns:
         The images (m, C, H, W) and the gaps (m,) of their exported forms.
     """
     x, z, least = start.clone(), start_z.float().clone(), torch.full((len(zeta),), torch.inf, device=zeta.device)
-    parts = canvas.chunks()
+    parts, every = canvas.chunks(), ASKED_EVERY[zeta.device.type]
     total = max(1, steps * len(parts))
     for i, (rows, part) in enumerate(parts):
         goal = zeta[rows].float()
@@ -107,8 +108,9 @@ def match(
             least[rows] = torch.where(better, gap, least[rows])
             x[rows] = torch.where(better[:, None, None, None], ascent.x, x[rows])
             z[rows] = torch.where(better[:, None], features, z[rows])
-            values = {"gap": float(least[: rows.stop].mean())}
-            observe(Event("invert", i * steps + step, total, values, partial(canvas.show, x, z)))
+            if step % every == 0 or step == steps:
+                values = {"gap": float(least[: rows.stop].mean())}
+                observe(Event("invert", i * steps + step, total, values, partial(canvas.show, x, z)))
             if step < steps:
                 ascent.step(pull(weight * (goal - features)) - 2.0 * beta * (ascent.x - part.base))
     return x, least
