@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.attacks.algorithms import inversion
+from core.attacks.algorithms import gradient_canceling, inversion
 from core.attacks.algorithms.gradient_canceling import gradpc_target
 from core.attacks.algorithms.least import Least
 from core.attacks.algorithms.plan import make_plan
@@ -44,8 +44,6 @@ def test_fewest_failures_then_the_smallest_norm(
 def test_canceling_is_the_same_to_the_bit_however_often_the_device_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     scene, plan = tiny.scene(), make_plan(tiny.scene(), tiny.spec("gc-feature"))
     theta = gradpc_target(scene, 3.0)
-    from core.attacks.algorithms import gradient_canceling
-
     expected = gradient_canceling.cancel(scene, plan, theta, 60, lambda event: None)
     monkeypatch.setattr(gradient_canceling, "Least", lambda start: Least(start, asks=False))
     assert torch.equal(gradient_canceling.cancel(scene, plan, theta, 60, lambda event: None), expected)
@@ -71,7 +69,13 @@ def test_matching_reports_less_often_where_a_device_would_wait(monkeypatch: pyte
     assert seldom[-1].values == often[-1].values
 
 
-def test_a_target_is_within_its_radius() -> None:
+def test_a_target_is_to_the_bit_what_plain_numbers_give() -> None:
     scene = tiny.scene()
-    for radius in (0.01, 5.0):
-        assert float((gradpc_target(scene, radius) - scene.clean_head).norm()) <= radius * (1 + 1e-12)
+    for radius in (0.01, 0.7, 5.0):
+        theta = scene.clean_head
+        for _ in range(gradient_canceling.TARGET_STEPS):
+            gradient = scene.problem.loss_gradient(theta)
+            moved = theta + (2.0 * radius / gradient_canceling.TARGET_STEPS) * gradient / gradient.norm()
+            offset = moved - scene.clean_head
+            theta = scene.clean_head + offset * min(1.0, radius / float(offset.norm()))
+        assert torch.equal(gradpc_target(scene, radius), theta)

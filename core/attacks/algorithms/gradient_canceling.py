@@ -52,7 +52,9 @@ def gradpc_target(scene: Scene, radius: float, observe: Observer = silent) -> Te
         gradient = scene.problem.loss_gradient(theta)
         moved = theta + (2.0 * radius / TARGET_STEPS) * gradient / gradient.norm().clamp_min(1e-30)
         offset = moved - scene.clean_head
-        theta = scene.clean_head + offset * (radius / offset.norm().clamp_min(1e-30)).clamp_max(1.0)
+        # A number divided by a tensor would be the product with its reciprocal, and differ in last digits.
+        share = offset.new_full((), radius) / offset.norm().clamp_min(1e-30)
+        theta = scene.clean_head + offset * share.clamp_max(1.0)
     observe(Event("target", TARGET_STEPS, TARGET_STEPS, {"radius": radius}, snapshot=partial(Snapshot, theta)))
     return theta
 

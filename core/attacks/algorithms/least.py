@@ -25,7 +25,7 @@ class Least:
         self.x = self.z = start.clone()
         self._asks = start.device.type == "cpu" if asks is None else asks
         self._fewest = math.inf
-        self._norm = torch.full((), math.inf, dtype=torch.float64, device=start.device)
+        self._norm: Tensor | float = math.inf
 
     def add(self, x: Tensor, z: Tensor, failures: int, norm: Tensor) -> None:
         """Compare with one more iterate; the first one is the best so far.
@@ -38,13 +38,14 @@ class Least:
         """
         if failures > self._fewest:
             return
-        better = norm < self._norm
-        if failures < self._fewest or (self._asks and bool(better)):
+        value = float(norm) if self._asks else norm
+        if failures < self._fewest or (self._asks and value < self._norm):
             self.x.copy_(x)
             # Features that are the iterate itself change in place, so that their copy is kept.
             self.z = self.x if z is x else z
-            self._fewest, self._norm = failures, norm
+            self._fewest, self._norm = failures, value
         elif not self._asks:
+            better = norm < self._norm
             torch.where(better, x, self.x, out=self.x)
             self.z = self.x if z is x else torch.where(better, z, self.z)
             self._norm = torch.where(better, norm, self._norm)
