@@ -24,19 +24,15 @@ PER_PAGE = 30
 ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "Original order"}
 
 
-def numbers(summary: RunSummary, *, with_dashes: bool = True, in_a_row: int = 5) -> None:
-    """The big numbers.
+def numbers(summary: RunSummary, *, in_a_row: int = 5) -> None:
+    """The big numbers: the accuracies that the run has, and the drop.
 
     Args:
-        with_dashes: whether to show a dash for what the run does not have, or leave it out.
+        summary: of the run.
         in_a_row: as many fit side by side; more are shared out among rows of about the same length.
     """
     accuracies = summary.accuracies()
-    shown = [
-        (label, percent(accuracies[key]) if key in accuracies else "—", help)
-        for key, (label, help) in SCORES.items()
-        if with_dashes or key in accuracies
-    ]
+    shown = [(label, percent(accuracies[key]), help) for key, (label, help) in SCORES.items() if key in accuracies]
     lost = "Clean minus poisoned test accuracy: the damage of the attack."
     shown.append(("Drop", f"{fixed(summary.drop())} points", lost))
     rows = -(-len(shown) // in_a_row)

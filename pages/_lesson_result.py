@@ -88,8 +88,8 @@ def result_panel(
         st.info(f"{first}: the result is shown here.", icon=":material/science:")
         return
     st.caption(f"The run: {_runs.words(run.spec)}")
-    _cards.numbers(run.summary, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
+    _cards.numbers(run.summary, in_a_row=NUMBERS_IN_A_ROW)
     if beside is not None:
         st.caption(f"Compared with: {_runs.words(beside.spec)}")
-        _cards.numbers(beside.summary, with_dashes=False, in_a_row=NUMBERS_IN_A_ROW)
+        _cards.numbers(beside.summary, in_a_row=NUMBERS_IN_A_ROW)
     view_card(run, step, chain, verdict, place)

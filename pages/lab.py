@@ -5,6 +5,8 @@ from functools import partial
 import streamlit as st
 
 from core.experiments import cost
+from core.experiments.plot_data import PlotData
+from core.presentation import captions
 from core.presentation.provenance import made_by
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
@@ -98,8 +100,19 @@ def set_pin(spec_hash: str) -> None:
         st.toast(str(error), icon=":material/error:")
 
 
+def _plot(run: StoredRun) -> tuple[PlotData | None, str]:
+    """What the figures of a run show; if that can't be read, why."""
+    try:
+        return _runs.plot(run.hash), ""
+    except StoreError as error:
+        return None, str(error)
+
+
 def result_section(run: StoredRun, is_asked: bool) -> None:
-    """The whole result of a finished run."""
+    """The whole result of a finished run, what the poison does first."""
+    plot, problem = _plot(run)
+    if plot is not None:
+        st.markdown(f"**{captions.harm_sentence(run.summary, makes_images=plot.makes_images)}**")
     with st.container(horizontal=True, vertical_alignment="center"):
         whose = "Result of these settings" if is_asked else "Result of other settings"
         maker = made_by(run.summary)
@@ -107,10 +120,8 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         pin_toggle(run)
         page_links(run)
     _cards.numbers(run.summary)
-    try:
-        plot = _runs.plot(run.hash)
-    except StoreError as error:
-        st.error(str(error), title="The figures of this run can't be shown", icon=":material/broken_image:")
+    if plot is None:
+        st.error(problem, title="The figures of this run can't be shown", icon=":material/broken_image:")
         return
     left, middle, right = st.columns([1, 1.35, 1])
     with left.container(border=True, height="stretch"):

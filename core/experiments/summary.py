@@ -21,13 +21,11 @@ SCORES: dict[str, tuple[str, str]] = {
     "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
     "target": (
         "Target",
-        "Test accuracy of the target parameters: the bad head that the attack would like the defender to "
-        "train. Attacks without target parameters show a dash.",
+        "Test accuracy of the target parameters: the bad head that the attack would like the defender to train.",
     ),
     "stage2": (
         "Stage 2",
-        "Test accuracy after retraining on the poisoned features themselves, before they are turned into "
-        "images. Attacks without this stage show a dash.",
+        "Test accuracy after retraining on the poisoned features themselves, before they are turned into images.",
     ),
     "poisoned": ("Poisoned", "Test accuracy of the head retrained on clean and poisoned images: the attack."),
 }

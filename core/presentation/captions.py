@@ -14,6 +14,23 @@ FEW_CLASSES = 4
 """Up to so many classes, the share of each is named; else of the smallest and the largest."""
 
 
+def harm_sentence(summary: RunSummary, *, makes_images: bool) -> str:
+    """What the poison does, by counts of images: "60 poisoned images among 2,060 make 77 more of 1,000 … wrong."
+
+    Args:
+        summary: of the run.
+        makes_images: whether its poison are images, or feature vectors.
+    """
+    poison = counted(summary.n_poison, "poisoned image" if makes_images else "poisoned feature vector")
+    more = round(summary.n_test * (summary.clean.accuracy - summary.poisoned.accuracy))
+    change = f"{abs(more):,} {'more' if more > 0 else 'fewer'}" if more else "no more"
+    verb = "makes" if summary.n_poison == 1 else "make"
+    return (
+        f"{poison} among {summary.n_train + summary.n_poison:,} {verb} {change} of "
+        f"{counted(summary.n_test, 'test image')} wrong."
+    )
+
+
 def difference_caption(factor: int) -> str:
     """Caption of image strips whose differences are amplified by `factor`; 0 if no pixel is changed."""
     if factor == 0:

@@ -133,11 +133,10 @@ def test_first_page_shows_the_default_experiment_without_a_run() -> None:
     app = lab()
     assert numbers(app) == {
         "Clean": "80.0 %",
-        "Target": "—",
-        "Stage 2": "—",
         "Poisoned": "60.0 %",
         "Drop": "20.0 points",
     }
+    assert "**60 poisoned images among 2,060 make 200 more of 1,000 test images wrong.**" in shown_text(app)
     assert app.button(key="run").disabled
     assert "Already computed" in shown_text(app)
     assert query(app) == {}

@@ -59,3 +59,21 @@ def test_the_start_that_was_kept_is_named_with_its_rivals_and_their_cost() -> No
         "After the first steps on all pixels: Frank–Wolfe (Chosen by influence) 75.0 %, matched images (The base "
         "image's own label) 80.0 %. All of them together took 3 s."
     )
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "images", "words"),
+    [
+        (0.6, True, "2 poisoned images among 22 make 4 more of 20 test images wrong."),
+        (0.8, True, "2 poisoned images among 22 make no more of 20 test images wrong."),
+        (0.85, False, "2 poisoned feature vectors among 22 make 1 fewer of 20 test images wrong."),
+    ],
+)
+def test_the_harm_is_counted_in_images(poisoned: float, images: bool, words: str) -> None:
+    summary = replace(
+        drawn_result(tiny_spec()).summary(),
+        **{"n_train": 20, "n_test": 20, "n_poison": 2, "clean": Score(0.8, [0.8]), "poisoned": Score(poisoned, [0.5])},
+    )
+    assert captions.harm_sentence(summary, makes_images=images) == words
+    alone = replace(summary, n_poison=1)
+    assert captions.harm_sentence(alone, makes_images=True).startswith("1 poisoned image among 21 makes ")
