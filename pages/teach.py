@@ -143,7 +143,8 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     presets = {SIDEBAR: "The sidebar, as it is now"} | {
         f"{lesson.id}-{number}": f"{lesson.title}, step {number + 1}"
         for lesson in lessons
-        for number in range(len(lesson.steps))
+        for number, step in enumerate(lesson.steps)
+        if step.play is None
     }
     left, right = st.columns(2)
     target = left.selectbox(

@@ -15,7 +15,7 @@ def steps() -> list[tuple[str, ExperimentSpec]]:
     by_hash: dict[str, tuple[str, ExperimentSpec]] = {}
     for number, lesson in enumerate(lessons.load(), start=1):
         for place, step in enumerate(lesson.steps, start=1):
-            for spec in (step.spec, step.beside_spec):
+            for spec in () if step.play is not None else (step.spec, step.beside_spec):
                 if spec is not None:
                     spec = resolve(spec)
                     by_hash.setdefault(spec.hash, (f"{number}.{place}", spec))

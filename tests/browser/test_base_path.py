@@ -149,3 +149,14 @@ def test_an_upload_and_its_images_go_through_the_path(
     app_server.settled(page)
     assert any(path.startswith(f"{BASE}/_stcore/upload_file/") for path in asked)
     assert {path for path in asked if not path.startswith(f"{BASE}/")} == set()
+
+
+def test_the_modules_of_the_playground_come_from_below_the_path(
+    context: BrowserContext, under: str, asked: list[str]
+) -> None:
+    page = context.new_page()
+    page.goto(f"{under}/playground")
+    expect(page.locator("[data-part=clean]")).to_contain_text("%")
+    modules = {path.rpartition("/")[2] for path in asked if "/_stcore/bidi-components/" in path}
+    assert {"main.js", "head.js", "scene.js", "style.css"} <= modules
+    assert {path for path in asked if not path.startswith(f"{BASE}/")} == set()

@@ -89,7 +89,7 @@ export class Playground {
       // Only a converged head is measured: no number stays of one that is not.
       for (const name of ["poisoned", "lost"]) this.panel.part(name).textContent = "–";
       this.panel.part("sentence").textContent = error.message;
-      this.attacker = this.searching = null;
+      this.attacker = this.searching = this.result = null;
     }
     Object.assign(this.root.dataset, this.scene.solved);
     if (this.attacker !== null || this.searching !== null) this.request();

@@ -275,3 +275,14 @@ def test_a_budget_below_the_poison_stays_at_it(browser: Browser) -> None:
     with started(browser, replace(View(poison=POISON), budget=9)) as page:
         page.get_by_role("slider").fill("1")
         assert page.evaluate("playground.scene.view.budget") == 2
+
+
+def test_no_number_is_shown_of_a_head_that_has_not_converged(browser: Browser) -> None:
+    with started(browser, View(poison=POISON, constraint="none")) as page:
+        failing = "playground.scene.trained = () => { throw new Error('The head did not converge.'); }"
+        page.evaluate(f"{failing}; playground.move(0, [1, 1]);")
+        expect(page.locator("[data-part=sentence]")).to_have_text("The head did not converge.")
+        for name in ("poisoned", "lost"):
+            expect(page.locator(f"[data-part={name}]")).to_have_text("–")
+        page.wait_for_timeout(600)  # longer than the component waits before it tells
+        assert page.evaluate("told") == []
