@@ -6,7 +6,7 @@ import torch
 from core.catalog.lookup import extractor_info
 from core.data.readers import read
 from core.data.registry import DATA
-from core.extractors import batches
+from core.extractors import batches, features
 from core.extractors.build import build
 from core.pretraining.train import Settings, pretrain
 from core.system import device as devices
@@ -46,6 +46,18 @@ def test_batches_are_halved_until_they_fit(device: torch.device, monkeypatch: py
     halved.clear()
     features_of(extractor, x, device)
     assert halved == [], "with all of the memory nothing is halved"
+
+
+def test_a_batch_that_was_measured_fits_and_gives_the_features_of_small_ones(device: torch.device) -> None:
+    extractor = build(extractor_info("resnet10-small-fashion-mnist"), 28, device)
+    size = batches.at_once(extractor, (1, 28, 28), device)
+    assert size == (250 if device.type == "cpu" else batches.MOST["features"])
+    x = images(size)
+    there = features.extract_on(extractor, x.to(device), device)
+    assert there.device.type == device.type
+    torch.testing.assert_close(there.cpu(), features_of(extractor, x, device), rtol=1e-3, atol=1e-3)
+    few = torch.cat([features_of(extractor, x[:50], device), features_of(extractor, x[50:100], device)])
+    torch.testing.assert_close(there[:100].cpu(), few, rtol=2e-2, atol=2e-2)
 
 
 def test_a_step_of_pretraining_that_does_not_fit_says_what_to_do(
