@@ -61,6 +61,11 @@ CLAIMS = (
         "ours",
         _clean,
         at_least(-MARGIN),
+        {
+            "too close to tell": "The attack moves an image until the extractor sees another class, so that the head "
+            "disbelieves its label whichever rule gave it; what the rules differ by is less than what the seeds do. "
+            "That correctly labelled poison harms at all is not in doubt: its drops are in the tables below."
+        },
     ),
     Claim(
         "chosen",
@@ -75,6 +80,10 @@ CLAIMS = (
         "ours",
         _frank_wolfe,
         above,
+        {
+            "holds in part": "It exchanges whole images for others, where an ascent on the pixels ends near its start; "
+            "the seeds measured so far don't separate it from every other attack."
+        },
     ),
     Claim(
         "portfolio",
