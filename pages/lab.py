@@ -12,7 +12,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
-from pages import _cards, _running, _runs, _sidebar, _state
+from pages import _cards, _image_reach, _running, _runs, _sidebar, _state
 from pages._words import plain
 
 PROBLEM = (
@@ -133,6 +133,10 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
     if run.summary.threshold:
         with st.expander("Reachability of the target", icon=":material/straighten:"):
             _cards.reach_card(run)
+    if _image_reach.applies(run):
+        with st.expander("What images can do at all", icon=":material/photo_size_select_small:"):
+            is_waiting = _image_reach.is_waiting(run)
+            st.fragment(_image_reach.card, run_every=_image_reach.WAIT_SECONDS if is_waiting else None)(run)
     if run.summary.remarks:
         with st.expander("Assumed of the data and the extractor", icon=":material/info:"):
             _cards.remarks_list(run.summary.remarks)

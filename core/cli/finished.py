@@ -1,4 +1,4 @@
-"""`report`, `defend` and `certify`: commands for a finished run."""
+"""`report`, `defend`, `certify` and `reach`: commands for a finished run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from core.cli.outputs import check_suffix, write_remarks
 from core.system import finite_json, paths
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.files import replacing
+from core.system.numbers import fixed
 
 if TYPE_CHECKING:
     from core.storage.runs import StoredRun
@@ -103,6 +104,24 @@ def certify(
     else:
         typer.echo(tables.certificates_text(result, stored.summary.n_poison))
         _echo_uneven(stored)
+
+
+def reach(run: FinishedRun, as_json: AsJson = False) -> None:
+    """Measure what images can do at all with a finished run's budget, beside poisoned features and its own images."""
+    from core.presentation import captions
+    from core.storage import reached
+
+    stored = _load(run)
+    from core.system.device import use_all_cores
+
+    use_all_cores()
+    result = reached.measure_run(stored)
+    if as_json:
+        typer.echo(finite_json.dumps(result.to_json(), indent=1))
+    else:
+        typer.echo(captions.image_reach_caption(result).replace("**", ""))
+        for near in result.near:
+            typer.echo(f"{100 * near.distance:>4.0f}% from an image's features at most: {fixed(near.drop)} points")
 
 
 def _echo_uneven(run: "StoredRun") -> None:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": finished.report,
     "defend": finished.defend,
     "certify": finished.certify,
+    "reach": finished.reach,
     "store": store.store,
     "scheduler": cluster.scheduler,
     "worker": cluster.worker,

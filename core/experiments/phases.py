@@ -148,6 +148,27 @@ class Attack:
     attacked: Attacked
 
 
+def scene_of(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Clean) -> Scene:
+    """What the attacker knows of an experiment; no test data.
+
+    Args:
+        spec: a resolved spec.
+        loaded: images and extractor.
+        extracted: features.
+        clean: the clean head.
+    """
+    return Scene(
+        images=training_images(loaded.split.train_x, loaded.device),
+        z=extracted.train_z,
+        y=extracted.train_y,
+        n_classes=len(loaded.classes),
+        ridge=spec.ridge,
+        clean_head=clean.head,
+        pipeline=extracted.pipeline,
+        digest=extracted.digest,
+    )
+
+
 def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Clean, watch: RunWatch) -> Attack:
     """Run the attack; it never sees test data.
 
@@ -158,16 +179,7 @@ def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Cl
         clean: the clean head.
         watch: receives progress events.
     """
-    scene = Scene(
-        images=training_images(loaded.split.train_x, loaded.device),
-        z=extracted.train_z,
-        y=extracted.train_y,
-        n_classes=len(loaded.classes),
-        ridge=spec.ridge,
-        clean_head=clean.head,
-        pipeline=extracted.pipeline,
-        digest=extracted.digest,
-    )
+    scene = scene_of(spec, loaded, extracted, clean)
     attacked = execute(spec, scene, watch)
     watch.end_stage()
     return Attack(scene, attacked)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from core.attacks.starts import KEPT, STARTS, TRIED, parse_note
 from core.catalog.choices import defence_title
+from core.experiments.image_reach import NEAR, ImageReach
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.heads.scores import Reachability, Score
@@ -123,6 +124,19 @@ def balanced_caption(classes: Sequence[str], scores: Mapping[str, Score]) -> str
         f"Classes are uneven: of {sum(sizes):,} test images, {shares}. Accuracy is mostly that of the large classes. "
         f"Balanced accuracy, the mean of the accuracies of the classes: {balanced}."
     )
+
+
+def image_reach_caption(reach: ImageReach) -> str:
+    """What a budget can do by features in the clean range, near images, and by the run's images, in two sentences."""
+    text = (
+        f"Poisoned features in the range of the clean ones cost **{fixed(reach.box)}** points, features within "
+        f"{percent(NEAR, 0)} of some image's **{fixed(reach.near_drop)}**, the images of this run "
+        f"**{fixed(reach.images)}**."
+    )
+    if reach.box <= 0 or reach.near_drop <= 0:
+        return text
+    of_box, of_near = (max(0.0, reach.images) / drop for drop in (reach.box, reach.near_drop))
+    return f"{text} That is {percent(of_box, 0)} of the first and {percent(of_near, 0)} of the second."
 
 
 def reach_caption(threshold: Reachability) -> str:

@@ -9,6 +9,7 @@ from plotly.offline import get_plotlyjs
 from core.catalog import choices
 from core.presentation import captions, export, figures, method, report_sections
 from core.presentation.embedding import link, plot_html
+from core.storage import reached
 from core.storage.runs import StoredRun
 from core.system import paths
 
@@ -17,6 +18,8 @@ TEMPLATE = "report.html.j2"
 
 def report(run: StoredRun) -> str:
     """The report of a run as HTML; the same run and the same versions give the same text.
+
+    What images can do at all is part of it once it was measured: see `core.storage.reached`.
 
     Raises:
         StoreError: the run's arrays are missing or damaged, or it has no map.
@@ -39,7 +42,7 @@ def _results(run: StoredRun) -> dict[str, object]:
     return {
         "headline": report_sections.headline(summary),
         "words": choices.one_line(summary.spec),
-        "findings": report_sections.findings(summary),
+        "findings": [*report_sections.findings(summary), *_reach_findings(run)],
         "tiles": report_sections.tiles(summary),
         "images": report_sections.images(plot, summary.classes),
         "images_caption": report_sections.images_caption(plot),
@@ -60,6 +63,12 @@ def _results(run: StoredRun) -> dict[str, object]:
         else "",
         "reach": report_sections.reach(summary.threshold),
     }
+
+
+def _reach_findings(run: StoredRun) -> list[str]:
+    """What images can do at all with the budget, where somebody has had it measured."""
+    reach = reached.find(run.hash)
+    return [] if reach is None else [captions.image_reach_caption(reach).replace("**", "")]
 
 
 def _method(run: StoredRun) -> dict[str, object]:

@@ -39,7 +39,14 @@ def stages_1_and_2(
     return None, tgda_features(scene, plan, settings.steps, settings.lr, observe)
 
 
-def with_inversion(scene: Scene, plan: Plan, settings: InversionSettings, observe: Observer, invert: Invert) -> Draft:
+def with_inversion(
+    scene: Scene,
+    plan: Plan,
+    settings: InversionSettings,
+    observe: Observer,
+    invert: Invert,
+    stages: Callable[[Plan], tuple[Tensor | None, Tensor]] | None = None,
+) -> Draft:
     """Poisoned features, images of them, then (ours) finishing steps on the pixels.
 
     Args:
@@ -48,10 +55,11 @@ def with_inversion(scene: Scene, plan: Plan, settings: InversionSettings, observ
         settings: of the three stages.
         observe: receives the progress.
         invert: stage 3.
+        stages: stages 1 and 2, if they are other than `stages_1_and_2`.
     """
     if settings.bases == "influence":
         plan = influential(scene, plan)
-    target, zeta = stages_1_and_2(scene, plan, settings, observe)
+    target, zeta = stages_1_and_2(scene, plan, settings, observe) if stages is None else stages(plan)
     base, x, notes = invert(plan, zeta)
     if settings.finish_steps:
         canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible, plan.y)

@@ -45,7 +45,14 @@ def gaps(features: Tensor, zeta: Tensor) -> Tensor:
 
 
 def match_with_restarts(
-    scene: Scene, plan: Plan, zeta: Tensor, steps: int, beta: float, restarts: int, observe: Observer
+    scene: Scene,
+    plan: Plan,
+    zeta: Tensor,
+    steps: int,
+    beta: float,
+    restarts: int,
+    observe: Observer,
+    witness: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Match from each of the `restarts` nearest real images, and keep the closest match for each sample.
 
@@ -56,6 +63,7 @@ def match_with_restarts(
         steps, beta: see `match`.
         restarts: number of initial images for each sample.
         observe: receives the progress.
+        witness: one more start, made from the plan's base points: images (m, C, H, W) and their features (m, d).
 
     Returns:
         Base points (m,), from which the matches started, and images (m, C, H, W).
@@ -63,10 +71,12 @@ def match_with_restarts(
     starts = nearest_bases(scene, plan, zeta, restarts)
     least = torch.full((len(zeta),), torch.inf, device=zeta.device)
     base, x = starts[:, 0], scene.images[starts[:, 0]]
-    for i, start in enumerate(starts.T):
+    bases = [*starts.T, *([] if witness is None else [plan.base])]
+    for i, start in enumerate(bases):
         canvas = Canvas(scene.pipeline, scene.images[start], plan.feasible, plan.y)
-        part = part_of(observe if i == 0 else _without_snapshots(observe), i, starts.shape[1])
-        images, gap = match(canvas, canvas.base, scene.z[start], zeta, steps, beta, part)
+        part = part_of(observe if i == 0 else _without_snapshots(observe), i, len(bases))
+        first, first_z = (canvas.base, scene.z[start]) if witness is None or i < len(starts.T) else witness
+        images, gap = match(canvas, first, first_z, zeta, steps, beta, part)
         better = gap < least
         least, base = torch.where(better, gap, least), torch.where(better, start, base)
         x = torch.where(better[:, None, None, None], images, x)

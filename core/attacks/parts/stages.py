@@ -32,6 +32,14 @@ TOTAL_GRADIENT_ASCENT = Explanation(
     "**Total gradient ascent**: the defender's head is solved again at each step, and the features move so that its "
     "loss on clean data rises. It needs no target head.",
 )
+NEAR_IMAGES = Explanation(
+    lines(
+        r"& \max_{\zeta,\, x}\; L\big(\theta^*(\zeta)\big) \quad \text{with } x \text{ allowed},",
+        r"& \lVert \zeta - f(x) \rVert \le \rho\, \lVert f(x) \rVert",
+    ),
+    "**Total gradient ascent near images**: the features move so that the loss of the head on clean data rises, but "
+    "only within a distance $\\rho$ of the features of an image $x$, which follows them from round to round.",
+)
 TOTAL_GRADIENT_ASCENT_ON_PIXELS = Explanation(
     lines(r"\max_{x}\; & L\big(\theta^*(f(x))\big)", r"& \text{with } x \text{ allowed}"),
     "**Total gradient ascent on pixels**: the head's own gradient, pulled back through the extractor. What is shown is "
