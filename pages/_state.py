@@ -348,7 +348,7 @@ def from_spec(spec: ExperimentSpec) -> Values:
     stated: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
     stated = {key: value for key, value in stated.items() if value is not None}
     stated |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
-    stated |= spec.attack.model_dump()
+    stated |= dict(spec.attack)
     stated["attack"] = stated.pop("name")
     values = fit(stated)
     try:

@@ -57,7 +57,7 @@ def differences(specs: Sequence[ExperimentSpec]) -> Differences:
 def _read(spec: ExperimentSpec) -> dict[str, Any]:
     """Every field that an experiment reads; parameters of the attack as `attack.NAME`."""
     values: dict[str, Any] = {name: getattr(spec, name) for name in ExperimentSpec.model_fields}
-    parameters = spec.attack.model_dump()
+    parameters = dict(spec.attack)  # those at a value that their JSON leaves out, too
     unread = spec.attack.unread(spec.label_rule) | {"name"}
     values["attack"] = spec.attack.name
     values["evade"] = spec.evade or "none"  # expecting no defence is also a choice

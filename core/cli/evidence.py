@@ -9,6 +9,7 @@ from core.cli.options import DEFAULTS, Device, option
 from core.cli.outputs import existing_folder
 from core.system import paths
 from core.system.errors import SpecError
+from core.system.numbers import digits
 
 Seeds = Annotated[list[int] | None, option("seed", "May be repeated; three or more show the spread.")]
 TrainSize = Annotated[int, option("train_size")]
@@ -94,7 +95,7 @@ def reproduce(
     if processes < 1:
         raise SpecError(f"--processes is {processes}; allowed: 1 or more.")
     if minutes is not None and minutes < 0:
-        raise SpecError(f"--minutes is {minutes:g}; allowed: 0 or more.")
+        raise SpecError(f"--minutes is {digits(minutes)}; allowed: 0 or more.")
     folder = existing_folder(out, paths.ROOT / "docs")
     sizes = {"train_size": train_size, "test_size": test_size}
     pairs = grid.pairs(data or ())

@@ -11,7 +11,7 @@ from core.cli.outputs import check_suffix, write_remarks
 from core.system import finite_json, paths
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.files import replacing
-from core.system.numbers import fixed
+from core.system.numbers import fixed, percent
 
 if TYPE_CHECKING:
     from core.storage.runs import StoredRun
@@ -121,7 +121,7 @@ def reach(run: FinishedRun, as_json: AsJson = False) -> None:
     else:
         typer.echo(captions.image_reach_caption(result).replace("**", ""))
         for near in result.near:
-            typer.echo(f"{100 * near.distance:>4.0f}% from an image's features at most: {fixed(near.drop)} points")
+            typer.echo(f"{percent(near.distance, 0)} from an image's features at most: {fixed(near.drop)} points")
 
 
 def _echo_uneven(run: "StoredRun") -> None:

@@ -125,12 +125,12 @@ def test_every_attack_on_little_spread_gives_finite_numbers(
 
 
 def test_poison_whose_features_are_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    extracted = phases.features.extract
+    extracted = phases.features.extract_on
 
-    def overflowing(extractor: object, images: np.ndarray, device: torch.device) -> np.ndarray:
-        return extracted(extractor, images, device) * np.float32(np.inf)  # type: ignore[arg-type]
+    def overflowing(extractor: object, images: np.ndarray, device: torch.device) -> torch.Tensor:
+        return extracted(extractor, images, device) * torch.inf  # type: ignore[arg-type]
 
-    monkeypatch.setattr(phases.features, "extract", overflowing)
+    monkeypatch.setattr(phases.features, "extract_on", overflowing)
     with pytest.raises(AttackError, match=r"^The poisoned images have features that are not finite") as error:
         ran(monkeypatch, "ordinary", "noise", with_map=False, constraint="none")
     assert isinstance(error.value, PoisonLabError)
