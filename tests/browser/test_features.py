@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from core.spec.defaults import CURRENT
 from tests.browser import server as app_server
 
 pytestmark = pytest.mark.browser
@@ -47,7 +48,8 @@ def choose_row(page: Page, row: int) -> None:
 
 
 def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) -> None:
-    page.goto(f"{fresh_address}/features?map=pca")
+    link = f"{fresh_address}/features?attack=ft-matching&map=pca"
+    page.goto(link)
     drawn(page)
     expect(count(page, "points")).to_have_text("2,060 points, 60 of them poisoned")
     lasso(page, 0.3, 0.3, 0.6, 0.6)
@@ -90,7 +92,7 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     page.go_back()
     expect(count(page, "points")).to_be_visible()
     page.wait_for_function(f"{SELECTED} === 0")
-    page.wait_for_url(f"{fresh_address}/features?map=pca")
+    page.wait_for_url(link)
     page.go_forward()
     expect(count(page, "lassoed")).to_have_text(words)
 
@@ -111,9 +113,9 @@ def test_another_page_of_the_table_keeps_the_pin(page: Page, address: str) -> No
 
 
 def test_a_bad_view_is_explained(page: Page, address: str) -> None:
-    page.goto(f"{address}/features?map=moon&pin=1")
+    page.goto(f"{address}/features?map=moon&pin=1&defaults={CURRENT}")
     expect(page.get_by_text("allowed: umap, pca, plane")).to_be_visible()
-    page.wait_for_url(f"{address}/features?pin=1")
+    page.wait_for_url(lambda url: "pin=1" in url and "map=" not in url)
     page.get_by_role("link", name="Lab", exact=True).click()
     expect(page.get_by_text("Already computed")).to_be_visible()
     page.wait_for_url(f"{address}/lab")

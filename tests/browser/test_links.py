@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 PHONE = {"width": 400, "height": 900}
 WIDER = """[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]
   .filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent && !e.closest('[data-testid=stDataFrame]'))
+  .filter(e => !['auto', 'scroll'].includes(getComputedStyle(e.closest('table')?.parentElement ?? e).overflowX))
   .map(e => e.tagName + ' ' + e.className)"""
 
 

@@ -12,7 +12,7 @@ from benchmarks.load.protocol import Tab
 from tests.browser.server import settled
 
 pytestmark = pytest.mark.browser
-LINK = "lab?budget=5"
+LINK = "lab?attack=ft-matching&budget=5"
 
 
 def test_students_say_and_hear_what_a_browser_does(page: Page, address: str) -> None:
@@ -56,5 +56,5 @@ def test_students_say_and_hear_what_a_browser_does(page: Page, address: str) -> 
     assert set(kinds) - {"ref_hash"} == heard - {"ref_hash"}
     sent = said[-1].rerun_script
     assert states == {state.id: state.SerializeToString() for state in sent.widget_states.widgets}
-    assert sent.query_string == "budget=5"
+    assert sent.query_string == "attack=ft-matching&budget=5"
     assert len(sent.cached_message_hashes) > 0

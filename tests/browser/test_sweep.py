@@ -51,7 +51,7 @@ def test_the_budget_moves_images_map_and_accuracy_together(page: Page, fresh_add
 
 
 def test_play_goes_through_all_budgets_and_leaves_the_link_alone(page: Page, address: str) -> None:
-    link = f"{address}/sweep?attacks=ft-matching"
+    link = f"{address}/sweep?attack=ft-matching&attacks=ft-matching"
     page.goto(link)
     shows(page, 1)
     play = page.locator(".st-key-sweep-play label")
