@@ -4,30 +4,21 @@ import streamlit as st
 
 from pages import _pick, _plane, _playground
 from pages._playground import LOCKABLE, View
-from pages._state import Locks
+from pages._teach_locks import locks_choice
 
 
 def playground_link() -> str:
     """Ask what is locked; the address."""
-    left, right = st.columns(2)
-    lock = left.multiselect(
-        "Locked controls",
-        list(LOCKABLE),
-        format_func=lockable_words,
-        key="link-play-lock",
-        help="Shown beside the plane, but disabled.",
-    )
-    hide = right.multiselect(
-        "Hidden controls",
-        list(LOCKABLE),
-        format_func=lockable_words,
-        key="link-play-hide",
-        help="Not shown; their values come from the link.",
+    locks = locks_choice(
+        LOCKABLE,
+        lockable_words,
+        key="link-play",
+        locked_help="Shown beside the plane, but disabled.",
+        hidden_help="Not shown; their values come from the link.",
     )
     st.caption("The link has the data, the rules and the poison that you have on the playground now.")
     view: View = st.session_state.get("playground", View())
     points = _plane.find_plane(view.data)
-    locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
     query = _playground.to_query(view, locks, len(points.classes), len(points.train_y))
     return _pick.link("playground", query)
 

@@ -11,7 +11,7 @@ from core.system.errors import LessonError, PoisonLabError
 from core.system.numbers import about, named
 from pages import _pick, _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
-from pages._state import Locks
+from pages._teach_locks import locks_choice
 from pages._teach_playground import playground_link
 
 INTRODUCTION = (
@@ -165,20 +165,12 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
     if target == PLAYGROUND:
         show_link(playground_link())
         return
-    left, right = st.columns(2)  # a second row, so that on a phone the order stays
-    lock = left.multiselect(
-        "Locked controls",
+    locks = locks_choice(
         _state.all_keys(),
-        format_func=control_words,
-        key="link-lock",
-        help="Shown in the sidebar, but disabled.",
-    )
-    hide = right.multiselect(
-        "Hidden controls",
-        _state.all_keys(),
-        format_func=control_words,
-        key="link-hide",
-        help="Not shown in the sidebar; their values come from the link.",
+        control_words,
+        key="link",
+        locked_help="Shown in the sidebar, but disabled.",
+        hidden_help="Not shown in the sidebar; their values come from the link.",
     )
     values = st.session_state.chosen
     progress = Progress()
@@ -189,7 +181,6 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         lesson_id, number = str(preset).split("-")
         lesson = next(lesson for lesson in lessons if lesson.id == lesson_id)
         values = _state.from_spec(lesson.steps[int(number)].spec)
-    locks = Locks(tuple(key for key in lock if key not in hide), tuple(hide))
     query = _state.versioned(_state.to_query(values) | _state.locks_to_query(locks)) | _progress.to_query(progress)
     path = "lab" if target == LAB else "lessons"
     show_link(_pick.link(path, query))
