@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -96,20 +96,23 @@ def measure(folder: Path, count: int, engine: str) -> dict[str, Any]:
     return {**values, "seconds": seconds}
 
 
+def _row(count: str, engine: str, one: Mapping[str, Any]) -> list[str]:
+    shares = [f"{one[str(k)]:.3f}" if str(k) in one else "" for k in NEAREST]
+    times = [f"{seconds:.1f}" for seconds in one["seconds"]]
+    return [f"{int(count):,}", engine, *times, *shares, f"{one['silhouette']:.3f}", f"{one['noise']:.2f}"]
+
+
 def main(points: Sequence[int] = POINTS) -> None:
-    """Measure each number of points by each engine, in processes of their own."""
-    values: dict[str, dict[str, Any]] = {}
-    rows = []
+    """Measure each number of points by each engine, in processes of their own; other numbers keep what they had."""
+    measured = report.FOLDER / "maps.json"
+    values: dict[str, dict[str, Any]] = json.loads(measured.read_text())["values"] if measured.exists() else {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_features(folder, max(points))
         for count in points:
             for engine in get_args(MapEngine):
-                one = measure(folder, count, engine)
-                values[f"{count} {engine}"] = one
-                shares = [f"{one[str(k)]:.3f}" if str(k) in one else "" for k in NEAREST]
-                times = (f"{seconds:.1f}" for seconds in one["seconds"])
-                rows.append([f"{count:,}", engine, *times, *shares, f"{one['silhouette']:.3f}", f"{one['noise']:.2f}"])
+                values[f"{count} {engine}"] = measure(folder, count, engine)
+    rows = [_row(*name.split(), values[name]) for name in sorted(values, key=lambda name: int(name.split()[0]))]
     nearest = [f"Of 15 neighbours among {k:,}" for k in NEAREST]
     header = ["Points", "Engine", "First, s", "Again, s", *nearest, "Silhouette", "Noise floor"]
     machine = report.machine()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 
@@ -91,6 +92,12 @@ def _matching(scene: Scene, plan: Plan) -> Run:
     return lambda: match(canvas, base, z, z.roll(1, 0), MATCH_STEPS, FTMatching().beta, silent)
 
 
+def _map(scene: Scene, plan: Plan) -> Run:
+    # By another seed each time: maps are cached by their seed.
+    z, seeds = scene.z.cpu().numpy(), count(1)
+    return lambda: projection.fit(z, seed=next(seeds), device=scene.z.device)
+
+
 def _placing(scene: Scene, plan: Plan) -> Run:
     fitted = projection.fit(scene.z.cpu().numpy(), device=scene.z.device)
     poison = scene.z[plan.base].roll(1, 0).cpu().numpy()
@@ -125,6 +132,7 @@ STAGES = {
     f"Gradient Canceling, {GC_STEPS} steps": Stage(_gc, "mdc"),
     "Nearest images, where matching begins": Stage(_nearest, "nmd", formula=_distances),
     f"Feature matching, {MATCH_STEPS} steps": Stage(_matching, "m"),
+    "Fitting the map": Stage(_map, "nd"),
     "Placing on the map": Stage(_placing, "nmd", formula=_distances),
     "Defence `sphere`": Stage(_defence(Sphere()), "ndc", formula=_to_centres),
     "Defence `loss`": Stage(_defence(Loss()), "ndc"),
