@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any
 
 from core.catalog.choices import resolve
+from core.serving.ahead import Ahead
 from core.serving.connection import Connection
 from core.serving.dispatch import LOST, Dispatcher, Outcome
 from core.serving.job import Job
@@ -25,7 +26,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage.runs import Store
 from core.system.errors import EngineError
 from core.system.paths import results
-from core.system.settings import Limits, log_form, scheduler, workers
+from core.system.settings import Limits, log_form, runs_ahead, scheduler, workers
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,12 @@ class Engine:
         grace: seconds that a cancelled run has to stop before its worker is restarted.
         limits: on what users may request.
         log_form: how the workers log, see `core.system.logs`.
+        ahead: number of runs that it computes ahead while nobody waits, see `core.serving.ahead`.
 
     Attributes:
         store, execute, limits: as above; they apply to later requests.
         connection: to the scheduler and its workers.
+        ahead: computes what nobody has asked for yet.
 
     Raises:
         EngineError: no scheduler answers.
@@ -65,6 +68,7 @@ class Engine:
         grace: float = GRACE_SECONDS,
         limits: Limits = Limits(),  # noqa: B008 (it is frozen)
         log_form: str = "text",
+        ahead: int = 0,
     ) -> None:
         self.store = store or Store(results())
         self.execute = execute
@@ -80,6 +84,9 @@ class Engine:
         self._jobs = Jobs(slots=lambda: self.connection.slots, cancel=self._cancel)
         self._tasks = Tasks(self.connection, log_form)
         self._dispatcher = Dispatcher(self.connection, self._jobs, self.store, self._end, grace)
+        self.ahead = Ahead(
+            self.connection, self.store, self._execution, lambda: self._somebody_waits, limit=ahead, grace=grace
+        )
 
     @property
     def alive(self) -> bool:
@@ -119,8 +126,9 @@ class Engine:
             if stored:
                 self._end(job, Outcome("done"))
                 return job
+        self.ahead.stop()
         self._journal.begin(spec)
-        self._dispatcher.send(job, self._execution(again=again))
+        self._dispatcher.send(job, self._execution(self._dispatcher.topic, again=again))
         return job
 
     def was_interrupted(self, spec_hash: str) -> bool:
@@ -146,7 +154,10 @@ class Engine:
         Raises:
             EngineError: the cluster is unreachable.
         """
-        return self._tasks.run(key, function, *arguments)
+        task = self._tasks.run(key, function, *arguments)
+        if not task.finished:
+            self.ahead.stop()
+        return task
 
     def status(self) -> EngineStatus:
         """Current queue, outcomes and workers; queries the scheduler, which takes a few seconds at most."""
@@ -174,6 +185,7 @@ class Engine:
     def close(self) -> None:
         """Cancel runs in flight and stop the workers that this engine started."""
         self._journal.close()  # first, so that runs in flight are recorded as interrupted
+        self.ahead.close()
         with self._jobs.lock:
             for job in self._jobs.all():
                 self._end(job, Outcome("cancelled"))
@@ -191,10 +203,15 @@ class Engine:
         """Take over the jobs of an engine whose cluster is unreachable, so that users see how they ended."""
         self._jobs.adopt(previous._jobs)
 
-    def _execution(self, *, again: bool) -> Execution:
+    @property
+    def _somebody_waits(self) -> bool:
+        with self._jobs.lock:
+            return bool(self._jobs.in_flight()) or self._tasks.in_flight
+
+    def _execution(self, topic: str, *, again: bool = False) -> Execution:
         return Execution(
             execute=self.execute,
-            topic=self._dispatcher.topic,
+            topic=topic,
             root=str(self.store.root.resolve()),
             device=self._device,
             limits=self.limits,
@@ -275,7 +292,14 @@ def get_engine() -> Engine:
             log.warning("The cluster is unreachable; starting another")
             previous.fail_jobs()
             previous.close()
-        _engine = Engine(scheduler=scheduler(), n_workers=workers(), limits=Limits.read(), log_form=log_form())
+        address = scheduler()
+        _engine = Engine(
+            scheduler=address,
+            n_workers=workers(),
+            limits=Limits.read(),
+            log_form=log_form(),
+            ahead=0 if address else runs_ahead(),  # other servers' runs on the same workers could not end ours
+        )
         if previous is not None:
             _engine.adopt(previous)
         return _engine

@@ -74,3 +74,9 @@ class Tasks:
             for old in list(self._tasks)[:-REMEMBERED]:
                 del self._tasks[old]
             return self._tasks[key]
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether any task is unfinished."""
+        with self._lock:
+            return any(not task.finished for task in self._tasks.values())

@@ -110,6 +110,13 @@ class Settings(BaseSettings):
         description="megabytes that the uploads of all people together may take in the memory of the web server, and "
         "at most one upload; beyond, an upload waits",
     )
+    ahead: Whole = Field(
+        100,
+        ge=0,
+        le=10_000,
+        description="runs at other budgets than the one on show that a server computes in its life while nobody waits; "
+        "0 computes none, and on a cluster none are",
+    )
     log: LogForm = Field("text", description="what server and workers write to standard error")
     allowed: Annotated[frozenset[str], NoDecode, BeforeValidator(_names)] = Field(
         frozenset(), description="e-mail addresses and domains, separated by commas, that may use a lab with a login"
@@ -223,6 +230,15 @@ def workers() -> int:
         SettingError: it is not an integer, or out of bounds.
     """
     return read("workers").workers
+
+
+def runs_ahead() -> int:
+    """Number of runs that a server computes ahead, `POISON_LAB_AHEAD`.
+
+    Raises:
+        SettingError: it is not an integer, or out of bounds.
+    """
+    return read("ahead").ahead
 
 
 def model_megabytes() -> int:

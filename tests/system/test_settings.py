@@ -47,7 +47,7 @@ def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_number_of_a_server_is_here() -> None:
     limits = ["person_runs", "all_runs", "run_seconds", "store_megabytes", "cache_megabytes"]
     uploads = ["image_upload_megabytes", "weights_upload_megabytes", "upload_memory_megabytes"]
-    assert ["workers", *limits, "model_megabytes", *uploads] == NUMBERS
+    assert ["workers", *limits, "model_megabytes", *uploads, "ahead"] == NUMBERS
 
 
 @each
