@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.attacks.registry import record_of
+from core.catalog.budgets import MARKS
 from core.catalog.choices import resolve
 from core.experiments import run_folder
 from core.experiments.result import Result
@@ -19,7 +20,7 @@ from core.spec.defaults import CURRENT
 from core.spec.events import Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system import cache, finite_json, paths
-from core.system.numbers import fixed, percent
+from core.system.numbers import digits, fixed, percent
 
 MAX_BYTES = 24 << 20
 """Maximum size of everything that ships: runs, maps and decoders."""
@@ -61,9 +62,13 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         _entry("Gradient Canceling in feature space", "gc-feature"),
     ),
     "Larger and smaller budgets": (
+        *(
+            _entry(f"Frank–Wolfe in pixel space, {digits(100 * budget)} %", "fw-input", budget=budget, defaults=CURRENT)
+            for budget in MARKS
+            if budget != resolve(parse_spec({"defaults": CURRENT})).budget
+        ),
         _entry("Images, 1 %", budget=0.01),
         _entry("Images, 10 %", budget=0.1),
-        _entry("Frank–Wolfe in pixel space, 10 %", "fw-input", budget=0.1, defaults=CURRENT),
         _entry("Label flips, 1 %", "label-flip", budget=0.01),
         _entry("Label flips, 10 %", "label-flip", budget=0.1),
         _entry("TGDA in feature space, 1 %", "tgda-feature", budget=0.01),
