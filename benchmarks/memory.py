@@ -22,7 +22,7 @@ from benchmarks import report
 from core.catalog.choices import resolve
 from core.catalog.lookup import extractor_info
 from core.data.folders import TEST_SHARE
-from core.experiments import phases
+from core.experiments import extraction
 from core.experiments.watch import RunWatch
 from core.extractors import pool
 from core.extractors.batches import CPU
@@ -90,7 +90,7 @@ def print_growth(folder: Path) -> None:
         start = time.perf_counter()
         spec = resolve(parse_spec({**values, "train_size": count - test, "test_size": test}))
         resolved = time.perf_counter() - start
-        extracted = phases.extract(phases.load(spec, device, watch), watch)
+        extracted = extraction.extract(extraction.load(spec, device, watch), watch)
     assert len(extracted.train_z) == count - test
     growth = whole[-1] - max(first[-1], whole[0])
     seconds = {"read": resolved + watch.seconds["load"], "extract": watch.seconds["extract"]}

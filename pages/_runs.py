@@ -142,7 +142,7 @@ def may_list(run: StoredRun) -> bool:
 
 
 def _may_list(data: str, extractor: str, me: str) -> bool:
-    if (data.startswith("image-folder:") or "@" in extractor) and me != LOCAL:
+    if (data.startswith(("image-folder:", "features:")) or "@" in extractor) and me != LOCAL:
         return False
     return all(uploads.belongs_to(name, me) for name in (data, extractor) if uploads.is_upload(name))
 

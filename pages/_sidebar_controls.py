@@ -89,6 +89,8 @@ def draw() -> Values:
 def setting_words(chosen: Values) -> str:
     """How the extractor's pretraining data relate to the head's training data."""
     domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
+    if "extractor" not in chosen:
+        return "Feature vectors, used as given: no extractor, and no attack that needs pixels."
     title, meaning = choices.SETTINGS[choices.setting(str(chosen["data"]), str(chosen["extractor"]), *domains)]
     return f"Setting: **{title}**; {meaning}"
 
@@ -122,7 +124,7 @@ def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, 
     options: list[Value] = list(choice.options)
     words: dict[Value, str] = dict(choice.options.items())
     if isinstance(choice, _state.UploadChoice):
-        own = uploads.all_images if key == "data" else uploads.all_weights
+        own = uploads.all_data if key == "data" else uploads.all_weights
         words.update((name, record.title) for name, record in own(_runs.owner()).items())
         if now not in words:  # a link names it
             words[now] = choices.title(data_info if key == "data" else extractor_info, str(now))

@@ -117,6 +117,10 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
     version = version or spec_defaults.CURRENT
     default = parse_spec({VERSION: version})
     data = data_info(str(chosen.get("data", default.data)))
+    if data.width:
+        if key in ("extractor", "px", "side"):
+            return None
+        default = parse_spec({"data": data.name, VERSION: version})
     extractor = extractor_info(str(chosen.get("extractor", default.extractor)))
     attack = str(chosen.get("attack", default.attack.name))
     match key:
@@ -132,14 +136,16 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
         case "side" if is_user_supplied(data.name):
             return side_choice(data, int(chosen.get("px", extractor.input_sizes[0])), default.side)
         case "attack":
-            return Choice({name: record.title for name, record in ATTACKS.items()}, default.attack.name)
+            fit = [record for record in ATTACKS.values() if not (data.width and record.needs_pixels)]
+            return Choice({record.name: record.title for record in fit}, default.attack.name)
         case "evade":
             titles = {name: defence_title(name) for name in EVADABLE}
             return Choice({NO_DEFENCE: "None", **titles}, NO_DEFENCE)
         case "budget":
             return Number(*BUDGET_PERCENT, round(100 * default.budget, 6))
         case "constraint":
-            return Choice({name: CONSTRAINTS[name] for name in ATTACKS[attack].constraints}, default.constraint)
+            names = [name for name in ATTACKS[attack].constraints if name != "perturbation" or not data.width]
+            return Choice({name: CONSTRAINTS[name] for name in names}, default.constraint)
         case "delta" if chosen["constraint"] == "perturbation":
             return Whole(1, LEVELS, round(LEVELS * default.delta))
         case "labels":

@@ -8,7 +8,8 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.catalog.uploads import all_images, all_weights, belongs_to, images, outdated_images, weights
+from core.catalog.uploads import all_data, all_weights, belongs_to, features, images, outdated_images, weights
+from core.data.feature_tables import FORMATS as FEATURE_FORMATS
 from core.data.folders import MIN_IMAGES_PER_CLASS
 from core.data.pictures import FORMATS
 from core.extractors.names import SUFFIXES
@@ -31,6 +32,8 @@ NO_ROOM_WORDS = (
     "The server's memory for uploads is in use by others at the moment: nothing was stored. Try again in a minute."
 )
 GONE_WORDS = "The server's memory holds this file no more: upload it again."
+MOST_CLASSES = 20
+"""Classes whose names are listed."""
 LIBRARIES = {"own": "Poison Lab: pretrain", "timm": "timm", "torchvision": "torchvision"}
 
 
@@ -69,6 +72,31 @@ def images_form(limits: UploadLimits) -> None:
     name = checked("file-images", file, store)
     if name:
         show_images(name)
+
+
+def features_form(limits: UploadLimits) -> None:
+    """Upload a file of feature vectors, and show what it holds."""
+    st.markdown(
+        f"A file of **feature vectors** with labels ({', '.join(FEATURE_FORMATS)}), where the images can't leave your "
+        "pipeline. An npz holds `train_features`, `train_labels`, `test_features` and `test_labels`; a table has a "
+        "column `label`, may have `split` (train or test) and `id`, and a numeric column for each coordinate. Attacks "
+        "on features, defences, certificates and maps run; what needs pixels does not."
+    )
+    file = st.file_uploader(
+        "File of features",
+        type=[suffix[1:] for suffix in FEATURE_FORMATS],
+        key="file-features",
+        max_upload_size=limits.images,
+        help="The file is checked as a whole: shapes, finite numbers, copies, and every class in both parts.",
+    )
+    st.caption(uploads.larger("features"))
+
+    def store(file_name: str, content: BinaryIO) -> str:
+        return uploads.add_features(file_name, content, _runs.owner()).name
+
+    name = checked("file-features", file, store)
+    if name:
+        show_features(name)
 
 
 def weights_form(limits: UploadLimits) -> None:
@@ -228,6 +256,19 @@ def show_images(name: str) -> None:
     _sidebar.use_button("data", name, widget=f"use-new-{name}")
 
 
+def show_features(name: str) -> None:
+    """Classes, counts and what was noticed."""
+    record = features(name)
+    st.success(f"Stored as `{name}`.", icon=":material/check_circle:")
+    st.markdown(
+        f"{record.width:,} features, {record.train_images:,} points to train, {record.test_images:,} to test. Classes: "
+        f"{', '.join(map(plain, record.classes[:MOST_CLASSES]))}"
+        + (f" and {len(record.classes) - MOST_CLASSES:,} more." if len(record.classes) > MOST_CLASSES else ".")
+    )
+    st.caption("  \n".join(map(plain, record.notes)))
+    _sidebar.use_button("data", name, widget=f"use-new-{name}")
+
+
 def show_weights(record: ExtractorInfo) -> None:
     """The network that the weights fit."""
     st.success(f"Stored as `{record.name}`.", icon=":material/check_circle:")
@@ -253,9 +294,9 @@ def uploads_list() -> None:
             "data",
             record.name,
             f"**{plain(record.title)}**: {len(record.classes)} classes, {record.train_images:,} training and "
-            f"{record.test_images:,} test images",
+            f"{record.test_images:,} test {'points' if record.width else 'images'}",
         )
-        for record in all_images(owner).values()
+        for record in all_data(owner).values()
     ]
     records += [
         ("extractor", info.name, f"**{plain(info.title)}**: {info.width:,} features")
@@ -297,14 +338,17 @@ def forms() -> None:
         return
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        st.subheader("Images")
-        images_form(limits)
+        kind = st.segmented_control("Data", ["Images", "Features"], default="Images", required=True, key="data-kind")
+        if kind == "Features":
+            features_form(limits)
+        else:
+            images_form(limits)
     with right.container(border=True, height="stretch"):
         st.subheader("Weights")
         weights_form(limits)
 
 
 st.title("Upload your own data")
-st.markdown("Train the head on your own images, or use your own pretrained extractor.")
+st.markdown("Train the head on your own images or features, or use your own pretrained extractor.")
 forms()
 uploads_list()

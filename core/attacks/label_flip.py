@@ -17,13 +17,15 @@ class LabelFlip(AttackSettings):
 
 
 def run(settings: LabelFlip, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
-    """The base images unchanged, under the labels of the rule.
+    """The base images, or of data without images their features, unchanged under the labels of the rule.
 
     Args:
         settings, scene, plan, observe: see `core.attacks.record.AttackRecord`.
     """
     from core.attacks.algorithms.base import Draft
 
+    if not scene.has_images:
+        return Draft(zeta=scene.z[plan.base])
     return Draft(x=scene.images[plan.base])
 
 
@@ -34,6 +36,7 @@ RECORD = AttackRecord(
     rank=1,
     stages=(),
     makes_images=True,
+    works_on_features=True,
     excluded_label_rules={"clean": "it flips nothing."},
     report_steps=lambda spec: ["Copy training images and give the copies wrong labels. No pixel is changed."],
     outcome="Real images under wrong labels; nothing is optimised.",

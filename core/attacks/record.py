@@ -108,6 +108,8 @@ class AttackRecord:
         family: its kind; `rank` orders the attacks of a family.
         stages: in the order in which they run; empty for an attack that optimises nothing.
         makes_images: whether it produces images, or feature vectors only.
+        works_on_features: whether an attack that makes images also works on data that are feature vectors, of which it
+            then makes feature vectors.
         report_steps: what it does, step by step, for the settings of an experiment.
         run: the runner. It gets the settings, the attacker's knowledge (`Scene`), the plan (`Plan`) and an
             observer of progress, and returns a `Draft`, on which budget, label rule and constraint are then enforced.
@@ -129,6 +131,7 @@ class AttackRecord:
     excluded_label_rules: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
     rank: int = 100
+    works_on_features: bool = False
 
     def __post_init__(self) -> None:
         check_settings(self.settings, AttackSettings, "attack")
@@ -191,6 +194,11 @@ class AttackRecord:
     def name(self) -> str:
         """Its name in specs."""
         return default_name(self.settings)
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether it can't run on data that are feature vectors."""
+        return self.makes_images and not self.works_on_features
 
     @property
     def about(self) -> str:

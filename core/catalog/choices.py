@@ -21,6 +21,7 @@ from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, Experim
 from core.spec.models import lower_first, parameters
 from core.spec.registry import PLUGINS, check_loaded
 from core.spec.sides import MOST_SIDE, SIDE
+from core.spec.vectors import NO_EXTRACTOR
 from core.system.errors import PoisonLabError, SpecError, where
 from core.system.numbers import digits
 
@@ -36,16 +37,8 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     """
     for name, digest in spec.plugins:
         check_loaded(name, digest)
-    data, extractor = data_info(spec.data), extractor_info(spec.extractor)
-    fill: dict[str, Any] = {
-        "data": data.name,
-        "extractor": extractor.name,
-        "input_size": spec.input_size or extractor.input_sizes[0],
-    }
-    if fill["input_size"] not in extractor.input_sizes:
-        allowed = ", ".join(map(str, extractor.input_sizes))
-        raise SpecError(f"{spec.extractor} takes input_size {allowed}; got {spec.input_size}.")
-    fill["side"] = _side(spec, data, fill["input_size"])
+    data = data_info(spec.data)
+    fill: dict[str, Any] = {"data": data.name, **(_of_features() if data.width else _of_images(spec, data))}
     for field, value in (("train_domain", spec.train_domain), ("test_domain", spec.test_domain)):
         check_domain(data, value, field)
     if data.domains:
@@ -58,13 +51,16 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         least = least_size(data, field)
         if most < least:
             part = field.removesuffix("_size").replace("train", "training")
+            what = "points" if data.width else "images"
             raise SpecError(
-                f"{spec.data} has {most} {part} images, and at least {least} are needed. Add images; copies of an "
-                "image are kept together, for training or for the test."
+                f"{spec.data} has {most} {part} {what}, and at least {least} are needed. Add {what}; copies are kept "
+                "together, for training or for the test."
             )
         if not least <= size <= most:
             raise SpecError(f"{field} is {size}; {spec.data} allows {least} to {most}.")
     attack = record_of(spec.attack.name)
+    if data.width:
+        _check_pixels(spec, attack)
     for what, value, excluded, others in (
         ("constraint", spec.constraint, attack.excluded_constraints, attack.constraints),
         ("label rule", spec.label_rule, attack.excluded_label_rules, attack.label_rules),
@@ -84,6 +80,46 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
         if attack.name in PLUGINS:  # tests cover the shipped ones
             attack.check_answers(resolved)
     return resolved
+
+
+def _of_images(spec: ExperimentSpec, data: DataInfo) -> dict[str, Any]:
+    """What a spec on images says of its extractor.
+
+    Raises:
+        SpecError: the extractor does not see images, or not at this size.
+    """
+    if spec.extractor == NO_EXTRACTOR:
+        raise SpecError(f"{spec.data} has images, which need an extractor; allowed: {', '.join(EXTRACTORS)}.")
+    extractor = extractor_info(spec.extractor)
+    size = spec.input_size or extractor.input_sizes[0]
+    if size not in extractor.input_sizes:
+        allowed = ", ".join(map(str, extractor.input_sizes))
+        raise SpecError(f"{spec.extractor} takes input_size {allowed}; got {spec.input_size}.")
+    return {"extractor": extractor.name, "input_size": size, "side": _side(spec, data, size)}
+
+
+def _of_features() -> dict[str, Any]:
+    """The same of a spec on feature vectors: whatever it names of images has no effect."""
+    return {"extractor": NO_EXTRACTOR, "input_size": None, "side": SIDE}
+
+
+def _check_pixels(spec: ExperimentSpec, attack: AttackRecord) -> None:
+    """Refuse what needs pixels on data that have none.
+
+    Raises:
+        SpecError: the attack or the constraint needs them.
+    """
+    if attack.needs_pixels:
+        allowed = ", ".join(name for name, record in ATTACKS.items() if not record.needs_pixels)
+        raise SpecError(
+            f"{attack.name} works on pixels, and {spec.data} has feature vectors only, from which no image can be "
+            f"computed. Allowed: {allowed}."
+        )
+    if spec.constraint == "perturbation":
+        raise SpecError(
+            f"The constraint perturbation bounds pixels, and {spec.data} has feature vectors only. Allowed: none and "
+            "valid."
+        )
 
 
 def _side(spec: ExperimentSpec, data: DataInfo, input_size: int) -> int:
@@ -157,7 +193,7 @@ def one_line(spec: ExperimentSpec) -> str:
     }[spec.constraint]
     parts = (
         data,
-        f"{title(extractor_info, spec.extractor)} at {spec.input_size} px",
+        title(extractor_info, spec.extractor) + ("" if spec.input_size is None else f" at {spec.input_size} px"),
         attack_title(spec.attack.name),
         f"budget {digits(100 * spec.budget)} % ({spec.n_poison:,} poisoned, {spec.train_size:,} clean)",
         constraint,
@@ -249,7 +285,7 @@ def listing() -> dict[str, Any]:
                 "embedded": record.embedded,
                 "here": torchvision_sets.present(record),
             }
-            for name, record in (DATA | uploads.all_images()).items()
+            for name, record in (DATA | uploads.all_data()).items()
         },
         "attacks": {
             name: {

@@ -12,6 +12,7 @@ from core.attacks.registry import RECORDS
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import UnknownAttack
 from core.spec.registry import PLUGINS
+from core.spec.vectors import are_features
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class AttackDescription:
         return cls(
             title=record.title,
             about=record.about,
-            makes_images=record.makes_images,
+            makes_images=record.makes_images and not are_features(spec.data),
             stages={
                 stage.name: StageDescription(stage.explain(spec.attack), bool(stage.single_try(spec.attack)))
                 for stage in record.stages_of(spec.attack)

@@ -13,6 +13,8 @@ def remarks_of(spec: ExperimentSpec) -> tuple[str, ...]:
         PoisonLabError: the data or the extractor is not here.
     """
     data, extractor = data_info(spec.data), extractor_info(spec.extractor)
+    if data.width:
+        return data.notes
     sides = [side_remark(data, spec.input_size or extractor.input_sizes[0], spec.side)]
     return (*data.notes, *filter(None, sides), *extractor.notes)
 

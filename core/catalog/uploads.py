@@ -1,4 +1,4 @@
-"""The records of user uploads, by name: `upload:SLUG-DIGEST`, images or a weights file.
+"""The records of user uploads, by name: `upload:SLUG-DIGEST`, images or a weights file; `upload-features:SLUG-DIGEST`.
 
 An upload is listed only for its owner. Others can use it if they know its name, which can't be guessed: see
 `core.storage.uploads`, which checks and stores uploads.
@@ -13,14 +13,17 @@ from typing import Any
 
 from core.data.registry import DataInfo
 from core.extractors.registry import ExtractorInfo
+from core.spec import vectors
 from core.spec.sides import SIDE
 from core.system import paths
 from core.system.errors import DataError, PoisonLabError, WeightsError
 
 PREFIX = "upload:"
-KINDS = ("images", "weights")
+KINDS = ("images", "features", "weights")
+PREFIXES = {"images": PREFIX, "features": vectors.UPLOAD, "weights": PREFIX}
+"""The beginning of the names of each kind."""
 RECORD = "record.json"
-NAME = re.compile(rf"{PREFIX}([a-z0-9-]{{1,40}}-(?:[0-9a-f]{{32}}|[0-9a-f]{{16}}))")
+NAME = re.compile(rf"(?:{PREFIX}|{vectors.UPLOAD})([a-z0-9-]{{1,40}}-(?:[0-9a-f]{{32}}|[0-9a-f]{{16}}))")
 """16 digits: an upload stored by an older version, which derived the name from the content alone."""
 
 
@@ -42,6 +45,21 @@ def images(name: str) -> DataInfo:
     return record
 
 
+def features(name: str) -> DataInfo:
+    """The record of an uploaded file of features.
+
+    Raises:
+        DataError: there is no such upload, or another version of the reader read it.
+    """
+    from core.data.feature_files import READER_VERSION  # only here, since it reads features
+
+    fields, _, folder = _stored_record("features", name, DataError)
+    if int(fields.pop("reader", 0)) != READER_VERSION:
+        raise DataError(f"The features of {name!r} were read by another version of the reader: upload them again.")
+    (file,) = folder.glob("content.*")
+    return DataInfo(**{**fields, "source": str(file)})
+
+
 def weights(name: str) -> ExtractorInfo:
     """The record of an uploaded weights file.
 
@@ -61,6 +79,12 @@ def all_images(owner: str | None = None) -> dict[str, DataInfo]:
     return _images_of(owner, are_outdated=False)
 
 
+def all_data(owner: str | None = None) -> dict[str, DataInfo]:
+    """Uploaded images, then uploaded features, by name; as `all_images`."""
+    names = [name for name in _names("features") if owner is None or belongs_to(name, owner)]
+    return all_images(owner) | {name: features(name) for name in names}
+
+
 def outdated_images(owner: str | None = None) -> dict[str, DataInfo]:
     """Uploaded images that can't be run any more, since earlier versions read them differently; as `all_images`."""
     return _images_of(owner, are_outdated=True)
@@ -73,7 +97,7 @@ def all_weights(owner: str | None = None) -> dict[str, ExtractorInfo]:
 
 def is_upload(name: str) -> bool:
     """Whether a name is of an upload, which may no longer exist."""
-    return name.startswith(PREFIX)
+    return name.startswith((PREFIX, vectors.UPLOAD))
 
 
 def belongs_to(name: str, owner: str) -> bool:
@@ -137,10 +161,10 @@ def _own_side(path: str) -> int:
 
 
 def _names(kind: str) -> list[str]:
-    files = folder_of(kind).glob(f"*/{RECORD}")
-    folders = [file.parent for file in files if NAME.fullmatch(PREFIX + file.parent.name)]
+    files, prefix = folder_of(kind).glob(f"*/{RECORD}"), PREFIXES[kind]
+    folders = [file.parent for file in files if NAME.fullmatch(prefix + file.parent.name)]
     folders.sort(key=lambda folder: (folder.stat().st_mtime, folder.name))
-    return [PREFIX + folder.name for folder in folders]
+    return [prefix + folder.name for folder in folders]
 
 
 def _stored_record(kind: str, name: str, missing: type[PoisonLabError]) -> tuple[dict[str, Any], str, Path]:
@@ -151,7 +175,7 @@ def _stored_record(kind: str, name: str, missing: type[PoisonLabError]) -> tuple
         fields = dict(_read(folder / RECORD, (folder / RECORD).stat().st_mtime_ns))
         return fields, str(fields.pop("owner", "")), folder
     except (OSError, ValueError) as error:
-        what = "images" if kind == "images" else "a weights file"
+        what = {"images": "images", "features": "a file of features", "weights": "a weights file"}[kind]
         raise missing(f"{name!r} is not among the uploads of this machine: upload it again, as {what}.") from error
 
 

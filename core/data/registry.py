@@ -16,6 +16,7 @@ class DataInfo:
         embedded: whether its files ship with the project.
         notes: what was read of a user's images, how, and what was passed over, one sentence each.
         own_side: of a user's images, the median of their shorter sides in their files, in pixels; 0 for others.
+        width: of a user's features (`core.data.feature_files`), the number of each point's; 0 for images.
     """
 
     name: str
@@ -30,6 +31,7 @@ class DataInfo:
     embedded: bool = True
     notes: tuple[str, ...] = ()
     own_side: int = 0
+    width: int = 0
 
 
 _CIFAR100 = """

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data import feature_files
 from core.data.readers import Labels, find
 from core.data.registry import DataInfo
 from core.data.stored import Images, StoredImages, select
@@ -16,13 +17,16 @@ from core.system.errors import DataError
 class Split:
     """Training and test images of one experiment, (N, C, H, W) uint8 each, with (N,) int64 labels.
 
-    A user's images may be more than fit the memory, and stay on disk.
+    A user's images may be more than fit the memory, and stay on disk. Of a user's features, the images are pictures of
+    the vectors (N, d), which are here, too.
     """
 
     train_x: Images | StoredImages
     train_y: Labels
     test_x: Images | StoredImages
     test_y: Labels
+    train_vectors: NDArray[np.float32] | None = None
+    test_vectors: NDArray[np.float32] | None = None
 
 
 def draw(
@@ -48,6 +52,8 @@ def draw(
         DataError: the data set's files can't be read, a part lacks a class, or a size is out of bounds.
     """
     rng = np.random.default_rng(seed)
+    if info.width:
+        return _draw_vectors(info, train_size, test_size, rng)
     train_x, train_y = find(info, "train", train_domain, side)
     test_x, test_y = find(info, "test", test_domain, side)
     _check_part(info, "training", train_y, train_size)
@@ -55,6 +61,23 @@ def draw(
     train_rows = stratified(train_y, train_size, rng)
     test_rows = stratified(test_y, test_size, rng)
     return Split(select(train_x, train_rows), train_y[train_rows], select(test_x, test_rows), test_y[test_rows])
+
+
+def _draw_vectors(info: DataInfo, train_size: int, test_size: int, rng: np.random.Generator) -> Split:
+    """A sample of a user's features; arguments and errors as for `draw`."""
+    (train_z, train_y), (test_z, test_y) = feature_files.read(info, "train"), feature_files.read(info, "test")
+    _check_part(info, "training", train_y, train_size)
+    _check_part(info, "test", test_y, test_size)
+    train_rows, test_rows = stratified(train_y, train_size, rng), stratified(test_y, test_size, rng)
+    train, test = train_z[train_rows], test_z[test_rows]
+    return Split(
+        feature_files.pictures(train, train),
+        train_y[train_rows],
+        feature_files.pictures(test, train),
+        test_y[test_rows],
+        train,
+        test,
+    )
 
 
 def _check_part(info: DataInfo, part: str, y: Labels, size: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from core.evidence import certificates, classroom, page
 from core.evidence.attacks import measured
 from core.evidence.frozen import frozen
-from core.evidence.measure import measure_until
+from core.experiments.measure import measure_until
 from core.spec.experiment import ExperimentSpec
 from core.system.errors import DataError
 from core.system.files import write_text

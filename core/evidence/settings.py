@@ -20,7 +20,7 @@ from core.catalog import choices
 from core.catalog.lookup import data_info
 from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA as REGISTERED
-from core.evidence.measure import measure
+from core.experiments.measure import measure
 from core.experiments.sweep import interval
 from core.extractors.registry import EXTRACTORS as REGISTRY
 from core.spec.events import silent

@@ -163,9 +163,9 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
         check_loaded(name, digest)
     n, m = spec.train_size, spec.n_poison
     macs = extractor_macs(spec.extractor, spec.input_size)
-    record = extractor_info(spec.extractor)
-    width = record.width_at(spec.input_size or record.input_sizes[0])
-    head = float(width * len(data_info(spec.data).classes))
+    record, data = extractor_info(spec.extractor), data_info(spec.data)
+    width = data.width or record.width_at(spec.input_size or record.input_sizes[0])
+    head = float(width * len(data.classes))
     load = Workload(
         n_train=n,
         n_poison=m,

@@ -104,14 +104,14 @@ def image_reach(spec: ExperimentSpec, poison: Mapping[str, Array], device: str =
     from core.attacks.algorithms.near_images import near_features
     from core.attacks.algorithms.plan import make_plan
     from core.attacks.algorithms.tgda import tgda_features
-    from core.experiments import phases
+    from core.experiments import extraction, phases
     from core.experiments.watch import RunWatch
     from core.system import device as devices
 
     spec, watch, place = resolve(spec), RunWatch(silent, None), devices.choose(device)
     with devices.explain_out_of_memory():
-        loaded = phases.load(spec, place, watch)
-        extracted = phases.extract(loaded, watch)
+        loaded = extraction.load(spec, place, watch)
+        extracted = extraction.extract(loaded, watch)
         clean = phases.train_clean(spec, loaded, extracted, watch)
         scene = phases.scene_of(spec, loaded, extracted, clean)
         drawn = make_plan(scene, spec)

@@ -1,117 +1,30 @@
 """The phases of a run, in order; each takes the results of earlier phases and returns its own."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from core.attacks.algorithms.base import Attacked, Scene
 from core.attacks.algorithms.gradient_canceling import Canceling
-from core.attacks.algorithms.images import training_images
+from core.attacks.algorithms.images import NoImages, training_images
 from core.attacks.algorithms.inversion import gaps
 from core.attacks.execution import execute
-from core.catalog.lookup import data_info, extractor_info
-from core.catalog.split import draw_for
-from core.data.split import Split
-from core.data.stored import Images, StoredImages
+from core.attacks.registry import record_of
 from core.experiments import trajectory
+from core.experiments.extraction import Extracted, Loaded
 from core.experiments.plot_data import PlotData
 from core.experiments.plotting import Heads, plot_data
 from core.experiments.result import Poison, to_uint8
 from core.experiments.watch import RunWatch
-from core.extractors import features, pool
-from core.extractors.build import Extractor
+from core.extractors import features
 from core.heads.evaluation import Evaluator
 from core.heads.reachability import reachability
 from core.heads.scores import Reachability, Score
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
-from core.system import device as devices
 from core.system.arrays import Array
 from core.system.errors import AttackError
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Images, class names, and the extractor on its device."""
-
-    split: Split
-    classes: tuple[str, ...]
-    extractor: Extractor
-    device: torch.device
-
-
-def load(spec: ExperimentSpec, device: torch.device, watch: RunWatch) -> Loaded:
-    """Sample the images and build the extractor.
-
-    Args:
-        spec: a resolved spec.
-        device: on which everything is computed.
-        watch: receives progress events, as in all phases.
-    """
-    with watch.stage("load"):
-        split = draw_for(spec)
-        extractor = pool.extractor(extractor_info(spec.extractor), spec.input_size or 0, device)
-        return Loaded(split, data_info(spec.data).classes, extractor, device)
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """Scaled features on the device.
-
-    Attributes:
-        pipeline: the whole f, from images in [0, 1] to scaled features.
-        train_z, test_z: (n, d) and (t, d) float32.
-        train_y, test_y: (n,) and (t,) int64.
-        digest: names the extractor and the training images by content.
-    """
-
-    pipeline: features.Pipeline
-    train_z: Tensor
-    train_y: Tensor
-    test_z: Tensor
-    test_y: Tensor
-    digest: str
-
-    @cached_property
-    def on_host(self) -> tuple[Array, Array]:
-        """`train_z` and `test_z` in host memory, copied once."""
-        return devices.on_host(self.train_z).numpy(), devices.on_host(self.test_z).numpy()
-
-
-def extract(loaded: Loaded, watch: RunWatch) -> Extracted:
-    """Extract the features, or read them from the cache, and fit their scale on the training images.
-
-    Raises:
-        WeightsError: features that are not finite, or the same for all images.
-        DataError: all training images are equal.
-    """
-    split, device = loaded.split, loaded.device
-    total = len(split.train_x) + len(split.test_x)
-
-    def cached(images: Images | StoredImages, before: int, digest: str | None = None) -> tuple[Tensor, bool]:
-        report = lambda done, _: watch(Event("extract", before + done, total))  # noqa: E731
-        return features.cached_on(loaded.extractor, images, device, report, digest)
-
-    with watch.stage("extract"):
-        digest = features.digest(loaded.extractor, split.train_x)
-        train_raw, train_was_cached = cached(split.train_x, 0, digest)
-        test_raw, test_was_cached = cached(split.test_x, len(split.train_x))
-        features.check_spread(train_raw, split.train_x, loaded.extractor.info.title)
-        pipeline = features.Pipeline(loaded.extractor, features.Scale.fit(train_raw)).to(device)
-        extracted = Extracted(
-            pipeline=pipeline,
-            train_z=pipeline.scale(train_raw).float(),
-            train_y=torch.from_numpy(split.train_y).to(device),
-            test_z=pipeline.scale(test_raw).float(),
-            test_y=torch.from_numpy(split.test_y).to(device),
-            digest=digest,
-        )
-    if train_was_cached and test_was_cached:
-        watch.rename("extract", "extract_cached")
-    return extracted
 
 
 @dataclass(frozen=True)
@@ -158,7 +71,11 @@ def scene_of(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: 
         clean: the clean head.
     """
     return Scene(
-        images=training_images(loaded.split.train_x, loaded.device),
+        images=(
+            NoImages(len(extracted.train_y), loaded.device)
+            if loaded.extractor is None
+            else training_images(loaded.split.train_x, loaded.device)
+        ),
         z=extracted.train_z,
         y=extracted.train_y,
         n_classes=len(loaded.classes),
@@ -224,7 +141,7 @@ def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: A
         poisoned = evaluator.score(head, clean.head)
         stage2 = None
         if attacked.zeta is not None and attacked.x is None:
-            stage2 = poisoned
+            stage2 = poisoned if record_of(spec.attack.name).stages else None  # else features of clean points
         elif attacked.zeta is not None:
             retrained = evaluator.retrain(attacked.zeta.float(), attacked.y, clean.head)
             stage2 = evaluator.score(retrained, clean.head)

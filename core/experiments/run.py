@@ -6,7 +6,7 @@ import torch
 from core.catalog.choices import resolve
 from core.catalog.descriptions import of_plugins
 from core.catalog.remarks import remarks_of
-from core.experiments import phases, projection, trajectory
+from core.experiments import extraction, phases, projection, trajectory
 from core.experiments.result import Result
 from core.experiments.watch import RunWatch
 from core.heads import logistic as head
@@ -38,8 +38,8 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
 def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_map: bool) -> Result:
     plugins = of_plugins(spec)  # an incomplete plug-in record fails now, not after the attack
     watch = RunWatch(on_event, trajectory.TrajectoryRecorder() if with_map else None)
-    loaded = phases.load(spec, device, watch)
-    extracted = phases.extract(loaded, watch)
+    loaded = extraction.load(spec, device, watch)
+    extracted = extraction.extract(loaded, watch)
     clean = phases.train_clean(spec, loaded, extracted, watch)
     attack = phases.attack(spec, loaded, extracted, clean, watch)
     evaluated = phases.evaluate(spec, extracted, clean, attack, watch)

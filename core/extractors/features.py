@@ -97,10 +97,22 @@ def check_spread(raw: Tensor, images: Images | StoredImages, title: str) -> None
     )
 
 
+class AsGiven(nn.Module):
+    """In place of the extractor of data that are feature vectors: there are no images to take features of."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Never returns, for any images (N, C, H, W).
+
+        Raises:
+            DataError: always.
+        """
+        raise DataError("These data are feature vectors: no extractor is there that could take features of images.")
+
+
 class Pipeline(nn.Module):
     """The whole f: images (N, C, H, W) in [0, 1] to scaled features (N, d), differentiable in the images."""
 
-    def __init__(self, extractor: Extractor, scale: Scale) -> None:
+    def __init__(self, extractor: nn.Module, scale: Scale) -> None:
         super().__init__()
         self.extractor = extractor
         self.scale = scale

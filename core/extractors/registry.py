@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core.spec.sides import SIDE
+from core.spec.vectors import NO_EXTRACTOR
 from core.system import paths
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -188,6 +190,25 @@ EXTRACTORS: dict[str, ExtractorInfo] = {
         ),
     )
 }
+
+
+AS_GIVEN = ExtractorInfo(
+    name=NO_EXTRACTOR,
+    title="Features as given",
+    library="none",
+    arch="none",
+    width=0,
+    weights="",
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    input_sizes=(SIDE,),
+    macs=0.0,
+    pretrained_on="unknown",
+    method="unknown",
+    licence="yours",
+    paper="",
+)
+"""Of data that are feature vectors, which no extractor sees; no choice for images, so that it is not registered."""
 
 
 def present(record: ExtractorInfo) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.spec.sides import SIDE
+from core.spec.vectors import are_features
 from core.system.errors import SpecError
 
 FIRST = 1
@@ -15,6 +16,8 @@ CURRENT = 3
 KEY = "defaults"
 ATTACK = "fw-input"
 """The current default attack."""
+FEATURES_ATTACK = "tgda-feature"
+"""The default attack on data that are feature vectors, in every version."""
 EARLIER: dict[int, dict[str, Any]] = {
     1: {"side": SIDE},
     2: {
@@ -77,6 +80,10 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
     changed = at(version_of(values))
     requested = {name: value for name, value in values.items() if name != KEY}
     fields = {name: value for name, value in changed.items() if "." not in name}
+    if are_features(str(requested.get("data", ""))):
+        fields["attack"] = FEATURES_ATTACK
+        fields.pop("label_rule", None)
+        requested.setdefault("attack", FEATURES_ATTACK)
     complete = {**fields, **requested}
     attack = complete.get("attack", ATTACK)
     parameters = attack if isinstance(attack, Mapping) else {"name": attack}

@@ -49,7 +49,7 @@ class ExperimentSpec(Frozen):
     Attributes that are `None` are filled in by `core.catalog.choices.resolve` from the registries' records.
     """
 
-    data: str = Field("fashion-mnist", description="Data set, see `list`, or image-folder:PATH.")
+    data: str = Field("fashion-mnist", description="Data set, see `list`, or image-folder:PATH, or features:FILE.")
     train_domain: str | None = Field(None, description="Domain of the training images, for data that has domains.")
     test_domain: str | None = Field(None, description="Domain of the test images, for data that has domains.")
     extractor: str = Field("resnet10-small-fashion-mnist", description="Extractor, see `list`, or LIBRARY:ARCH@FILE.")

@@ -1,10 +1,11 @@
 """User uploads: validated as a whole, then stored under a name derived from their content.
 
     uploads/images/SLUG-DIGEST/   content.zip, record.json
+    uploads/features/SLUG-DIGEST/  content.npz (or .parquet, .csv), record.json
     uploads/weights/SLUG-DIGEST/  content.safetensors (or .pt, .pth, ...), record.json
 
-An upload is used by its name `upload:SLUG-DIGEST` in place of a data set or an extractor, so that links and results
-never reveal a path of the server. Rejected uploads leave nothing behind.
+An upload is used by its name `upload:SLUG-DIGEST`, one of features by `upload-features:SLUG-DIGEST`, in place of a data
+set or an extractor, so that links and results never reveal a path of the server. Rejected uploads leave nothing behind.
 
 An upload is listed for its owner only, but anybody who knows its name may use it. The digest of owner and content is
 keyed with a secret of this server, so that nobody can derive the name, not even from the same file.
@@ -24,7 +25,18 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalog.uploads import KINDS, NAME, PREFIX, RECORD, belongs_to, folder_of, images, owner_digest, weights
+from core.catalog.uploads import (
+    KINDS,
+    NAME,
+    PREFIXES,
+    RECORD,
+    belongs_to,
+    features,
+    folder_of,
+    images,
+    owner_digest,
+    weights,
+)
 from core.data.registry import DataInfo
 from core.extractors import names
 from core.extractors.overrides import NOTHING, Overrides
@@ -35,6 +47,7 @@ from core.system.settings import UploadKind, UploadLimits, variable
 
 ON_DISK = {
     "images": "`--data image-folder:PATH`, of a folder or a zip",
+    "features": "`--data features:FILE`",
     "weights": "`--extractor timm:ARCH@FILE`, `torchvision:ARCH@FILE` or `own:ARCH@FILE`",
 }
 """How the command line names a file on the server's disk, which may have any size."""
@@ -87,6 +100,33 @@ def add_images(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
 
     digested = finite_json.dumps(reader).encode()  # the same file, read in another way, is another data set
     return images(_add("images", file_name, ".zip", content, check, DataError, owner, digested))
+
+
+def add_features(file_name: str, content: BinaryIO, owner: str = "") -> DataInfo:
+    """Validate and store a file of feature vectors and labels.
+
+    Args:
+        file_name: name of the file.
+        content: of the file.
+        owner: see `add_images`.
+
+    Raises:
+        DataError: the upload is rejected, with the reason; nothing is stored.
+        SettingError: a limit of uploads is out of bounds.
+    """
+    from core.data import feature_files, feature_tables
+
+    suffix = Path(file_name).suffix.lower()
+    if suffix not in feature_tables.FORMATS:
+        raise DataError(f"{file_name} is no file of features: {', '.join(feature_tables.FORMATS)} can be read.")
+    reader = {"reader": feature_files.READER_VERSION}
+
+    def check(path: Path, name: str) -> dict[str, Any]:
+        info = feature_files.info(f"features:{path}")
+        return {**asdict(replace(info, name=name, title=Path(file_name).stem, source=file_name)), **reader}
+
+    digested = finite_json.dumps(reader).encode()
+    return features(_add("features", file_name, suffix, content, check, DataError, owner, digested))
 
 
 def add_weights(
@@ -161,7 +201,7 @@ def preview(name: str) -> Preview:
 
 def larger(kind: UploadKind) -> str:
     """What to do with a file that is too large to upload, in one sentence."""
-    setting = variable("image_upload_megabytes" if kind == "images" else "weights_upload_megabytes")
+    setting = variable("weights_upload_megabytes" if kind == "weights" else "image_upload_megabytes")
     return (
         f"A larger file on the server's disk is named on the command line, {ON_DISK[kind]}; {setting} raises the limit."
     )
@@ -198,7 +238,7 @@ def _add(
         key = f"{slug}-{digest.hexdigest()[:32]}"
         try:
             with _checking:
-                record = check(file, PREFIX + key)
+                record = check(file, PREFIXES[kind] + key)
         except PoisonLabError as error:
             # Users know the file by its original name.
             raise type(error)(str(error).replace(str(file), file_name)) from error
@@ -206,7 +246,7 @@ def _add(
         place = folder_of(kind) / key
         if not place.exists():  # the same content was uploaded before
             folder.rename(place)
-    return PREFIX + key
+    return PREFIXES[kind] + key
 
 
 @contextmanager

@@ -182,7 +182,7 @@ class Limits:
         )
 
 
-UploadKind = Literal["images", "weights"]
+UploadKind = Literal["images", "features", "weights"]
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class UploadLimits:
     """The limits of uploads in the app, in megabytes of 1,048,576 bytes, as Streamlit counts them.
 
     Attributes:
-        images, weights: maximum size of a file; never more than `memory`.
+        images, weights: maximum size of a file; never more than `memory`. A file of features may be as large as images.
         memory: maximum memory of the web server that all uploads together take.
     """
 
@@ -220,7 +220,7 @@ class UploadLimits:
 
     def of(self, kind: UploadKind) -> int:
         """Maximum size of a file of a kind."""
-        return self.images if kind == "images" else self.weights
+        return self.weights if kind == "weights" else self.images
 
 
 def workers() -> int:

@@ -17,9 +17,9 @@ from core.evidence import certificates, classroom, grid
 from core.evidence.attacks import measured
 from core.evidence.claims import CLAIMS
 from core.evidence.frozen import Frozen, frozen
-from core.evidence.measure import measure
 from core.evidence.measurements import Measurements
 from core.evidence.page import page
+from core.experiments.measure import measure
 from core.spec.models import AttackSettings
 from core.system import paths
 from core.system.errors import SpecError

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.attacks.algorithms.evasion import Filter
-from core.attacks.algorithms.images import ReadImages
+from core.attacks.algorithms.images import NoImages, ReadImages
 from core.extractors.features import extract_on
 from core.heads import logistic as head
 
@@ -18,7 +18,8 @@ class Scene:
     """The attacker's knowledge: the extractor, the clean training set and the head's ridge, but no test data.
 
     Attributes:
-        images: (n, C, H, W) float32 in [0, 1], multiples of 1/255; very many are read as they are indexed.
+        images: (n, C, H, W) float32 in [0, 1], multiples of 1/255; very many are read as they are indexed, and feature
+            vectors have none.
         z: (n, d) float32 features of `images`.
         y: (n,) int64 labels.
         n_classes: c.
@@ -28,7 +29,7 @@ class Scene:
         digest: identifies f and the training images by content.
     """
 
-    images: Tensor | ReadImages
+    images: Tensor | ReadImages | NoImages
     z: Tensor
     y: Tensor
     n_classes: int
@@ -36,6 +37,11 @@ class Scene:
     clean_head: Tensor
     pipeline: Callable[[Tensor], Tensor]
     digest: str
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the data are images, rather than feature vectors."""
+        return not isinstance(self.images, NoImages)
 
     @cached_property
     def problem(self) -> head.HeadProblem:

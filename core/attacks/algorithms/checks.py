@@ -89,11 +89,12 @@ def check_draft(draft: object, record: AttackRecord, scene: Scene, plan: Plan) -
     base, y = (plan.base if draft.base is None else draft.base), (plan.y if draft.y is None else draft.y)
     if not len(base) == len(y) == m or not bool(follows_rule(scene, plan, base, y).all()):
         raise AttackError(f"{who} left its budget or its label rule; nothing of it is used.")
-    poison = draft.x if record.makes_images else draft.zeta
-    kind = "images" if record.makes_images else "feature vectors"
+    makes_images = record.makes_images and scene.has_images
+    poison = draft.x if makes_images else draft.zeta
+    kind = "images" if makes_images else "feature vectors"
     if poison is None or (isinstance(poison, Tensor) and (poison.ndim == 0 or len(poison) != m)):
         raise AttackError(f"{who} did not make {m} {kind}, as its record says.")
-    if draft.x is not None and not record.makes_images:
+    if draft.x is not None and not makes_images:
         raise AttackError(f"{who} made images, though its record says that it makes none.")
     shapes = {"x": (m, *scene.images.shape[1:]), "zeta": (m, width), "target": tuple(scene.clean_head.shape)}
     for what, shape in shapes.items():

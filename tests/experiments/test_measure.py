@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.evidence import measure as module
-from core.evidence.measure import measure, measure_until
+from core.experiments import measure as module
+from core.experiments.measure import measure, measure_until
 from core.spec.experiment import ExperimentSpec
 from tests.fakes import tiny_spec
 
