@@ -21,7 +21,11 @@ OWN = {ROOT / "core" / kind for kind in ("attacks", "defences")}
 """Folders in which each attack and each defence has its file."""
 
 CHOSEN: dict[str, set[str]] = {
-    "core/spec/defaults.py": {"ft-matching", "fw-input"},  # today's default, and what earlier versions had
+    "core/spec/defaults.py": {
+        "ft-matching",
+        "fw-input",
+        "tgda-feature",
+    },  # today's default, and what earlier versions had
     "core/storage/gallery.py": set(ATTACKS) - {"best-input"},  # the experiments that ship
     "core/experiments/sweep.py": {"label-flip"},  # the line that every attack must beat
     "pages/sweep.py": {"tgda-feature"},  # what a new sweep compares with

@@ -10,13 +10,28 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from core.cli import app, cluster, doctor, evidence, finished, gallery, listing, plugins, pretrain, run, store, sweep
+from core.cli import (
+    app,
+    audit,
+    cluster,
+    doctor,
+    evidence,
+    finished,
+    gallery,
+    listing,
+    plugins,
+    pretrain,
+    run,
+    store,
+    sweep,
+)
 from core.system.errors import Cancelled, PoisonLabError
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "app": app.app,
     "run": run.run,
     "sweep": sweep.sweep,
+    "audit": audit.audit,
     "report": finished.report,
     "defend": finished.defend,
     "certify": finished.certify,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.attacks.registry import RECORDS
 from core.catalog.lookup import extractor_info
 from core.data.split import Split
-from core.experiments import phases, run_folder
+from core.experiments import extraction, phases, run_folder
 from core.experiments.result import Result
 from core.experiments.run import run
 from core.extractors import pool
@@ -62,7 +62,7 @@ def split(kind: str) -> Split:
 def ran(monkeypatch: pytest.MonkeyPatch, kind: str, attack: str, *, with_map: bool = True, **values: object) -> Result:
     """The result of an attack on a kind of data, with a kind of extractor."""
     extractor = Extractor(RECORD, Backbone(LIVE.get(kind, 24)), 8)
-    monkeypatch.setattr(phases, "draw_for", lambda spec: split(kind))
+    monkeypatch.setattr(extraction, "draw_for", lambda spec: split(kind))
     monkeypatch.setattr(pool, "extractor", lambda *_: extractor)
     settings = {"name": attack, **tiny.ATTACK_SETTINGS[attack]}
     spec = {"data": "mnist", "train_size": 40, "test_size": 20, "budget": 0.1, "attack": settings, **values}

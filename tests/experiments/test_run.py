@@ -17,7 +17,7 @@ from core.attacks.registry import RECORDS
 from core.catalog.lookup import extractor_info as info
 from core.data.registry import DATA
 from core.data.split import Split, draw
-from core.experiments import phases, run_folder
+from core.experiments import extraction, run_folder
 from core.experiments.result import Result
 from core.experiments.run import run
 from core.extractors import features
@@ -239,7 +239,7 @@ def test_the_attack_never_sees_the_test_set(attack: str, results: Results, tmp_p
         return Split(split.train_x, split.train_y, 255 - split.test_x, (split.test_y + 1) % 10)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases, "draw_for", other)
+        patch.setattr(extraction, "draw_for", other)
         changed = in_home(tmp_path, spec_of(attack))
     for field in ("x", "z", "y", "base_index", "zeta"):
         one, two = getattr(result.poison, field), getattr(changed.poison, field)

@@ -1,0 +1,1 @@
+"""Audits: how poisonable a pipeline is, from images or from features, measured within a time."""

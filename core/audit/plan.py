@@ -1,0 +1,243 @@
+"""The plan of an audit: which experiments fit into the minutes that a person has, and what is left out for that."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.attacks.registry import record_of
+from core.catalog.choices import resolve
+from core.catalog.lookup import data_info
+from core.defences.registry import RECORDS as DEFENCES
+from core.experiments import cost
+from core.experiments.sweep import FLIPS, INSTEAD
+from core.spec import defaults
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.registry import EVADABLE
+from core.system.errors import SpecError
+from core.system.numbers import counted, digits
+
+MINUTES = 10.0
+LEAST_MINUTES, MOST_MINUTES = 0.5, 24 * 60.0
+REFERENCE = 0.03
+"""The budget at which defences and classes are looked at."""
+BUDGETS: tuple[tuple[float, ...], ...] = (
+    (0.003, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3),
+    (0.003, 0.01, 0.03, 0.1, 0.2, 0.3),
+    (0.01, 0.03, 0.1, 0.3),
+    (0.01, 0.03, 0.1),
+    (0.03,),
+)
+SEEDS = (5, 3, 2, 1)
+WANTED = (4, 3, 2)
+"""Budgets, seeds and attacks that an audit should have at least; where it has fewer, the plan says so."""
+_SPARED = 0.7
+"""Share of the time for the curves; the rest is for defences, certificates, data and the report."""
+_NOT_RUN = ("walk", "map")
+"""Stages that an audit's runs don't have."""
+
+
+Grid = tuple[tuple[float, ...], int]
+"""Budgets, and the number of seeds at each."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One experiment of an audit.
+
+    Attributes:
+        attack: its name; "flips" for random label flips.
+        spec: the experiment, resolved.
+        judged: defences that are applied to its poison, by name.
+        is_evaded: whether the poison was made to pass the defence; such cells are no part of the curves.
+        certified: whether its clean data are certified, and looked at for label issues.
+    """
+
+    attack: str
+    spec: ExperimentSpec
+    judged: tuple[str, ...] = ()
+    is_evaded: bool = False
+    certified: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an audit does, in order: after every seed there is a whole, if coarse, answer.
+
+    Attributes:
+        base: what all experiments have in common, resolved.
+        cells: the experiments.
+        budgets, seeds, attacks: of the curves.
+        expected: seconds that it is expected to take.
+        left_out: what the time does not suffice for, in sentences; empty where it does.
+    """
+
+    base: ExperimentSpec
+    cells: tuple[Cell, ...]
+    budgets: tuple[float, ...]
+    seeds: tuple[int, ...]
+    attacks: tuple[str, ...]
+    expected: float
+    left_out: tuple[str, ...]
+
+
+def make_plan(base: ExperimentSpec, minutes: float = MINUTES, device: str = "auto") -> Plan:
+    """The largest plan that fits.
+
+    Args:
+        base: data, extractor, sizes, λ, constraint and first seed; its attack and budget have no effect.
+        minutes: that the audit may take.
+        device: see `core.experiments.cost.estimate`.
+
+    Raises:
+        SpecError: invalid settings, or too few or too many minutes.
+    """
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise SpecError(f"--minutes is {minutes:g}; allowed: {LEAST_MINUTES:g} to {MOST_MINUTES:g}.")
+    flips_and_features, on_images = attacks_for(base)[:2], attacks_for(base)[2:]
+    available = _SPARED * 60 * minutes
+
+    def largest(attacks: Sequence[str], limit: float, within: Grid) -> tuple[Grid, float]:
+        """The largest grid for attacks whose runs take no longer than a limit, and the seconds that they take."""
+        for grid in _grids(within):
+            expected = seconds((cell.spec for cell in _curve(base, attacks, grid)), device)
+            if expected <= limit:
+                break
+        return grid, expected
+
+    everything: Grid = (BUDGETS[0], max(SEEDS))
+    # Poison that is images takes longest by far, and gets at least as much time as the rest together.
+    grid, expected = largest(flips_and_features, available / (2 if on_images else 1), everything)
+    grids = dict.fromkeys(flips_and_features, grid)
+    skipped = []
+    for attack in on_images:
+        its_grid, its_seconds = largest([attack], available - expected, grid)
+        if its_seconds <= available - expected:
+            grids[attack], expected = its_grid, expected + its_seconds
+        else:
+            skipped.append(attack)
+    seeds = tuple(range(base.seed, base.seed + grid[1]))
+    curve = [cell for seed in seeds for attack in grids for cell in _curve(base, [attack], grids[attack], seed)]
+    judged = _with_judges(curve, grid[0], base.seed)
+    first = [cell for cell in judged if cell.spec.seed == base.seed]
+    cells = (*first, *_evaded(base, grid[0]), *(cell for cell in judged if cell.spec.seed != base.seed))
+    total = expected / _SPARED
+    left_out = _left_out(grids, skipped, minutes, total)
+    return Plan(curve[0].spec, cells, grid[0], seeds, tuple(grids), total, left_out)
+
+
+def _grids(within: Grid) -> list[Grid]:
+    """Budgets and seeds inside others, the most telling first: intervals need three seeds, curves four budgets."""
+    grids = [(budgets, seeds) for budgets in BUDGETS for seeds in SEEDS]
+    inside = [grid for grid in grids if set(grid[0]) <= set(within[0]) and grid[1] <= within[1]]
+    return sorted(inside, key=lambda grid: -(min(len(grid[0]), 4) * min(grid[1], 3) + 0.1 * len(grid[0]) * grid[1]))
+
+
+def attacks_for(base: ExperimentSpec) -> tuple[str, ...]:
+    """The attacks of an audit, the cheapest first: random flips, the strongest on features, the strongest on images."""
+    has_pixels = not data_info(base.data).width
+    return ("flips", defaults.FEATURES_ATTACK, *([defaults.ATTACK] if has_pixels else []))
+
+
+def cell_spec(base: ExperimentSpec, attack: str, budget: float, seed: int, evade: str | None = None) -> ExperimentSpec:
+    """The experiment of one cell, resolved: an equal one by `core run` has the same hash.
+
+    Args:
+        base: see `make_plan`.
+        attack: its name; "flips" for random label flips.
+        budget: ε_d.
+        seed: of the experiment.
+        evade: a defence that the poison is made to pass.
+    """
+    named = FLIPS if attack == "flips" else {"attack": attack}
+    record = record_of(str(named["attack"]))
+    constraint = base.constraint if base.constraint in record.constraints else record.constraints[-1]
+    rules = record.label_rules
+    rule = next(name for name in (record.settings().label_rule, *INSTEAD) if name in rules)
+    values = base.model_dump(exclude={"attack", "label_rule", "plugins", "evade"})
+    return resolve(
+        parse_spec(
+            {
+                **values,
+                "label_rule": rule,
+                **named,
+                "constraint": constraint,
+                "budget": budget,
+                "seed": seed,
+                "evade": evade,
+                defaults.KEY: defaults.CURRENT,
+            }
+        )
+    )
+
+
+def seconds(specs: Iterable[ExperimentSpec], device: str = "auto") -> float:
+    """Seconds that experiments are expected to take without maps."""
+    return sum(
+        second for spec in specs for stage, second in cost.estimate(spec, device).items() if stage not in _NOT_RUN
+    )
+
+
+def _curve(base: ExperimentSpec, attacks: Sequence[str], grid: Grid, seed: int | None = None) -> list[Cell]:
+    """The cells of a grid, of all its seeds or of one; none where it lacks that one."""
+    budgets, count = grid
+    seeds = [other for other in range(base.seed, base.seed + count) if seed in (None, other)]
+    return [
+        Cell(attack, cell_spec(base, attack, budget, other))
+        for other in seeds
+        for attack in attacks
+        for budget in budgets
+    ]
+
+
+def _with_judges(cells: Sequence[Cell], budgets: Sequence[float], seed: int) -> list[Cell]:
+    """The cells; those of the first seed at the reference budget are judged, and the first of them certified."""
+    names = tuple(DEFENCES)
+    judged: list[Cell] = []
+    for cell in cells:
+        is_reference = cell.spec.seed == seed and cell.spec.budget == reference(budgets)
+        first = is_reference and not any(other.certified for other in judged)
+        judged.append(Cell(cell.attack, cell.spec, names if is_reference else (), certified=first))
+    return judged
+
+
+def reference(budgets: Sequence[float]) -> float:
+    """Of some budgets, that at which defences and classes are looked at."""
+    return min(budgets, key=lambda budget: abs(budget - REFERENCE))
+
+
+def _evaded(base: ExperimentSpec, budgets: Sequence[float]) -> list[Cell]:
+    return [
+        Cell(
+            defaults.FEATURES_ATTACK,
+            cell_spec(base, defaults.FEATURES_ATTACK, reference(budgets), base.seed, name),
+            (name,),
+            is_evaded=True,
+        )
+        for name in EVADABLE
+    ]
+
+
+def _left_out(grids: Mapping[str, Grid], skipped: Sequence[str], minutes: float, expected: float) -> tuple[str, ...]:
+    """What the time does not suffice for, in sentences.
+
+    Args:
+        grids: budgets and seeds of each attack.
+        skipped: attacks that are not run.
+        minutes: that were asked for.
+        expected: seconds that the plan takes.
+    """
+    most = (len(BUDGETS[0]), max(SEEDS))
+    sentences = [f"{attack} is left out: it takes too long on this machine." for attack in skipped]
+    sentences += [
+        f"{attack}: {counted(len(budgets), 'budget')} ({', '.join(f'{digits(100 * value)} %' for value in budgets)}) × "
+        f"{counted(seeds, 'seed')} instead of {most[0]} × {most[1]}; between budgets is interpolated."
+        for attack, (budgets, seeds) in grids.items()
+        if (len(budgets), seeds) != most
+    ]
+    whole = [attack for attack, (budgets, seeds) in grids.items() if len(budgets) >= WANTED[0] and seeds >= WANTED[1]]
+    if len(whole) < WANTED[2] or expected > 60 * minutes:
+        sentences.append(
+            f"{digits(minutes, 3)} minutes do not suffice for {WANTED[0]} budgets × {WANTED[1]} seeds × {WANTED[2]} "
+            f"attacks on this machine; this plan is expected to take {digits(expected / 60, 2)}. Give more time or a "
+            "GPU, or take fewer training images."
+        )
+    return tuple(sentences)

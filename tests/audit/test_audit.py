@@ -1,0 +1,150 @@
+"""A whole audit of few features: its numbers are those of single runs; it stops, goes on, and writes one page."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from core.audit import audit, battery
+from core.audit.audit import conduct, read_report
+from core.audit.comparison import compare
+from core.audit.plan import Plan, attacks_for, cell_spec, make_plan
+from core.cli.main import main
+from core.defences.chain import parse_chain
+from core.defences.evaluation import defend
+from core.defences.registry import RECORDS as DEFENCES
+from core.experiments.run import run
+from core.spec.experiment import ExperimentSpec, parse_spec
+from core.system.errors import SpecError, StoreError
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    x, y = load_digits(n_class=4, return_X_y=True)
+    path = tmp_path_factory.mktemp("features") / "digits.npz"
+    np.savez(path, train_features=x[:200], train_labels=y[:200], test_features=x[200:400], test_labels=y[200:400])
+    return path
+
+
+@pytest.fixture(scope="module")
+def plan(file: Path) -> Plan:
+    base = parse_spec({"data": f"features:{file}", "train_size": 200, "test_size": 200})
+    whole = make_plan(base, 1)
+    chosen = [cell for cell in whole.cells if cell.spec.budget in (0.03, 0.1) and cell.spec.seed < 2]
+    return Plan(whole.base, tuple(chosen), (0.03, 0.1), (0, 1), whole.attacks, 1.0, whole.left_out)
+
+
+@pytest.fixture(scope="module")
+def folder(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audit")
+    conduct(plan, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def content(folder: Path) -> dict[str, Any]:
+    return read_report(folder)
+
+
+def test_its_numbers_are_those_of_single_runs(plan: Plan, content: dict[str, Any]) -> None:
+    attack = content["attacks"][1]
+    summaries = []
+    for seed in (0, 1):
+        result = run(cell_spec(plan.base, attack["attack"], 0.03, seed), with_map=False)
+        summaries.append(result.summary())
+        if seed == 0:
+            verdict = defend(result.features, parse_chain(["sphere"]), 4, result.spec.ridge)
+            sphere = next(found for found in content["defences"] if found["name"] == "sphere")["attacks"]
+            assert sphere[attack["attack"]]["found"] == verdict.whole.poison_removed
+            assert sphere[attack["attack"]]["accuracy"] == verdict.defended.accuracy
+    point = next(point for point in attack["curve"] if point["budget"] == 0.03)
+    assert point["drop"] == pytest.approx(np.mean([summary.drop() for summary in summaries]))
+    by_class = np.mean([summary.class_drops() for summary in summaries], axis=0)
+    assert attack["class_drops"] == pytest.approx(by_class.tolist())
+    assert content["clean"] == pytest.approx(np.mean([row["clean"] for row in content["runs"]]))
+
+
+def test_all_defences_judge_and_the_evadable_ones_are_evaded(content: dict[str, Any]) -> None:
+    assert {found["name"] for found in content["defences"]} == set(DEFENCES)
+    evaded = {found["name"] for found in content["defences"] if found["evaded_recall"] is not None}
+    assert "sphere" in evaded
+    assert {"nearest class mean", "linear SVM", "small network"} <= content["heads"]["TGDA, features"].keys()
+    same = content["heads"]["TGDA, features"]["the same head"]
+    first = next(row for row in content["runs"] if row["attack"] == "tgda-feature" and row["budget"] == 0.03)
+    assert (same["clean"], same["poisoned"]) == (first["clean"], first["poisoned"])
+
+
+def test_every_action_and_the_verdict_name_numbers_of_the_report(content: dict[str, Any]) -> None:
+    attack = max(content["attacks"], key=lambda found: found["curve"][0]["drop"])
+    assert f"costs {attack['curve'][0]['drop']:.1f} points" in content["verdict"].replace(",", "")
+    assert len(content["actions"]) >= 3
+    assert all(re.search(r"\d", action) for action in content["actions"])
+
+
+def test_the_page_needs_no_network_and_holds_the_numbers(folder: Path, content: dict[str, Any]) -> None:
+    page = (folder / "audit.html").read_text()
+    assert "<svg" in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert len(page) < 200_000
+    for attack in content["attacks"]:
+        assert attack["title"] in page
+
+
+def test_it_stops_and_goes_on_without_measuring_again(
+    plan: Plan, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = json.loads((folder / "measured.json").read_text())
+    measured: list[str] = []
+
+    def known(cell: Any, device: str) -> battery.Row:
+        measured.append(cell.spec.hash)
+        if len(measured) == 3:
+            (tmp_path / "stop").touch()
+        return dict(rows[cell.spec.hash])
+
+    monkeypatch.setattr(audit, "measure", known)
+    first = conduct(plan, tmp_path)
+    assert (first["measured"], first["planned"]) == (3, len(plan.cells))
+    second = conduct(plan, tmp_path)
+    assert len(measured) == len(set(measured)) == len(plan.cells)
+    assert second["measured"] == len(plan.cells)
+    assert read_report(tmp_path) == read_report(folder)
+
+
+def test_two_audits_are_compared(content: dict[str, Any]) -> None:
+    better = json.loads(json.dumps(content))
+    better["attacks"][1]["curve"][0] |= {"drop": 0.5, "low": 0.25, "high": 0.75}
+    lines = compare(content, better)
+    by_label = {label: values for label, *values in lines}
+    assert by_label["TGDA, features, 3 %: points lost"][1] == "0.5 (0.2 to 0.8)"
+    with pytest.raises(SpecError, match="no attack in common"):
+        compare(content, {**content, "attacks": []})
+
+
+def test_a_plan_fits_its_time_or_says_what_it_leaves_out() -> None:
+    base = ExperimentSpec()
+    plans = [make_plan(base, minutes) for minutes in (1, 10, 60)]
+    assert len(plans[0].cells) < len(plans[1].cells) < len(plans[2].cells)
+    assert all(plan.left_out for plan in plans[:2])
+    assert len(plans[1].budgets) >= 4
+    assert len(plans[1].seeds) >= 3
+    assert len(plans[1].attacks) >= 2
+    assert attacks_for(base)[-1] == plans[2].attacks[-1]
+    with pytest.raises(SpecError, match=r"--minutes is 0; allowed: 0\.5"):
+        make_plan(base, 0)
+
+
+def test_the_command_prints_its_plan_and_refuses_what_is_no_audit(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["audit", "--data", f"features:{file}", "--out", str(tmp_path / "a"), "--minutes", "1", "--plan"]
+    assert main(arguments) == 0
+    assert "flips, tgda-feature at" in capsys.readouterr().out
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(StoreError, match="be read as an audit"):
+        read_report(tmp_path)
