@@ -61,7 +61,7 @@ def conduct(
             break
         rows[cell.spec.hash] = measure(cell, device)
         done += 1
-        _write(folder / MEASURED, finite_json.dumps(rows, indent=1, sort_keys=True))
+        _write(folder / MEASURED, finite_json.dumps(rows, indent=1))
         report(cell, rows[cell.spec.hash], done, len(plan.cells))
     return write_report(plan, folder, rows)
 
