@@ -15,11 +15,9 @@ st.set_page_config(
     initial_sidebar_state=SIDEBAR_PIXELS,
 )
 
-# A table that is wider than the screen is scrolled in its own frame, and not the page.
-st.html("<style>[data-testid=stMarkdownContainer]:has(> table) { overflow-x: auto; }</style>")
+from pages import _login, _own, _sidebar, _style  # noqa: E402 (the window's title need not wait for the imports)
 
-from pages import _login, _own, _sidebar  # noqa: E402 (the window's title need not wait for the imports)
-
+st.html(_style.STYLE)
 _login.gate()
 
 
