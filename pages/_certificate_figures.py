@@ -12,7 +12,7 @@ CERTIFIED_COLOUR = PALETTE[4]
 
 
 def added_figure(
-    certificate: AddedPoints, n_train: int, runs: Sequence[tuple[str, int, float]], here: int
+    certificate: AddedPoints, n_train: int, runs: Sequence[tuple[str, int, float]], here: int, bad: int
 ) -> go.Figure:
     """Test accuracy by the number of points added: certified for the ensemble, measured for a single head.
 
@@ -21,6 +21,7 @@ def added_figure(
         n_train: clean training points.
         runs: (words, points added, accuracy of a single head) of attacks on the same data, without an attack first.
         here: the position of this run among them.
+        bad: the number of points that a person asks about, which is marked.
     """
     figure = go.Figure(_certified_curve(certificate.certified, "points added"))
     n_poison = runs[here][1]
@@ -41,16 +42,18 @@ def added_figure(
     figure.add_trace(_dots([runs[here]], "This run", {"symbol": "diamond", "size": 12, "color": POISONED}))
     last = max(len(certificate.certified) - 1, *(points for _, points, _ in runs))
     _set_layout(figure, f"Points added to {n_train:,} clean ones", last)
+    _mark(figure, bad, certificate.at(bad))
     return figure
 
 
-def flipped_figure(certificate: FlippedLabels, n_train: int, clean: float) -> go.Figure:
+def flipped_figure(certificate: FlippedLabels, n_train: int, clean: float, bad: int) -> go.Figure:
     """Accuracy by the number of labels flipped.
 
     Args:
         certificate: of the run.
         n_train: clean training points.
         clean: accuracy of a single head on the true labels.
+        bad: the number of labels that a person asks about, which is marked.
     """
     figure = go.Figure(_certified_curve(certificate.certified, "labels flipped"))
     flips, left = zip((0, clean), *certificate.plain, strict=True)
@@ -65,7 +68,8 @@ def flipped_figure(certificate: FlippedLabels, n_train: int, clean: float) -> go
             hovertemplate="%{x} flipped: %{y:.1f} %<extra></extra>",
         )
     )
-    _set_layout(figure, f"Labels flipped of {n_train:,}", max(3 * len(certificate.certified), 12))
+    _set_layout(figure, f"Labels flipped of {n_train:,}", max(3 * len(certificate.certified), 12, bad))
+    _mark(figure, bad, certificate.at(bad))
     return figure
 
 
@@ -92,6 +96,19 @@ def _dots(rows: Sequence[tuple[str, int, float]], name: str, marker: Mapping[str
         cliponaxis=False,
         text=[words for words, *_ in rows],
         hovertemplate="%{text}: %{y:.1f} % at %{x} points<extra></extra>",
+    )
+
+
+def _mark(figure: go.Figure, bad: int, accuracy: float) -> None:
+    """A line at what is asked about, with its answer."""
+    figure.add_vline(x=bad, line={"color": CERTIFIED_COLOUR, "width": 1.5, "dash": "dash"})
+    figure.add_scatter(
+        x=[bad],
+        y=[100 * accuracy],
+        mode="markers",
+        marker={"symbol": "circle", "size": 12, "color": CERTIFIED_COLOUR, "line": {"width": 2, "color": "#ffffff"}},
+        showlegend=False,
+        hovertemplate="%{x}: %{y:.1f} % guaranteed<extra></extra>",
     )
 
 

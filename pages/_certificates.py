@@ -13,6 +13,8 @@ from core.system.numbers import counted, fixed, named, percent
 from pages import _certificate_figures, _defences, _runs, _tasks
 
 CHOICES = (25, 50, 100, 200)
+SECONDS = 30.0
+"""What the certificates of a run of the default size take, roughly."""
 INTRODUCTION = (
     "A filter that stops one attack guarantees nothing against the next. A **certificate** does: it bounds the effect "
     "of *any* attack of a given size. The price is a lower accuracy without an attack."
@@ -74,48 +76,66 @@ def card(run: StoredRun) -> None:
         if problem:
             _tasks.show_problem(problem, title="This can't be certified", widget="certify-again")
         else:
-            words = "A worker is training the ensemble."
-            st.info(words if features.has_features(run) else _defences.wait_words(run), icon=":material/hourglass_top:")
+            words, seconds = "A worker is training the ensemble.", SECONDS
+            if not features.has_features(run):
+                words, seconds = _defences.wait_words(run), SECONDS + _defences.feature_seconds(run)
+            _tasks.show_progress(key, seconds, words)
 
 
 def both(run: StoredRun, certificates: Certificates) -> None:
-    """One certificate beside the other."""
+    """What is guaranteed against so many bad images, and both certificates beside each other."""
     n, m = run.summary.n_train, run.summary.n_poison
     added, flipped = certificates.added, certificates.flipped
     runs, here = attacks(run)
-    certain = added.at(m)
+    end = max(len(added.certified) - 1, 1)
+    bad = st.slider(
+        "How many bad images?",
+        0,
+        end,
+        min(m, end),
+        key=f"certify-bad-{run.hash}-{added.partitions}",
+        help=f"Whatever they are, and whoever made them. This run has {m:,}; from {end:,} on, nothing is guaranteed.",
+    )
     left, right = st.columns(2)
     with left.container(border=True):
-        st.markdown("**Points added**")
+        st.metric(
+            f"Guaranteed accuracy with {counted(bad, 'image')} added",
+            percent(added.at(bad)),
+            help="Certified accuracy: the share of the test images that every such attack leaves right.",
+        )
         st.markdown(
-            f"With any {counted(m, 'point')} added, the certified accuracy of the ensemble is **{percent(certain)}**. "
-            f"Under this attack it reaches {percent(added.attacked)}, a single head "
-            f"{percent(run.summary.poisoned.accuracy)}. Without an attack: {fixed(100 * added.clean)} and "
+            f"Under this attack, with {counted(m, 'point')} added, the ensemble reaches {percent(added.attacked)}, a "
+            f"single head {percent(run.summary.poisoned.accuracy)}. Without an attack: {fixed(100 * added.clean)} and "
             f"{percent(run.summary.clean.accuracy)}."
         )
         st.plotly_chart(
-            _certificate_figures.added_figure(added, n, runs, here),
+            _certificate_figures.added_figure(added, n, runs, here, bad),
             key="certify-added",
             config=_defences.QUIET,
             alt=f"Certified accuracy falls from {percent(added.certified[0])} to nothing at "
             f"{len(added.certified) - 1} points added; dots are attacks.",
         )
-        st.caption(ADDED_WORDS)
+        st.caption("A partition and a vote of many heads.", help=ADDED_WORDS)
     with right.container(border=True):
-        st.markdown("**Labels flipped**")
+        st.metric(
+            f"Guaranteed accuracy with {counted(bad, 'label')} flipped",
+            percent(flipped.at(bad)),
+            help="Of an ensemble of its own, against an attacker who adds nothing but flips labels of clean images.",
+        )
         last = len(flipped.certified) - 2
         st.markdown(
             f"The ensemble's accuracy is {percent(flipped.clean)}; some images are certified up to "
             f"**{max(last, 0)}** flipped {named(max(last, 0), 'label')}."
         )
         st.plotly_chart(
-            _certificate_figures.flipped_figure(flipped, n, run.summary.clean.accuracy),
+            _certificate_figures.flipped_figure(flipped, n, run.summary.clean.accuracy, bad),
             key="certify-flipped",
             config=_defences.QUIET,
             alt=f"Certified accuracy falls from {percent(flipped.certified[0])} to nothing at {last + 1} flipped "
             "labels; the dotted line is a single head.",
         )
-        st.caption(FLIPPED_WORDS.format(heads=flipped.noise.heads, q=percent(flipped.noise.q, 0)))
+        words = FLIPPED_WORDS.format(heads=flipped.noise.heads, q=percent(flipped.noise.q, 0))
+        st.caption("Randomised smoothing of the labels.", help=words)
 
 
 def attacks(run: StoredRun) -> tuple[Sequence[tuple[str, int, float]], int]:

@@ -19,6 +19,8 @@ from pages import _defend_figures, _tasks, _words
 
 QUIET = {"displayModeBar": False}
 WAIT_SECONDS = 0.7
+SECONDS = 3.0
+"""What one chain takes, roughly, where the features are there."""
 SHARES = (1, 2, 3, 5, 10, 15, 20)
 """How much each may remove, in percent."""
 
@@ -61,9 +63,9 @@ def slider(*, widget: str) -> int:
 
 
 def about(names: Sequence[str]) -> None:
-    """A caption for each defence: what it removes, and its source."""
+    """A caption for each defence: what it removes, with its source one hover away."""
     for name in names:
-        st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].summary} {DEFENCES[name].source}")
+        st.caption(f"**{DEFENCES[name].title}**: {DEFENCES[name].summary}", help=DEFENCES[name].source)
 
 
 def words(chain: Chain) -> str:
@@ -105,6 +107,25 @@ def wait_words(run: StoredRun) -> str:
     except SpecError as error:  # its attack or data is not available any more
         return f"This run ships without its features and can't be recomputed here. {error}"
     return f"This run ships without its features: a worker computes them first, once, which takes {seconds}."
+
+
+def show_wait(run: StoredRun, key: str) -> None:
+    """What the worker is doing, and about how far it is.
+
+    Args:
+        run: that is defended.
+        key: of the task.
+    """
+    expected = SECONDS + (0.0 if features.has_features(run) else feature_seconds(run))
+    _tasks.show_progress(key, expected, wait_words(run))
+
+
+def feature_seconds(run: StoredRun) -> float:
+    """About how long the features of a run that ships without them take; 0 where they can't be recomputed here."""
+    try:
+        return cost.total(run.spec)
+    except SpecError:
+        return 0.0
 
 
 def verdict_card(verdict: DefenceVerdict, classes: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ def applying(run: StoredRun, chain: tuple[Any, ...]) -> None:
     if problem:
         _defences.show_problem(problem, widget="apply-again")
     else:
-        st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
+        _defences.show_wait(run, defended.key(run.hash, chain))
 
 
 def defence_card(run: StoredRun, chain: tuple[Any, ...], verdict: DefenceVerdict | None) -> None:

@@ -1,5 +1,8 @@
 """Small pieces of work beside the runs, as pages ask for them: once in a session, until the person tries again."""
 
+import math
+import time
+
 import streamlit as st
 
 from core.system.errors import PoisonLabError
@@ -28,6 +31,20 @@ def run(key: str, function: str, *arguments: object) -> str | None:
     return problem
 
 
+def show_progress(key: str, expected: float, words: str) -> None:
+    """A bar for work that reports no steps: it nears its end and only the result ends it.
+
+    Args:
+        key: of the work, as `run` got it.
+        expected: about how many seconds it takes.
+        words: what is being done.
+    """
+    since = st.session_state.setdefault("tasks-since", {}).setdefault(key, time.monotonic())
+    seconds = time.monotonic() - since
+    elapsed = f"{seconds:.0f} s of about {max(1.0, expected):.0f} s"
+    st.progress(1.0 - math.exp(-2.0 * seconds / max(1.0, expected)), text=f"{words} {elapsed}.")
+
+
 def show_problem(problem: str, *, title: str, widget: str) -> None:
     """What went wrong, and a way on."""
     st.error(problem, title=title, icon=":material/error:")
@@ -36,4 +53,4 @@ def show_problem(problem: str, *, title: str, widget: str) -> None:
 
 def forget() -> None:
     """Forget all tasks, so that pages request them again; the engine repeats those that failed. For callbacks."""
-    st.session_state["tasks"] = {}
+    st.session_state["tasks"], st.session_state["tasks-since"] = {}, {}

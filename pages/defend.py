@@ -8,13 +8,12 @@ import streamlit as st
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.verdict import DefenceVerdict
 from core.experiments.plot_data import PlotData
-from core.presentation import by_class, captions, figures
+from core.presentation import captions, figures
 from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
-from core.system.numbers import fixed, percent
 from core.system.paths import results
-from pages import _cards, _certificates, _defences, _defend_figures, _pick, _runs, _words
+from pages import _cards, _certificates, _defences, _defend_each, _defend_figures, _pick, _runs, _words
 from pages._defences import QUIET, SHARES, WAIT_SECONDS
 from pages._defend_figures import GROUPS
 
@@ -87,7 +86,7 @@ def result(run: StoredRun, chain: tuple[Any, ...]) -> None:
         if problem:
             _defences.show_problem(problem, widget="defend-again")
         else:
-            st.info(_defences.wait_words(run), icon=":material/hourglass_top:")
+            _defences.show_wait(run, defended.key(run.hash, chain))
         return
     if st.session_state.pop("defend-waiting", False):
         st.rerun()  # the page, which need not be redrawn any more
@@ -155,57 +154,6 @@ def images_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int
     )
 
 
-def single_defences(run: StoredRun, share: int) -> None:
-    """Each defence on its own, at the same share."""
-    st.subheader("Each defence on its own")
-    chains = {name: _defences.chain_of([name], share) for name in DEFENCES}
-    verdicts = {name: defended.find(run.hash, chain) for name, chain in chains.items()}
-    known = {name: verdict for name, verdict in verdicts.items() if verdict is not None}
-    todo = [name for name in DEFENCES if name not in known]
-    wanted = st.session_state.get("defend-each") == (run.hash, share)
-    if todo and not wanted:
-        st.button(
-            f"Evaluate {len(todo)} more" if known else "Evaluate all",
-            key="defend-all",
-            icon=":material/play_arrow:",
-            on_click=st.session_state.update,
-            args=({"defend-each": (run.hash, share)},),
-            help="About a second for each.",
-        )
-    elif todo:
-        if not st.session_state["defend-ticking"]:  # the button has drawn this part alone, once
-            st.rerun()
-        problems = {problem for name in todo if (problem := _defences.evaluate(run, chains[name]))}
-        if problems:
-            _defences.show_problem(" ".join(sorted(problems)), widget="defend-each-again")
-        else:
-            st.progress(len(known) / len(DEFENCES), text=f"{len(known)} of {len(DEFENCES)} evaluated")
-    elif st.session_state.pop("defend-each", None):
-        st.rerun()
-    if known:
-        is_uneven = run.summary.clean.is_uneven
-        names = [_words.plain(name) for name in run.summary.classes]
-        lines = ["| Defence | Detected | Clean removed | AUC | Accuracy |", "|---|---:|---:|---:|---:|"]
-        if is_uneven:
-            lines = [f"{lines[0]} Balanced accuracy |", f"{lines[1]}---:|"]
-        lines = [f"{lines[0]} Class that loses most |", f"{lines[1]}---:|"]
-        for name in (name for name in DEFENCES if name in known):
-            verdict = known[name]
-            (step,), accuracy = verdict.steps, 100 * verdict.defended.accuracy
-            lines.append(
-                f"| {DEFENCES[name].title} | {step.poison_removed} of {step.n_poison} | {step.clean_lost:,} "
-                f"| {_defences.auc_words(step)} | {fixed(accuracy)} % ({fixed(verdict.regained, sign=True)}) |"
-                + (f" {percent(verdict.defended.balanced)} |" if is_uneven else "")
-                + f" {by_class.worst_class(verdict, names)} |"
-            )
-        st.markdown("\n".join(lines))
-        st.caption(
-            "AUC, the area under the ROC curve: the probability that a poisoned image gets a higher score than a clean "
-            "one; 0.5 is chance. It measures the ranking, whatever share is removed. The class that loses most is that "
-            "with the largest drop from the clean head to the defended one, in points."
-        )
-
-
 st.title("Defend")
 st.markdown(INTRODUCTION)
 shown = _pick.requested_run(_runs.default_run)
@@ -216,6 +164,6 @@ st.fragment(result, run_every=WAIT_SECONDS if waiting else None)(shown, chain)
 share = int(st.session_state["defend-share"])
 busy = st.session_state.get("defend-each") == (shown.hash, share)
 st.session_state["defend-ticking"] = busy
-st.fragment(single_defences, run_every=WAIT_SECONDS if busy else None)(shown, share)
+st.fragment(_defend_each.single_defences, run_every=WAIT_SECONDS if busy else None)(shown, share)
 sure = _certificates.is_waiting(shown)
 st.fragment(_certificates.card, run_every=WAIT_SECONDS if sure else None)(shown)

@@ -66,4 +66,5 @@ def shown_text(app: AppTest) -> str:
     kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
     text = [element.value for kind in kinds for element in app.get(kind)]
     text += [element.proto.body for element in app.get("html")]
+    text += [element.proto.text for element in app.get("progress")]
     return re.sub(r"<[^>]+>|\\", "", "\n".join(text))

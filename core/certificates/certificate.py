@@ -68,6 +68,10 @@ class FlippedLabels:
     certified: tuple[float, ...]
     plain: tuple[tuple[int, float], ...]
 
+    def at(self, flips: int) -> float:
+        """Certified accuracy with up to so many flipped labels."""
+        return self.certified[flips] if flips < len(self.certified) else 0.0
+
     @classmethod
     def from_json(cls, certificate: Mapping[str, Any]) -> "FlippedLabels":
         """Read the output of `to_json`."""

@@ -24,5 +24,5 @@ def test_a_run_is_defended(page: Page, address: str) -> None:
     expect(page.get_by_role("table").get_by_text("Trimmed head")).to_be_visible(timeout=RUN_MS)
     expect(page.locator(".st-key-defend-map .gl-canvas").first).to_be_visible()
     page.get_by_role("button", name=re.compile("^Evaluate ")).click()
-    expect(page.get_by_role("table").get_by_text("Label issues")).to_be_visible(timeout=RUN_MS)
+    expect(page.locator(".st-key-defend-each-bars").get_by_text("Label issues")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text(re.compile("of 9 evaluated"))).to_have_count(0)

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from core.serving import engine as engine_module
 from core.storage import certified, defended, features
 from core.storage.runs import Store
 from core.system.numbers import percent
+from pages import _defend_each
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text
 from tests.storage.test_defended import separable
 
@@ -141,6 +143,27 @@ def test_every_defence_is_judged_by_itself(engine: Tasks) -> None:
     assert len(engine.asked) == len(set(engine.asked)) == len(DEFENCES)
 
 
+def test_defences_are_ranked_by_what_they_find() -> None:
+    app = rerun(opened("defend.py", run=HASH, **{"with": "loss"}))
+    rerun(app.button(key="defend-all").click())
+    text = shown_text(rerun(rerun(app)))
+    verdicts = {name: defended.find(HASH, parse_chain([name])) for name in DEFENCES}
+    known = {name: verdict for name, verdict in verdicts.items() if verdict is not None}
+    assert known.keys() == DEFENCES.keys()
+    places = [text.index(f"| {DEFENCES[name].title} | ") for name in _defend_each.ranked(known)]
+    assert places == sorted(places)
+    (chart,) = (chart for chart in app.get("plotly_chart") if "poisoned images found" in chart.proto.spec)
+    drawn_found, drawn_lost = json.loads(chart.proto.spec)["data"]
+    best = max(known.values(), key=lambda verdict: verdict.whole.recall).whole
+    assert drawn_found["text"][0] == f"{best.poison_removed} of 10"
+    assert [float(text.split(" ")[0]) for text in drawn_found["text"]] == sorted(
+        (verdict.whole.poison_removed for verdict in known.values()), reverse=True
+    )
+    assert [text.split(" of ")[0] for text in drawn_lost["text"]] == [
+        f"{known[name].whole.clean_lost:,}" for name in _defend_each.ranked(known)
+    ]
+
+
 def test_trouble_is_told(engine: Tasks) -> None:
     engine.works, engine.error = False, "The worker process died or was lost; ask again."
     assert "died or was lost" in shown_text(opened("defend.py", run=HASH))
@@ -164,7 +187,7 @@ def test_nothing_is_certified_before_someone_asks(engine: Tasks) -> None:
     app = rerun(opened("defend.py", run=HASH))
     assert "Certified accuracy" in [one.value for one in app.subheader]
     assert engine.asked == ["sphere"]
-    assert "the certified accuracy of the ensemble is" not in shown_text(app)
+    assert "Under this attack, with" not in shown_text(app)
 
 
 def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -> None:
@@ -173,17 +196,24 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     found = certified.find(HASH, 25)
     assert found is not None
     added = found.added
-    share = added.certified[10] if len(added.certified) > 10 else 0.0
-    certified_words = f"the certified accuracy of the ensemble is **{100 * share:.1f} %**"
-    assert f"With any 10 points added, {certified_words}" in shown_text(app)
+    assert f"Under this attack, with 10 points added, the ensemble reaches {percent(added.attacked)}" in shown_text(app)
     assert "certify" not in [one.key for one in app.button]
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 5  # with the bars of the one defence that is judged
+    bad = app.slider(key=f"certify-bad-{HASH}-25")
+    assert (bad.min, bad.max, bad.value) == (0, len(added.certified) - 1, min(10, len(added.certified) - 1))
+    for points in (0, 1, bad.max):
+        rerun(bad.set_value(points))
+        metrics = {metric.label: metric.value for metric in app.metric}
+        s = "" if points == 1 else "s"
+        assert metrics[f"Guaranteed accuracy with {points} image{s} added"] == percent(added.at(points))
+        assert metrics[f"Guaranteed accuracy with {points} label{s} flipped"] == percent(found.flipped.at(points))
+        bad = app.slider(key=f"certify-bad-{HASH}-25")
 
 
 def test_another_number_of_heads_is_another_certificate(engine: Tasks) -> None:
     app = certifying(25)
     rerun(app.button_group(key="certify-partitions").set_value(50))
-    assert "the certified accuracy of the ensemble is" not in shown_text(app)
+    assert "Under this attack, with" not in shown_text(app)
     rerun(app.button(key="certify").click())
     assert engine.asked[-1] == "certify 50"
 
