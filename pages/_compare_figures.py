@@ -12,7 +12,9 @@ from core.system.numbers import fixed
 
 NAMES = "ABCD"
 """The letters of the runs, in the order in which they were selected."""
-COLORS = (PALETTE[0], PALETTE[6], PALETTE[4], PALETTE[1])
+COLORS = (PALETTE[4], PALETTE[2], PALETTE[7], PALETTE[9])
+"""Of the runs: none of the blue and the orange that mean clean and poisoned on every page."""
+MEASURE_COLORS = {"Clean": CLEAN, "Poisoned": POISONED}
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 SIGNS = "●◆■▲"
 """The symbols of the maps as letters: colour is never the only cue."""
@@ -28,25 +30,26 @@ _LIGHT, _DARK = ("#ffffff", "#1b2430"), ("#1b212b", "#ffffff")
 
 
 def accuracy_bars(scores: Mapping[str, Sequence[float | None]], picked: Sequence[int]) -> go.Figure:
-    """One group of bars a measure, one bar a run.
+    """One group of bars a run, one bar a measure, in the colours that the measures have everywhere.
 
     Args:
         scores: fractions by measure, one for each run; None where a run has none.
-        picked: each run's place among the picked ones, which gives its letter and colour.
+        picked: each run's place among the picked ones, which gives its letter.
     """
     figure = go.Figure()
-    size = 12 if len(picked) < 4 else 10
-    for i, place in enumerate(picked):
-        values = [row[i] for row in scores.values()]
+    names = [NAMES[place] for place in picked]
+    known = [100 * value for row in scores.values() for value in row if value is not None]
+    for measure, row in scores.items():
+        if all(value is None for value in row):
+            continue
         figure.add_bar(
-            x=list(scores),
-            y=[None if value is None else 100 * value for value in values],
-            name=NAMES[place],
-            marker={"color": COLORS[place]},
-            text=["" if value is None else f"{NAMES[place]}<br>{fixed(100 * value)}" for value in values],
+            x=names,
+            y=[None if value is None else 100 * value for value in row],
+            name=measure,
+            marker={"color": MEASURE_COLORS.get(measure, NEUTRAL)},
+            text=["" if value is None else fixed(100 * value) for value in row],
             textposition="outside",
             textangle=0,
-            textfont={"size": size},
             cliponaxis=False,
             hovertemplate="%{x}: %{y:.1f} %<extra>%{fullData.name}</extra>",
         )
@@ -54,10 +57,13 @@ def accuracy_bars(scores: Mapping[str, Sequence[float | None]], picked: Sequence
         height=330,
         barmode="group",
         bargap=0.2,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        showlegend=False,
+        margin={"l": 0, "r": 0, "t": 36, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "title": None, "traceorder": "normal"},
     )
-    figure.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100], title="Test accuracy, %")
+    low, high = min(known), max(known)
+    start = max(0.0, 5 * np.floor((low - 5) / 5))
+    figure.update_yaxes(range=[start, high + 0.12 * (high - start)], title="Test accuracy, %")
+    figure.update_xaxes(type="category")
     return figure
 
 

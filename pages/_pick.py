@@ -1,40 +1,15 @@
 """Select boxes for finished runs, and links to the pages that show them."""
 
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.catalog.differences import value_text
 from core.spec.experiment import ExperimentSpec
-from core.storage.runs import RunRow, StoredRun
+from core.storage.runs import StoredRun
 from core.system.errors import PoisonLabError
-from core.system.numbers import fixed
-from pages import _runs, _sidebar, _state
+from pages import _run_labels, _runs, _sidebar, _state
 from pages._words import plain
-
-
-def labels(rows: Sequence[RunRow]) -> dict[str, str]:
-    """Words for each run by its hash, in the order of the rows; no two are the same."""
-    words = [_words(row) for row in rows]
-    counts = Counter(words)
-    return {
-        row.hash: f"{row.hash[:6]} · {text}" if counts[text] > 1 else text
-        for row, text in zip(rows, words, strict=True)
-    }
-
-
-def _words(row: RunRow) -> str:
-    """The most informative part comes first: a drop-down truncates long labels."""
-    attack, budget, data, extractor = (
-        value_text(field, getattr(row, field)) for field in ("attack", "budget", "data", "extractor")
-    )
-    drop = 100 * (row.clean_accuracy - row.poisoned_accuracy)
-    when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
-    cost = f"{fixed(abs(drop))} points {'lost' if drop >= 0 else 'gained'}"
-    return " · ".join([attack, budget, cost, data, extractor, f"seed {row.seed}", when])
 
 
 def requested_run(default: Callable[[], StoredRun | None]) -> StoredRun:
@@ -60,7 +35,7 @@ def requested_run(default: Callable[[], StoredRun | None]) -> StoredRun:
 
 def run_box(label: str, run: StoredRun, *, widget: str, on_change: Callable[[], None]) -> None:
     """Another run to choose; `run` is the one shown."""
-    words = labels(_runs.listed({run.hash}))
+    words = _run_labels.labels(_runs.listed({run.hash}))
     st.session_state[widget] = run.hash
     st.selectbox(
         label,

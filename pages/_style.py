@@ -7,5 +7,6 @@ STYLE = """<style>
 [data-testid=stCaptionContainer] { opacity: 1; color: color-mix(in srgb, currentColor 78%, transparent); }
 [data-testid=stCaptionContainer] [data-testid=stCaptionContainer] { color: inherit; }
 /* A formula breaks at its signs where it is wider than its column: a frame to scroll is out of reach of keys. */
+.katex-display { font-size: 0.92em; padding-block: 0.3em; }
 .katex-display > .katex, .katex-display > .katex > .katex-html { white-space: normal; }
 </style>"""

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.catalog.differences import MAX_IN_SENTENCE, differences, field_label, sentence, value_text
-from core.system.numbers import fixed, percent
+from core.system.numbers import percent
 from pages import _compare_figures as pictures
-from pages import _pick, _runs, _words
+from pages import _run_labels, _runs, _words
 from pages._compare_classes import classes_card, matrices_card
 from pages._compare_figures import NAMES, SIGNS
 from pages._compare_images import images_card
 from pages._compare_maps import maps_card
 from pages._compare_runs import QUIET, ComparedRun, loaded
+from pages._compare_table import run_table
 
 LEAST, MOST = 2, len(NAMES)
 NOTHING = ""
@@ -70,74 +70,60 @@ def pickers(labels: dict[str, str], wanted: Sequence[str]) -> None:
             )
 
 
-def legend_card(runs: Sequence[ComparedRun]) -> None:
-    """The settings of each run, and links to it."""
-    for compared, column in zip(runs, st.columns(len(runs)), strict=True):
-        with column.container(border=True, height="stretch", key=f"run-{compared.name}"):
-            st.markdown(f"{compared.mark} · {_runs.words(compared.run.spec)}", unsafe_allow_html=True)
-            with st.container(horizontal=True):
-                _pick.open_button(compared.run.spec, widget=f"open-{compared.name}")
-                query = _pick.lab_query(compared.run.spec)
-                if query is None:
-                    _pick.link_popover("present", {"run": compared.run.hash}, widget=f"link-{compared.name}")
-                else:
-                    _pick.link_popover("lab", query, widget=f"link-{compared.name}")
+def read_link() -> None:
+    """Set the view from the link, unless this page wrote it itself."""
+    state = st.session_state
+    asked = st.query_params.get("view", FIRST_VIEW)
+    if state.get("compare-link") == asked and "compare-view" in state:  # Streamlit forgets it on the way to other pages
+        return
+    if asked not in VIEWS:
+        st.warning(
+            f"The link names an unknown view: `{_words.plain(asked[:40])}`. There are {', '.join(VIEWS)}.",
+            icon=":material/link_off:",
+        )
+    state["compare-view"] = asked if asked in VIEWS else FIRST_VIEW
 
 
-def difference_card(runs: Sequence[ComparedRun]) -> None:
-    """The differences in the settings: a sentence, and a table where they are many."""
-    st.subheader("Differences in the settings")
-    specs, names = [compared.run.spec for compared in runs], [compared.name for compared in runs]
-    st.markdown(_words.plain(sentence(specs, names)))
-    differing = differences(specs)
-    if len(differing) > MAX_IN_SENTENCE:
-        rows = [
-            [field_label(field), *(_words.plain(value_text(field, value)) for value in values)]
-            for field, values in differing
-        ]
-        table(["Setting", *(compared.mark for compared in runs)], rows, is_number=False)
+def view_box() -> str:
+    """Which view is shown, one at a time; it stands in the link."""
+    read_link()
+    view = str(
+        st.segmented_control(
+            "View",
+            list(VIEWS),
+            format_func=lambda name: VIEWS[name][0],
+            required=True,
+            key="compare-view",
+            help="One view at a time; the table above stays.",
+        )
+    )
+    st.session_state["compare-link"] = view
+    if view == FIRST_VIEW:
+        st.query_params.pop("view", None)
+    elif st.query_params.get("view") != view:
+        st.query_params["view"] = view
+    return view
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, is_number: bool) -> None:
-    """A table as Markdown, which wraps on a phone; numbers stand under each other."""
-    rule = ["---", *(["---:" if is_number else "---"] * (len(head) - 1))]
-    lines = [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
-    st.markdown("\n".join(lines), unsafe_allow_html=True)
-
-
-def numbers_card(runs: Sequence[ComparedRun]) -> None:
-    """Accuracies as a table and as bars."""
+def accuracy_card(runs: Sequence[ComparedRun]) -> None:
+    """Accuracies as bars: blue without the poison, orange with it, as in the lab."""
     st.subheader("Accuracy")
     summaries = [compared.run.summary for compared in runs]
     scores: dict[str, list[float | None]] = {
         words: [summary.accuracies().get(key) for summary in summaries] for key, words in MEASURES.items()
     }
-    left, right = st.columns([1, 1.4], vertical_alignment="center")
-    with left:
-        rows = [
-            [f"{words}, %", *("—" if value is None else fixed(100 * value) for value in values)]
-            for words, values in scores.items()
-        ]
-        rows.append(["**Drop**, points", *(f"**{fixed(summary.drop())}**" for summary in summaries)])
-        rows.append(["± standard error", *(fixed(summary.paired_error()) for summary in summaries)])
-        rows.append(["Poisoned images", *(f"{summary.n_poison:,}" for summary in summaries)])
-        rows.append(["Test images", *(f"{summary.n_test:,}" for summary in summaries)])
-        table(["Test accuracy", *(compared.mark for compared in runs)], rows, is_number=True)
-        st.caption(
-            "Drop: clean minus poisoned accuracy. A dash: the attack has no stage 2. ±: standard error of the drop "
-            "over the choice of test images; smaller differences are not significant."
-        )
     summary = "; ".join(
         f"{compared.name}: clean {percent(compared.run.summary.clean.accuracy)}, "
         f"poisoned {percent(compared.run.summary.poisoned.accuracy)}"
         for compared in runs
     )
-    right.plotly_chart(
+    st.plotly_chart(
         pictures.accuracy_bars(scores, [compared.place for compared in runs]),
         key="compare-accuracy",
         config=QUIET,
         alt=f"Test accuracy of each run; {summary}",
     )
+    st.caption("The axis does not start at 0, so that differences of a few points can be seen.")
 
 
 def sidebar_legend(runs: Sequence[ComparedRun]) -> None:
@@ -148,11 +134,15 @@ def sidebar_legend(runs: Sequence[ComparedRun]) -> None:
             st.markdown(f"{compared.mark} · {_runs.words(compared.run.spec)}", unsafe_allow_html=True)
 
 
-def in_cards(runs: Sequence[ComparedRun], cards: Sequence[Callable[[Sequence[ComparedRun]], None]]) -> None:
-    """Each part in a box of its own."""
-    for card in cards:
-        with st.container(border=True):
-            card(runs)
+VIEWS: dict[str, tuple[str, Callable[[Sequence[ComparedRun]], None]]] = {
+    "accuracy": ("Accuracy", accuracy_card),
+    "images": ("Images", images_card),
+    "map": ("Map", maps_card),
+    "classes": ("Classes", classes_card),
+    "confusion": ("Confusion", matrices_card),
+}
+"""Name in a link; name for people, and what is drawn."""
+FIRST_VIEW = "accuracy"
 
 
 st.title("Compare runs")
@@ -164,7 +154,7 @@ if len(rows) < LEAST:
         "Two finished runs are needed. Run an experiment in the lab, then come back.", icon=":material/compare_arrows:"
     )
     st.stop()
-labels = _pick.labels(rows)
+labels = _run_labels.labels(rows)
 # Written here and not in the callback: what a callback writes does not reach the browser.
 st.query_params.update(st.session_state.pop("turn", {}))
 wanted, problems = requested_runs(list(labels))
@@ -175,6 +165,8 @@ st.session_state.compared = wanted
 if st.query_params.get("runs") != ",".join(wanted):
     st.query_params["runs"] = ",".join(wanted)
 picked = loaded(wanted)
-legend_card(picked)
-in_cards(picked, [difference_card, numbers_card, images_card, maps_card, classes_card, matrices_card])
+run_table(picked)
+view = view_box()
+with st.container(border=True):
+    VIEWS[view][1](picked)
 sidebar_legend(picked)

@@ -18,11 +18,13 @@ TOO_WIDE = (
 
 
 def test_link_to_two_runs_is_the_first_page_of_a_fresh_server(page: Page, fresh_address: str) -> None:
-    page.goto(f"{fresh_address}/compare?runs={DECODED},{MATCHED}")
+    page.goto(f"{fresh_address}/compare?runs={DECODED},{MATCHED}&view=map")
     expect(page.get_by_role("heading", name="Compare runs")).to_be_visible()
     expect(page.get_by_text("They differ in attack (A: Feature-targeted, decoded images;")).to_be_visible()
     expect(page.get_by_text("A and B share the same clean features")).to_be_visible()
+    page.get_by_role("radio", name="Confusion").click()
     expect(page.locator(".js-plotly-plot .heatmaplayer").first).to_be_visible()
+    page.wait_for_url(lambda url: "view=confusion" in url)
     expect(page.get_by_text("Not stored by this older run")).to_have_count(0)
 
 

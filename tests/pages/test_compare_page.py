@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from core.heads.scores import Score
+from core.presentation.figures import CLEAN, POISONED
 from core.spec.registry import ATTACKS
 from core.storage.runs import Store
 from pages import _compare_figures as pictures
-from pages import _pick
+from pages import _run_labels
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
 
@@ -36,9 +37,40 @@ def test_a_link_shows_its_runs_in_its_order() -> None:
 
 def test_numbers_stand_beside_each_other() -> None:
     words = shown_text(opened("compare.py", runs=f"{FLIP},{NOISE}"))
-    assert "| Clean, % | 80.0 | 80.0 |" in words
-    assert "| Stage 2, % | — | — |" in words
-    assert "| **Drop**, points | **20.0** | **30.0** |" in words
+    rows = [line for line in words.splitlines() if line.startswith("| ")]
+    assert rows[0] == "| Run | Attack | Poisoned | **Drop**, points |"
+    assert rows[1].startswith("| ● **A** | Label flip | 60.0 % | **20.0** ± ")
+    assert rows[2].startswith("| ◆ **B** | Noise | 50.0 % | **30.0** ± ")
+    assert "budget 10 %" in words  # it is the same in both
+    assert "Clean 80.0 %, Poisoned images 10, Test images 50." in words
+
+
+def test_one_view_is_shown_at_a_time_and_stands_in_the_link() -> None:
+    app = opened("compare.py", runs=f"{FLIP},{NOISE}")
+    heads = {"images": "Images", "map": "Maps of features", "classes": "Accuracy per class"}
+    assert [head.value for head in app.subheader if head.value in {"Accuracy", *heads.values()}] == ["Accuracy"]
+    for view, head in heads.items():
+        rerun(app.button_group(key="compare-view").set_value(view))
+        assert [shown.value for shown in app.subheader if shown.value in {"Accuracy", *heads.values()}] == [head]
+        assert query(app) == {"runs": f"{FLIP},{NOISE}", "view": view}
+    app.query_params.pop("view")  # back in the browser
+    assert "Accuracy" in [head.value for head in rerun(app).subheader]
+
+
+def test_an_unknown_view_is_said() -> None:
+    app = opened("compare.py", runs=f"{FLIP},{NOISE}", view="magic")
+    assert "unknown view: `magic`. There are accuracy, images, map, classes, confusion." in shown_text(app)
+    assert query(app) == {"runs": f"{FLIP},{NOISE}"}
+
+
+def test_bars_have_the_colours_of_the_lab() -> None:
+    figure = pictures.accuracy_bars({"Clean": [0.8, 0.8], "Stage 2": [None, None], "Poisoned": [0.6, 0.5]}, [0, 1])
+    assert [(bar.name, bar.marker.color, list(bar.text)) for bar in figure.data] == [
+        ("Clean", CLEAN, ["80.0", "80.0"]),
+        ("Poisoned", POISONED, ["60.0", "50.0"]),
+    ]
+    assert figure.layout.yaxis.range[0] == 45
+    assert not {CLEAN, POISONED} & set(pictures.COLORS)
 
 
 def test_without_a_link_two_runs_are_shown_and_the_link_is_written() -> None:
@@ -94,13 +126,13 @@ def test_one_run_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_maps_share_axes_only_on_the_same_clean_features() -> None:
-    same = opened("compare.py", runs=f"{FLIP},{NOISE}")
+    same = opened("compare.py", runs=f"{FLIP},{NOISE}", view="map")
     assert "A and B share the same clean features" in shown_text(same)
     assert "not comparable" not in shown_text(same)
-    apart = opened("compare.py", runs=f"{FLIP},{OTHER}")
+    apart = opened("compare.py", runs=f"{FLIP},{OTHER}", view="map")
     assert "These maps are not comparable" in shown_text(apart)
     assert "same clean features" not in shown_text(apart)
-    mixed = opened("compare.py", runs=f"{FLIP},{OTHER},{NOISE}")
+    mixed = opened("compare.py", runs=f"{FLIP},{OTHER},{NOISE}", view="map")
     assert "A and C share the same clean features" in shown_text(mixed)
     assert "On separate axes: A+C, B." in shown_text(mixed)
 
@@ -109,9 +141,9 @@ def test_an_older_run_has_no_matrix(store: Store) -> None:
     counts = np.eye(10, dtype=int).tolist()
     scores = {name: Score(0.8, [0.8] * 10, counts) for name in ("clean", "poisoned")}
     counted = [store.put(replace(drawn(attack, seed=8), **scores)).hash for attack in ("label-flip", "noise")]
-    older = opened("compare.py", runs=f"{FLIP},{NOISE}")
+    older = opened("compare.py", runs=f"{FLIP},{NOISE}", view="confusion")
     assert shown_text(older).count("Not stored by this older run; run its experiment again") == 2
-    app = opened("compare.py", runs=",".join(counted))
+    app = opened("compare.py", runs=",".join(counted), view="confusion")
     assert "Not stored" not in shown_text(app)
     assert len(app.get("plotly_chart")) == len(older.get("plotly_chart")) + 2
 
@@ -119,15 +151,15 @@ def test_an_older_run_has_no_matrix(store: Store) -> None:
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_every_attack_beside_another(attack: str, store: Store) -> None:
     run = store.put(drawn(attack, seed=3))
-    words = shown_text(opened("compare.py", runs=f"{FLIP},{run.hash}"))
+    words = shown_text(opened("compare.py", runs=f"{FLIP},{run.hash}", view="images"))
     assert ("B makes no images" in words) == (not run.plot().makes_images)
 
 
 def test_other_data_has_classes_of_its_own(store: Store) -> None:
     emoji = store.put(drawn(data="emoji", train_domain="google"))
-    words = shown_text(opened("compare.py", runs=f"{FLIP},{emoji.hash}"))
-    assert "The runs have different classes" in words
-    assert "share no base image" in words
+    runs = f"{FLIP},{emoji.hash}"
+    assert "The runs have different classes" in shown_text(opened("compare.py", runs=runs, view="classes"))
+    assert "share no base image" in shown_text(opened("compare.py", runs=runs, view="images"))
 
 
 def test_damaged_pictures_are_said(store: Store) -> None:
@@ -171,12 +203,20 @@ def test_the_lab_leads_here() -> None:
     assert NOISE in str(links["Present"])
 
 
-def test_labels_of_runs_tell_them_apart(store: Store) -> None:
+def test_labels_of_runs_name_what_differs(store: Store) -> None:
     same = [store.put(drawn({"name": "tgda-feature", "steps": n})) for n in (5, 6)]
-    labels = _pick.labels(store.list())
+    labels = _run_labels.labels(store.list())
     assert len(set(labels.values())) == len(labels) == 5
-    assert same[0].hash[:6] in labels[same[0].hash]
-    assert labels[FLIP].startswith("Label flip · 10 % · 20.0 points lost · Fashion-MNIST")
+    assert [labels[run.hash].split(" · ")[2] for run in same] == ["steps 5", "steps 6"]
+    assert labels[FLIP].startswith("Label flip · 10 % · seed 0 · 20.0 points lost · Fashion-MNIST")
+    assert labels[OTHER].startswith("Label flip · 10 % · seed 1 · 20.0 points lost · Fashion-MNIST")
+    assert labels[NOISE].startswith("Noise · 10 % · 30.0 points lost · Fashion-MNIST")
+
+
+def test_runs_of_one_attack_are_told_apart_by_their_constraint(store: Store) -> None:
+    runs = [store.put(drawn("noise", constraint=constraint)).hash for constraint in ("none", "perturbation")]
+    labels = _run_labels.labels(store.list())
+    assert [labels[run].split(" · ")[2] for run in runs] == ["constraint none", "constraint perturbation"]
 
 
 def test_matrix_of_a_change_is_symmetric_about_nothing() -> None:
