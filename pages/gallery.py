@@ -16,7 +16,7 @@ from pages._words import plain
 
 COLUMNS = 3
 SHOWN = 4
-ORDERS = {"theme": "By theme", "loss": "Largest loss first"}
+ORDERS = {"theme": "By theme", "damage": "Largest loss first"}
 Shipped = tuple[str, gallery.Entry, StoredRun]
 """The title of its group, the experiment, and its run."""
 INTRODUCTION = (
@@ -116,7 +116,7 @@ if everything:
     st.caption(f"{len(shown)} of {counted(len(everything), 'experiment')}.")
 if everything and not shown:
     st.info("No shipped experiment has all of this. Choose less above.", icon=":material/filter_alt_off:")
-elif everything and st.session_state[_own.widget("order")] == "loss":
+elif everything and st.session_state[_own.widget("order")] == "damage":
     cards(sorted(shown, key=lambda shipped: -shipped[2].summary.drop()))
 else:
     for title in gallery.GROUPS:

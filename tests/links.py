@@ -16,6 +16,6 @@ LINKS = {
     "lessons-ask": "lessons?lesson=gap&step=1",
     "lessons-step": "lessons?lesson=gap&step=1&answers=0",
     "compare": f"compare?runs={','.join(_HASHES[:3])}",
-    **{f"present-{step}": f"present?step={step}" for step in range(2, 6)},
+    **{f"present-{step}": f"present?step={step}" for step in range(2, 7)},
 }
 """Path and query by a name for the picture; runs that ship are shown, so that nothing has to be computed."""

@@ -140,3 +140,17 @@ def _require(array: Array | None) -> Array:
     if array is None:
         raise ValueError("the run was stored without its points; see `PlotData.has_points`")
     return array
+
+
+def tested_images(spec: ExperimentSpec, rows: Sequence[int]) -> list[Images]:
+    """Test images (C, H, W) of a run.
+
+    Args:
+        spec: a resolved spec.
+        rows: positions in its test set.
+
+    Raises:
+        DataError: see `core.data.split.draw`.
+    """
+    images = draw_for(spec).test_x
+    return [np.asarray(images[row]) for row in rows]

@@ -117,10 +117,10 @@ def test_a_prediction_is_made(page: Page, address: str) -> None:
 
 def test_a_presentation_turns_by_arrow_keys(page: Page, address: str) -> None:
     page.goto(f"{address}/present")
-    expect(page.get_by_text("1 of 5")).to_be_visible()
+    expect(page.get_by_text("1 of 6")).to_be_visible()
     settled(page)
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("2 of 5")).to_be_visible()
+    expect(page.get_by_text("2 of 6")).to_be_visible()
     settled(page)
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("1 of 5")).to_be_visible()
+    expect(page.get_by_text("1 of 6")).to_be_visible()

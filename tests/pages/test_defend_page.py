@@ -71,7 +71,7 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> No
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Poison detected"] == f"{found.whole.poison_removed} of 10"
     assert metrics["Test accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3
     rows = by_class(found, separable().summary().classes)
     text = shown_text(app)
     assert "| Class | Clean | Poisoned | Defended | By the filter |" in text
@@ -201,7 +201,7 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     assert len(app.get("plotly_chart")) == 5  # with the bars of the one defence that is judged
     bad = app.slider(key=f"certify-bad-{HASH}-25")
     assert (bad.min, bad.max, bad.value) == (0, len(added.certified) - 1, min(10, len(added.certified) - 1))
-    for points in (0, 1, bad.max):
+    for points in (0, 1, int(bad.max)):
         rerun(bad.set_value(points))
         metrics = {metric.label: metric.value for metric in app.metric}
         s = "" if points == 1 else "s"

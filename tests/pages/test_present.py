@@ -1,19 +1,20 @@
-"""A run in five plain steps: every attack, every outcome, no jargon, and a link to each step."""
+"""A run in six plain slides: every attack, every outcome, no jargon, and a link to each step."""
 
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from core.defences.chain import parse_chain
 from core.spec.registry import ATTACKS
+from core.storage import defended, misread
 from core.storage.runs import Store
-from pages import _present_figures
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
+from tests.storage.test_defended import separable
 
-STEPS = 5
+STEPS = 6
 JARGON = r"(?i)\b(umap|heads?|λ|ridge|ε|epsilon|features?|extractors?|hyperparameters?|poison|tgda|gradient|stage)\b"
 
 
@@ -33,7 +34,7 @@ def test_every_attack_is_told_in_plain_words(attack: str, store: Store) -> None:
     store.put(drawn(attack))
     for number in range(1, STEPS + 1):
         words = step(number, attack=attack)
-        assert f"{number} of 5" in words
+        assert f"{number} of 6" in words
         assert not re.findall(JARGON, words), number
 
 
@@ -43,7 +44,7 @@ def test_numbers_are_those_of_the_run() -> None:
     assert "1 in 5 more images is wrong" in step(4)
     assert "10 of 50" in step(4)
     assert "from 80 to 60 right of 100" in step(4)
-    assert "10 of 110 came from one hand" in step(5)
+    assert "10 of 110 came from one hand" in step(6)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_every_outcome_is_told_as_it_is(poisoned: float, words: str, denied: str
     told = step(4)
     assert words in told
     assert denied not in told
-    assert ("did no harm" in step(5)) == (poisoned >= 0.8)
+    assert ("did no harm" in step(6)) == (poisoned >= 0.8)
 
 
 def test_what_was_changed_is_told(store: Store) -> None:
@@ -69,20 +70,20 @@ def test_what_was_changed_is_told(store: Store) -> None:
         store.put(drawn(attack))
     assert "altered by a computer" in step(2, attack="noise")
     assert "no images were made" in step(2, attack="tgda-feature")
-    assert "more access than a stranger" in step(5, attack="tgda-feature")
+    assert "more access than a stranger" in step(6, attack="tgda-feature")
 
 
 def test_right_labels_are_told(store: Store) -> None:
     result = drawn("noise")
     store.put(replace(result, plot=replace(result.plot, poison_y=result.plot.base_y)))
     assert "a check of labels finds nothing" in step(2, attack="noise")
-    assert "second person" not in step(5, attack="noise")
+    assert "second person" not in step(6, attack="noise")
 
 
 def test_a_run_without_pictures_is_told_all_the_same(store: Store) -> None:
     store.put(replace(drawn(), plot=None))
     for number in range(1, STEPS + 1):
-        assert f"{number} of 5" in step(number)
+        assert f"{number} of 6" in step(number)
 
 
 def test_damaged_pictures_are_said(store: Store) -> None:
@@ -98,16 +99,18 @@ def test_buttons_turn_the_pages() -> None:
         assert query(app) == {"run": small().hash, "step": str(number)}
     assert app.button(key="next-step").disabled
     app = rerun(app.button(key="back-step").click())
-    assert query(app)["step"] == "4"
+    assert query(app)["step"] == "5"
 
 
 def test_the_default_is_told_without_a_link() -> None:
-    assert "1 of 5" in shown_text(opened("present.py"))
+    assert "1 of 6" in shown_text(opened("present.py"))
 
 
-@pytest.mark.parametrize("text", ["0", "6", "x", "-1", "1.5", "²"])
+@pytest.mark.parametrize("text", ["0", "7", "x", "-1", "1.5", "²"])
 def test_a_step_that_is_not_there_is_the_first(text: str) -> None:
-    assert "1 of 5" in shown_text(opened("present.py", run=small().hash, step=text))
+    told = shown_text(opened("present.py", run=small().hash, step=text))
+    assert "1 of 6" in told
+    assert f"There is no step `{text}`: steps go from 1 to 6." in told
 
 
 def test_a_run_that_is_not_stored_is_said() -> None:
@@ -132,23 +135,21 @@ def test_the_lab_is_one_click_away() -> None:
     assert app.session_state.spec == small()
 
 
-def test_the_crowd_fits_whatever_its_size() -> None:
-    assert _present_figures.crowd(2000, 60)[1] == 1
-    assert _present_figures.crowd(60_000, 600)[1] == 26
-    assert _present_figures.crowd(20, 1)[1] == 1
+def test_notes_and_slides_can_be_had() -> None:
+    app = opened("present.py", run=small().hash, step="2")
+    assert "Would they have noticed one of these among the others, in a list of 110?" in shown_text(app)
+    assert [button.proto.label for button in app.get("download_button")] == ["Slides (HTML)"]
 
 
-def test_a_map_of_many_kinds_names_none() -> None:
-    plot = drawn().plot
-    ten = [f"kind {i}" for i in range(10)]
-    assert len(_present_figures.simple_map(plot, ten, "#000000", "#ffffff").layout.annotations) == 10
-    many = ten + [f"more {i}" for i in range(90)]
-    assert not _present_figures.simple_map(plot, many, "#000000", "#ffffff").layout.annotations
-
-
-def test_cost_has_the_wrong_ones() -> None:
-    from core.presentation.story import ClassChange
-
-    before, after = _present_figures.cost_bars([ClassChange("shoe", 90.0, 80.5)]).data
-    assert np.allclose([before.x[0], after.x[0]], [10.0, 19.5])
-    assert list(after.text) == ["19.5"]
+def test_a_defence_that_was_tried_is_shown(store: Store) -> None:
+    run = store.put(separable())
+    for name in ("loss", "range"):
+        defended.judge(str(store.root), run.hash, [f"{name}:share=0.05" if name == "loss" else name])
+    misread.look(str(store.root), run.hash)
+    found = defended.find(run.hash, parse_chain(["loss:share=0.05"]))
+    assert found is not None
+    told = step(5)
+    assert f"{found.whole.poison_removed} of 10" in told
+    assert "the best of the 2 that were tried" in told
+    assert "“Loss” found" in step(6)
+    assert "No defence was in place" not in step(6)
