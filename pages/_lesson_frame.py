@@ -50,7 +50,7 @@ def navigation(lesson: Lesson, number: int) -> None:
     """To the step before and, once this one is complete, to the next."""
     is_done = st.session_state.progress.done.get(lesson.id, 0) > number
     is_last = number + 1 == len(lesson.steps)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="lesson-way"):  # on a phone it stays at the bottom of the screen
         if number:
             st.button(
                 "Back",

@@ -56,18 +56,20 @@ def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
 
 
 def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec: ExperimentSpec) -> None:
-    """The prediction and the result of the run."""
+    """The prediction beside the result of the run."""
     given = f"{answer} {question.guess.unit}" if question.guess else plain(question.answers(spec)[int(answer)])
     st.markdown(f"**{question.ask}**")
-    st.markdown(f":material/psychology: You predicted: **{given}**")
+    left, right = st.columns([1, 1.6], vertical_alignment="center")
+    left.markdown(f":material/psychology: You predicted: **{given}**")
     if facts is None:
+        right.markdown(":material/hourglass_empty: The result: **not there yet**")
         return
     if question.is_right(answer, facts, spec):
-        st.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
+        right.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
     else:
         right = plain(question.right(facts))
         unit = f" {question.guess.unit}" if question.guess else ""
-        st.info(
+        right.info(
             question.result_text(facts), title=f"The result is different: {right}{unit}", icon=":material/lightbulb:"
         )
     st.markdown(question.why)

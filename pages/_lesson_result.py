@@ -24,39 +24,47 @@ NUMBERS_IN_A_ROW = 3
 def view_card(
     run: StoredRun, step: LessonStep, chain: tuple[Any, ...], verdict: DefenceVerdict | None, place: str
 ) -> None:
-    """One part of the result; the person chooses which."""
+    """The part of the result that the step is about, and any other that the person opens below it."""
     there = {"reach": run.summary.threshold is not None, "defence": bool(step.defend)}
     views = [name for name in VIEW_WORDS if there.get(name, True)]
+    focus = step.focus if step.focus in views else "accuracy"
+    with st.container(border=True):
+        part(focus, run, chain, verdict)
     chosen = st.segmented_control(
-        "Part of the result",
-        views,
+        "More of the result",
+        [name for name in views if name != focus],
         format_func=VIEW_WORDS.__getitem__,
-        default=step.focus if step.focus in views else "accuracy",
-        required=True,
         key=f"view-{place}",
-        help="Which part of the result to look at.",
+        help="Opens another part of the result below.",
         on_change=open_view,
         args=(place,),
     )
-    with st.container(border=True):
-        match chosen:
-            case "defence":
-                defence_card(run, chain, verdict)
-            case "images":
-                _cards.images_card(run, _runs.plot(run.hash))
-            case "map":
-                _cards.map_card(run, _runs.plot(run.hash))
-            case "reach":
-                _cards.reach_card(run)
-            case "curve":
-                _cards.curve_card(run)
-            case _:
-                _cards.accuracy_card(run)
+    if chosen is not None:
+        with st.container(border=True):
+            part(chosen, run, chain, verdict)
+
+
+def part(name: str, run: StoredRun, chain: tuple[Any, ...], verdict: DefenceVerdict | None) -> None:
+    """One of `VIEW_WORDS`."""
+    match name:
+        case "defence":
+            defence_card(run, chain, verdict)
+        case "images":
+            _cards.images_card(run, _runs.plot(run.hash))
+        case "map":
+            _cards.map_card(run, _runs.plot(run.hash))
+        case "reach":
+            _cards.reach_card(run)
+        case "curve":
+            _cards.curve_card(run)
+        case _:
+            _cards.accuracy_card(run)
 
 
 def open_view(place: str) -> None:
     """Note which part of the result was opened in a step."""
-    st.session_state.opened.add((place, st.session_state[f"view-{place}"]))
+    if st.session_state[f"view-{place}"] is not None:
+        st.session_state.opened.add((place, st.session_state[f"view-{place}"]))
 
 
 def result_panel(

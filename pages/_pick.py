@@ -73,9 +73,15 @@ def lab_query(spec: ExperimentSpec) -> dict[str, str] | None:
         return None
 
 
-def link(path: str, query: Mapping[str, str]) -> str:
-    """An address on this server, as the browser knows it."""
-    base = (st.context.url or "").rstrip("/").rpartition("/")[0]
+def link(path: str, query: Mapping[str, str], address: str = "") -> str:
+    """An address on this server.
+
+    Args:
+        path: of the page.
+        query: of the link.
+        address: of the server as others reach it; "" for as this browser knows it.
+    """
+    base = address or (st.context.url or "").rstrip("/").rpartition("/")[0]
     return f"{base}/{path}" + (f"?{urlencode(query, safe=',')}" if query else "")
 
 

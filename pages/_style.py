@@ -9,4 +9,12 @@ STYLE = """<style>
 /* A formula breaks at its signs where it is wider than its column: a frame to scroll is out of reach of keys. */
 .katex-display { font-size: 0.92em; padding-block: 0.3em; }
 .katex-display > .katex, .katex-display > .katex > .katex-html { white-space: normal; }
+/* The way through a lesson is in reach of a thumb, whatever is scrolled. */
+@media (max-width: 640px) {
+  .st-key-lesson-way {
+    position: fixed; z-index: 100; inset: auto 0 0 0; padding: 0.5rem 1rem; width: 100%;
+    background: light-dark(#ffffff, #12161d); border-top: 1px solid light-dark(#d5dbe3, #343c49);
+  }
+  [data-testid=stMainBlockContainer]:has(.st-key-lesson-way) { padding-bottom: 6rem; }
+}
 </style>"""

@@ -1,10 +1,48 @@
 """What a link for a class locks: the choice that links to the lab, to lessons and to the playground have in common."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import streamlit as st
 
-from pages._state import Locks
+from pages._state import LOCKS, Locks, parameter_keys
+
+FREE, LOCKED, HIDDEN = "Free", "Locked", "Hidden"
+GROUPS = {
+    "Data and extractor": ("data", "from", "to", "extractor", "px", "side"),
+    "Attack": ("attack", *parameter_keys(), "evade"),
+    "Budget and rules": ("budget", "constraint", "delta", "labels"),
+    "Sizes and seed": ("train", "test", "ridge", "seed"),
+}
+"""Every control of the sidebar, in the groups in which a class is likely to need them."""
+
+
+def has_locks() -> bool:
+    """Whether the page was opened by a link that locks controls, as students have it."""
+    locks: Locks = st.session_state.get("locks", Locks())
+    return bool(locks.all) or any(st.query_params.get(key) for key in LOCKS)
+
+
+def group_locks(groups: Mapping[str, Sequence[str]], words: Callable[[str], str], *, key: str) -> Locks:
+    """Ask for whole groups of controls whether they are free, locked or hidden.
+
+    Args:
+        groups: the keys of the controls in each, by its name.
+        words: the label of a key.
+        key: beginning of the widgets' keys.
+    """
+    lock: list[str] = []
+    hide: list[str] = []
+    for column, (name, members) in zip(st.columns(len(groups)), groups.items(), strict=True):
+        chosen = column.segmented_control(
+            name,
+            [FREE, LOCKED, HIDDEN],
+            default=FREE,
+            required=True,
+            key=f"{key}-group-{name}",
+            help=f"{', '.join(map(words, members))}.",
+        )
+        {FREE: [], LOCKED: lock, HIDDEN: hide}[str(chosen)].extend(members)
+    return Locks(tuple(lock), tuple(hide))
 
 
 def locks_choice(
@@ -23,3 +61,9 @@ def locks_choice(
     lock = left.multiselect("Locked controls", options, format_func=words, key=f"{key}-lock", help=locked_help)
     hide = right.multiselect("Hidden controls", options, format_func=words, key=f"{key}-hide", help=hidden_help)
     return Locks(tuple(name for name in lock if name not in hide), tuple(hide))
+
+
+def joined(first: Locks, second: Locks) -> Locks:
+    """Everything that either locks or hides."""
+    hide = tuple(dict.fromkeys((*first.hide, *second.hide)))
+    return Locks(tuple(name for name in dict.fromkeys((*first.lock, *second.lock)) if name not in hide), hide)

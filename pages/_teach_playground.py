@@ -7,8 +7,8 @@ from pages._playground import LOCKABLE, View
 from pages._teach_locks import locks_choice
 
 
-def playground_link() -> str:
-    """Ask what is locked; the address."""
+def playground_link(address: str) -> str:
+    """Ask what is locked; the link, at the address of the server that students reach."""
     locks = locks_choice(
         LOCKABLE,
         lockable_words,
@@ -20,9 +20,9 @@ def playground_link() -> str:
     view: View = st.session_state.get("playground", View())
     points = _plane.find_plane(view.data)
     query = _playground.to_query(view, locks, len(points.classes), len(points.train_y))
-    return _pick.link("playground", query)
+    return _pick.link("playground", query, address)
 
 
 def lockable_words(key: str) -> str:
-    """The label of a control, with its key in a link."""
-    return f"{LOCKABLE[key]} ({key})"
+    """The label of a control."""
+    return LOCKABLE[key]

@@ -13,6 +13,7 @@ from core.system.numbers import about
 from pages import _progress, _running, _runs, _sidebar
 from pages._lesson_defence import chosen_chain, defence_box
 from pages._lesson_frame import head, navigation, tasks
+from pages._lesson_knob import knobs
 from pages._lesson_list import lesson_list
 from pages._lesson_play import play_page
 from pages._lesson_question import ask, verdict
@@ -28,7 +29,7 @@ def run_row(missing: list[ExperimentSpec], obstacle: str, in_flight: bool) -> No
             type="primary",
             icon=":material/play_arrow:",
             disabled=bool(obstacle) or in_flight or not missing,
-            help="Computes the experiment of the sidebar on this machine.",
+            help="Computes the experiment of these settings on this machine.",
             on_click=_running.submit_all,
             args=(missing,),
         )
@@ -50,7 +51,7 @@ def obstacle_words(step: LessonStep, spec: ExperimentSpec | None, is_hidden: boo
     if is_hidden:
         return "Predict first"
     unmet = [change.instruction for change in step.changes if not change.accepts(spec)]
-    return f"In the sidebar: {unmet[0]}" if unmet else ""
+    return f"First {unmet[0]}" if unmet else ""
 
 
 def step_page(lesson: Lesson, number: int) -> None:
@@ -79,16 +80,11 @@ def step_page(lesson: Lesson, number: int) -> None:
     with left:
         st.subheader(step.title)
         st.markdown(step.text)
-        if step.question is not None and spec is not None:
+        if step.question is not None and spec is not None and answer is None:
             with st.container(border=True):
-                if answer is None:
-                    ask(step.question, spec, f"answer-{place}")
-                else:
-                    is_there = step.accepts(spec) and (defence_verdict is not None or not step.asks_of_defences)
-                    shown = facts if is_there else None
-                    verdict(step.question, answer, shown, spec)
+                ask(step.question, spec, f"answer-{place}")
         if spec is not None and not step.is_free and not step.accepts(spec):
-            st.warning("The sidebar does not have the settings of this step.", icon=":material/tune:")
+            st.warning("These are not the settings of this step.", icon=":material/tune:")
             st.button(
                 "Back to the step's settings",
                 key="reset",
@@ -97,6 +93,8 @@ def step_page(lesson: Lesson, number: int) -> None:
                 on_click=_sidebar.open_step,
                 args=(lesson.id, number),
             )
+        if not is_hidden:
+            knobs(step, place)
         card = st.container()
         if step.defend:
             first = obstacle or ("" if run is not None else "Run the experiment first")
@@ -105,6 +103,10 @@ def step_page(lesson: Lesson, number: int) -> None:
         tasks(step, met)
         navigation(lesson, number)
     with right:
+        if step.question is not None and spec is not None and answer is not None:
+            is_there = step.accepts(spec) and (defence_verdict is not None or not step.asks_of_defences)
+            with st.container(border=True):
+                verdict(step.question, answer, facts if is_there else None, spec)
         result_panel(step, run, beside, chain, defence_verdict, hidden=is_hidden, obstacle=obstacle, place=place)
     # Last, because it may wait for the engine in the first seconds of a server.
     missing = [needed for needed in wanted if _runs.find(needed.hash) is None]

@@ -1,5 +1,7 @@
 """The frame of every page: navigation, the experiment's controls in the sidebar, what is wrong with them."""
 
+from typing import Literal
+
 import streamlit as st
 
 from core.catalog import plugins
@@ -15,7 +17,7 @@ st.set_page_config(
     initial_sidebar_state=SIDEBAR_PIXELS,
 )
 
-from pages import _login, _own, _sidebar, _style  # noqa: E402 (the window's title need not wait for the imports)
+from pages import _login, _own, _sidebar, _style, _teach_locks  # noqa: E402 (the window's title need not wait for the imports)
 
 st.html(_style.STYLE)
 _login.gate()
@@ -37,6 +39,8 @@ def start() -> None:
     """The page at the bare address. Streamlit gives the default page no path of its own, links need one."""
 
 
+teaching: Literal["visible", "hidden"] = "hidden" if _teach_locks.has_locks() else "visible"  # students have its links
+
 root = st.Page(start, title="Start", default=True, visibility="hidden")
 lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
 playground = st.Page("playground.py", title="Playground", icon=":material/touch_app:", url_path="playground")
@@ -49,7 +53,9 @@ compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_
 defend = st.Page("defend.py", title="Defend", icon=":material/shield:", url_path="defend")
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
 lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
-teach = st.Page("teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach")
+teach = st.Page(
+    "teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach", visibility=teaching
+)
 upload = st.Page("bring.py", title="Upload your own data", icon=":material/upload:", url_path="bring")
 status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
 

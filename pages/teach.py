@@ -1,9 +1,12 @@
 """For teachers: lessons with timing, goals and answers, and links that lock settings for a class."""
 
+from functools import partial
+
 import streamlit as st
 
 from core.experiments import cost
 from core.presentation.lessons import Lesson
+from core.presentation.lessons.worksheet import worksheet
 from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.storage.runs import StoredRun
@@ -11,7 +14,8 @@ from core.system.errors import LessonError, PoisonLabError
 from core.system.numbers import about, named
 from pages import _pick, _progress, _running, _runs, _sidebar_controls, _state
 from pages._progress import Progress
-from pages._teach_locks import locks_choice
+from pages._teach_address import base_address
+from pages._teach_locks import GROUPS, group_locks, has_locks, joined, locks_choice
 from pages._teach_playground import playground_link
 
 INTRODUCTION = (
@@ -114,11 +118,28 @@ def local_results(lesson: Lesson) -> list[str]:
     return lines
 
 
-def notes(lesson: Lesson, number: int) -> None:
-    """The teacher's notes on one lesson; the answers are behind a toggle."""
+def notes(lesson: Lesson, number: int, address: str) -> None:
+    """The teacher's notes on one lesson; the answers are behind a toggle.
+
+    Args:
+        lesson: the lesson.
+        number: in the list, from 1.
+        address: of the server, as students reach it.
+    """
     with st.expander(f"{number}. {lesson.title} · {lesson.minutes} min"):
         st.markdown("**Goals**\n\n" + "\n".join(f"- {goal}" for goal in lesson.goals))
         st.markdown(f"**Timing**\n\n{lesson.teacher.timing}")
+        link = _pick.link("lessons", _progress.to_query(Progress(lesson.id)), address)
+        st.download_button(
+            "Work sheet to print (HTML)",
+            partial(worksheet_file, lesson, link),
+            f"poison-lab-{lesson.id}-work-sheet.html",
+            "text/html",
+            key=f"sheet-{lesson.id}",
+            on_click="ignore",
+            icon=":material/print:",
+            help="What each step asks, with room to write, and the address; no answers. Open it and print it.",
+        )
         if st.toggle(
             "Show the answers",
             key=f"answers-{lesson.id}",
@@ -133,8 +154,13 @@ def notes(lesson: Lesson, number: int) -> None:
             )
 
 
-def link_maker(lessons: tuple[Lesson, ...]) -> None:
-    """A link with settings and locks, to hand to a class."""
+def link_maker(lessons: tuple[Lesson, ...], address: str) -> None:
+    """A link with settings and locks, to hand to a class.
+
+    Args:
+        lessons: that there are.
+        address: of the server, as students reach it.
+    """
     st.subheader("A link for the class")
     st.markdown("The link opens the lab or a lesson with your settings; the controls that you lock can't be changed.")
     targets = {LAB: "The lab", PLAYGROUND: "The playground"} | {
@@ -163,15 +189,18 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         help="The settings in the link; a lesson has its own.",
     )
     if target == PLAYGROUND:
-        show_link(playground_link())
+        show_link(playground_link(address))
         return
-    locks = locks_choice(
-        _state.all_keys(),
-        control_words,
-        key="link",
-        locked_help="Shown in the sidebar, but disabled.",
-        hidden_help="Not shown in the sidebar; their values come from the link.",
-    )
+    locks = group_locks(GROUPS, control_words, key="link")
+    with st.expander("Single controls", icon=":material/tune:"):
+        single = locks_choice(
+            _state.all_keys(),
+            control_words,
+            key="link",
+            locked_help="Shown in the sidebar, but disabled.",
+            hidden_help="Not shown in the sidebar; their values come from the link.",
+        )
+    locks = joined(locks, single)
     values = st.session_state.chosen
     progress = Progress()
     if target != LAB:
@@ -183,7 +212,7 @@ def link_maker(lessons: tuple[Lesson, ...]) -> None:
         values = _state.from_spec(lesson.steps[int(number)].spec)
     query = _state.versioned(_state.to_query(values) | _state.locks_to_query(locks)) | _progress.to_query(progress)
     path = "lab" if target == LAB else "lessons"
-    show_link(_pick.link(path, query))
+    show_link(_pick.link(path, query, address))
     if target != LAB and locks.all:
         st.caption("The steps of a lesson set locked controls, too; the class can't change them.")
 
@@ -195,22 +224,30 @@ def show_link(link: str) -> None:
 
 
 def control_words(key: str) -> str:
-    """The sidebar's label of a control, with its key in a link."""
-    words = CONTROL_WORDS.get(key) or _sidebar_controls.parameter_words(key)[0]
-    return f"{words} ({key})"
+    """The sidebar's label of a control."""
+    return CONTROL_WORDS.get(key) or _sidebar_controls.parameter_words(key)[0]
+
+
+def worksheet_file(lesson: Lesson, link: str) -> bytes:
+    """The sheet of a lesson; made when the button is pressed."""
+    return worksheet(lesson, link).encode()
 
 
 st.title("For teachers")
+if has_locks():
+    st.info("This page is not part of the link that you were given.", icon=":material/lock:")
+    st.stop()
 st.markdown(INTRODUCTION)
 try:
     shipped = _runs.lessons()
     overview(shipped)
     experiments = lesson_experiments(shipped)
     row = st.container()
-    link_maker(shipped)
+    address = base_address()
+    link_maker(shipped, address)
     st.subheader("Notes")
     for number, lesson in enumerate(shipped, start=1):
-        notes(lesson, number)
+        notes(lesson, number, address)
     not_stored = [spec for spec in experiments if _runs.find(spec.hash) is None]
     with row:
         _running.show(experiments, lambda in_flight: prepare_row(not_stored, in_flight))

@@ -141,17 +141,45 @@ def test_run_it_asks_for_the_run_and_the_one_beside(engine: IdleEngine) -> None:
 def test_step_that_asks_for_a_change_waits_for_it() -> None:
     app = opened("lessons.py", lesson="flips", step="2", answers="~1", done="flips1")
     assert app.button(key="run-step").disabled
-    assert "In the sidebar: move the budget to 30 % or more" in shown_text(app)
+    assert "First move the budget to 30 % or more" in shown_text(app)
     app = rerun(app.slider(key="ask-budget").set_value(30.0))
     assert not app.button(key="run-step").disabled
     assert query(app)["budget"] == "30"
     assert query(app)["answers"] == "~1"
 
 
+def test_the_control_that_a_step_asks_for_is_in_the_step() -> None:
+    app = opened("lessons.py", lesson="flips", step="2", done="flips1")
+    assert not [slider for slider in app.slider if str(slider.key).startswith("knob-")]  # predict first
+    app = opened("lessons.py", lesson="flips", step="2", answers="~1", done="flips1")
+    app = rerun(app.slider(key="knob-budget-flips-1").set_value(30.0))
+    assert app.slider(key="ask-budget").value == app.slider(key="knob-budget-flips-1").value == 30.0
+    assert query(app)["budget"] == "30"
+    assert not app.button(key="run-step").disabled
+    app = rerun(app.slider(key="ask-budget").set_value(5.0))  # the sidebar's own moves the step's
+    assert app.slider(key="knob-budget-flips-1").value == 5.0
+
+
+@pytest.mark.parametrize(("lesson", "number", "widget"), [("head", 3, "ridge"), ("classes", 3, "seed")])
+def test_numbers_are_in_the_step_too(lesson: str, number: int, widget: str) -> None:
+    step = LESSONS[lesson].steps[number - 1]
+    assert [change.field for change in step.changes] == [widget]
+    app = opened("lessons.py", lesson=lesson, step=str(number), answers=f"{'~' * (number - 1)}0")
+    app = rerun(app.number_input(key=f"knob-{widget}-{lesson}-{number - 1}").set_value(1))
+    assert app.number_input(key=f"ask-{widget}").value == 1
+
+
+def test_a_locked_control_is_locked_in_the_step() -> None:
+    app = opened("lessons.py", lesson="flips", step="2", answers="~1", done="flips1", lock="budget")
+    assert app.slider(key="knob-budget-flips-1").disabled
+    app = opened("lessons.py", lesson="flips", step="2", answers="~1", done="flips1", hide="budget")
+    assert not [slider for slider in app.slider if str(slider.key).startswith("knob-")]
+
+
 def test_other_settings_are_told_and_undone() -> None:
     app = opened("lessons.py", lesson="flips")
     app = rerun(app.slider(key="ask-budget").set_value(25.0))
-    assert "does not have the settings of this step" in app.warning[0].value
+    assert "These are not the settings of this step" in app.warning[0].value
     app = rerun(app.button(key="reset").click())
     assert not app.warning
     assert app.session_state.spec == LESSONS["flips"].steps[0].spec
