@@ -61,7 +61,7 @@ def results(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str], bool]]:
         ("Clean", [percent(summary.clean.accuracy) for summary in summaries], False),
         ("Poisoned", [percent(summary.poisoned.accuracy) for summary in summaries], True),
         (
-            "**Drop**, points",
+            "Drop, points",
             [f"**{fixed(summary.drop())}** ± {fixed(summary.paired_error())}" for summary in summaries],
             True,
         ),

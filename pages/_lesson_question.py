@@ -59,17 +59,17 @@ def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec
     """The prediction beside the result of the run."""
     given = f"{answer} {question.guess.unit}" if question.guess else plain(question.answers(spec)[int(answer)])
     st.markdown(f"**{question.ask}**")
-    left, right = st.columns([1, 1.6], vertical_alignment="center")
-    left.markdown(f":material/psychology: You predicted: **{given}**")
+    said, result = st.columns([1, 1.6], vertical_alignment="center")
+    said.markdown(f":material/psychology: You predicted: **{given}**")
     if facts is None:
-        right.markdown(":material/hourglass_empty: The result: **not there yet**")
+        result.markdown(":material/hourglass_empty: The result: **not there yet**")
         return
     if question.is_right(answer, facts, spec):
-        right.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
+        result.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
     else:
         right = plain(question.right(facts))
         unit = f" {question.guess.unit}" if question.guess else ""
-        right.info(
+        result.info(
             question.result_text(facts), title=f"The result is different: {right}{unit}", icon=":material/lightbulb:"
         )
     st.markdown(question.why)

@@ -68,7 +68,7 @@ def filters(stored: Sequence[Shipped]) -> list[Shipped]:
     """The experiments that fit what is chosen in the facets, all where nothing is."""
     known = [_gallery_facets.facets(entry.spec, run.summary) for _, entry, run in stored]
     chosen = {}
-    with st.container(horizontal=True, gap="large", key="gallery-filters"):
+    with st.container(horizontal=True, key="gallery-filters"):
         for facet, title in _gallery_facets.FACETS.items():
             options = _gallery_facets.options(known, facet)
             _own.ask(facet, _own.Several(options, []))

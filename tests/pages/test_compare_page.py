@@ -38,7 +38,7 @@ def test_a_link_shows_its_runs_in_its_order() -> None:
 def test_numbers_stand_beside_each_other() -> None:
     words = shown_text(opened("compare.py", runs=f"{FLIP},{NOISE}"))
     rows = [line for line in words.splitlines() if line.startswith("| ")]
-    assert rows[0] == "| Run | Attack | Poisoned | **Drop**, points |"
+    assert rows[0] == "| Run | Attack | Poisoned | Drop, points |"
     assert rows[1].startswith("| ● **A** | Label flip | 60.0 % | **20.0** ± ")
     assert rows[2].startswith("| ◆ **B** | Noise | 50.0 % | **30.0** ± ")
     assert "budget 10 %" in words  # it is the same in both

@@ -17,8 +17,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_gallery_is_filtered_and_ordered(store: Store) -> None:
-    entries = gallery.entries()
-    drops = {entries[0]: 0.5, entries[12]: 0.1, entries[10]: 0.8}  # pixels at 3 and 1 %, features
+    entries = {entry.title: entry for entry in gallery.entries()}
+    titles = (
+        "Frank–Wolfe in pixel space, nothing mislabelled",
+        "Images, 1 %",
+        "TGDA in feature space: the baseline for images",
+    )
+    drops = dict(zip((entries[title] for title in titles), (0.5, 0.1, 0.8), strict=True))
     for entry, poisoned in drops.items():
         store.put(drawn_result(entry.spec, clean=0.8, poisoned=poisoned))
     app = opened("gallery.py")

@@ -86,7 +86,10 @@ def opened(page: str, **link: str) -> AppTest:
 
 
 def shown_text(app: AppTest) -> str:
-    return "\n".join(one.value for one in (*app.markdown, *app.caption, *app.info, *app.success, *app.error))
+    waiting = [one.proto.text for one in app.get("progress")]
+    return "\n".join(
+        [*(one.value for one in (*app.markdown, *app.caption, *app.info, *app.success, *app.error)), *waiting]
+    )
 
 
 def test_list_shows_every_lesson_and_the_progress() -> None:
@@ -164,7 +167,9 @@ def test_the_control_that_a_step_asks_for_is_in_the_step() -> None:
 def test_numbers_are_in_the_step_too(lesson: str, number: int, widget: str) -> None:
     step = LESSONS[lesson].steps[number - 1]
     assert [change.field for change in step.changes] == [widget]
-    app = opened("lessons.py", lesson=lesson, step=str(number), answers=f"{'~' * (number - 1)}0")
+    app = opened(
+        "lessons.py", lesson=lesson, step=str(number), answers=f"{'~' * (number - 1)}0", done=f"{lesson}{number - 1}"
+    )
     app = rerun(app.number_input(key=f"knob-{widget}-{lesson}-{number - 1}").set_value(1))
     assert app.number_input(key=f"ask-{widget}").value == 1
 

@@ -36,7 +36,7 @@ def test_groups_hold_every_control_once() -> None:
 
 def test_links_use_the_address_that_is_entered() -> None:
     app = rerun(opened("teach.py").text_input(key="link-address").set_value("https://lab.example.org/poison/"))
-    assert app.code[0].value.startswith("https://lab.example.org/poison/lab?")
+    assert app.code[0].value.startswith("https://lab.example.org/poison/lab")
     app = rerun(app.text_input(key="link-address").set_value("lab"))
     assert "An address begins with http://" in shown_text(app)
     app = rerun(app.text_input(key="link-address").set_value("http://127.0.0.1:8501"))
