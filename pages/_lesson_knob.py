@@ -1,5 +1,7 @@
 """The controls that a step asks to change, in the step itself: on a phone the sidebar is folded away."""
 
+from typing import Any
+
 import streamlit as st
 
 from core.presentation.lessons import LessonStep
@@ -55,7 +57,7 @@ def knob(key: str, widget: str) -> None:
         return
     state[widget] = state.chosen[key]
     off = key in state.locks.lock
-    common = {"key": widget, "disabled": off, "on_change": turn, "args": (key, widget), "help": HELP}
+    common: dict[str, Any] = {"key": widget, "disabled": off, "on_change": turn, "args": (key, widget), "help": HELP}
     if not isinstance(setting, Number):
         words: dict[Value, str] = dict(setting.options.items())
         words.update(_sidebar_controls.SHORT_WORDS.get(key, {}).items())

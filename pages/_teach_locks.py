@@ -32,14 +32,16 @@ def group_locks(groups: Mapping[str, Sequence[str]], words: Callable[[str], str]
     """
     lock: list[str] = []
     hide: list[str] = []
-    for column, (name, members) in zip(st.columns(len(groups)), groups.items(), strict=True):
-        chosen = column.segmented_control(
+    row = st.container(horizontal=True)  # wraps, so that no choice is cut off
+    for name, members in groups.items():
+        chosen = row.segmented_control(
             name,
             [FREE, LOCKED, HIDDEN],
             default=FREE,
             required=True,
             key=f"{key}-group-{name}",
             help=f"{', '.join(map(words, members))}.",
+            width="content",
         )
         {FREE: [], LOCKED: lock, HIDDEN: hide}[str(chosen)].extend(members)
     return Locks(tuple(lock), tuple(hide))
