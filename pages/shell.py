@@ -53,9 +53,8 @@ compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_
 defend = st.Page("defend.py", title="Defend", icon=":material/shield:", url_path="defend")
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
 lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
-teach = st.Page(
-    "teach.py", title="For teachers", icon=":material/cast_for_education:", url_path="teach", visibility=teaching
-)
+cast = ":material/cast_for_education:"
+teach = st.Page("teach.py", title="For teachers", icon=cast, url_path="teach", visibility=teaching)
 upload = st.Page("bring.py", title="Upload your own data", icon=":material/upload:", url_path="bring")
 status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
 
