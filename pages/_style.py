@@ -7,8 +7,9 @@ STYLE = """<style>
 [data-testid=stCaptionContainer] { opacity: 1; color: color-mix(in srgb, currentColor 78%, transparent); }
 [data-testid=stCaptionContainer] [data-testid=stCaptionContainer] { color: inherit; }
 /* The primary colour carries white letters; as the colour of letters on dark it is lightened. */
-[kind$=Active], [kind$=Active] p, [data-testid=stButtonGroup] :is([data-selected=true], [aria-checked=true]),
-[data-testid=stButtonGroup] :is([data-selected=true], [aria-checked=true]) p, [data-testid=stSliderThumbValue] { color: light-dark(#1f5fb0, #8ab8f2) !important; }
+[data-testid=stButtonGroup] :is([data-selected=true], [aria-checked=true]),
+[data-testid=stButtonGroup] :is([data-selected=true], [aria-checked=true]) p,
+[kind$=Active], [kind$=Active] p, [data-testid=stSliderThumbValue] { color: light-dark(#1f5fb0, #8ab8f2) !important; }
 /* A formula breaks at its signs where it is wider than its column: a frame to scroll is out of reach of keys. */
 .katex-display { font-size: 0.92em; padding-block: 0.3em; }
 .katex-display > .katex, .katex-display > .katex > .katex-html { white-space: normal; }
