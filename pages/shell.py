@@ -51,6 +51,7 @@ stages = st.Page("stages.py", title="Stages", icon=":material/conversion_path:",
 extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
 compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
 defend = st.Page("defend.py", title="Defend", icon=":material/shield:", url_path="defend")
+audit = st.Page("audit.py", title="Audit", icon=":material/fact_check:", url_path="audit")
 present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
 lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
 cast = ":material/cast_for_education:"
@@ -69,6 +70,7 @@ pages = [
     stages,
     features,
     defend,
+    audit,
     present,
     extractors,
     upload,

@@ -1,27 +1,18 @@
-"""Conducts an audit: cell by cell into a folder, where it can be stopped, resumed and read at any time.
+"""Conducts an audit: cell by cell into a folder, where it can be stopped, resumed and read at any time."""
 
-measured.json  the cells that were measured, by the hash of their spec
-audit.json     the content of the report
-audit.html     the report, one page that needs no network
-stop           whoever creates this file stops the audit after the cell that runs
-"""
-
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.audit.battery import Row, measure
+from core.audit.battery import measure
 from core.audit.document import document
 from core.audit.findings import findings
-from core.audit.plan import Cell, Plan
+from core.audit.folder import CONTENT, MEASURED, PAGE, STOP, Row, as_json, folder_of, measured, write
+from core.audit.plan import Cell, Plan, make_plan
 from core.catalog.remarks import remarks_of
+from core.spec.experiment import parse_spec
 from core.system import finite_json
-from core.system.errors import StoreError
-from core.system.files import write_text
-
-MEASURED, CONTENT, PAGE, STOP = "measured.json", "audit.json", "audit.html", "stop"
 
 Report = Callable[[Cell, Row, int, int], None]
 """Called with a cell, its row, the number of cells done, and of all."""
@@ -61,7 +52,7 @@ def conduct(
             break
         rows[cell.spec.hash] = measure(cell, device)
         done += 1
-        _write(folder / MEASURED, finite_json.dumps(rows, indent=1))
+        write(folder / MEASURED, finite_json.dumps(rows, indent=1))
         report(cell, rows[cell.spec.hash], done, len(plan.cells))
     return write_report(plan, folder, rows)
 
@@ -78,45 +69,26 @@ def write_report(plan: Plan, folder: Path, rows: dict[str, Row]) -> dict[str, An
         StoreError: the folder can't be written.
     """
     content = findings(plan, rows, remarks_of(plan.base))
-    _write(folder / CONTENT, finite_json.dumps(content, indent=1) + "\n")
-    _write(folder / PAGE, document(content))
+    write(folder / CONTENT, as_json(content))
+    write(folder / PAGE, document(content))
     return content
 
 
-def measured(folder: Path) -> dict[str, Row]:
-    """The rows of an earlier audit in a folder; empty without one.
+def conduct_asked(root: str, asked: dict[str, Any], minutes: float) -> None:
+    """Conduct an audit for a page: into the folder that belongs to its pipeline, with the report after every cell.
+
+    Args:
+        root: the folder of the store, which audits don't use.
+        asked: the base of the audit, a spec as JSON.
+        minutes: that it may take.
 
     Raises:
-        StoreError: they can't be read.
+        PoisonLabError: see `conduct`.
     """
-    path = folder / MEASURED
-    try:
-        rows: dict[str, Row] = json.loads(path.read_text()) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} can't be read ({error}): remove it, and begin again.") from error
-    return rows
+    base = parse_spec(asked)
+    plan, folder = make_plan(base, minutes), folder_of(base)
 
+    def report(cell: Cell, row: Row, done: int, total: int) -> None:
+        write_report(plan, folder, measured(folder))
 
-def read_report(folder: Path) -> dict[str, Any]:
-    """The content of an audit's audit.json, by its folder or the file itself.
-
-    Raises:
-        StoreError: it is missing or damaged.
-    """
-    path = folder / CONTENT if folder.is_dir() else folder
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        if not {"attacks", "verdict", "defences"} <= content.keys():
-            raise ValueError("it is no audit")
-    except (OSError, ValueError, AttributeError) as error:
-        raise StoreError(
-            f"{path} can't be read as an audit ({error}): name the folder of `core audit --out`."
-        ) from error
-    return content
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_text(path, text)
-    except OSError as error:
-        raise StoreError(f"{path} can't be written ({error.strerror}): make room, or choose another folder.") from error
+    conduct(plan, folder, minutes=minutes, report=report)

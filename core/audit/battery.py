@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
+from core.audit.folder import Row
 from core.audit.plan import Cell
 from core.certificates import PARTITIONS, evaluation
 from core.defences.algorithms.base import TrainingSet
@@ -24,7 +25,6 @@ from core.heads.neighbours import nearest, neighbours
 from core.system import device as devices
 from core.system.arrays import Array
 
-Row = dict[str, Any]
 NEAR = 0.05
 """Distance to the nearest point, in medians of that distance, below which two points are near-duplicates."""
 SHOWN = 20

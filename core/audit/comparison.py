@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.audit.findings import critical_words
+from core.audit.words import critical_words
 from core.system.errors import SpecError
 from core.system.numbers import counted, digits, fixed
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from core.audit.findings import critical_words, percent_of
+from core.audit.words import critical_words, percent_of
 from core.presentation.figures.palette import PALETTE
 from core.system import paths
 from core.system.numbers import digits, fixed

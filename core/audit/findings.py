@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.audit import curves
-from core.audit.battery import Row
+from core.audit.folder import Row
 from core.audit.plan import Plan, reference
+from core.audit.words import critical_words, percent_of
 from core.catalog.choices import attack_title, defence_title, one_line
 from core.experiments.sweep import interval
 from core.system.numbers import counted, digits, fixed
@@ -144,20 +145,6 @@ def strongest(report: Mapping[str, Any]) -> dict[str, Any]:
 def _at_reference(attack: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = next(point for point in attack["curve"] if point["budget"] == attack["reference"])
     return found
-
-
-def percent_of(budget: float) -> str:
-    """A budget for people."""
-    return f"{digits(100 * budget, 2)} %"
-
-
-def critical_words(found: Mapping[str, Any]) -> str:
-    """A critical budget for people, with its interval."""
-    if found["budget"] is None:
-        return f"not reached below {percent_of(found['most'])}"
-    low = percent_of(found["low"]) if found["low"] is not None else f"more than {percent_of(found['most'])}"
-    high = percent_of(found["high"]) if found["high"] is not None else f"more than {percent_of(found['most'])}"
-    return percent_of(found["budget"]) + ("" if low == high else f" ({low} to {high})")
 
 
 def verdict(report: Mapping[str, Any]) -> str:

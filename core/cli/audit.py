@@ -63,13 +63,14 @@ def audit(
     if plan_only:
         return
     from core.audit import audit as conducting
+    from core.audit.folder import PAGE, measured
     from core.system.device import use_all_cores
 
     use_all_cores()
     try:
         content = conducting.conduct(plan, out, minutes=minutes, device=device, report=_line)
     except KeyboardInterrupt:
-        rows = conducting.measured(out)
+        rows = measured(out)
         if not rows:
             raise
         content = conducting.write_report(plan, out, rows)
@@ -77,7 +78,7 @@ def audit(
     typer.echo(content["verdict"])
     for i, action in enumerate(content["actions"], start=1):
         typer.echo(f"{i}. {action}")
-    typer.echo(str(out / conducting.PAGE))
+    typer.echo(str(out / PAGE))
     if against is not None:
         _compare(out, against)
 
@@ -111,8 +112,8 @@ def _cross_validated(base: ExperimentSpec, device: str) -> ExperimentSpec:
 
 
 def _compare(first: Path, second: Path) -> None:
-    from core.audit.audit import read_report
     from core.audit.comparison import compare
+    from core.audit.folder import read_report
 
     for label, *values in compare(read_report(first), read_report(second)):
         typer.echo(f"{label}: {values[0]} | {values[1]}")

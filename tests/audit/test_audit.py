@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from core.audit import audit, battery
-from core.audit.audit import conduct, read_report
+from core.audit import audit
+from core.audit.audit import conduct
 from core.audit.comparison import compare
+from core.audit.folder import Row, read_report
 from core.audit.plan import Plan, attacks_for, cell_spec, make_plan
 from core.cli.main import main
 from core.defences.chain import parse_chain
@@ -101,7 +102,7 @@ def test_it_stops_and_goes_on_without_measuring_again(
     rows = json.loads((folder / "measured.json").read_text())
     measured: list[str] = []
 
-    def known(cell: Any, device: str) -> battery.Row:
+    def known(cell: Any, device: str) -> Row:
         measured.append(cell.spec.hash)
         if len(measured) == 3:
             (tmp_path / "stop").touch()

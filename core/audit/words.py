@@ -1,0 +1,20 @@
+"""Budgets of an audit in words, for its report and for pages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.system.numbers import digits
+
+
+def percent_of(budget: float) -> str:
+    """A budget for people."""
+    return f"{digits(100 * budget, 2)} %"
+
+
+def critical_words(found: Mapping[str, Any]) -> str:
+    """A critical budget for people, with its interval."""
+    if found["budget"] is None:
+        return f"not reached below {percent_of(found['most'])}"
+    low = percent_of(found["low"]) if found["low"] is not None else f"more than {percent_of(found['most'])}"
+    high = percent_of(found["high"]) if found["high"] is not None else f"more than {percent_of(found['most'])}"
+    return percent_of(found["budget"]) + ("" if low == high else f" ({low} to {high})")
