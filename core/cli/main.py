@@ -24,6 +24,7 @@ from core.cli import (
     run,
     store,
     sweep,
+    verify,
 )
 from core.system.errors import Cancelled, PoisonLabError
 
@@ -32,6 +33,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "sweep": sweep.sweep,
     "audit": audit.audit,
+    "verify": verify.verify,
+    "calibrate": verify.calibrate,
     "report": finished.report,
     "defend": finished.defend,
     "certify": finished.certify,
