@@ -69,7 +69,7 @@ def smallest_found(recalls: Mapping[float, float], wanted: float = RECALL) -> fl
 
 
 def read_scores(path: Path, count: int) -> Array:
-    """Scores (count,) from a CSV with a column `score`, or of one column, in the order of the run's table of points.
+    """Scores (count,) from a CSV with a column `score`, or of one column, in the order of the run's features.npz.
 
     Raises:
         DataError: the file can't be read, or has another number of rows.
@@ -85,6 +85,6 @@ def read_scores(path: Path, count: int) -> Array:
     if len(scores) != count:
         raise DataError(
             f"{path} has {len(scores):,} scores for {count:,} points: one for each clean point and then for each "
-            "poisoned one, in the order of `core report --table`."
+            "poisoned one, in the order of `train_z` and `poison_z` in its features.npz."
         )
     return np.asarray(scores)

@@ -23,13 +23,19 @@ def report(
     run: FinishedRun,
     out: Annotated[Path | None, typer.Option(help="Report to write: one *.html file that needs no network.")] = None,
     table: Annotated[Path | None, typer.Option(help="Table of the poisoned points: *.csv or *.parquet.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Folder for a manifest of the poison, also for cleanlab, ART and FiftyOne.")
+    ] = None,
 ) -> None:
-    """Write the report of a finished run as one HTML file, and its points as a table."""
+    """Write the report of a finished run as one HTML file, its points as a table, and a manifest of its poison."""
     from core.presentation import export
+    from core.presentation import manifest as manifests
     from core.presentation import report as reports
 
-    if out is None and table is None:
-        raise SpecError("report writes --out FILE.html, --table FILE.csv (or .parquet), or both; neither was given.")
+    if out is None and table is None and manifest is None:
+        raise SpecError(
+            "report writes --out FILE.html, --table FILE.csv (or .parquet) and --manifest FOLDER; none was given."
+        )
     if out is not None:
         check_suffix("--out", out, (".html",))
     if table is not None:
@@ -48,6 +54,9 @@ def report(
         except OSError as error:
             raise PoisonLabError(f"{path} can't be written: {error.strerror}.") from error
         typer.echo(str(path))
+    if manifest is not None:
+        manifests.write(stored, manifest)
+        typer.echo(str(manifest))
 
 
 def defend(

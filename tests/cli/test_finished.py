@@ -31,7 +31,7 @@ def test_report_and_table_are_written(
 
 
 BAD_REPORTS = {
-    "nothing to write": (["RUN"], ["neither was given"]),
+    "nothing to write": (["RUN"], ["none was given"]),
     "another suffix": (["RUN", "--out", "x.pdf"], ["x.pdf", "*.html"]),
     "another table": (["RUN", "--table", "x.xlsx"], ["x.xlsx", "*.csv or *.parquet"]),
     "no such run": (["0123456789abcdef", "--out", "x.html"], ["0123456789abcdef", "neither the folder"]),
