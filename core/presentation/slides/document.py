@@ -6,7 +6,7 @@ from html import escape
 from core.presentation.slides.deck import Slide
 
 STYLE = """
-.slide { --u: min(.86vh, .49vw); display: grid; grid-template-rows: auto 1fr; gap: calc(2.2 * var(--u));
+.slide { --u: min(.78vh, .49vw); display: grid; grid-template-rows: auto 1fr; gap: calc(2.2 * var(--u));
   font-size: calc(4.1 * var(--u)); line-height: 1.38; }
 .slide h1 { font-size: calc(6.4 * var(--u)); line-height: 1.12; margin: 0; padding: 0; font-weight: 700; }
 .slide h2 { font-size: calc(3.6 * var(--u)); line-height: 1.2; margin: 0 0 .4em; padding: 0; font-weight: 600; }
