@@ -205,7 +205,7 @@ def actions(report: Mapping[str, Any]) -> list[str]:
             todo.append(text)
             break
     else:
-        if report["defences"]:
+        if any(attack["attack"] in defence["attacks"] for defence in report["defences"]):
             todo.append(
                 f"Do not rely on a filter: none finds {fixed(100 * USEFUL, 0)} % of the poison for at most "
                 f"{fixed(100 * CHEAP, 0)} % of the clean points and makes the head better."
