@@ -38,6 +38,7 @@ def draw(
     train_domain: str | None = None,
     test_domain: str | None = None,
     side: int = SIDE,
+    test_rows: NDArray[np.intp] | None = None,
 ) -> Split:
     """Draw training and test images from the disjoint parts of a data set; each holds every class.
 
@@ -47,6 +48,8 @@ def draw(
         seed: of the sample.
         train_domain, test_domain: domains, for data that has them.
         side: of a user's images, in pixels; others have their own.
+        test_rows: (t,) rows of the data set's test part, in place of a sample of `test_size`; the training images are
+            the same.
 
     Raises:
         DataError: the data set's files can't be read, a part lacks a class, or a size is out of bounds.
@@ -59,7 +62,8 @@ def draw(
     _check_part(info, "training", train_y, train_size)
     _check_part(info, "test", test_y, test_size)
     train_rows = stratified(train_y, train_size, rng)
-    test_rows = stratified(test_y, test_size, rng)
+    if test_rows is None:
+        test_rows = stratified(test_y, test_size, rng)
     return Split(select(train_x, train_rows), train_y[train_rows], select(test_x, test_rows), test_y[test_rows])
 
 

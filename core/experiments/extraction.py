@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.catalog.lookup import data_info, extractor_info
@@ -32,16 +33,19 @@ class Loaded:
     device: torch.device
 
 
-def load(spec: ExperimentSpec, device: torch.device, watch: RunWatch) -> Loaded:
+def load(
+    spec: ExperimentSpec, device: torch.device, watch: RunWatch, test_rows: NDArray[np.intp] | None = None
+) -> Loaded:
     """Sample the images and build the extractor.
 
     Args:
         spec: a resolved spec.
         device: on which everything is computed.
         watch: receives progress events, as in all phases.
+        test_rows: see `core.data.split.draw`.
     """
     with watch.stage("load"):
-        split = draw_for(spec)
+        split = draw_for(spec, test_rows)
         extractor = None
         if split.train_vectors is None:
             extractor = pool.extractor(extractor_info(spec.extractor), spec.input_size or 0, device)

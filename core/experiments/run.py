@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.catalog.choices import resolve
 from core.catalog.descriptions import of_plugins
@@ -16,7 +17,14 @@ from core.system import device as devices
 from core.system.versions import versions
 
 
-def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto", with_map: bool = True) -> Result:
+def run(
+    spec: ExperimentSpec,
+    on_event: Observer = silent,
+    *,
+    device: str = "auto",
+    with_map: bool = True,
+    test_rows: NDArray[np.intp] | None = None,
+) -> Result:
     """Run one experiment.
 
     Writes nothing but caches. An observer that raises `core.system.errors.Cancelled` stops the run.
@@ -26,19 +34,27 @@ def run(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "aut
         on_event: receives progress and values of curves.
         device: "auto", "cpu" or "cuda".
         with_map: whether to fit the map; without it the result's `plot` is None.
+        test_rows: rows of the data's test part to score the heads on, in place of the sample that the spec's seed
+            draws. Such a result is none of its spec's hash: it must not be stored.
 
     Raises:
         PoisonLabError: invalid spec, missing data or weights, unknown device, out of memory, or a head that does not
             converge.
     """
     with devices.explain_out_of_memory():
-        return _run(resolve(spec), on_event, devices.choose(device), with_map)
+        return _run(resolve(spec), on_event, devices.choose(device), with_map, test_rows)
 
 
-def _run(spec: ExperimentSpec, on_event: Observer, device: torch.device, with_map: bool) -> Result:
+def _run(
+    spec: ExperimentSpec,
+    on_event: Observer,
+    device: torch.device,
+    with_map: bool,
+    test_rows: NDArray[np.intp] | None,
+) -> Result:
     plugins = of_plugins(spec)  # an incomplete plug-in record fails now, not after the attack
     watch = RunWatch(on_event, trajectory.TrajectoryRecorder() if with_map else None)
-    loaded = extraction.load(spec, device, watch)
+    loaded = extraction.load(spec, device, watch, test_rows)
     extracted = extraction.extract(loaded, watch)
     clean = phases.train_clean(spec, loaded, extracted, watch)
     attack = phases.attack(spec, loaded, extracted, clean, watch)

@@ -79,8 +79,11 @@ class Dispatcher:
         """Submit a job to the scheduler; it is guaranteed to finish eventually."""
         # Never while holding the lock of the jobs: the client's own thread takes it for every message.
         try:
+            task: tuple[Any, ...] = (worker.run, job.spec.to_json(), job.run_id, execution)
+            if job.work is not None:
+                task = (worker.run_work, (job.work.function, job.work.arguments), job.run_id, execution)
             future = self._connection.client.submit(
-                *(worker.run, job.spec.to_json(), job.run_id, execution),
+                *task,
                 key=f"run-{job.run_id}-{uuid.uuid4().hex[:8]}",
                 priority=job.priority,
                 pure=False,
@@ -148,6 +151,10 @@ class Dispatcher:
         self._end(job, outcome)
 
     def _outcome(self, job: Job, future: Future) -> Outcome:
+        if future.status == "finished" and job.work is not None:
+            where = self._store.root.parent
+            lost = f"The result isn't in {where}; workers and server must share POISON_LAB_HOME."
+            return Outcome("done") if job.work.is_done() else Outcome("failed", lost)
         if future.status == "finished":
             stored = self._store.get(job.id)
             if stored is None:

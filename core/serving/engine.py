@@ -19,7 +19,7 @@ from core.serving.job import Job
 from core.serving.jobs import Jobs
 from core.serving.journal import Journal
 from core.serving.limits import check_limits
-from core.serving.messages import Execution
+from core.serving.messages import Execution, Work
 from core.serving.status import OUTCOMES, EngineStatus
 from core.serving.tasks import Task, Tasks
 from core.spec.experiment import ExperimentSpec
@@ -129,6 +129,29 @@ class Engine:
         self.ahead.stop()
         self._journal.begin(spec)
         self._dispatcher.send(job, self._execution(self._dispatcher.topic, again=again))
+        return job
+
+    def submit_work(self, work: Work, spec: ExperimentSpec, person: str) -> Job:
+        """Queue work that leaves nothing in the store; it takes turns with the runs, and a job that is there is shared.
+
+        Args:
+            work: what to do.
+            spec: a resolved spec that takes as long.
+            person: who requests it.
+
+        Raises:
+            EngineError: see `submit`.
+        """
+        with self._jobs.lock:
+            known = self._jobs.latest(work.key)
+            if known is not None and not known.finished:
+                return known
+            in_flight = self._jobs.in_flight()
+            person_runs = sum(person in other.people for other in in_flight)
+            job = Job(spec, person, self._jobs, priority=-person_runs, number=self._jobs.next_number(), work=work)
+            self._check(job, person, person_runs, len(in_flight))
+            self._jobs.add(job)
+        self._dispatcher.send(job, self._execution(again=False))
         return job
 
     def was_interrupted(self, spec_hash: str) -> bool:

@@ -12,7 +12,7 @@ from distributed import Future
 from core.experiments import cost
 from core.experiments.progress import ProgressEstimate
 from core.experiments.summary import CurvePoint
-from core.serving.messages import EventData
+from core.serving.messages import EventData, Work
 from core.serving.status import JobStatus, State
 from core.spec.experiment import ExperimentSpec
 
@@ -59,9 +59,10 @@ class Job:
         owner: the collection that holds it.
         priority: higher priorities run first.
         number: among equal priorities, lower numbers run first.
+        work: what to do in place of a run into the store.
 
     Attributes:
-        id: hash of the spec, under which the store has the result once the job is done.
+        id: hash of the spec, under which the store has the result once the job is done; the key of `work`.
         run_id: unique id of this job; later jobs of the same spec have another one.
         people: who requested it.
         attempts: how often a worker has started it.
@@ -71,8 +72,18 @@ class Job:
         expected: estimated seconds of each stage.
     """
 
-    def __init__(self, spec: ExperimentSpec, person: str, owner: Owner, *, priority: int = 0, number: int = 0) -> None:
-        self.id = spec.hash
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        person: str,
+        owner: Owner,
+        *,
+        priority: int = 0,
+        number: int = 0,
+        work: Work | None = None,
+    ) -> None:
+        self.id = spec.hash if work is None else work.key
+        self.work = work
         self.spec = spec
         self.people = {person}
         self.run_id = f"{self.id}-{uuid.uuid4().hex[:8]}"

@@ -53,9 +53,10 @@ class Jobs:
             return self._latest.get(spec_hash)
 
     def newest_first(self) -> list[Job]:
-        """The latest job of each spec."""
+        """The latest job of each spec; other work is in no list."""
         with self.lock:
-            return sorted(self._latest.values(), key=lambda job: job.number, reverse=True)
+            runs = [job for job in self._latest.values() if job.work is None]
+            return sorted(runs, key=lambda job: job.number, reverse=True)
 
     def all(self) -> list[Job]:
         """All jobs, including those replaced by a later job of the same spec."""

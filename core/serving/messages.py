@@ -1,7 +1,8 @@
 """Messages from workers to the server during a run: plain data, on one topic of the scheduler."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from core.system.settings import Limits
 
@@ -52,3 +53,21 @@ class Execution:
     limits: Limits
     log_form: str
     again: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker does in place of a run into the store; it queues with the runs, and no list of runs has it.
+
+    Attributes:
+        key: unique; no spec has it as its hash.
+        function: "module:function", imported by the worker and called with the arguments, an observer, and `device`. It
+            writes its result to shared storage.
+        arguments: plain data.
+        is_done: whether the result is there; called by the server.
+    """
+
+    key: str
+    function: str
+    arguments: tuple[Any, ...]
+    is_done: Callable[[], bool]

@@ -91,17 +91,8 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
         run_id: of the job, for messages about it.
         execution: how to run it, and the store for the result.
     """
-    worker = get_worker()
-    prepare(worker, execution.log_form)
 
-    def send(message: Message) -> None:
-        worker.log_event(execution.topic, message)
-
-    send({"run": run_id, "kind": "start", "worker": worker.address})
-    try:
-        reporter = Reporter(
-            lambda event: send({"run": run_id, "kind": "event", "event": event}), lambda: run_id in _runs_to_stop
-        )
+    def compute(reporter: Reporter) -> None:
         spec = parse_spec(json.loads(spec_json))
         store = Store(Path(execution.root), shipped=None)
         if not execution.again and store.get(spec.hash) is not None:
@@ -111,6 +102,43 @@ def run(spec_json: str, run_id: str, execution: Execution) -> None:
         reporter.flush()
         store.put(result)
         enforce_limits(store, spec.hash, execution.limits)
+
+    _reported(compute, run_id, execution)
+
+
+def run_work(work: tuple[str, tuple[Any, ...]], run_id: str, execution: Execution) -> None:
+    """Do a piece of work that queues with the runs, see `core.serving.messages.Work`.
+
+    Args:
+        work: its function and arguments.
+        run_id: of the job, for messages about it.
+        execution: how to do it.
+    """
+    function, arguments = work
+    _reported(lambda reporter: load(function)(*arguments, reporter, device=execution.device), run_id, execution)
+
+
+def _reported(compute: Callable[[Reporter], None], run_id: str, execution: Execution) -> None:
+    """Compute something, with messages when it starts, makes progress and ends.
+
+    Args:
+        compute: gets the observer.
+        run_id: of the job.
+        execution: how, and on which topic.
+    """
+    worker = get_worker()
+    prepare(worker, execution.log_form)
+
+    def send(message: Message) -> None:
+        worker.log_event(execution.topic, message)
+
+    send({"run": run_id, "kind": "start", "worker": worker.address})
+    try:
+        compute(
+            Reporter(
+                lambda event: send({"run": run_id, "kind": "event", "event": event}), lambda: run_id in _runs_to_stop
+            )
+        )
     except BaseException as error:
         traceback.clear_frames(error.__traceback__)  # else they keep the run's tensors alive
         raise

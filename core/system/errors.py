@@ -65,6 +65,10 @@ class PluginError(PoisonLabError):
     """A plug-in can't be loaded."""
 
 
+class ChallengeError(PoisonLabError):
+    """A challenge refuses a code, a name or a submission."""
+
+
 class Cancelled(PoisonLabError):
     """The user cancelled the run; raised by observers, never by an algorithm."""
 

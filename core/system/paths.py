@@ -65,6 +65,11 @@ def hub() -> Path:
     return Path(os.environ.get("TORCH_HOME") or cache).expanduser() / "hub" / "checkpoints"
 
 
+def challenges() -> Path:
+    """Challenges of classes, one folder each."""
+    return home() / "challenges"
+
+
 def results() -> Path:
     """The store of finished runs."""
     return home() / "results"
