@@ -148,3 +148,13 @@ def warm_up() -> None:
 
 def refuse() -> None:
     raise DataError("Folder 'x' holds no images; put some there.")
+
+
+def work(name: str, observe: Observer = silent, *, device: str = "auto") -> None:
+    """A piece of work that is no run."""
+    observe(Event("clean", 1, 1))
+    mark(name)
+
+
+def refused_work(name: str, observe: Observer = silent, *, device: str = "auto") -> None:
+    raise DataError("These files are damaged.")

@@ -10,7 +10,7 @@ from core.system.paths import ROOT
 
 ORDER = (
     *("system", "spec", "data", "heads", "extractors", "pretraining", "defences", "attacks", "certificates", "catalog"),
-    *("experiments", "storage", "serving", "presentation", "audit", "evidence", "cli"),
+    *("experiments", "storage", "serving", "presentation", "challenge", "audit", "evidence", "cli"),
 )
 """The packages of core from the ground up."""
 PACKAGES = [path for path in (ROOT / "core").iterdir() if path.is_dir() and path.name != "__pycache__"]

@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -98,10 +98,8 @@ class Challenge:
     def locked(self) -> Iterator[None]:
         """Hold the lock of this challenge, among threads and processes."""
         with _threads, (self.folder / "lock").open("a") as file:
-            try:
+            with suppress(OSError):  # a file system without locks: one server alone is still safe
                 locks.lock(file)
-            except OSError:  # a file system without locks: one server alone is still safe
-                pass
             yield
 
     def path(self, *parts: str) -> Path:
@@ -125,7 +123,9 @@ class Challenge:
         try:
             write_text(path.with_name(f"{path.name}.json"), finite_json.dumps(content, indent=1, sort_keys=True) + "\n")
         except OSError as error:
-            raise ChallengeError(f"The challenge can't be written ({error.strerror}): make room on the disk.") from error
+            raise ChallengeError(
+                f"The challenge can't be written ({error.strerror}): make room on the disk."
+            ) from error
 
     def names(self, *parts: str) -> list[str]:
         """The names of the JSON files in a folder, without the suffix, sorted."""

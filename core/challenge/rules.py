@@ -10,6 +10,7 @@ from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog.choices import resolve
 from core.data.registry import is_user_supplied
 from core.experiments import cost
+from core.spec import defaults
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.models import Frozen, validated
 from core.system.errors import ChallengeError, SpecError
@@ -34,19 +35,36 @@ class Rules(Frozen):
             defenders face where there was no attack round.
     """
 
-    title: str = Field("Challenge", min_length=1, max_length=80, description="What the projector shows above the board.")
+    title: str = Field(
+        "Challenge", min_length=1, max_length=80, description="What the projector shows above the board."
+    )
     experiment: ExperimentSpec
     rounds: tuple[RoundKind, ...] = Field(("attack",), min_length=1, max_length=8, description="Rounds, in order.")
     minutes: float = Field(20.0, gt=0, le=240, description="Time limit of a round.")
     tries: int = Field(5, ge=1, le=50, description="Submissions that a person may hand in a round.")
     people: int = Field(60, ge=1, le=500, description="People who may take part.")
     images_only: bool = Field(False, description="Whether poison has to be images, and no feature vectors.")
-    seconds: int = Field(120, ge=1, le=14_400, description="Seconds that judging one submission may be expected to take.")
+    seconds: int = Field(
+        120, ge=1, le=14_400, description="Seconds that judging one submission may be expected to take."
+    )
 
     @property
     def owns_data(self) -> bool:
         """Whether the images are the teacher's own, so that nobody else has those of the hidden test split."""
         return is_user_supplied(self.experiment.data)
+
+    def spec_of(self, attack: Mapping[str, Any], evade: str | None) -> ExperimentSpec:
+        """The experiment of a submission that was accepted.
+
+        Args:
+            attack: its `name` and parameters.
+            evade: a defence that the poison is made to pass, or None.
+
+        Raises:
+            SpecError: see `attack_spec`.
+        """
+        fields = self.experiment.model_dump(mode="json", exclude={"attack", "evade", "plugins"})
+        return resolve(parse_spec({defaults.KEY: defaults.CURRENT, **fields, "attack": dict(attack), "evade": evade}))
 
     def attack_spec(self, attack: Mapping[str, Any], evade: str | None) -> ExperimentSpec:
         """The experiment of a submission that is an attack with settings.
@@ -59,8 +77,7 @@ class Rules(Frozen):
             SpecError: the attack or a parameter of it is unknown or out of bounds, or not possible under the rules.
             ChallengeError: it makes no images where those are asked for, or would take too long.
         """
-        fields = self.experiment.model_dump(mode="json", exclude={"attack", "evade", "plugins"})
-        spec = resolve(parse_spec({**fields, "attack": dict(attack), "evade": evade}))
+        spec = self.spec_of(attack, evade)
         if self.images_only and not ATTACKS[spec.attack.name].makes_images:
             raise ChallengeError(
                 f"{ATTACKS[spec.attack.name].title} makes feature vectors; this challenge asks for images: choose "
@@ -92,7 +109,7 @@ def parse_rules(values: Mapping[str, Any], *, stored: bool = False) -> Rules:
     experiment = values.get("experiment", {})
     if not isinstance(experiment, Mapping):
         raise SpecError(f"experiment is {experiment!r}; give the fields of an experiment.")
-    spec = parse_spec(experiment, stored=stored)
+    spec = parse_spec({defaults.KEY: defaults.CURRENT, **experiment}, stored=stored)
     if not stored:
         spec = resolve(spec)
         if spec.evade is not None:
