@@ -6,6 +6,7 @@ from core.presentation.facts import Fact
 from core.presentation.lessons import Question
 from core.spec.experiment import ExperimentSpec
 from core.system.numbers import digits
+from pages import _class, _class_tally
 from pages._words import plain
 
 MANY = 4  # more answers than this stand side by side
@@ -15,7 +16,9 @@ def predict(question: Question, key: str) -> None:
     """Record the prediction entered in a widget."""
     value = st.session_state[key]
     answer = f"{value:g}" if question.guess is not None else str(value)
-    st.session_state.progress = st.session_state.progress.answered(answer)
+    progress = st.session_state.progress
+    _class.note_prediction(progress.lesson, progress.step, answer)
+    st.session_state.progress = progress.answered(answer)
 
 
 def ask(question: Question, spec: ExperimentSpec, key: str) -> None:
@@ -63,6 +66,7 @@ def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec
     said.markdown(f":material/psychology: You predicted: **{given}**")
     if facts is None:
         result.markdown(":material/hourglass_empty: The result: **not there yet**")
+        _class_tally.show_tally()
         return
     if question.is_right(answer, facts, spec):
         result.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
@@ -73,3 +77,4 @@ def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec
             question.result_text(facts), title=f"The result is different: {right}{unit}", icon=":material/lightbulb:"
         )
     st.markdown(question.why)
+    _class_tally.show_tally()

@@ -23,6 +23,8 @@ T = TypeVar("T")
 KEYS: dict[str, tuple[str, ...]] = {
     "features": ("run", "map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
     "gallery": ("of", "share", "makes", "effect", "order"),
+    "challenge": ("code", "me", "teacher"),
+    "lessons": ("class",),
     "sweep": ("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
 }
 """Each page's own keys, by its path; none of them is a key of the sidebar."""

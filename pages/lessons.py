@@ -10,7 +10,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage import defended
 from core.system.errors import LessonError, StoreError
 from core.system.numbers import about
-from pages import _progress, _running, _runs, _sidebar
+from pages import _class, _progress, _running, _runs, _sidebar
 from pages._lesson_defence import chosen_chain, defence_box
 from pages._lesson_frame import head, navigation, tasks
 from pages._lesson_knob import knobs
@@ -116,6 +116,7 @@ def step_page(lesson: Lesson, number: int) -> None:
 
 st.session_state.setdefault("opened", set())
 try:
+    _class.follow_lesson_link()
     here = _progress.open_step(st.session_state.progress, _runs.lessons())
     if here is None:
         lesson_list(_runs.lessons())

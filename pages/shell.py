@@ -43,6 +43,8 @@ teaching: Literal["visible", "hidden"] = "hidden" if _teach_locks.has_locks() el
 
 root = st.Page(start, title="Start", default=True, visibility="hidden")
 lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
+challenge = st.Page("challenge.py", title="Challenge", icon=":material/trophy:", url_path="challenge")
+projector = st.Page("projector.py", title="Projector", url_path="projector", visibility="hidden")
 playground = st.Page("playground.py", title="Playground", icon=":material/touch_app:", url_path="playground")
 gallery = st.Page("gallery.py", title="Gallery", icon=":material/collections:", url_path="gallery")
 sweep = st.Page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
@@ -64,6 +66,8 @@ pages = [
     lab,
     playground,
     lessons,
+    challenge,
+    projector,
     gallery,
     compare,
     sweep,
@@ -82,8 +86,16 @@ if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 if broken_plugin:
     st.error(broken_plugin, title="A plug-in can't be loaded", icon=":material/extension_off:")
-if page in (compare, defend, playground, present, stages, status):  # what these show is in their own links, no settings
-    if page == present:
+if page in (
+    compare,
+    defend,
+    playground,
+    present,
+    projector,
+    stages,
+    status,
+):  # what these show is in their own links, no settings
+    if page in (present, projector):
         st.navigation(pages, position="hidden")
     else:
         _login.account()

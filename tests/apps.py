@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.catalog.choices import resolve
+from core.challenge import referee
 from core.experiments.result import Result
 from core.serving import engine as engine_module
 from core.spec.experiment import ExperimentSpec, parse_spec
@@ -28,6 +29,7 @@ def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty store that the pages see instead of what ships."""
     monkeypatch.setattr(engine_module, "get_engine", _no_engine)
     monkeypatch.setenv("POISON_LAB_HOME", str(folder))
+    monkeypatch.setattr(referee, "start", lambda: None)
     monkeypatch.setattr(_runs, "GALLERY", folder / "no-gallery")
     return Store(folder / "results", shipped=None)
 

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from core.challenge.folder import Challenge
-from core.challenge.people import Person
 from core.system.errors import ChallengeError
 
+MOST_ANSWERS = 500
+"""To one question; more are passed over, as each takes room on the disk."""
 _LESSON = re.compile(r"[a-z]{2,12}")
 
 
@@ -44,12 +45,12 @@ def key_of(lesson: str, step: int) -> str:
     return f"{lesson}-{step + 1}"
 
 
-def predict(challenge: Challenge, person: Person, step: str, answer: str) -> None:
+def predict(challenge: Challenge, person: str, step: str, answer: str) -> None:
     """Note what a person predicted, the first time: a second answer may know the result.
 
     Args:
         challenge: that the class has joined.
-        person: who predicted.
+        person: digest of a key of theirs; they need no name.
         step: see `key_of`.
         answer: as a link of the lesson has it.
 
@@ -57,8 +58,9 @@ def predict(challenge: Challenge, person: Person, step: str, answer: str) -> Non
         ChallengeError: the disk is not writable.
     """
     with challenge.locked():
-        if challenge.read("predictions", step, person.id) is None:
-            challenge.write("predictions", step, person.id, {"answer": answer[:40], "time": time.time()})
+        there = challenge.names("predictions", step)
+        if person not in there and len(there) < MOST_ANSWERS:
+            challenge.write("predictions", step, person, {"answer": answer[:40], "time": time.time()})
 
 
 def tally(challenge: Challenge, step: str) -> Tally:
