@@ -87,6 +87,8 @@ def joined() -> tuple[Challenge, Person] | None:
 def follow_lesson_link() -> None:
     """Take over the class that a lesson's link names, with or without somebody's key."""
     now = kept("code") + (f".{kept('me')}" if kept("me") else "")
+    if now and _own.widget("class") in st.session_state:  # the key came after the link
+        st.session_state[_own.widget("class")] = now
     value = _own.ask("class", Token(rf"{CODE}(\.{KEY})?", now), plain="")
     code, _, me = value.partition(".")
     if code and code != kept("code"):

@@ -11,7 +11,7 @@ from core.catalog.lookup import data_info
 from core.challenge.folder import Challenge
 from core.challenge.people import Person
 from core.challenge.poison_files import read_poison, write_poison
-from core.challenge.rules import RoundKind
+from core.challenge.rules import RoundKind, Rules
 from core.data.registry import is_user_supplied
 from core.defences.chain import as_text, parse_chain
 from core.spec.sides import SIDE
@@ -101,11 +101,7 @@ def hand_in_poison(challenge: Challenge, person: Person, path: Path, name: str) 
         ChallengeError: the person may not hand in anything now.
     """
     _check_turn(challenge, person, "attack")  # before a large file is unpacked
-    spec = challenge.rules.experiment
-    shape, side = data_info(spec.data).shape, spec.side or SIDE
-    if is_user_supplied(spec.data):
-        shape = (shape[0], side, side)
-    poison = read_poison(path, name, shape, spec.n_poison)
+    poison = read_poison(path, name, image_shape(challenge.rules), challenge.rules.experiment.n_poison)
     return _add(challenge, person, "poison", content=write_poison(poison), file=_file_name(name))
 
 
@@ -125,6 +121,13 @@ def hand_in_defence(challenge: Challenge, person: Person, texts: list[str]) -> S
     if not chain:
         raise ChallengeError("A chain needs at least one defence: choose some.")
     return _add(challenge, person, "defence", chain=tuple(as_text(defence) for defence in chain))
+
+
+def image_shape(rules: Rules) -> tuple[int, int, int]:
+    """(C, H, W) of the images of a challenge."""
+    spec = rules.experiment
+    shape, side = data_info(spec.data).shape, spec.side or SIDE
+    return (shape[0], side, side) if is_user_supplied(spec.data) else shape
 
 
 def all_submissions(challenge: Challenge) -> list[Submission]:

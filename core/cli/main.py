@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from core.cli import (
     app,
     audit,
+    challenge,
     cluster,
     doctor,
     evidence,
@@ -50,6 +51,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare-settings": evidence.compare_settings,
     "reproduce": evidence.reproduce,
 }
+CHALLENGE_COMMANDS: dict[str, Callable[..., None]] = {
+    "open": challenge.open_,
+    "list": challenge.list_,
+    "judge": challenge.judge,
+    "pack": challenge.pack,
+}
+"""Of `challenge`."""
 PASS_THROUGH = ("scheduler", "worker")
 """Commands that pass unknown options on to the program that they start."""
 
@@ -64,6 +72,9 @@ def _assemble() -> typer.Typer:
     for name, command in COMMANDS.items():
         settings = {"allow_extra_args": True, "ignore_unknown_options": True} if name in PASS_THROUGH else None
         group.command(name, context_settings=settings)(plugins.with_plugins(command))
+    for name, command in CHALLENGE_COMMANDS.items():
+        challenge.challenge.command(name)(plugins.with_plugins(command))
+    group.add_typer(challenge.challenge, name="challenge")
     return group
 
 

@@ -13,7 +13,8 @@ from core.challenge.judging import judge
 from core.challenge.people import join, people
 from core.challenge.rules import parse_rules
 from core.challenge.submissions import all_submissions, hand_in_attack
-from core.challenge.verdicts import Verdict
+from core.challenge.verdicts import Pair, Verdict
+from pages import _runs
 from tests.apps import opened, own_store, query, rerun, shown_text
 
 EXPERIMENT = {
@@ -124,6 +125,7 @@ def test_a_wrong_code_and_a_taken_name_are_said() -> None:
 
 def test_codes_can_not_be_tried_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes, "WRONG_OF_PERSON", 3)
+    monkeypatch.setattr(_runs, "person", lambda: "eve")  # the cookie, which the tester does not have
     challenge, _ = new_challenge()
     app = opened("challenge.py")
     for _ in range(codes.WRONG_OF_PERSON):
@@ -152,8 +154,6 @@ def test_the_projector_shows_the_board_until_it_freezes() -> None:
 
 
 def _verdict(submission: str, damage: float) -> Verdict:
-    from core.challenge.verdicts import Pair
-
     return Verdict(submission, "judged", clean=0.9, pairs=(Pair(submission, "", 0.9 - damage / 100, damage),))
 
 
