@@ -38,7 +38,7 @@ def open_form() -> None:
         left.number_input("People at most", 1, 500, 60, key="open-people", help="Each takes part under a name.")
         right.number_input("Seconds to judge one", 1, 14_400, 120, key="open-seconds", help="Longer ones are refused.")
         st.toggle("Images only", key="open-images", help="Refuses attacks that make feature vectors.")
-        st.form_submit_button("Open", icon=":material/add:", on_click=_open)
+        st.form_submit_button("Open the challenge", icon=":material/add:", on_click=_open)
     if problem := st.session_state.get("open-problem"):
         st.error(problem, icon=":material/error:")
 

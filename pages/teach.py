@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.experiments import cost
+from core.presentation import class_plan
 from core.presentation.lessons import Lesson
 from core.presentation.lessons.worksheet import worksheet
 from core.spec.experiment import ExperimentSpec
@@ -245,6 +246,10 @@ try:
     row = st.container()
     address = base_address()
     link_maker(shipped, address)
+    st.subheader("A class of thirty in 90 minutes")
+    with st.expander("From the playground to a challenge", icon=":material/schedule:"):
+        st.markdown(class_plan.table())
+        st.page_link("challenge.py", label="Open a challenge", icon=":material/trophy:")
     st.subheader("Notes")
     for number, lesson in enumerate(shipped, start=1):
         notes(lesson, number, address)

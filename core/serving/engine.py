@@ -151,7 +151,7 @@ class Engine:
             job = Job(spec, person, self._jobs, priority=-person_runs, number=self._jobs.next_number(), work=work)
             self._check(job, person, person_runs, len(in_flight))
             self._jobs.add(job)
-        self._dispatcher.send(job, self._execution(again=False))
+        self._dispatcher.send(job, self._execution(self._dispatcher.topic, again=False))
         return job
 
     def was_interrupted(self, spec_hash: str) -> bool:

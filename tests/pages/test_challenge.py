@@ -47,7 +47,7 @@ def keys(app: AppTest) -> set[str]:
 def test_a_teacher_opens_one_and_has_its_secret_link() -> None:
     app = opened("challenge.py", train="200", test="100", attack="label-flip", budget="5")
     app.text_input(key="open-title").set_value("Flip it")
-    rerun(next(button for button in app.button if button.label == "Open").click())
+    rerun(next(button for button in app.button if button.label == "Open the challenge").click())
     (challenge,) = folder.all_challenges()
     assert (challenge.rules.title, challenge.rules.rounds) == ("Flip it", ("attack",))
     assert (challenge.rules.experiment.train_size, challenge.rules.experiment.budget) == (200, 0.05)

@@ -28,8 +28,10 @@ def say(monkeypatch: pytest.MonkeyPatch, poisoned: float, poison: str = POISON) 
     monkeypatch.setattr(_plane, "mount", lambda *_, **__: said)
 
 
-def test_the_first_lesson_is_played() -> None:
-    assert [(lesson, i) for lesson, i, _ in PLAYED] == [("plane", 0), ("plane", 1), ("plane", 2)]
+def test_the_first_lesson_and_those_before_a_challenge_are_played() -> None:
+    assert [(lesson, i) for lesson, i, _ in PLAYED] == [
+        (name, i) for name in ("plane", "duel", "hidden") for i in range(3)
+    ]
 
 
 @pytest.mark.parametrize("step", [step for _, _, step in PLAYED])
