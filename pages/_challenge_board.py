@@ -71,13 +71,17 @@ def board_part(board: Board, *, key: str, top: int = 0) -> None:
             st.metric("Clean accuracy", percent(board.clean), help="On the hidden test split, without poison.")
             if best is not None:
                 st.metric(
-                    "Most damage", f"{fixed(best.damage)} points", best.name, delta_color="off", delta_arrow="off"
+                    "Most damage",
+                    f"{fixed(best.damage)} points",
+                    plain(best.name),
+                    delta_color="off",
+                    delta_arrow="off",
                 )
             if board.pair is not None:
                 st.metric(
                     "Best pair",
                     f"{fixed(board.pair.damage)} points",
-                    f"{board.pair.attack} against {board.pair.defence}",
+                    plain(f"{board.pair.attack} against {board.pair.defence}"),
                     delta_color="off",
                     delta_arrow="off",
                     help="The strongest attack that the best defence met, and the damage that it leaves.",

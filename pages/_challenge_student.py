@@ -92,7 +92,7 @@ def student_page(challenge: Challenge, person: Person) -> None:
                     defence_form(challenge, person)
         if said := st.session_state.pop("handed-in", None):
             ok, text = said
-            (st.success if ok else st.error)(text, icon=":material/check_circle:" if ok else ":material/error:")
+            (st.success if ok else st.error)(plain(text), icon=":material/check_circle:" if ok else ":material/error:")
         _own_submissions(challenge, person)
         with st.expander("Rules", icon=":material/gavel:", expanded=phase == "waiting"):
             st.markdown(_challenge_board.rules_words(challenge))

@@ -178,7 +178,7 @@ def names_part(challenge: Challenge) -> None:
             "Hidden names",
             list(there),
             [name for name in challenge.course().hidden if name in there],
-            format_func=lambda name: plain(there[name]),
+            format_func=there.__getitem__,
             key="challenge-hidden",
             help="The board shows these people without their names.",
             on_change=_hide,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 import core
 from core.catalog import choices
@@ -87,6 +88,7 @@ def test_the_page_on_clusters_names_every_setting_that_others_schedulers_need() 
 def test_commands_are_there(document: str) -> None:
     text = (paths.ROOT / document).read_text()
     known = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
+    known |= {group.name for group in cli.registered_groups if group.name}
     assert set(re.findall(r"-m core ([a-z][a-z-]*)", text)) <= known
     named = (
         paths.ROOT / "benchmarks" / name.replace(".", "/") for name in re.findall(r"-m benchmarks\.([a-z.]+)", text)
@@ -196,7 +198,10 @@ def test_options_of_commands_are_there(document: str) -> None:
     for name, *arguments in commands(document):
         if name in ("scheduler", "worker") or name.startswith("-"):
             continue
-        options = {option for parameter in known.commands[name].params for option in parameter.opts}
+        command = known.commands[name]
+        if isinstance(command, TyperGroup):
+            command = command.commands[arguments[0]]
+        options = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in arguments if word.startswith("--")} <= options | {"--help"}, name
 
 

@@ -1,4 +1,4 @@
-"""A lesson of 90 minutes for a class of thirty, from the playground to a challenge; docs/class.md holds the same table."""
+"""A lesson of 90 minutes for thirty people, from the playground to a challenge; docs/class.md has the same table."""
 
 from dataclasses import dataclass
 

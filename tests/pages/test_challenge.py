@@ -97,6 +97,7 @@ def test_a_student_joins_by_the_code_and_hands_in_the_sidebar_s_attack() -> None
     assert "points" in shown_text(again)
     assert again.dataframe[0].value["By"].tolist() == [EVIL]
     markdown = "\n".join(element.value for element in [*again.markdown, *again.caption])
+    markdown += "\n".join(metric.delta for metric in again.metric)
     assert EVIL not in markdown, "a name must have no effect as Markdown"
     rows = set(hidden_rows(challenge).tolist())
     assert not any(str(sorted(rows)[:3])[1:-1] in element.value for element in again.markdown)
