@@ -5,6 +5,7 @@ from torch import Tensor
 
 from core.attacks.algorithms.base import Attacked, Plan, Scene
 from core.attacks.algorithms.plan import follows_rule, make_plan
+from core.catalog.lookup import data_info
 from core.challenge.poison_files import OwnPoison
 from core.spec.experiment import LABEL_TITLES, ExperimentSpec
 from core.system.errors import ChallengeError
@@ -27,6 +28,8 @@ def enforced(spec: ExperimentSpec, scene: Scene, poison: OwnPoison, *, images_on
     """
     if images_only and poison.x is None:
         raise ChallengeError("Rule images: this challenge asks for images, and these are feature vectors.")
+    if poison.x is not None and data_info(spec.data).width:
+        raise ChallengeError("Rule features: the data of this challenge are feature vectors; hand in vectors, as z.")
     device = scene.y.device
     y = torch.from_numpy(poison.y).to(device)
     if len(y) > spec.n_poison:

@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 
 from core.catalog.lookup import data_info
 from core.challenge.folder import Challenge
-from core.data.readers import find
-from core.data.split import stratified
+from core.data.split import labels_of_test, stratified
 from core.spec.sides import SIDE
 from core.system import secret
 
@@ -19,7 +18,7 @@ def hidden_rows(challenge: Challenge) -> NDArray[np.intp]:
         OSError: the secret can't be read or written.
     """
     spec = challenge.rules.experiment
-    _, y = find(data_info(spec.data), "test", spec.test_domain, spec.side or SIDE)
+    y = labels_of_test(data_info(spec.data), spec.test_domain, spec.side or SIDE)
     digest = secret.new_hmac()
     digest.update(b"hidden test split\0" + challenge.code.encode() + b"\0" + challenge.teacher.encode())
     return stratified(y, spec.test_size, np.random.default_rng(int.from_bytes(digest.digest())))

@@ -20,7 +20,7 @@ from core.challenge.submissions import Submission, npz_path, write_npz
 from core.challenge.verdicts import REFERENCE, Pair, Verdict, opponents, verdict_of
 from core.defences.chain import Chain, parse_chain
 from core.defences.evaluation import defend
-from core.experiments import phases
+from core.experiments import extraction, phases
 from core.experiments.result import to_uint8
 from core.experiments.run import run
 from core.experiments.watch import RunWatch
@@ -136,8 +136,8 @@ def judged_poison(
     place = devices.choose(device)
     with devices.explain_out_of_memory():
         watch = RunWatch(observe)
-        loaded = phases.load(spec, place, watch, rows)
-        extracted = phases.extract(loaded, watch)
+        loaded = extraction.load(spec, place, watch, rows)
+        extracted = extraction.extract(loaded, watch)
         clean = phases.train_clean(spec, loaded, extracted, watch)
         scene = phases.scene_of(spec, loaded, extracted, clean)
         attack = phases.Attack(scene, enforced(spec, scene, poison, images_only=rules.images_only))
@@ -195,8 +195,8 @@ def _earlier(challenge: Challenge, attack: str, rows: NDArray[np.intp], observe:
     place = devices.choose(device)
     with devices.explain_out_of_memory():
         watch = RunWatch(observe)
-        loaded = phases.load(spec, place, watch, rows)
-        extracted = phases.extract(loaded, watch)
+        loaded = extraction.load(spec, place, watch, rows)
+        extracted = extraction.extract(loaded, watch)
         clean = phases.train_clean(spec, loaded, extracted, watch)
     with np.load(path, allow_pickle=False) as kept:
         poison_z, poison_y = kept["z"], kept["y"]

@@ -56,7 +56,7 @@ def draw(
     """
     rng = np.random.default_rng(seed)
     if info.width:
-        return _draw_vectors(info, train_size, test_size, rng)
+        return _draw_vectors(info, train_size, test_size, rng, test_rows)
     train_x, train_y = find(info, "train", train_domain, side)
     test_x, test_y = find(info, "test", test_domain, side)
     _check_part(info, "training", train_y, train_size)
@@ -67,12 +67,20 @@ def draw(
     return Split(select(train_x, train_rows), train_y[train_rows], select(test_x, test_rows), test_y[test_rows])
 
 
-def _draw_vectors(info: DataInfo, train_size: int, test_size: int, rng: np.random.Generator) -> Split:
+def _draw_vectors(
+    info: DataInfo,
+    train_size: int,
+    test_size: int,
+    rng: np.random.Generator,
+    test_rows: NDArray[np.intp] | None,
+) -> Split:
     """A sample of a user's features; arguments and errors as for `draw`."""
     (train_z, train_y), (test_z, test_y) = feature_files.read(info, "train"), feature_files.read(info, "test")
     _check_part(info, "training", train_y, train_size)
     _check_part(info, "test", test_y, test_size)
-    train_rows, test_rows = stratified(train_y, train_size, rng), stratified(test_y, test_size, rng)
+    train_rows = stratified(train_y, train_size, rng)
+    if test_rows is None:
+        test_rows = stratified(test_y, test_size, rng)
     train, test = train_z[train_rows], test_z[test_rows]
     return Split(
         feature_files.pictures(train, train),
@@ -82,6 +90,20 @@ def _draw_vectors(info: DataInfo, train_size: int, test_size: int, rng: np.rando
         train,
         test,
     )
+
+
+def labels_of_test(info: DataInfo, domain: str | None = None, side: int = SIDE) -> Labels:
+    """(N,) labels of the whole test part of a data set, to whose rows `test_rows` of `draw` refer.
+
+    Args:
+        info: the record of the data set.
+        domain: for data that has domains.
+        side: of a user's images, in pixels.
+
+    Raises:
+        DataError: the data set's files can't be read.
+    """
+    return feature_files.read(info, "test")[1] if info.width else find(info, "test", domain, side)[1]
 
 
 def _check_part(info: DataInfo, part: str, y: Labels, size: int) -> None:

@@ -21,10 +21,11 @@ from core.challenge.submissions import (
     hand_in_attack,
     hand_in_defence,
     hand_in_poison,
+    image_shape,
     pending,
     tries_left,
 )
-from core.challenge.verdicts import Verdict, opponents, verdict_of
+from core.challenge.verdicts import Pair, Verdict, opponents, verdict_of
 from core.defences.chain import parse_chain
 from core.defences.evaluation import defend
 from core.experiments.result import Result, to_uint8
@@ -73,7 +74,6 @@ def test_judging_settings_equals_a_run_on_the_rows_of_the_split() -> None:
     assert verdict.clean == result.clean.accuracy
     assert [pair.accuracy for pair in verdict.pairs] == [result.poisoned.accuracy]
     assert verdict.damage == 100 * (result.clean.accuracy - result.poisoned.accuracy)
-    assert verdict.damage > 5
 
 
 def test_judging_the_lab_s_own_export_equals_the_run(tmp_path: Path) -> None:
@@ -223,15 +223,17 @@ def test_the_board_freezes_hides_names_and_exports(tmp_path: Path) -> None:
     challenge = opened()
     person, other = ada(challenge, '=HYPERLINK("x")'), ada(challenge, "Bob")
     first = hand_in_attack(challenge, person, FLIP, None)
-    judged(challenge, first)
     challenge.change(lambda course: course.with_board(frozen=first.time))
     second = hand_in_attack(challenge, other, {"name": "noise"}, None)
-    judged(challenge, second)
+    for entry, accuracy in ((first, 0.6), (second, 0.7)):
+        pairs = (Pair(entry.id, "", accuracy, 100 * (0.8 - accuracy)),)
+        challenge.write("verdicts", entry.id, Verdict(entry.id, "judged", clean=0.8, pairs=pairs).to_json())
     assert [row.name for row in board_of(challenge, everything=False).attacks] == ['=HYPERLINK("x")']
     board = board_of(challenge, everything=True)
     assert [row.name for row in board.attacks] == ['=HYPERLINK("x")', "Bob"]
     assert [step.name for step in board.history] == ['=HYPERLINK("x")']
-    assert board.attacks[0].damage > board.attacks[1].damage
+    assert [round(row.damage, 6) for row in board.attacks] == [20.0, 10.0]
+    assert board.clean == 0.8
     lines = table(challenge).splitlines()
     assert len(lines) == 3
     assert "'=HYPERLINK" in lines[1]
@@ -293,3 +295,25 @@ def test_what_is_confirmed_is_pending_until_it_is_judged() -> None:
     assert pending(challenge) == []
     judge(challenge.code, entry.id, device="cpu")
     assert verdict_of(challenge, entry.id) == before
+
+
+def test_a_challenge_on_feature_vectors_judges_hidden_rows_of_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    z = (rng.normal(size=(400, 5)) + 2 * y[:, None]).astype(np.float32)
+    np.savez(tmp_path / "own.npz", train_z=z[:200], train_y=y[:200], test_z=z[200:], test_y=y[200:])
+    attack = {"name": "gc-feature", "steps": 5}
+    fields = {"data": f"features:{tmp_path / 'own.npz'}", "extractor": None, "attack": attack, "train_size": 150}
+    challenge = opened(experiment={name: value for name, value in fields.items() if value is not None})
+    verdict = judged(challenge, hand_in_attack(challenge, ada(challenge), attack, None))
+    result = lab_run(challenge, attack)
+    assert (verdict.reason, verdict.pairs[0].accuracy) == ("", result.poisoned.accuracy)
+    hidden = {row.tobytes() for row in z[200:][hidden_rows(challenge)]}
+    assert len(hidden) == len(result.features["test_y"]) == 60
+    np.savez(tmp_path / "p.npz", x=np.zeros((1, *_shape(challenge)), np.float32), y=np.array([1]))
+    refused = judged(challenge, hand_in_poison(challenge, ada(challenge, "Bob"), tmp_path / "p.npz", "p.npz"))
+    assert "Rule features" in refused.reason
+
+
+def _shape(challenge: Challenge) -> tuple[int, int, int]:
+    return image_shape(challenge.rules)

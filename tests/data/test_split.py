@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from core.data import split as splits
+from core.data.readers import find
 from core.data.registry import DATA, DataInfo
-from core.data.split import Split, draw, stratified
+from core.data.split import Split, draw, labels_of_test, stratified
 from core.system.errors import DataError
 
 EMBEDDED = [name for name, record in DATA.items() if record.embedded]
@@ -143,3 +144,15 @@ def test_sizes_that_can_not_be_drawn_are_refused_with_those_that_can(
 ) -> None:
     with pytest.raises(DataError, match=words):
         draw(uneven(monkeypatch, [9, 5], [4, 3]), train_size=sizes[0], test_size=sizes[1], seed=0)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_test_images_of_given_rows_leave_the_training_images_as_they_are(name: str) -> None:
+    record, split = DATA[name], drawn(name)
+    domain = record.domains[0] if record.domains else None
+    rows = np.array([7, 0, 3])
+    domains = {"train_domain": domain, "test_domain": domain}
+    given = draw(record, train_size=90, test_size=45, seed=0, test_rows=rows, **domains)
+    np.testing.assert_array_equal(given.train_x, split.train_x)
+    np.testing.assert_array_equal(given.test_x, find(record, "test", domain)[0][rows])
+    np.testing.assert_array_equal(given.test_y, labels_of_test(record, domain)[rows])
