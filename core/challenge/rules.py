@@ -10,7 +10,6 @@ from core.attacks.registry import RECORDS as ATTACKS
 from core.catalog.choices import resolve
 from core.data.registry import is_user_supplied
 from core.experiments import cost
-from core.spec import defaults
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.models import Frozen, validated
 from core.system.errors import ChallengeError, SpecError
@@ -64,7 +63,7 @@ class Rules(Frozen):
             SpecError: see `attack_spec`.
         """
         fields = self.experiment.model_dump(mode="json", exclude={"attack", "evade", "plugins"})
-        return resolve(parse_spec({defaults.KEY: defaults.CURRENT, **fields, "attack": dict(attack), "evade": evade}))
+        return resolve(parse_spec({**fields, "attack": dict(attack), "evade": evade}))
 
     def attack_spec(self, attack: Mapping[str, Any], evade: str | None) -> ExperimentSpec:
         """The experiment of a submission that is an attack with settings.
@@ -109,7 +108,7 @@ def parse_rules(values: Mapping[str, Any], *, stored: bool = False) -> Rules:
     experiment = values.get("experiment", {})
     if not isinstance(experiment, Mapping):
         raise SpecError(f"experiment is {experiment!r}; give the fields of an experiment.")
-    spec = parse_spec({defaults.KEY: defaults.CURRENT, **experiment}, stored=stored)
+    spec = parse_spec(experiment, stored=stored)
     if not stored:
         spec = resolve(spec)
         if spec.evade is not None:
