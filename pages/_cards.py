@@ -14,7 +14,7 @@ from core.spec.events import STAGES
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, fixed, named, percent
 from core.system.paths import results
-from pages import _runs
+from pages import _map, _runs
 from pages._words import plain
 
 SCROLL_HEIGHT = 500
@@ -130,10 +130,10 @@ def map_card(run: StoredRun, plot: PlotData) -> None:
             help="Crosses are the features that the images are optimised towards, diamonds the features that they "
             "reach.",
         )
-    st.plotly_chart(
-        _runs.map_figure(str(results()), run.hash, show_stage2),
-        key="map",
-        config={"displaylogo": False, "scrollZoom": True},
+    _map.show(
+        _runs.scene(str(results()), run.hash, show_stage2),
+        key=f"map-{run.hash}",
+        images_of=run.hash,
         alt="Map of the clean training features by class, with the poisoned samples and their base images",
     )
     st.caption(captions.map_caption(plot))

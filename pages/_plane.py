@@ -4,23 +4,19 @@ The head is solved in the browser. The server hands over the points once, and is
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
-from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
 from core.presentation import plane
 from core.presentation.plane import Plane
 from core.spec.experiment import ExperimentSpec
-from core.system.versions import __version__
-from pages import _runs
+from pages import _components, _runs
 from pages._playground import View
 from pages._state import Locks
 
-FOLDER = Path(__file__).resolve().parent / "components" / "playground"
-PROJECT, NAME = "poison-lab", "playground"
+NAME = "playground"
+FOLDER = _components.FOLDER / NAME
 
 
 def find_plane(name: str) -> Plane:
@@ -45,10 +41,9 @@ def mount(shown: Plane, view: View, locks: Locks, *, key: str) -> Mapping[str, A
         locks: what can't be changed.
         key: of the element.
     """
-    _declare()
     component = st.components.v2.component(
-        f"{PROJECT}.{NAME}",
-        html=(FOLDER / "playground.html").read_text(encoding="utf-8"),
+        _components.declare(NAME, NAME),
+        html=_components.html(NAME, "playground.html"),
         css="style.css",
         js="main.js",
     )
@@ -60,11 +55,3 @@ def mount(shown: Plane, view: View, locks: Locks, *, key: str) -> Mapping[str, A
     result = component(key=key, data=data, on_state_change=lambda: None)
     state = result.get("state")
     return state if isinstance(state, Mapping) else None
-
-
-def _declare() -> None:
-    """Tell Streamlit where the files are: it looks for that in installed packages alone, and a checkout is none."""
-    manager = get_bidi_component_manager()
-    if manager.get_component_asset_root(f"{PROJECT}.{NAME}") is None:
-        config = ComponentConfig(NAME, FOLDER.name)
-        manager.register_from_manifest(ComponentManifest(PROJECT, __version__, [config]), FOLDER.parent)

@@ -1,16 +1,17 @@
-"""The interactive map: its figure, and the text and images of single points. No Streamlit here."""
+"""The points of a run as Features shows them: the scene of the map, texts, images. No Streamlit here."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from core.experiments.points import PointImages, Points
-from core.presentation import figures
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, thumbnail
+from core.presentation.maps.scene import QUIET, MapScene, Mark
 from core.system.arrays import Array
+from core.system.numbers import fixed
 
 SPACES = {"umap": "UMAP", "pca": "PCA", "plane": "Decision plane"}
 COLOURS = {
@@ -21,134 +22,87 @@ COLOURS = {
     "poison": "Clean or poisoned",
 }
 HEADS = {"poisoned": "with poison", "clean": "without poison"}
-HEIGHT = 540
 TILE_PIXELS = 56
-_CROWD = 10_000
-"""Points beyond which each is drawn smaller: they cover each other less, and without a GPU the map moves sooner."""
-_MOST_WORDS = 5_000
-"""Points beyond which no text is made for each: hovering then shows the row only."""
+STEPS = 24
+"""Shades of a number."""
 
 
-def figure(
-    points: Points,
-    positions: Array,
-    *,
-    colour: str,
-    head: str,
-    arrows: bool,
-    lassoed: Sequence[int],
-    picked: Sequence[int],
-    axes: tuple[str, str] | None,
-) -> go.Figure:
-    """All points; poison as diamonds on top, `picked` ones in rings, the others dim where some are `lassoed`.
+def scene(
+    points: Points, positions: Array, *, colour: str, head: str, arrows: bool, plane: Plane | None = None
+) -> MapScene:
+    """All points of a run, in one of the colourings.
 
     Args:
         positions: (n + m, 2).
         colour: a key of `COLOURS`.
         head: a key of `HEADS`: the head of the predictions and losses.
-        arrows: whether lines lead from base images to their poison.
-        axes: titles where the axes mean something; None hides them.
+        arrows: whether arrows lead from base images to their poison.
+        plane: what the axes mean; None where they mean nothing.
     """
-    chart = go.Figure()
-    rows = np.arange(len(positions))
-    texts = words(points, rows, head) if len(rows) <= _MOST_WORDS else None
-    if arrows:
-        moved = points.plot.moved
-        start, end = positions[points.plot.base_index][moved], positions[points.n_clean :][moved]
-        chart.add_trace(figures.arrows(start, end, "shift", NEUTRAL))
-    for name, group, marker in _groups(points, colour, head):
-        chart.add_trace(
-            go.Scattergl(
-                x=positions[group, 0],
-                y=positions[group, 1],
-                name=name,
-                mode="markers",
-                marker=marker,
-                selectedpoints=np.flatnonzero(np.isin(group, lassoed)) if lassoed else None,
-                customdata=group.astype(np.int32),
-                text=None if texts is None else [texts[row] for row in group],
-                hovertemplate=f"{'point %{customdata}' if texts is None else '%{text}'}<extra></extra>",
-            )
-        )
-    if picked:
-        chart.add_trace(
-            go.Scattergl(
-                x=positions[picked, 0],
-                y=positions[picked, 1],
-                name="pinned",
-                mode="markers",
-                marker={"size": 18, "symbol": "circle-open", "color": NEUTRAL, "line": {"width": 3}},
-                hoverinfo="skip",
-            )
-        )
-    chart.update_layout(
-        height=HEIGHT,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={
-            "orientation": "h",
-            "y": -0.08 if axes is None else -0.16,
-            "yanchor": "top",
-            "itemsizing": "constant",
-            "entrywidth": 92,
-        },
-        hovermode="closest",
-        dragmode="lasso",
-        # Zoom and lasso outlive a change of colour, not one of the map.
-        uirevision=str(axes),
-        selectionrevision=str(lassoed),
+    plot, n = points.plot, points.n_clean
+    marks, mark = _marks(points, colour, head)
+    start = np.where((plot.moved & arrows)[:, None], positions[plot.base_index], np.nan)
+    return MapScene(
+        xy=positions,
+        n_clean=n,
+        y=points.y,
+        classes=points.classes,
+        marks=marks,
+        mark=mark,
+        base_y=plot.base_y,
+        base_index=plot.base_index,
+        start_xy=start,
+        shift=plot.shift,
+        predicted=points.predicted(head),
+        head=f"trained {HEADS[head]}",
+        near=plot.near,
+        axes=None if plane is None else plane.axes,
+        regions=None if plane is None else plane.regions,
+        makes_images=plot.makes_images,
     )
-    if axes is None:
-        chart.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
-        chart.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, scaleanchor="x", scaleratio=1)
-    else:
-        chart.update_xaxes(title=axes[0], zeroline=True, zerolinewidth=2, zerolinecolor=NEUTRAL)
-        chart.update_yaxes(title=axes[1], zeroline=False)
-    return chart
 
 
-def _groups(points: Points, colour: str, head: str) -> list[tuple[str, Array, dict[str, object]]]:
-    """Name, rows and marker of each trace, the poison last, so that it lies on top."""
-    rows, poison = np.arange(len(points.y)), points.is_poison
+@dataclass(frozen=True)
+class Plane:
+    """What the axes of a map mean.
+
+    Attributes:
+        axes: their titles.
+        regions: the classes that the head prefers left and right of 0, where it is exact.
+    """
+
+    axes: tuple[str, str]
+    regions: tuple[int, int] | None = None
+
+
+def _marks(points: Points, colour: str, head: str) -> tuple[list[Mark], Array]:
+    """The marks of a colouring, and the mark of each point: clean ones as dots, poisoned ones as diamonds on top."""
+    poison = points.is_poison
     if colour in ("loss", "influence"):
-        values = (points.losses(head) if colour == "loss" else points.influence).astype(np.float32)
-        edge = float(np.quantile(np.abs(values), 0.99)) or 1.0  # a single far value would leave the rest one colour
-        scale: dict[str, object] = {
-            "colorscale": "Cividis" if colour == "loss" else "RdBu_r",
-            "cmin": 0.0 if colour == "loss" else -edge,
-            "cmax": edge,
-            "colorbar": {"title": {"text": COLOURS[colour], "side": "right"}, "thickness": 12, "len": 0.8},
-        }
-        return [
-            ("clean", rows[~poison], {**_clean(points, 0.8), "color": values[~poison], **scale}),
-            ("poisoned", rows[poison], {**_diamond(), "color": values[poison], **scale, "showscale": False}),
-        ]
+        return _scale(points, colour, head)
     if colour == "poison":
-        return [
-            ("clean", rows[~poison], {**_clean(points, 0.4), "color": NEUTRAL}),
-            ("poisoned", rows[poison], {**_diamond(), "color": POISONED}),
-        ]
+        return [Mark("clean", NEUTRAL, alpha=0.4), Mark("poisoned", POISONED, "diamond")], poison.astype(int)
     if colour == "right":
-        right = points.predicted(head) == points.y
-        pairs = (("correct", right & ~poison, CLEAN, 0.35), ("wrong", ~right & ~poison, POISONED, 0.9))
-        clean = [
-            (name, rows[chosen], {**_clean(points, opacity), "color": tint}) for name, chosen, tint, opacity in pairs
-        ]
-        tints = np.where(right[poison], CLEAN, POISONED)
-        return [*clean, ("poisoned", rows[poison], {**_diamond(), "color": tints})]
-    clean = [
-        (name, rows[(points.y == label) & ~poison], {**_clean(points, 0.55), "color": PALETTE[label % len(PALETTE)]})
-        for label, name in enumerate(points.classes)
-    ]
-    tints = np.array([PALETTE[label % len(PALETTE)] for label in points.y[poison]])
-    return [*clean, ("poisoned", rows[poison], {**_diamond(), "color": tints})]
+        marks = [Mark("correct", CLEAN, alpha=0.35), Mark("wrong", POISONED, alpha=0.9)]
+        marks += [Mark("poisoned, correct", CLEAN, "diamond"), Mark("poisoned, wrong", POISONED, "diamond")]
+        return marks, (points.predicted(head) != points.y).astype(int) + 2 * poison
+    marks = [Mark("", tint, alpha=QUIET) for tint in PALETTE] + [Mark("poisoned", POISONED, "diamond", ring=True)]
+    return marks, np.where(poison, len(PALETTE), points.y % len(PALETTE))
 
 
-def _clean(points: Points, opacity: float) -> dict[str, object]:
-    return {"size": 5 if points.n_clean <= _CROWD else 3, "opacity": opacity}
-
-
-def _diamond() -> dict[str, object]:
-    return {"size": 9, "symbol": "diamond", "line": {"width": 1.5, "color": "#ffffff"}}
+def _scale(points: Points, colour: str, head: str) -> tuple[list[Mark], Array]:
+    """Marks of `STEPS` shades of a number."""
+    values = points.losses(head) if colour == "loss" else points.influence
+    edge = float(np.quantile(np.abs(values), 0.99)) or 1.0  # a single far value would leave the rest one colour
+    low = 0.0 if colour == "loss" else -edge
+    step = np.clip((values - low) / (edge - low) * STEPS, 0, STEPS - 1).astype(int)
+    shades = sample_colorscale("Cividis" if colour == "loss" else "RdBu_r", STEPS, colortype="tuple")
+    colours = ["#" + "".join(f"{round(255 * part):02x}" for part in shade) for shade in shades]
+    ends = {0: f"{fixed(low, 2)} or less" if colour == "influence" else fixed(low, 2), STEPS - 1: f"{fixed(edge, 2)} or more"}
+    names = [f"{COLOURS[colour].lower()} {ends[i]}" if i in ends else "" for i in range(STEPS)]
+    dots = [Mark(name, tint, alpha=0.85) for name, tint in zip(names, colours, strict=True)]
+    diamonds = [Mark("poisoned" if i == STEPS // 2 else "", tint, "diamond") for i, tint in enumerate(colours)]
+    return dots + diamonds, step + STEPS * points.is_poison
 
 
 def words(points: Points, rows: Iterable[int], head: str) -> list[str]:
@@ -188,14 +142,3 @@ def table(points: Points, images: PointImages, rows: Sequence[int], head: str) -
 def picture(image: Array) -> str:
     """An image (C, H, W) uint8 as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(thumbnail(image, TILE_PIXELS)).decode()}"
-
-
-def chosen_rows(selection: dict[str, Any]) -> list[int]:
-    """Rows of the points that were lassoed, boxed or clicked; what is no point, such as a line, has none."""
-    rows = []
-    for point in selection.get("points", []):
-        data = point.get("customdata")
-        row = data[0] if isinstance(data, list) else data
-        if row is not None:
-            rows.append(int(row))
-    return sorted(set(rows))

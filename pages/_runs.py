@@ -18,6 +18,7 @@ from core.presentation import figures
 from core.presentation.export import require_plot
 from core.presentation.facts import Fact
 from core.presentation.lessons import Lesson, load
+from core.presentation.maps.scene import run_scene
 from core.serving.middleware import PERSON_COOKIE
 from core.spec.experiment import ExperimentSpec
 from core.storage.gallery import entries
@@ -48,7 +49,7 @@ def find(spec_hash: str) -> StoredRun | None:
             for cache in (
                 _run,
                 _plot,
-                map_figure,
+                scene,
                 figure,
                 amplification,
                 strips,
@@ -181,10 +182,10 @@ def _plot(root: str, spec_hash: str) -> PlotData:
 
 
 @st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
-def map_figure(root: str, spec_hash: str, show_stage2: bool) -> object:
-    """The map of a run; built once for everyone."""
+def scene(root: str, spec_hash: str, shows_targets: bool) -> dict[str, object]:
+    """The map of a run, as the browser gets it; built once for everyone."""
     classes = _run(root, spec_hash)[0].summary.classes
-    return figures.map_figure(_plot(root, spec_hash), classes, show_stage2)
+    return run_scene(_plot(root, spec_hash), classes, run=spec_hash, shows_targets=shows_targets).as_data()
 
 
 def _accuracy_figure(summary: RunSummary) -> object:

@@ -9,12 +9,15 @@ from core.storage.runs import StoredRun
 from core.system.errors import PoisonLabError
 from core.system.numbers import fixed, percent
 from core.system.paths import results
-from pages import _own, _points, _runs, _words
+from pages import _map, _own, _points, _runs, _words
 from pages._controls import Choice, Whole
 from pages._own import Rows, Switch
 
 PER_PAGE = 50
 TABLE_HEIGHT = 480
+MAP = "features-chart"
+"""Key of the map."""
+MAP_HEIGHT = 560
 INTRODUCTION = (
     "The features that the head is trained on: each image is a point, and images with similar features lie together. "
     "Lasso points to see their images; select images to highlight them on the map."
@@ -30,44 +33,55 @@ COLOUR_WORDS = {
 }
 
 
-def controls(points: Points) -> tuple[str, str, str, bool, tuple[int, int]]:
-    """The map, its colours, the head, whether arrows are drawn, and the two classes of the decision plane."""
+@dataclass(frozen=True)
+class View:
+    """What the map shows: keys of `SPACES`, `COLOURS` and `HEADS`, whether arrows are drawn, the plane's classes."""
+
+    space: str
+    colour: str
+    head: str
+    arrows: bool
+    classes: tuple[int, int]
+
+
+def controls(points: Points) -> View:
+    """The controls of the map."""
     space = _own.ask("map", Choice(_points.SPACES, "umap"))
     colour = _own.ask("colour", Choice(_points.COLOURS, "class"))
     head = _own.ask("head", Choice(_points.HEADS, "poisoned"))
     moves = _own.ask("moves", Switch(True))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Map",
-            list(_points.SPACES),
-            format_func=_points.SPACES.__getitem__,
-            default=space,
-            required=True,
-            key=_own.widget("map"),
-            help="UMAP keeps neighbours together; PCA is linear and keeps large distances; the decision plane shows "
-            "how the head tells two classes apart.",
-        )
-        st.pills(
-            "Colour",
-            list(_points.COLOURS),
-            format_func=_points.COLOURS.__getitem__,
-            default=colour,
-            required=True,
-            key=_own.widget("colour"),
-            wrap=True,
-            help="What the colour of a point shows.",
-        )
-        st.segmented_control(
-            "Head",
-            list(_points.HEADS),
-            format_func=_points.HEADS.__getitem__,
-            default=head,
-            required=True,
-            key=_own.widget("head"),
-            help="The head of the predictions and losses: trained with or without the poisoned samples.",
-        )
-        st.toggle("Shifts", moves, key=_own.widget("moves"), help="Lines from base images to poisoned images.")
-    return space, colour, head, moves, classes_of_plane(points, space == "plane")
+    st.segmented_control(
+        "Map",
+        list(_points.SPACES),
+        format_func=_points.SPACES.__getitem__,
+        default=space,
+        required=True,
+        key=_own.widget("map"),
+        help="UMAP keeps neighbours together; PCA is linear and keeps large distances; the decision plane shows "
+        "how the head tells two classes apart.",
+    )
+    chosen = classes_of_plane(points, space == "plane")
+    st.pills(
+        "Colour",
+        list(_points.COLOURS),
+        format_func=_points.COLOURS.__getitem__,
+        default=colour,
+        required=True,
+        key=_own.widget("colour"),
+        wrap=True,
+        help="What the colour of a point shows.",
+    )
+    st.segmented_control(
+        "Head",
+        list(_points.HEADS),
+        format_func=_points.HEADS.__getitem__,
+        default=head,
+        required=True,
+        key=_own.widget("head"),
+        help="The head of the predictions and losses: trained with or without the poisoned samples.",
+    )
+    st.toggle("Shifts", moves, key=_own.widget("moves"), help="Arrows from base images to poisoned images.")
+    return View(space, colour, head, moves, chosen)
 
 
 def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
@@ -88,28 +102,13 @@ def classes_of_plane(points: Points, has_use: bool) -> tuple[int, int]:
 
 def lassoed() -> None:
     """Show the images of the lassoed points; for callbacks."""
-    rows = _points.chosen_rows(st.session_state["features-chart"]["selection"])
-    st.session_state["features-by-hand"] = rows
-    set_rows(rows)
+    set_rows(_map.told_rows(MAP))
 
 
-def drawn_lasso(rows: list[int], view: tuple[object, ...]) -> list[int]:
-    """The lasso that comes with the figure: that of a link, or of the figure before.
-
-    What a person lassoes the browser shows at once. With the figure it comes only when that changes for another reason:
-    else each lasso would have all points drawn once more.
-
-    Args:
-        view: what else the figure depends on.
-    """
-    state = st.session_state
-    before: tuple[object, ...] | None
-    drawn: list[int]
-    before, drawn = state.get("features-drawn", (None, []))
-    if not (rows and rows == state.get("features-by-hand") and before == view):
-        drawn = rows
-    state["features-drawn"] = (view, drawn)
-    return drawn
+def picked() -> None:
+    """Pin the point that was selected on the map, alone; for callbacks."""
+    row = _map.told_row(MAP)
+    st.session_state[_own.widget("pin")] = [] if row is None else [row]
 
 
 def set_rows(rows: list[int]) -> None:
@@ -132,34 +131,36 @@ def unpin() -> None:
     st.session_state[_own.widget("pin")] = []
 
 
-def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int]) -> str:
-    """The map and its controls; returns the chosen head."""
-    space, colour, head, arrows, (a, b) = controls(points)
-    axes: tuple[str, str] | None = None
-    if space == "plane":
-        positions = points.plane(a, b, head)
-        axes = (f"{points.classes[a]} ← boundary → {points.classes[b]}", "First principal component")
+def map_card(run: StoredRun, points: Points, rows: list[int], pins: list[int], view: View) -> None:
+    """The map."""
+    plane: _points.Plane | None = None
+    if view.space == "plane":
+        a, b = view.classes
+        positions = points.plane(a, b, view.head)
+        titles = (f"{points.classes[a]} ← boundary → {points.classes[b]}", "First principal component")
+        plane = _points.Plane(titles, (a, b))
     else:
-        positions = points.positions("pca" if space == "pca" else "xy")
-        if space == "pca" and points.plot.pca_share is not None:
+        positions = points.positions("pca" if view.space == "pca" else "xy")
+        if view.space == "pca" and points.plot.pca_share is not None:
             first, second = points.plot.pca_share
-            axes = (
+            titles = (
                 f"Principal component 1 ({percent(first, 0)})",
                 f"Principal component 2 ({percent(second, 0)})",
             )
-    drawn = drawn_lasso(rows, (run.hash, space, colour, head, arrows, a, b, tuple(pins)))
-    st.plotly_chart(
-        _points.figure(
-            points, positions, colour=colour, head=head, arrows=arrows, lassoed=drawn, picked=pins, axes=axes
-        ),
-        key="features-chart",
-        on_select=lassoed,
-        selection_mode=("lasso", "box", "points"),
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
-        alt=f"{len(points.y):,} points, {points.plot.n_poison:,} of them poisoned, by {colour}",
+            plane = _points.Plane(titles)
+    _map.show(
+        _points.scene(points, positions, colour=view.colour, head=view.head, arrows=view.arrows, plane=plane),
+        key=MAP,
+        height=MAP_HEIGHT,
+        images_of=run.hash,
+        card=False,
+        lassoed=rows,
+        pinned=pins,
+        on_lasso=lassoed,
+        on_pick=picked,
+        alt=f"{len(points.y):,} points, {points.plot.n_poison:,} of them poisoned, by {view.colour}",
     )
-    st.caption(f"{COLOUR_WORDS[colour]} {space_words(points, space)}")
-    return head
+    st.caption(f"{COLOUR_WORDS[view.colour]} {space_words(points, view.space)}")
 
 
 def space_words(points: Points, space: str) -> str:
@@ -252,16 +253,18 @@ def linked_views(run: StoredRun) -> None:
     images = _runs.images(str(results()), run.hash)
     some = Rows(len(points.y), [])
     lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
-    left, right = st.columns([1.5, 1])
-    with left.container(border=True):
-        head = map_card(run, points, lasso, pins)
+    side, middle, right = st.columns([0.55, 1.6, 1])
+    with side:
+        view = controls(points)
+    with middle.container(border=True):
+        map_card(run, points, lasso, pins, view)
     with right.container(border=True):
-        grid(points, images, head, lasso, pins)
+        grid(points, images, view.head, lasso, pins)
         if pins:
-            pinned(points, images, pins[-1], head)
+            pinned(points, images, pins[-1], view.head)
         else:
             st.caption(
-                "Select a row to show its image beside its nearest neighbours and to mark it on the map; with the "
+                "Select a row, or a point on the map, to show its image beside its nearest neighbours; with the "
                 "keyboard by Shift + Space."
             )
     _own.write()
