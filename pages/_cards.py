@@ -132,11 +132,11 @@ def map_card(run: StoredRun, plot: PlotData) -> None:
         )
     _map.show(
         _runs.scene(str(results()), run.hash, show_stage2),
-        key=f"map-{run.hash}",
+        key="map",
         images_of=run.hash,
         alt="Map of the clean training features by class, with the poisoned samples and their base images",
     )
-    st.caption(captions.map_caption(plot))
+    st.caption(captions.map_caption(plot, "in a ring of their label's colour"))
 
 
 def accuracy_card(run: StoredRun) -> None:

@@ -1,4 +1,4 @@
-"""Components of the browser: folders of `pages/components/` with plain modules of JavaScript, as Streamlit finds them."""
+"""Components of the browser, each a folder of `pages/components/` with plain modules of JavaScript."""
 
 from pathlib import Path
 

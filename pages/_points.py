@@ -27,6 +27,19 @@ STEPS = 24
 """Shades of a number."""
 
 
+@dataclass(frozen=True)
+class Plane:
+    """What the axes of a map mean.
+
+    Attributes:
+        axes: their titles.
+        regions: the classes that the head prefers left and right of 0, where it is exact.
+    """
+
+    axes: tuple[str, str]
+    regions: tuple[int, int] | None = None
+
+
 def scene(
     points: Points, positions: Array, *, colour: str, head: str, arrows: bool, plane: Plane | None = None
 ) -> MapScene:
@@ -62,19 +75,6 @@ def scene(
     )
 
 
-@dataclass(frozen=True)
-class Plane:
-    """What the axes of a map mean.
-
-    Attributes:
-        axes: their titles.
-        regions: the classes that the head prefers left and right of 0, where it is exact.
-    """
-
-    axes: tuple[str, str]
-    regions: tuple[int, int] | None = None
-
-
 def _marks(points: Points, colour: str, head: str) -> tuple[list[Mark], Array]:
     """The marks of a colouring, and the mark of each point: clean ones as dots, poisoned ones as diamonds on top."""
     poison = points.is_poison
@@ -98,7 +98,10 @@ def _scale(points: Points, colour: str, head: str) -> tuple[list[Mark], Array]:
     step = np.clip((values - low) / (edge - low) * STEPS, 0, STEPS - 1).astype(int)
     shades = sample_colorscale("Cividis" if colour == "loss" else "RdBu_r", STEPS, colortype="tuple")
     colours = ["#" + "".join(f"{round(255 * part):02x}" for part in shade) for shade in shades]
-    ends = {0: f"{fixed(low, 2)} or less" if colour == "influence" else fixed(low, 2), STEPS - 1: f"{fixed(edge, 2)} or more"}
+    ends = {
+        0: f"{fixed(low, 2)} or less" if colour == "influence" else fixed(low, 2),
+        STEPS - 1: f"{fixed(edge, 2)} or more",
+    }
     names = [f"{COLOURS[colour].lower()} {ends[i]}" if i in ends else "" for i in range(STEPS)]
     dots = [Mark(name, tint, alpha=0.85) for name, tint in zip(names, colours, strict=True)]
     diamonds = [Mark("poisoned" if i == STEPS // 2 else "", tint, "diamond") for i, tint in enumerate(colours)]

@@ -38,7 +38,7 @@ def warm() -> None:
         if run is None:
             return
         root = str(results())
-        _runs.map_figure(root, run.hash, False)
+        _runs.scene(root, run.hash, False)
         _runs.amplification(root, run.hash)
         for name in _runs.FIGURES:
             if name != "reach" or run.summary.threshold:

@@ -57,6 +57,7 @@ def controls(points: Points) -> View:
         default=space,
         required=True,
         key=_own.widget("map"),
+        wrap=True,
         help="UMAP keeps neighbours together; PCA is linear and keeps large distances; the decision plane shows "
         "how the head tells two classes apart.",
     )
@@ -78,6 +79,7 @@ def controls(points: Points) -> View:
         default=head,
         required=True,
         key=_own.widget("head"),
+        wrap=True,
         help="The head of the predictions and losses: trained with or without the poisoned samples.",
     )
     st.toggle("Shifts", moves, key=_own.widget("moves"), help="Arrows from base images to poisoned images.")
@@ -253,7 +255,7 @@ def linked_views(run: StoredRun) -> None:
     images = _runs.images(str(results()), run.hash)
     some = Rows(len(points.y), [])
     lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
-    side, middle, right = st.columns([0.55, 1.6, 1])
+    side, middle, right = st.columns([0.6, 1.6, 1])
     with side:
         view = controls(points)
     with middle.container(border=True):

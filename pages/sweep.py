@@ -12,7 +12,7 @@ from core.spec.experiment import ExperimentSpec
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.numbers import about, digits, fixed
 from core.system.paths import results
-from pages import _cards, _own, _running, _runs, _sweeps
+from pages import _cards, _map, _own, _running, _runs, _sweeps
 from pages._controls import Choice, Whole
 from pages._own import Several
 
@@ -280,10 +280,10 @@ def step(known: list[tuple[float, str]], plain: float, playing: bool) -> None:
             st.caption("This attack makes features, not images.")
         st.metric("Poisoned images", f"{plot.n_poison:,}")
     with middle:
-        st.plotly_chart(
-            _runs.map_figure(str(results()), run.hash, False),
+        _map.show(
+            _runs.scene(str(results()), run.hash, False),
             key="scrub-map",
-            config={"displayModeBar": False},
+            images_of=run.hash,
             alt=f"Map of features at a budget of {chosen}",
         )
     with right:

@@ -40,8 +40,8 @@ def difference_caption(factor: int) -> str:
     return f"Base | poisoned | difference{amplified}, around grey."
 
 
-def map_caption(plot: PlotData) -> str:
-    """How to read the map, and what it does not show."""
+def map_caption(plot: PlotData, marks: str = "coloured by label") -> str:
+    """How to read the map, and what it does not show; `marks` says how poisoned samples show their label."""
     shifts = sorted(float(value) for value in plot.shift)
     moved = (
         f"In feature space, where distances count, the median shift is {fixed(shifts[len(shifts) // 2], 2)}."
@@ -50,7 +50,7 @@ def map_caption(plot: PlotData) -> str:
     )
     lines = "; lines lead to them from their base images" if plot.moved.any() else ""
     return (
-        f"Diamonds are poisoned samples, coloured by label{lines}. "
+        f"Diamonds are poisoned samples, {marks}{lines}. "
         "The map is fitted once, on clean features; poisoned samples are placed into it afterwards. "
         f"Noise floor: {fixed(plot.noise_floor, 2)} map units. 95 % of unchanged points are placed within that "
         f"distance, so shorter {'lines' if lines else 'distances'} mean nothing. {moved}"

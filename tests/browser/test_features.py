@@ -11,9 +11,7 @@ from tests.browser import server as app_server
 pytestmark = pytest.mark.browser
 
 HEADER, ROW = 35, 44
-PLOT = "document.querySelector('.st-key-features-chart .js-plotly-plot')"
-RINGED = f"(({PLOT}?._fullData ?? []).find(trace => trace.name === 'pinned')?._length ?? 0)"
-SELECTED = f"({PLOT}?._fullData ?? []).reduce((sum, trace) => sum + (trace.selectedpoints?.length ?? 0), 0)"
+MAP = ".st-key-features-chart .map"
 
 
 def count(page: Page, kind: str) -> Locator:
@@ -23,14 +21,19 @@ def count(page: Page, kind: str) -> Locator:
 def drawn(page: Page) -> None:
     """Wait for the map and the table."""
     expect(page.get_by_role("heading", name="Features")).to_be_visible()
-    page.wait_for_function(f"{PLOT}?._fullData?.length > 2")
+    expect(page.locator(MAP)).to_have_attribute("data-count", re.compile(r"[1-9]\d*"))
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
     expect(page.locator(".st-key-features-table").get_by_test_id("data-grid-canvas")).to_be_visible()
 
 
+def shows(page: Page, what: str, rows: int) -> None:
+    """Wait until the map has drawn so many rows that are lassoed or pinned."""
+    expect(page.locator(MAP)).to_have_attribute(f"data-{what}", str(rows))
+
+
 def lasso(page: Page, left: float, top: float, right: float, bottom: float) -> None:
     """Draw a loop around a part of the map, in fractions of it."""
-    box = page.locator(".st-key-features-chart .nsewdrag").bounding_box()
+    box = page.locator(f"{MAP} .over").bounding_box()
     assert box
     places = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
@@ -57,20 +60,20 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     words = count(page, "lassoed").inner_text()
     lassoed = int(words.split()[0].replace(",", ""))
     assert 0 < lassoed < 2060
-    page.wait_for_function(f"{SELECTED} === {lassoed}")
+    shows(page, "lassoed", lassoed)
     grid = page.locator(".st-key-features-table canvas [role=grid]")
     expect(grid).to_have_attribute("aria-rowcount", str(min(lassoed, 50) + 1))
     page.wait_for_url(lambda url: "lasso=" in url)
     expect(page.get_by_text("Select a row to show its image")).to_be_visible()
-    assert page.evaluate(RINGED) == 0
+    shows(page, "pinned", 0)
 
     choose_row(page, 1)
     expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
-    page.wait_for_function(f"{RINGED} === 1")
+    shows(page, "pinned", 1)
     expect(page.get_by_text("Its nearest neighbours in feature space")).to_be_visible()
     expect(page.get_by_alt_text(re.compile(r" · \d\.\d\d$"))).to_have_count(10)
     expect(count(page, "lassoed")).to_have_text(words)  # drawing the ring does not lose the lasso
-    assert page.evaluate(SELECTED) == lassoed
+    shows(page, "lassoed", lassoed)
     page.wait_for_url(lambda url: "pin=" in url)
     pinned = page.get_by_text(re.compile(r"^(training image|poison) \d+: ")).inner_text()
 
@@ -81,7 +84,8 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     drawn(again)
     expect(count(again, "lassoed")).to_have_text(words)
     expect(again.get_by_text(pinned, exact=True)).to_be_visible()
-    again.wait_for_function(f"{RINGED} === 1 && {SELECTED} === {lassoed}")
+    shows(again, "pinned", 1)
+    shows(again, "lassoed", lassoed)
     expect(again.locator(".st-key-features-map").get_by_role("radio", name="PCA")).to_be_checked()
     assert again.url == page.url
     context.close()
@@ -91,10 +95,28 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     expect(count(page, "lassoed")).to_have_text(words)
     page.go_back()
     expect(count(page, "points")).to_be_visible()
-    page.wait_for_function(f"{SELECTED} === 0")
+    shows(page, "lassoed", 0)
     page.wait_for_url(link)
     page.go_forward()
     expect(count(page, "lassoed")).to_have_text(words)
+
+
+def test_a_click_on_the_map_pins_a_point_beside_its_neighbours(page: Page, address: str) -> None:
+    page.goto(f"{address}/features")
+    drawn(page)
+    canvas = page.locator(f"{MAP} .over")
+    canvas.focus()
+    for key in ("ArrowRight", "n", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
+    row = int(page.locator(MAP).get_attribute("data-selected") or -1)
+    assert row >= 2000
+    page.wait_for_url(lambda url: f"pin={row}" in url)
+    expect(page.get_by_text(f"poisoned sample {row - 2000}: ").first).to_be_visible()
+    shows(page, "pinned", 1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Pinned")).to_have_count(0)
+    page.wait_for_url(lambda url: "pin=" not in url)
 
 
 def test_another_page_of_the_table_keeps_the_pin(page: Page, address: str) -> None:
@@ -106,9 +128,9 @@ def test_another_page_of_the_table_keeps_the_pin(page: Page, address: str) -> No
     choose_row(page, 0)
     page.wait_for_url(lambda url: "pin=2001%2C2009" in url or "pin=2001,2009" in url)
     expect(page.get_by_text("poisoned sample 9: ")).to_be_visible()
-    page.wait_for_function(f"{RINGED} === 2")
+    shows(page, "pinned", 2)
     page.get_by_role("button", name="Unpin").click()
-    page.wait_for_function(f"{RINGED} === 0")
+    shows(page, "pinned", 0)
     page.wait_for_url(lambda url: "pin=" not in url)
 
 

@@ -1,7 +1,6 @@
 """The points of a run as a table: read off stored arrays, checked against slow obvious versions."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -74,28 +73,36 @@ def test_runs_of_older_versions_have_no_points(points: Points) -> None:
 
 @pytest.mark.parametrize("colour", _points.COLOURS)
 @pytest.mark.parametrize("head", _points.HEADS)
-def test_every_point_is_drawn_once_whatever_the_colour(points: Points, colour: str, head: str) -> None:
-    chart = _points.figure(
-        points, points.positions("xy"), colour=colour, head=head, arrows=True, lassoed=[], picked=[3, 61], axes=None
-    )
-    rows = [row for trace in chart.data if trace.customdata is not None for row in trace.customdata]
-    assert sorted(rows) == list(range(66))
-    assert chart.data[-1].name == "pinned"
-    np.testing.assert_array_equal(
-        np.column_stack([chart.data[-1].x, chart.data[-1].y]), points.positions("xy")[[3, 61]]
-    )
+def test_every_colouring_keeps_dots_clean_and_diamonds_poisoned(points: Points, colour: str, head: str) -> None:
+    scene = _points.scene(points, points.positions("xy"), colour=colour, head=head, arrows=True)
+    shapes = [scene.marks[i].shape for i in scene.mark]
+    assert shapes == ["dot"] * 60 + ["diamond"] * 6
+    np.testing.assert_array_equal(scene.xy, points.positions("xy"))
 
 
-@pytest.mark.parametrize(
-    ("selected", "rows"),
-    [
-        ([], []),
-        ([{"customdata": 4}, {"customdata": [2]}, {"customdata": 4}], [2, 4]),
-        ([{"customdata": None}, {"x": 1.0}], []),
-    ],
-)
-def test_lassoed_rows_are_read_whatever_form_they_come_in(selected: list[dict[str, Any]], rows: list[int]) -> None:
-    assert _points.chosen_rows({"points": selected}) == rows
+def test_wrong_predictions_have_the_colour_of_the_legend(points: Points) -> None:
+    scene = _points.scene(points, points.positions("xy"), colour="right", head="poisoned", arrows=True)
+    is_wrong = ["wrong" in scene.marks[i].name for i in scene.mark]
+    assert is_wrong == (points.predicted("poisoned") != points.y).tolist()
+
+
+def test_larger_losses_have_later_shades(points: Points) -> None:
+    scene = _points.scene(points, points.positions("xy"), colour="loss", head="clean", arrows=True)
+    order = np.argsort(points.losses("clean")[:60])
+    assert (np.diff(scene.mark[:60][order]) >= 0).all()
+    assert scene.mark[:60].max() == _points.STEPS - 1
+    assert scene.marks[0].name == "loss 0.00"
+
+
+def test_arrows_and_regions_are_drawn_where_they_are_wanted(points: Points) -> None:
+    xy = points.plane(2, 5, "clean")
+    plane = _points.Plane(("a", "b"), (2, 5))
+    scene = _points.scene(points, xy, colour="class", head="clean", arrows=False, plane=plane)
+    assert np.isnan(scene.start_xy).all()
+    assert scene.regions == (2, 5)
+    with_arrows = _points.scene(points, xy, colour="class", head="clean", arrows=True, plane=plane).start_xy
+    moved = points.plot.moved
+    np.testing.assert_array_equal(with_arrows[moved], xy[points.plot.base_index][moved])
 
 
 def test_words_name_labels_and_prediction_of_a_poisoned_sample(points: Points) -> None:

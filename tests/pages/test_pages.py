@@ -688,7 +688,7 @@ def test_features_page_draws_every_map(space: str) -> None:
     app.session_state["features-map"] = space
     app.run()
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("bidi_component")) == 1
     assert (len([box for box in app.selectbox if box.key in ("features-left", "features-right")]) == 2) == (
         space == "plane"
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.system.arrays import Array
 
-GAP = 0.2
+GAP = 0.35
 """Empty part of an axis, as a fraction of its length, that makes what lies beyond it a far clump."""
 MOST_CLUMP = 0.2
 """Fraction of all points that may be folded as far clumps."""

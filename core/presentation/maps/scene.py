@@ -189,4 +189,3 @@ def packed(values: Array, dtype: str) -> str:
         if values.min() < limits.min or values.max() > limits.max:
             raise ValueError(f"values between {values.min()} and {values.max()} do not fit {kind}")
     return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode()
-

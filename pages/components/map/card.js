@@ -5,6 +5,7 @@ import { claimOf, moreOf, nameOf } from "./words.js";
 
 const TIP_PIXELS = 64;
 const CARD_PIXELS = 84;
+const NARROW = 420;
 const NEAR_PIXELS = 32;
 
 /** Base image and image of a poisoned sample, the image of a clean one; empty where there are none. */
@@ -28,7 +29,7 @@ export function fillTip(map, place) {
   const tip = map.part("tip");
   const { hovered, scene } = map;
   if (place) map.tipPlace = place;
-  tip.hidden = hovered < 0 || !map.tipPlace;
+  tip.hidden = hovered < 0 || !map.tipPlace || (hovered === map.selected && map.options.card);
   if (tip.hidden) return;
   const text = document.createElement("div");
   text.textContent = [nameOf(scene, hovered), moreOf(scene, hovered)].filter(Boolean).join(" · ");
@@ -57,7 +58,7 @@ export function fillCard(map) {
   Object.assign(close, { type: "button", className: "close", textContent: "×", title: "Clear the selection" });
   close.setAttribute("aria-label", "Clear the selection");
   close.addEventListener("click", () => map.select(-1));
-  card.replaceChildren(close, title, images(map, selected, CARD_PIXELS), text, ...nearOf(map));
+  card.replaceChildren(close, title, images(map, selected, picture.view.width < NARROW ? TIP_PIXELS : CARD_PIXELS), text, ...nearOf(map));
 }
 
 /** The neighbours as buttons that select them. */

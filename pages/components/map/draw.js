@@ -1,8 +1,9 @@
 /** Paints the map: quiet dots, names, arrows and poison on one canvas; what changes with the pointer on another. */
 
+import { Dots, channels } from "./dots.js";
 import { placeLabels } from "./labels.js";
 import { Near } from "./near.js";
-import { dot, symbol } from "./symbols.js";
+import { symbol } from "./symbols.js";
 import { ticks } from "./ticks.js";
 import { View } from "./view.js";
 
@@ -18,6 +19,7 @@ export class Picture {
   /** @param stage the element with both canvases; `isBig` is for projectors. */
   constructor(stage, isBig) {
     [this.under, this.over] = stage.querySelectorAll("canvas");
+    this.tools = stage.querySelector(".tools");
     this.isBig = isBig;
     this.view = new View();
   }
@@ -29,6 +31,7 @@ export class Picture {
     this.paper = style.getPropertyValue("--st-background-color").trim() || "#ffffff";
     this.accent = style.getPropertyValue("--st-primary-color").trim() || "#1f5fb0";
     this.font = style.fontFamily;
+    this.isDark = brightness(this.paper) < 128;
     const [width, height] = [this.under.clientWidth, this.under.clientHeight];
     this.density = window.devicePixelRatio || 1;
     for (const canvas of [this.under, this.over]) {
@@ -43,7 +46,7 @@ export class Picture {
   }
 
   get radius() {
-    return this.dotRadius + 2.4 + (this.isBig ? 2 : 0);
+    return this.dotRadius + (this.view.width < 420 ? 1.5 : 2.2) + (this.isBig ? 2 : 0);
   }
 
   context(canvas) {
@@ -147,26 +150,21 @@ export class Picture {
 
   paintDots(context, scene, { decisions, bright }) {
     const uses = decisions && !scene.regions && scene.predicted;
-    const groups = new Map();
+    const dots = new Dots(this.under.width, this.under.height);
+    const tints = scene.marks.map(({ colour }) => channels(colour));
+    const classes = scene.colours.map(channels);
     const wrong = [];
     for (let row = 0; row < scene.clean; row++) {
       const mark = scene.marks[scene.mark[row]];
       if (mark.shape !== "dot" && !uses) continue;
-      const colour = uses ? scene.colours[scene.predicted[row]] : mark.colour;
-      const alpha = uses ? 0.75 : mark.alpha;
       if (uses && scene.predicted[row] !== scene.y[row]) wrong.push(row);
-      const key = `${colour} ${bright && !bright.has(row) ? alpha * 0.3 : bright ? 1 : alpha}`;
-      if (!groups.has(key)) groups.set(key, []);
-      groups.get(key).push(row);
+      const tint = uses ? classes[scene.predicted[row]] : tints[scene.mark[row]];
+      const alpha = (uses ? 0.75 : mark.alpha) * (this.isDark ? 1.4 : 1);
+      const shown = bright ? (bright.has(row) ? 1 : alpha * 0.3) : Math.min(1, alpha);
+      const [x, y] = [this.pixels[2 * row] * this.density, this.pixels[2 * row + 1] * this.density];
+      dots.add(x, y, this.dotRadius * this.density, tint, shown);
     }
-    for (const [key, rows] of groups) {
-      const [colour, alpha] = key.split(" ");
-      context.fillStyle = colour;
-      context.globalAlpha = Number(alpha);
-      context.beginPath();
-      for (const row of rows) dot(context, this.pixels[2 * row], this.pixels[2 * row + 1], this.dotRadius);
-      context.fill();
-    }
+    dots.drawOn(context);
     context.globalAlpha = 1;
     for (const row of wrong) this.mark(context, row, { shape: "cross", colour: this.ink }, this.dotRadius + 1.2);
   }
@@ -219,10 +217,10 @@ export class Picture {
       if (mark.shape === "dot") continue;
       context.globalAlpha = bright && !bright.has(row) ? 0.15 : mark.alpha;
       if (mark.ring && rings) {
-        symbol(context, mark.shape, this.pixels[2 * row], this.pixels[2 * row + 1], this.radius + 3.6);
+        symbol(context, mark.shape, this.pixels[2 * row], this.pixels[2 * row + 1], this.radius + 2.9);
         context.fillStyle = this.paper;
         context.fill();
-        symbol(context, mark.shape, this.pixels[2 * row], this.pixels[2 * row + 1], this.radius + 2.6);
+        symbol(context, mark.shape, this.pixels[2 * row], this.pixels[2 * row + 1], this.radius + 2.1);
         context.fillStyle = scene.colours[scene.y[row]];
         context.fill();
       }
@@ -263,7 +261,9 @@ export class Picture {
     const marks = this.marksOf(scene);
     const dots = this.pixels.subarray(0, 2 * scene.clean);
     const canvas = [this.view.width, this.view.height - this.view.bottom];
-    this.names = placeLabels(visible, marks, dots, canvas);
+    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.tools;
+    const tools = { x: offsetLeft + offsetWidth / 2, y: offsetTop + offsetHeight / 2, width: offsetWidth, height: offsetHeight };
+    this.names = placeLabels(visible, marks, dots, canvas, [tools]);
     Object.assign(context, { textAlign: "left", textBaseline: "middle", lineJoin: "round" });
     for (const name of this.names) {
       const left = name.x - name.width / 2;
@@ -339,4 +339,10 @@ function nearestOnBox({ x, y, width, height }, [px, py]) {
     Math.min(x + width / 2, Math.max(x - width / 2, px)),
     Math.min(y + height / 2, Math.max(y - height / 2, py)),
   ];
+}
+
+/** From 0 to 255, of a colour as "#rrggbb". */
+function brightness(colour) {
+  const [red, green, blue] = channels(colour);
+  return 0.3 * red + 0.59 * green + 0.11 * blue;
 }

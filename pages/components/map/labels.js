@@ -11,9 +11,10 @@ const EDGE = 3;
  * @param marks (2 m) pixels of what must not be covered.
  * @param dots (2 n) pixels of what is better not covered.
  * @param size [width, height] of the canvas.
+ * @param taken boxes, by their middle, that no name may touch.
  * @returns [{text, index, x, y, width, height, line}]: the middle of each box; `line` is where a leader line ends, or null.
  */
-export function placeLabels(islands, marks, dots, [width, height]) {
+export function placeLabels(islands, marks, dots, [width, height], taken = []) {
   const crowd = new Crowd(dots, width, height);
   const placed = [];
   const order = islands.map((_, i) => i).sort((a, b) => islands[b].share - islands[a].share);
@@ -22,7 +23,7 @@ export function placeLabels(islands, marks, dots, [width, height]) {
     let best = null;
     for (const candidate of candidates(island)) {
       const box = { ...candidate, width: island.width, height: island.height };
-      if (!fits(box, width, height) || placed.some((other) => overlap(box, other))) continue;
+      if (!fits(box, width, height) || [...placed, ...taken].some((other) => overlap(box, other))) continue;
       const cost = covered(box, marks) * 60 + crowd.under(box) * 0.7 + candidate.distance * 0.25;
       if (!best || cost < best.cost) best = { ...box, cost };
     }

@@ -47,10 +47,12 @@ export class FeatureMap {
   take({ scene, options, lassoed, pinned, thumbs }) {
     const isNew = this.scene?.id !== scene.id;
     if (isNew) {
-      if (this.scene?.count !== scene.count) this.selected = this.hovered = -1;
+      const fresh = decode(scene);
+      if (this.scene?.count !== fresh.count || this.scene.run !== fresh.run) this.selected = this.hovered = -1;
       this.picture.view.reset();
       this.picture.view.middle = null;
-      this.scene = decode(scene);
+      this.picture.pixels = null;
+      this.scene = fresh;
     }
     this.options = options;
     this.picture.isBig = options.big;

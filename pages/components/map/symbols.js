@@ -1,7 +1,6 @@
 /** Symbols of points as paths; each is begun by itself, so that it can be filled or stroked. */
 
-/** Add a small dot to the current path. */
-export function dot(context, x, y, radius) {
+function disc(context, x, y, radius) {
   context.moveTo(x + radius, y);
   context.arc(x, y, radius, 0, 2 * Math.PI);
 }
@@ -9,7 +8,7 @@ export function dot(context, x, y, radius) {
 /** Begin a path with a symbol of the names in `core.presentation.maps.scene.SHAPES`. */
 export function symbol(context, shape, x, y, radius) {
   context.beginPath();
-  if (shape === "dot" || shape === "disc") dot(context, x, y, radius);
+  if (shape === "dot" || shape === "disc") disc(context, x, y, radius);
   else if (shape === "diamond" || shape === "open") polygon(context, x, y, radius * 1.15, 4, 0);
   else if (shape === "square") polygon(context, x, y, radius * 1.2, 4, Math.PI / 4);
   else if (shape === "triangle") polygon(context, x, y, radius * 1.25, 3, -Math.PI / 2);

@@ -3,8 +3,6 @@
 const ROOM = 14;
 const AXIS_ROOM = [46, 34];
 const MOST_ZOOM = 60;
-/** Of the range, where points stand that are far away: as in `core.presentation.maps.ranges`. */
-const BAND = 0.08;
 
 export class View {
   constructor() {
@@ -18,14 +16,12 @@ export class View {
     this.height = height;
     this.left = scene.axes ? AXIS_ROOM[0] : 0;
     this.bottom = scene.axes ? AXIS_ROOM[1] : 0;
-    const band = scene.far ? BAND * 1.1 : 0;
-    const low = [0, 1].map((i) => scene.low[i] - band * Math.max(scene.high[i] - scene.low[i], 1e-9));
-    const high = [0, 1].map((i) => scene.high[i] + band * Math.max(scene.high[i] - scene.low[i], 1e-9));
+    const [low, high] = ends(scene);
     const room = [width - this.left - 2 * ROOM, height - this.bottom - 2 * ROOM];
     const scale = [0, 1].map((i) => Math.max(room[i], 1) / Math.max(high[i] - low[i], 1e-9));
     // Without axes only distances mean something: one unit is as long in both directions, unless that wastes the place.
     const even = Math.min(...scale);
-    this.base = scene.axes ? scale : scale.map((value) => Math.min(value, even * 1.6));
+    this.base = scene.axes ? scale : scale.map((value) => Math.min(value, even * 2));
     this.middle ??= [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
     this.home = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
     if (this.zoom === 1) this.middle = [...this.home];
@@ -86,4 +82,17 @@ export class View {
     }
     return out;
   }
+}
+
+/** The ends of everything that is drawn, with the frame around what is at full size. */
+function ends(scene) {
+  const [low, high] = [[...scene.low], [...scene.high]];
+  for (const places of [scene.xy, scene.start, scene.target ?? []]) {
+    for (let i = 0; i < places.length; i++) {
+      if (Number.isNaN(places[i])) continue;
+      low[i % 2] = Math.min(low[i % 2], places[i]);
+      high[i % 2] = Math.max(high[i % 2], places[i]);
+    }
+  }
+  return [low, high];
 }
