@@ -1,12 +1,14 @@
 """Pictures of several runs beside each other, from stored arrays. No Streamlit here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 
 from core.experiments.plot_data import PlotData
-from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row, shafts
+from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED, image_row
+from core.presentation.maps.scene import MapScene, Mark, run_scene
 from core.system.arrays import Array
 from core.system.numbers import fixed
 
@@ -15,14 +17,13 @@ NAMES = "ABCD"
 COLORS = (PALETTE[4], PALETTE[2], PALETTE[7], PALETTE[9])
 """Of the runs: none of the blue and the orange that mean clean and poisoned on every page."""
 MEASURE_COLORS = {"Clean": CLEAN, "Poisoned": POISONED}
-SYMBOLS = ("circle", "diamond", "square", "triangle-up")
+SYMBOLS = ("disc", "diamond", "square", "triangle")
 SIGNS = "●◆■▲"
 """The symbols of the maps as letters: colour is never the only cue."""
 STRIP_PIXELS = 80
 MAP_HEIGHT = 500
 SMALL_MAP_HEIGHT = 300
-MOST_SMALL_DOTS = 700
-"""Clean images on a small map: enough to see the clusters."""
+CLOUD = Mark("clean images", NEUTRAL, alpha=0.35)
 MOST_NUMBERS = 12
 """Classes up to which the cells of a matrix hold their counts."""
 _LIGHT, _DARK = ("#ffffff", "#1b2430"), ("#1b212b", "#ffffff")
@@ -106,72 +107,52 @@ def class_bars(
     return figure
 
 
-def shared_map(plots: Sequence[PlotData], picked: Sequence[int]) -> go.Figure:
-    """One clean cloud and the poison of every run on it; the runs stand on the same clean features."""
-    figure = go.Figure(_cloud(plots[0].train_xy, 5, is_fast=True))
-    for plot, place in zip(plots, picked, strict=True):
-        figure.add_trace(_poison(plot.shown_xy, place, 10, is_fast=True))
-    figure.update_layout(
-        height=MAP_HEIGHT,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "title": None},
-        hovermode="closest",
-    )
-    return _square(figure, plots)
+def shared_map(plots: Sequence[PlotData], classes: Sequence[str], picked: Sequence[int]) -> MapScene:
+    """One clean cloud and the poison of every run on it; the runs stand on the same clean features.
 
+    Args:
+        plots: arrays of the runs.
+        classes: class names.
+        picked: each run's place among the picked ones, which gives its letter, colour and symbol.
+    """
+    first = plots[0]
+    poison = np.repeat(np.arange(len(plots)) + 1, [plot.n_poison for plot in plots])
 
-def small_map(plot: PlotData, place: int, plots: Sequence[PlotData]) -> go.Figure:
-    """One run on the axes that all `plots` share: its poison, and lines from where each started."""
-    x, y = shafts(plot.base_xy[plot.moved], plot.shown_xy[plot.moved])
-    clean = plot.train_xy[:: -(-plot.n_clean // MOST_SMALL_DOTS)]
-    lines = go.Scatter(
-        x=x,
-        y=y,
-        mode="lines",
-        line={"width": 1, "color": COLORS[place]},
-        opacity=0.55,
-        hoverinfo="skip",
-    )
-    figure = go.Figure([_cloud(clean, 4, is_fast=False), lines, _poison(plot.shown_xy, place, 8, is_fast=False)])
-    figure.update_layout(height=SMALL_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 4}, showlegend=False)
-    return _square(figure, plots)
+    def joined(name: str) -> Array:
+        return np.concatenate([getattr(plot, name) for plot in plots])
 
-
-def _cloud(xy: Array, size: int, *, is_fast: bool) -> go.Scatter | go.Scattergl:
-    # A browser keeps few WebGL canvases: only the large map takes one.
-    kind = go.Scattergl if is_fast else go.Scatter
-    marker = {"size": size, "color": NEUTRAL, "opacity": 0.35}
-    return kind(x=xy[:, 0], y=xy[:, 1], name="clean images", mode="markers", marker=marker, hoverinfo="skip")
-
-
-def _poison(xy: Array, place: int, size: int, *, is_fast: bool) -> go.Scatter | go.Scattergl:
-    kind = go.Scattergl if is_fast else go.Scatter
-    return kind(
-        x=xy[:, 0],
-        y=xy[:, 1],
-        name=f"poisoned samples of {NAMES[place]}",
-        mode="markers",
-        marker={
-            "size": size,
-            "symbol": SYMBOLS[place],
-            "color": COLORS[place],
-            "line": {"width": 1.2, "color": "#ffffff"},
-        },
-        customdata=np.arange(len(xy)),
-        hovertemplate=f"poisoned sample %{{customdata}} of {NAMES[place]}<extra></extra>",
+    return MapScene(
+        xy=np.concatenate([first.train_xy, joined("shown_xy")]),
+        n_clean=first.n_clean,
+        y=np.concatenate([first.train_y, joined("poison_y")]),
+        classes=classes,
+        marks=[CLOUD, *(_mark(place) for place in picked)],
+        mark=np.concatenate([np.zeros(first.n_clean, int), poison]),
+        base_y=joined("base_y"),
+        base_index=joined("base_index"),
+        start_xy=np.full((len(poison), 2), np.nan),
+        shift=joined("shift"),
+        groups=[(NAMES[place], plot.n_poison) for plot, place in zip(plots, picked, strict=True)],
     )
 
 
-def _square(figure: go.Figure, plots: Iterable[PlotData]) -> go.Figure:
-    """No ticks, one unit the same in both directions, and the range of all the maps."""
-    points = np.concatenate([xy for plot in plots for xy in (plot.train_xy, plot.shown_xy, plot.base_xy)])
-    low, high = points.min(axis=0), points.max(axis=0)
-    room = 0.03 * float((high - low).max())
-    ends = [[float(low[i]) - room, float(high[i]) + room] for i in (0, 1)]
-    plain = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": None}
-    figure.update_xaxes(range=ends[0], **plain)
-    figure.update_yaxes(range=ends[1], scaleanchor="x", scaleratio=1, **plain)
-    return figure
+def small_map(plot: PlotData, classes: Sequence[str], place: int, plots: Sequence[PlotData]) -> MapScene:
+    """One run on the axes that all `plots` share: its poison, and arrows from where each started.
+
+    Args:
+        plot: arrays of the run.
+        classes: class names.
+        place: of the run among the picked ones.
+        plots: arrays of all runs with the same axes.
+    """
+    scene = run_scene(plot, classes)
+    beside = np.concatenate([xy for other in plots for xy in (other.train_xy, other.shown_xy, other.base_xy)])
+    mark = (np.arange(len(scene.xy)) >= plot.n_clean).astype(int)
+    return replace(scene, marks=[CLOUD, _mark(place)], mark=mark, beside_xy=beside)
+
+
+def _mark(place: int) -> Mark:
+    return Mark(f"poisoned samples of {NAMES[place]}", COLORS[place], SYMBOLS[place])
 
 
 def matrix(counts: Array, classes: Sequence[str], limit: int, *, is_change: bool, is_dark: bool) -> go.Figure:

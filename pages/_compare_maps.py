@@ -8,7 +8,8 @@ from core.experiments.plot_data import PlotData
 from core.presentation import comparison
 from core.system.numbers import fixed
 from pages import _compare_figures as pictures
-from pages._compare_runs import QUIET, ComparedRun, plots_of
+from pages import _map
+from pages._compare_runs import ComparedRun, plots_of
 
 NOISE_HELP = "In map units: 95 % of unchanged points are placed within this distance."
 
@@ -38,14 +39,14 @@ def map_group(group: Sequence[ComparedRun]) -> None:
     names = " and ".join(compared.name for compared in group)
     st.caption(
         f"{names} share the same clean features (grey) and therefore one map. The poisoned samples of each run have "
-        "their own colour and symbol. Below: each run on its own, on the same axes; lines start at the base images."
+        "their own colour and symbol. Below: each run on its own, on the same axes; arrows start at the base images."
     )
     plots = plots_of(group)
     letters = "".join(compared.name for compared in group)
-    st.plotly_chart(
-        pictures.shared_map(plots, [compared.place for compared in group]),
+    _map.show(
+        pictures.shared_map(plots, group[0].classes, [compared.place for compared in group]),
         key=f"compare-map-{letters}",
-        config={"displaylogo": False},
+        height=pictures.MAP_HEIGHT,
         alt=f"Clean features in grey, and the poisoned samples of {names}, each in its own colour and symbol",
     )
     small_maps(group, [plots] * len(group))
@@ -60,10 +61,11 @@ def small_maps(runs: Sequence[ComparedRun], axes: Sequence[Sequence[PlotData]]) 
             st.markdown(
                 f"{compared.mark} · noise floor {fixed(plot.noise_floor, 2)}", unsafe_allow_html=True, help=NOISE_HELP
             )
-            st.plotly_chart(
-                pictures.small_map(plot, compared.place, plots),
+            _map.show(
+                pictures.small_map(plot, compared.classes, compared.place, plots),
                 key=f"compare-map-{compared.name}-alone",
-                config=QUIET,
-                alt=f"Poisoned samples of run {compared.name} on the map of clean features, with lines from its base "
+                height=pictures.SMALL_MAP_HEIGHT,
+                images_of=compared.run.hash,
+                alt=f"Poisoned samples of run {compared.name} on the map of clean features, with arrows from its base "
                 "images",
             )

@@ -1,6 +1,7 @@
 """The pictures of defences on a run. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,6 +9,7 @@ import plotly.graph_objects as go
 from core.defences.verdict import DefenceStep
 from core.experiments.plot_data import PlotData
 from core.presentation.figures import CLEAN, NEUTRAL, PALETTE, POISONED
+from core.presentation.maps.scene import MapScene, Mark, run_scene
 from core.system.numbers import fixed
 
 BARS_HEIGHT = 230
@@ -16,9 +18,9 @@ MAP_HEIGHT = 460
 GROUPS = {"detected": "Detected", "missed": "Missed", "wrong": "Wrongly removed"}
 """True positives, false negatives and false positives of a defence."""
 MARKS = {
-    "detected": {"symbol": "diamond-open", "size": 10, "color": CLEAN, "line": {"width": 2}},
-    "missed": {"symbol": "diamond", "size": 10, "color": POISONED, "line": {"width": 1.5, "color": "#ffffff"}},
-    "wrong": {"symbol": "x-thin", "size": 7, "color": PALETTE[4], "line": {"width": 1.5, "color": PALETTE[4]}},
+    "detected": Mark(GROUPS["detected"], CLEAN, "open"),
+    "missed": Mark(GROUPS["missed"], POISONED, "diamond"),
+    "wrong": Mark(GROUPS["wrong"], PALETTE[4], "cross"),
 }
 """How each is drawn: colour is never the only cue."""
 
@@ -101,43 +103,17 @@ def _lost_words(step: DefenceStep) -> str:
     return f"{step.clean_lost:,} of {step.n_clean:,}"
 
 
-def map_figure(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> go.Figure:
-    """All points; those of `GROUPS` on top.
+def map_scene(plot: PlotData, classes: Sequence[str], rows: Mapping[str, Sequence[int]]) -> MapScene:
+    """All points of a run; those of `GROUPS` on top, the rest grey.
 
     Args:
+        plot: arrays of the run.
+        classes: class names.
         rows: of each group, clean training points first, then poison.
     """
-    xy = np.concatenate([plot.train_xy, plot.shown_xy])
-    marked = np.concatenate([np.asarray(list(rows[name]), int) for name in GROUPS])
-    rest = np.setdiff1d(np.arange(len(xy)), marked)
-    figure = go.Figure(
-        go.Scattergl(
-            x=xy[rest, 0],
-            y=xy[rest, 1],
-            name="Clean, not removed",
-            mode="markers",
-            marker={"size": 5, "color": NEUTRAL, "opacity": 0.35},
-            hoverinfo="skip",
-        )
-    )
-    n = plot.n_clean
-    for name in ("wrong", "detected", "missed"):
-        chosen = np.asarray(list(rows[name]), int)
-        figure.add_scattergl(
-            x=xy[chosen, 0],
-            y=xy[chosen, 1],
-            name=GROUPS[name],
-            mode="markers",
-            marker=MARKS[name],
-            text=[f"training image {row}" if row < n else f"poisoned sample {row - n}" for row in chosen],
-            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-        )
-    figure.update_layout(
-        height=MAP_HEIGHT,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant", "title": None},
-        hovermode="closest",
-    )
-    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, title=None)
-    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, title=None, scaleanchor="x", scaleratio=1)
-    return figure
+    scene = run_scene(plot, classes)
+    mark = np.zeros(len(scene.xy), int)
+    for place, name in enumerate(MARKS, start=1):
+        mark[list(rows[name])] = place
+    rest = Mark("Clean, not removed", NEUTRAL, alpha=0.35)
+    return replace(scene, marks=[rest, *MARKS.values()], mark=mark, start_xy=np.full_like(scene.start_xy, np.nan))

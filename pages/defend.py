@@ -13,8 +13,8 @@ from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
 from core.system.paths import results
-from pages import _cards, _certificates, _defences, _defend_each, _defend_figures, _pick, _runs, _words
-from pages._defences import QUIET, SHARES, WAIT_SECONDS
+from pages import _cards, _certificates, _defences, _defend_each, _defend_figures, _map, _pick, _runs, _words
+from pages._defences import SHARES, WAIT_SECONDS
 from pages._defend_figures import GROUPS
 
 PER_PAGE = 24
@@ -99,7 +99,7 @@ def result(run: StoredRun, chain: tuple[Any, ...]) -> None:
     rows = groups(verdict, plot.n_clean)
     left, right = st.columns([1.25, 1])
     with left.container(border=True):
-        map_panel(plot, rows)
+        map_panel(run, plot, rows)
     with right.container(border=True):
         images_panel(run, plot, rows)
 
@@ -115,11 +115,17 @@ def groups(verdict: DefenceVerdict, n_clean: int) -> dict[str, list[int]]:
     }
 
 
-def map_panel(plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
+def map_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
     """The map, with the points of each group."""
     st.markdown("**Map of features**")
     counts = ", ".join(f"{len(rows[name]):,} {words.lower()}" for name, words in GROUPS.items())
-    st.plotly_chart(_defend_figures.map_figure(plot, rows), key="defend-map", config=QUIET, alt=f"Map: {counts}")
+    _map.show(
+        _defend_figures.map_scene(plot, run.summary.classes, rows),
+        key="defend-map",
+        height=_defend_figures.MAP_HEIGHT,
+        images_of=run.hash,
+        alt=f"Map: {counts}",
+    )
     st.caption("Defences work in feature space; they do not use positions on this map.")
 
 

@@ -255,7 +255,7 @@ def linked_views(run: StoredRun) -> None:
     images = _runs.images(str(results()), run.hash)
     some = Rows(len(points.y), [])
     lasso, pins = _own.ask("lasso", some), _own.ask("pin", some)
-    side, middle, right = st.columns([0.6, 1.6, 1])
+    side, middle, right = st.columns([0.5, 1.2, 1.1])
     with side:
         view = controls(points)
     with middle.container(border=True):
@@ -266,8 +266,8 @@ def linked_views(run: StoredRun) -> None:
             pinned(points, images, pins[-1], view.head)
         else:
             st.caption(
-                "Select a row, or a point on the map, to show its image beside its nearest neighbours; with the "
-                "keyboard by Shift + Space."
+                "Select a row to show its image beside its nearest neighbours and to mark it on the map, with the "
+                "keyboard by Shift + Space; or select a point on the map."
             )
     _own.write()
 

@@ -22,7 +22,7 @@ def test_a_run_is_defended(page: Page, address: str) -> None:
     page.locator(".st-key-defend-with").get_by_text("Trimmed head", exact=True).click()
     page.wait_for_url(lambda url: "with=sphere%2Ctrim" in url)
     expect(page.get_by_role("table").get_by_text("Trimmed head")).to_be_visible(timeout=RUN_MS)
-    expect(page.locator(".st-key-defend-map .gl-canvas").first).to_be_visible()
+    expect(page.locator(".st-key-defend-map .over")).to_be_visible()
     page.get_by_role("button", name=re.compile("^Evaluate ")).click()
     expect(page.locator(".st-key-defend-each-bars").get_by_text("Label issues")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text(re.compile("of 9 evaluated"))).to_have_count(0)

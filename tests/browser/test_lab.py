@@ -72,7 +72,7 @@ def test_small_run_to_its_end(page: Page, browser: Browser, address: str) -> Non
     for label in ("Clean", "Poisoned"):
         metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
         expect(metric).to_contain_text("%")
-    expect(page.locator(".js-plotly-plot .gl-canvas").first).to_be_visible()
+    expect(page.locator(".map .over").first).to_be_visible()
     expect(page.get_by_text("no pixel is changed")).to_be_visible()
 
     again = browser.new_page()

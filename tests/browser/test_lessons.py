@@ -61,7 +61,7 @@ def test_a_lesson_from_its_link_to_its_end(page: Page, fresh_address: str) -> No
     expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
     expect(button(page, "Finish")).to_be_disabled()
     page.get_by_role("radio", name="Map").click()
-    expect(page.locator(".js-plotly-plot .gl-canvas").first).to_be_visible()
+    expect(page.locator(".map .over").first).to_be_visible()
     page.wait_for_url(lambda url: "done=flips3" in url)
     button(page, "Finish").click()
     expect(page.get_by_role("heading", name="Lessons", exact=True)).to_be_visible()

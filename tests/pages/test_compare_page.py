@@ -14,6 +14,8 @@ from pages import _compare_figures as pictures
 from pages import _run_labels
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
+CLASSES = [f"class {i}" for i in range(10)]
+
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
@@ -227,8 +229,18 @@ def test_matrix_of_a_change_is_symmetric_about_nothing() -> None:
 
 def test_small_maps_have_the_axes_of_all() -> None:
     plots = [drawn().plot, drawn("noise").plot]
-    ranges = {pictures.small_map(plot, place, plots).layout.xaxis.range for place, plot in enumerate(plots)}
-    assert len(ranges) == 1
+    data = [pictures.small_map(plot, CLASSES, place, plots).as_data() for place, plot in enumerate(plots)]
+    assert data[0]["low"] == data[1]["low"]
+    assert data[0]["high"] == data[1]["high"]
+
+
+def test_the_shared_map_has_the_poison_of_every_run_in_its_own_symbol() -> None:
+    plots = [drawn().plot, drawn("noise").plot]
+    scene = pictures.shared_map(plots, CLASSES, [0, 2])
+    counts = [plot.n_poison for plot in plots]
+    assert [scene.marks[i].shape for i in scene.mark[scene.n_clean :]] == ["disc"] * counts[0] + ["square"] * counts[1]
+    assert list(scene.groups) == [("A", counts[0]), ("C", counts[1])]
+    np.testing.assert_array_equal(scene.xy[-counts[1] :], plots[1].shown_xy)
 
 
 def test_a_strip_marks_what_is_missing() -> None:

@@ -20,7 +20,7 @@ from core.serving import engine as engine_module
 from core.storage import certified, defended, features
 from core.storage.runs import Store
 from core.system.numbers import percent
-from pages import _defend_each
+from pages import _defend_each, _defend_figures
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text
 from tests.storage.test_defended import separable
 
@@ -292,3 +292,13 @@ def test_the_lab_names_uneven_classes(tmp_path: Path, monkeypatch: pytest.Monkey
     text = shown_text(opened("lab.py", **settings))
     assert "Balanced accuracy, the mean of the accuracies of the classes: Clean 90.0 %, Poisoned 90.0 %." in text
     assert "uneven" not in shown_text(opened("lab.py", **{**settings, "attack": "label-flip"}))
+
+
+def test_the_map_marks_what_was_found_missed_and_wrongly_removed() -> None:
+    plot = drawn().plot
+    n = plot.n_clean
+    rows = {"detected": [n], "missed": [n + 1, n + 2], "wrong": [4]}
+    scene = _defend_figures.map_scene(plot, [f"class {i}" for i in range(10)], rows)
+    shapes = [scene.marks[i].shape for i in scene.mark]
+    assert [shapes[row] for row in (4, n, n + 1, n + 2)] == ["cross", "open", "diamond", "diamond"]
+    assert shapes.count("dot") == len(scene.xy) - 4

@@ -3,7 +3,7 @@
 from core.presentation.figures.accuracy import accuracy_figure, per_class_figure
 from core.presentation.figures.curve import curve_figure
 from core.presentation.figures.images import STRIP_PIXELS, amplification, image_row, strip, thumbnail
-from core.presentation.figures.map import arrows, map_figure, shafts
+from core.presentation.figures.map import map_figure
 from core.presentation.figures.palette import CLEAN, NEUTRAL, PALETTE, POISONED
 from core.presentation.figures.quality import quality_figure
 from core.presentation.figures.reach import reach_figure
@@ -16,14 +16,12 @@ __all__ = [
     "STRIP_PIXELS",
     "accuracy_figure",
     "amplification",
-    "arrows",
     "curve_figure",
     "image_row",
     "map_figure",
     "per_class_figure",
     "quality_figure",
     "reach_figure",
-    "shafts",
     "strip",
     "thumbnail",
 ]

@@ -39,10 +39,10 @@ def map_figure(plot: PlotData, classes: Sequence[str], show_stage2: bool) -> go.
     base, moved = plot.base_xy, plot.moved
     figure.add_trace(_base_markers(plot, classes))
     if moved.any():
-        figure.add_trace(arrows(base[moved], plot.shown_xy[moved], "shift", NEUTRAL))
+        figure.add_trace(_arrows(base[moved], plot.shown_xy[moved], "shift", NEUTRAL))
     stage2 = plot.stage2_xy
     if show_stage2 and stage2 is not None:
-        figure.add_trace(arrows(base, stage2, "distance to stage 2", NEUTRAL, dash="dot"))
+        figure.add_trace(_arrows(base, stage2, "distance to stage 2", NEUTRAL, dash="dot"))
         figure.add_trace(
             go.Scattergl(
                 x=stage2[:, 0],
@@ -109,7 +109,7 @@ def _poison_markers(plot: PlotData, classes: Sequence[str]) -> go.Scattergl:
     )
 
 
-def arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid") -> go.Scattergl:
+def _arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid") -> go.Scattergl:
     """Lines between pairs of points as one trace; the markers at their ends serve as arrow heads.
 
     Args:
@@ -119,7 +119,7 @@ def arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid")
         color: of the lines.
         dash: line style of Plotly.
     """
-    x, y = shafts(start, end)
+    x, y = _shafts(start, end)
     return go.Scattergl(
         x=x,
         y=y,
@@ -131,7 +131,7 @@ def arrows(start: Array, end: Array, name: str, color: str, dash: str = "solid")
     )
 
 
-def shafts(start: Array, end: Array) -> tuple[Array, Array]:
+def _shafts(start: Array, end: Array) -> tuple[Array, Array]:
     """x and y coordinates, (3 m,) each, of lines from `start` (m, 2) to `end` (m, 2), separated by NaN."""
     breaks = np.full(len(start), np.nan, start.dtype)
     x, y = (np.column_stack([start[:, axis], end[:, axis], breaks]).ravel() for axis in (0, 1))

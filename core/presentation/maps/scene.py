@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -67,6 +67,7 @@ class MapScene:
         regions: classes on the left and right of the line at 0, on a plane on which the head's decision is exact.
         is_named: whether classes are named on the map.
         groups: names of several runs and how many poisoned samples each has, where the poison is not of one run.
+        beside_xy: (j, 2) positions on maps beside this one, so that all have the same axes; not drawn.
         run: the run that other components on the page select points of; empty for none.
         makes_images: whether the poison has images.
     """
@@ -89,6 +90,7 @@ class MapScene:
     regions: tuple[int, int] | None = None
     is_named: bool = True
     groups: Sequence[tuple[str, int]] = field(default=())
+    beside_xy: Array | None = None
     run: str = ""
     makes_images: bool = True
 
@@ -97,14 +99,17 @@ class MapScene:
         extra = [self.start_xy[np.isfinite(self.start_xy).all(1)]]
         extra += [] if self.target_xy is None else [self.target_xy]
         k = len(self.xy)
-        is_poison = np.concatenate([np.arange(k) >= self.n_clean, np.zeros(sum(map(len, extra)), bool)])
-        everything = np.concatenate([self.xy, *extra])
+        beside = [] if self.beside_xy is None else [self.beside_xy]
+        more = sum(map(len, [*extra, *beside]))
+        is_poison = np.concatenate([np.arange(k) >= self.n_clean, np.zeros(more, bool)])
+        everything = np.concatenate([self.xy, *extra, *beside])
         folded = fold_far(everything, is_poison)
         placed = folded.xy
         start = np.full((len(self.start_xy), 2), np.nan, np.float32)
         has_start = np.isfinite(self.start_xy).all(1)
         start[has_start] = placed[k : k + int(has_start.sum())]
-        target = None if self.target_xy is None else placed[len(placed) - len(self.target_xy) :]
+        end = k + sum(map(len, extra))
+        target = None if self.target_xy is None else placed[end - len(self.target_xy) : end]
         named = self.is_named and len(self.classes) <= MOST_NAMES
         places = islands(placed[: self.n_clean], self.y[: self.n_clean], len(self.classes)) if named else []
         near = None if self.near is None or k > MOST_LINKED else self.near[:, :MOST_NEAR]
@@ -169,11 +174,6 @@ def run_scene(plot: PlotData, classes: Sequence[str], *, run: str = "", shows_ta
         run=run,
         makes_images=plot.makes_images,
     )
-
-
-def without_links(scene: MapScene) -> MapScene:
-    """A scene that tells nothing of single points: for slides."""
-    return replace(scene, near=None, predicted=None, run="")
 
 
 def packed(values: Array, dtype: str) -> str:
