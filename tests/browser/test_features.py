@@ -11,6 +11,7 @@ from tests.browser import server as app_server
 pytestmark = pytest.mark.browser
 
 HEADER, ROW = 35, 44
+PINNED = re.compile(r"^(training image|poisoned sample) \d+: ")
 MAP = ".st-key-features-chart .map"
 
 
@@ -75,7 +76,7 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     expect(count(page, "lassoed")).to_have_text(words)  # drawing the ring does not lose the lasso
     shows(page, "lassoed", lassoed)
     page.wait_for_url(lambda url: "pin=" in url)
-    pinned = page.get_by_text(re.compile(r"^(training image|poison) \d+: ")).inner_text()
+    pinned = page.get_by_role("paragraph").filter(has_text=PINNED).inner_text()
 
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     again = context.new_page()
