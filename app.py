@@ -84,9 +84,19 @@ def start() -> None:
     from core.serving.engine import get_engine
 
     get_engine().warm_up()
+    _judge_on()
     # Modules are never freed: the garbage collector need not traverse them while everyone waits.
     gc.collect()
     gc.freeze()
+
+
+def _judge_on() -> None:
+    """Let submissions be judged that were confirmed before this server started; pages start it else."""
+    from core.challenge import referee
+    from core.system.paths import challenges
+
+    if challenges().is_dir():
+        referee.start()
 
 
 def _load_plugins() -> None:

@@ -141,3 +141,17 @@ def test_a_submission_is_judged_by_a_real_engine(own_home: Path) -> None:
         assert engine.store.list() == []
     finally:
         engine.close()
+
+
+def test_a_server_that_starts_again_goes_on_judging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anybody opening a page; a server without challenges looks for none."""
+    import app
+    from core.challenge import referee
+
+    started: list[bool] = []
+    monkeypatch.setattr(referee, "start", lambda: started.append(True))
+    app._judge_on()
+    assert started == []
+    opened()
+    app._judge_on()
+    assert started == [True]
