@@ -1,4 +1,4 @@
-"""Sheets of images for the map and the pairs: many images in one file, which the browser cuts up."""
+"""Sheets of images for the map: many small images in one file, which the browser cuts up."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -53,18 +53,6 @@ def thumb_sheet(images: ImagesByRow, rows: Sequence[int]) -> tuple[bytes, int, i
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=88, subsampling=0)
     return buffer.getvalue(), width, height, cell
-
-
-def pair_sheet(base: Array, poison: Array) -> bytes:
-    """A PNG with a base image on the left and its poisoned version on the right, one pair below the other.
-
-    Args:
-        base, poison: (k, C, H, W) uint8; k >= 1.
-    """
-    both = np.concatenate([_colours(base), _colours(poison)], axis=2)
-    buffer = BytesIO()
-    Image.fromarray(both.reshape(-1, *both.shape[2:])).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _small(image: Array) -> Array:

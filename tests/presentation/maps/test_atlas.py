@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.presentation.maps.atlas import COLUMNS, MOST_THUMBS, pair_sheet, thumb_rows, thumb_sheet
+from core.presentation.maps.atlas import COLUMNS, MOST_THUMBS, thumb_rows, thumb_sheet
 
 RNG = np.random.default_rng(0)
 
@@ -30,13 +30,3 @@ def test_every_thumbnail_is_in_its_cell(channels: int, side: int, shown: int, ce
         top, left = place // COLUMNS * cell, place % COLUMNS * cell
         tile = sheet[top : top + height, left : left + width].astype(int)
         assert np.abs(tile - shade).max() <= 3
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_pairs_keep_every_pixel(channels: int) -> None:
-    base, poison = RNG.integers(0, 255, (2, 3, channels, 8, 6), np.uint8)
-    sheet = np.asarray(Image.open(BytesIO(pair_sheet(base, poison))))
-    assert sheet.shape == (24, 12, 3)
-    for i in range(3):
-        np.testing.assert_array_equal(sheet[8 * i : 8 * i + 8, :6].transpose(2, 0, 1)[:channels], base[i])
-        np.testing.assert_array_equal(sheet[8 * i : 8 * i + 8, 6:].transpose(2, 0, 1)[:channels], poison[i])
