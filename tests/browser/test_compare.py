@@ -56,6 +56,7 @@ def test_link_to_a_step_has_no_sidebar_and_obeys_the_arrow_keys(page: Page, addr
     expect(page.get_by_text("4 of 6")).to_be_visible()
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)
     expect(page.locator(".slide .bars")).to_be_visible()  # the keys are heard once the page stands
+    app_server.settled(page)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("5 of 6")).to_be_visible()
     app_server.settled(page)
