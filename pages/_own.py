@@ -15,19 +15,15 @@ from typing import Generic, TypeVar, overload
 import numpy as np
 import streamlit as st
 
-from pages import _state
+from pages import _address, _state
 from pages._controls import Control, V, Value, number_text, read
 
 T = TypeVar("T")
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "features": ("run", "map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
-    "gallery": ("of", "share", "makes", "effect", "order"),
-    "challenge": ("code", "me", "teacher"),
-    "lessons": ("class",),
-    "sweep": ("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
+    page: keys for page, keys in _address.VIEWS.items() if page not in _address.WITHOUT_CONTROLS
 }
-"""Each page's own keys, by its path; none of them is a key of the sidebar."""
+"""The own keys of pages with controls, by path; none of them is a key of the sidebar."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +121,20 @@ class Rows:
 
 
 def keys(page: str) -> tuple[str, ...]:
-    """The own keys of a page."""
+    """The own keys of a page beside the settings of the sidebar."""
     return KEYS.get(page, ())
 
 
-def follow(page: str, query: Mapping[str, str]) -> None:
-    """Note what a link says of a page's own keys; what the page had chosen before is forgotten."""
+def follow(page: str, query: Mapping[str, str], *, is_kept: bool = False) -> None:
+    """Note what a link says of a page's own keys; what the page had chosen before is forgotten.
+
+    Args:
+        page: its path.
+        query: the link.
+        is_kept: whether it is what the person left there, and not an address.
+    """
     state = st.session_state
+    state.own_is_kept = is_kept
     state.own, state.own_values = {key: query[key] for key in keys(page) if key in query}, {}
     for key in keys(page):
         state.pop(widget(key, page), None)
@@ -192,5 +195,6 @@ def write() -> None:
     state = st.session_state
     own = keys(state.page)
     state.link = _state.versioned({key: text for key, text in state.link.items() if key not in own} | state.own, own)
+    state.views[state.page] = dict(state.own)
     if st.query_params.to_dict() != state.link:
         st.query_params.from_dict(state.link)

@@ -39,6 +39,11 @@ class Progress:
         """With the open step done."""
         return replace(self, done={**self.done, self.lesson: max(self.done.get(self.lesson, 0), self.step + 1)})
 
+    def also_done(self, done: Mapping[str, int]) -> "Progress":
+        """With further steps done, by lesson: going back undoes none."""
+        lessons = dict.fromkeys((*self.done, *done))
+        return replace(self, done={name: max(self.done.get(name, 0), done.get(name, 0)) for name in lessons})
+
     def restarted(self) -> "Progress":
         """With the open lesson as if it had never been opened."""
         done = {lesson: count for lesson, count in self.done.items() if lesson != self.lesson}

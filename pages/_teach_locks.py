@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import streamlit as st
 
+from pages import _address
 from pages._state import LOCKS, Locks, parameter_keys
 
 FREE, LOCKED, HIDDEN = "Free", "Locked", "Hidden"
@@ -19,7 +20,8 @@ GROUPS = {
 def has_locks() -> bool:
     """Whether the page was opened by a link that locks controls, as students have it."""
     locks: Locks = st.session_state.get("locks", Locks())
-    return bool(locks.all) or any(st.query_params.get(key) for key in LOCKS)
+    query = st.query_params.to_dict()
+    return bool(locks.all) or any({**_address.carried(query), **query}.get(key) for key in LOCKS)
 
 
 def group_locks(groups: Mapping[str, Sequence[str]], words: Callable[[str], str], *, key: str) -> Locks:

@@ -41,6 +41,12 @@ def read_link() -> None:
     unknown = [name for name in names if name not in DEFENCES]
     if unknown:
         st.warning(f"The link names an unknown defence: `{_words.plain(unknown[0][:40])}`.", icon=":material/link_off:")
+    if asked["share"] not in map(str, SHARES):
+        allowed = ", ".join(map(str, SHARES))
+        st.warning(
+            f"`share` is `{_words.plain(asked['share'][:40])}`; allowed: {allowed}. Using {DEFAULT['share']} instead.",
+            icon=":material/link_off:",
+        )
     state["defend-with"] = [name for name in dict.fromkeys(names) if name in DEFENCES]
     state["defend-share"] = int(asked["share"]) if asked["share"] in map(str, SHARES) else int(DEFAULT["share"])
 

@@ -298,7 +298,7 @@ def requested_run() -> StoredRun | None:
     own = _runs.find(spec.hash) if spec else None
     start = own or _runs.find(state.get("shown", "")) or _runs.default_run()
     key = _own.widget("run")
-    before = state.get(key, "")
+    before = state.get(key, state.get("features-run-shown", "") if state.own_is_kept else "")
     if own is not None and key in state and state["features-asked"] != spec.hash:
         state[key] = own.hash
     state["features-asked"] = spec.hash if spec else ""
@@ -306,6 +306,7 @@ def requested_run() -> StoredRun | None:
     if before not in ("", run):  # rows of another run mean other points
         set_rows([])
         unpin()
+    state["features-run-shown"] = run or ""
     return _runs.find(run) if run else None
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.presentation.plane import TITLES, Plane
 from core.system.errors import PoisonLabError
-from pages import _plane, _playground
+from pages import _address, _plane, _playground, _sidebar
 from pages._playground import View
 from pages._state import Locks
 
@@ -27,8 +27,8 @@ DRAWN_FIRST = "blobs"
 
 def follow_link() -> None:
     """Read the link where it is another than the one that this page has written."""
-    state, query = st.session_state, st.query_params.to_dict()
-    if "playground" in state and (query == state.playground_link or not query):
+    state, query = st.session_state, _address.own_part("playground", st.query_params.to_dict())
+    if "playground" in state and query == state.playground_link:
         return
     data, problems = _playground.read_data(query)
     try:
@@ -63,8 +63,10 @@ def write_link(points: Plane) -> None:
     link = _playground.to_query(state.playground, state.playground_locks, len(points.classes), len(points.train_y))
     state.playground_link = link
     # A link on the page to the page itself reaches the server and leaves the browser's address as it was.
-    if st.query_params.to_dict() != link or state.pop("playground_followed", False):
-        st.query_params.from_dict(link)
+    whole = _address.carrying(link, state.experiment)
+    if st.query_params.to_dict() != whole or state.pop("playground_followed", False):
+        st.query_params.from_dict(whole)
+    _sidebar.note_view()
 
 
 def scenes() -> None:

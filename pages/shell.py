@@ -17,9 +17,18 @@ st.set_page_config(
     initial_sidebar_state=SIDEBAR_PIXELS,
 )
 
-from pages import _login, _own, _sidebar, _style, _teach_locks  # noqa: E402 (the window's title need not wait for the imports)
+from pages import (  # noqa: E402 (the window's title need not wait for the imports)
+    _address,
+    _login,
+    _own,
+    _run_place,
+    _sidebar,
+    _style,
+    _teach_locks,
+)
 
 st.html(_style.STYLE)
+st.html(f"<style>{_run_place.STYLE}</style>")
 _login.gate()
 
 
@@ -86,26 +95,24 @@ if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 if broken_plugin:
     st.error(broken_plugin, title="A plug-in can't be loaded", icon=":material/extension_off:")
-if page in (
-    compare,
-    defend,
-    playground,
-    present,
-    projector,
-    stages,
-    status,
-):  # what these show is in their own links, no settings
+box = st.empty()
+if page.url_path in _address.WITHOUT_CONTROLS:  # what these show is in their own links, no settings
     if page in (present, projector):
         st.navigation(pages, position="hidden")
     else:
         _login.account()
-    _sidebar.keep(page.url_path)
-    page.run()
+    _sidebar.view(page.url_path)
+    _sidebar.show_problems(box)
+    _run_place.show(None)
+    try:
+        page.run()
+    finally:  # also where the page stops early
+        _sidebar.note_view()
 else:
     st.session_state.spec = _sidebar.experiment(page.url_path)
     _login.account()
-    box = st.empty()
     shown_problems = _sidebar.show_problems(box)
+    _run_place.show(st.session_state.spec if page in (lab, lessons) else None)
     page.run()
     _own.write()
     if st.session_state.problems != shown_problems:  # the page has read its own part of the link

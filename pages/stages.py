@@ -11,7 +11,8 @@ from core.storage.runs import StoredRun
 from core.system.errors import StoreError
 from core.system.numbers import digits, fixed, percent
 from core.system.paths import results
-from pages import _cards, _pick, _runs, _stage_figures
+from pages import _cards, _pick, _runs, _sidebar, _stage_figures
+from pages._controls import Whole, read
 
 PLAY_SECONDS = 1.2
 STARTS = 12
@@ -101,6 +102,7 @@ def trajectory(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: 
         _pick.link_popover("stages", {"run": run.hash, "step": str(now)}, widget="stages-link")
     if st.query_params.get("step", "0") != str(now):
         st.query_params["step"] = str(now)
+        _sidebar.note_view()
     here, stage_losses = steps[now], losses(run.summary)
     st.plotly_chart(
         _stage_figures.axis_figure(steps, now, stage_losses),
@@ -182,8 +184,10 @@ def images_panel(run: StoredRun, plot: PlotData, here: ShownStep) -> None:
 
 def requested_step(steps: list[ShownStep]) -> int:
     """The step that the URL asks for; the first where it asks for none there is."""
-    text = st.query_params.get("step", "0")
-    return int(text) if text in map(str, range(len(steps))) else 0
+    step, problems = read("step", Whole(0, len(steps) - 1, 0), st.query_params.get("step"))
+    for problem in problems:
+        st.warning(problem, icon=":material/link_off:")
+    return step
 
 
 st.title("Stages")

@@ -109,6 +109,19 @@ def settled(page: Page) -> None:
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
 
 
+def go(page: Page, name: str) -> None:
+    """Go to a page by the navigation, as a person does: a group first where the page is in one."""
+    link = page.get_by_role("link", name=name, exact=True)
+    for group in page.get_by_test_id("stTopNavSection").all():
+        if link.count():
+            break
+        group.click()
+        page.wait_for_timeout(200)
+        if not link.count():
+            page.keyboard.press("Escape")
+    link.first.click()
+
+
 def status_of(url: str) -> int:
     """The HTTP status of an address; 0 where nothing answers."""
     try:

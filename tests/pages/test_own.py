@@ -148,7 +148,7 @@ def test_bad_settings_and_a_bad_view_stand_in_one_box() -> None:
     assert "`map` is `moon`" in app.error[0].value
 
 
-def test_a_view_does_not_follow_to_another_page() -> None:
+def test_a_view_does_not_follow_to_another_page_and_is_found_again() -> None:
     app = features(map="pca", pin="3", colour="moon")
     assert len(app.error) == 1
     app.switch_page("lab.py")
@@ -157,8 +157,9 @@ def test_a_view_does_not_follow_to_another_page() -> None:
     assert not app.error
     app.switch_page("features.py")
     app = rerun(app)
-    assert query(app) == SETTINGS
-    assert pinned(app) == ""
+    assert query(app) == {**SETTINGS, "map": "pca", "pin": "3"}
+    assert pinned(app) != ""
+    assert not app.error
     app = opened("lab.py", **SETTINGS, map="pca")
     assert "Unknown: `map`" in app.error[0].value
 

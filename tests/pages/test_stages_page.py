@@ -91,3 +91,9 @@ def test_a_run_without_steps_says_so(store: Store) -> None:
 def test_an_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_store(tmp_path / "empty", monkeypatch)
     assert "No experiment has been run here yet" in shown_text(opened("stages.py"))
+
+
+def test_a_step_that_is_not_there_is_named() -> None:
+    app = opened("stages.py", run=small("gc-feature").hash, step="99")
+    assert app.select_slider[0].value == 0
+    assert "`step` is `99`; allowed: a whole number from 0 to" in app.warning[0].value
