@@ -11,7 +11,7 @@ from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, Experim
 from core.spec.models import parameters
 from core.spec.registry import EVADABLE
 from core.spec.sides import SIDE
-from pages import _runs, _state
+from pages import _budget_marks, _runs, _state
 from pages._controls import Choice, Number, Value, Whole
 from pages._side import SideChoice, pixels
 from pages._state import Values
@@ -83,6 +83,7 @@ def draw() -> Values:
         train = int(chosen["train"])
         count = ExperimentSpec(budget=float(chosen["budget"]) / 100, train_size=train).n_poison
         st.caption(f"**{count:,}** poisoned among {train + count:,} training images")
+        _budget_marks.row(chosen, widget_key("budget"))
     return {key: chosen[key] for key in _state.all_keys() if key in chosen}
 
 

@@ -12,7 +12,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
-from pages import _cards, _image_reach, _running, _runs, _sidebar, _state
+from pages import _budget_marks, _cards, _image_reach, _running, _runs, _sidebar, _state
 from pages._words import plain
 
 PROBLEM = (
@@ -193,3 +193,5 @@ else:
 # The card comes last because it may wait for the engine, in the first seconds of a server.
 with card:
     _running.show([asked] if asked else [], partial(run_row, asked, stored is not None))
+if asked is not None and stored is not None:
+    _budget_marks.compute_ahead(asked)
