@@ -6,6 +6,7 @@ import time
 import streamlit as st
 
 from core.system.errors import PoisonLabError
+from core.system.numbers import about, duration
 from core.system.paths import results
 from pages import _running
 
@@ -41,7 +42,7 @@ def show_progress(key: str, expected: float, words: str) -> None:
     """
     since = st.session_state.setdefault("tasks-since", {}).setdefault(key, time.monotonic())
     seconds = time.monotonic() - since
-    elapsed = f"{seconds:.0f} s of about {max(1.0, expected):.0f} s"
+    elapsed = f"{duration(seconds)} of {about(max(1.0, expected))}"
     st.progress(1.0 - math.exp(-2.0 * seconds / max(1.0, expected)), text=f"{words} {elapsed}.")
 
 

@@ -185,7 +185,7 @@ def find(code: str) -> Challenge:
     if name is None or head is None:
         raise ChallengeError(UNKNOWN)
     try:
-        rules = _rules(json.dumps(head["rules"], sort_keys=True))
+        rules = _rules(finite_json.dumps(head["rules"], sort_keys=True))
         return Challenge(paths.challenges() / name, rules, head["teacher"], head["owner"], head["opened"])
     except (KeyError, TypeError, SpecError) as error:
         raise ChallengeError(f"Challenge {codes.shown(name)} can't be read by this version ({error}).") from error

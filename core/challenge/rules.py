@@ -1,6 +1,5 @@
 """The rules of a challenge: an experiment whose attack and labels others choose, and who may do what for how long."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from core.data.registry import is_user_supplied
 from core.experiments import cost
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.spec.models import Frozen, validated
+from core.system import finite_json
 from core.system.errors import ChallengeError, SpecError
 from core.system.numbers import about
 
@@ -120,4 +120,4 @@ def parse_rules(values: Mapping[str, Any], *, stored: bool = False) -> Rules:
 
 def as_text(rules: Rules) -> str:
     """The rules as JSON, for a file."""
-    return json.dumps(rules.to_json(), indent=1, sort_keys=True) + "\n"
+    return finite_json.dumps(rules.to_json(), indent=1, sort_keys=True) + "\n"

@@ -12,7 +12,12 @@ import typer
 from core.cli.main import cli, main
 from core.system.errors import SpecError
 
-COMMANDS = [command.name or "" for command in cli.registered_commands]
+COMMANDS = [command.name or "" for command in cli.registered_commands] + [
+    f"{group.name} {command.name}"
+    for group in cli.registered_groups
+    for command in (group.typer_instance.registered_commands if group.typer_instance else ())
+]
+"""Every command; those of a group behind its name."""
 
 
 @pytest.fixture
@@ -39,15 +44,16 @@ def test_every_command_loads_plugins_before_its_arguments_are_looked_at(
     command: str, before: bool, loaded: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     named = ["--plugin", "mine.py", "--plugin", "bad.py"]
-    assert main([*named, command] if before else [command, *named]) == 2
+    assert main([*named, *command.split()] if before else [*command.split(), *named]) == 2
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "poison-lab: bad.py is not a plug-in.\n")
     assert loaded == [Path("mine.py"), Path("bad.py")]
 
 
 def test_all_commands_are_tried() -> None:
-    group = typer.main.get_command(cli)
-    assert sorted(COMMANDS) == sorted(group.commands)  # type: ignore[attr-defined]
+    top = typer.main.get_command(cli).commands  # type: ignore[attr-defined]
+    found = [f"{name} {inner}".strip() for name, one in top.items() for inner in getattr(one, "commands", [""])]
+    assert sorted(COMMANDS) == sorted(found)
 
 
 def test_plugins_of_the_environment_come_first_and_once(

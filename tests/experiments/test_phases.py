@@ -62,7 +62,7 @@ def split(kind: str) -> Split:
 def ran(monkeypatch: pytest.MonkeyPatch, kind: str, attack: str, *, with_map: bool = True, **values: object) -> Result:
     """The result of an attack on a kind of data, with a kind of extractor."""
     extractor = Extractor(RECORD, Backbone(LIVE.get(kind, 24)), 8)
-    monkeypatch.setattr(extraction, "draw_for", lambda spec: split(kind))
+    monkeypatch.setattr(extraction, "draw_for", lambda spec, test_rows=None: split(kind))
     monkeypatch.setattr(pool, "extractor", lambda *_: extractor)
     settings = {"name": attack, **tiny.ATTACK_SETTINGS[attack]}
     spec = {"data": "mnist", "train_size": 40, "test_size": 20, "budget": 0.1, "attack": settings, **values}

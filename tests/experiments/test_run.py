@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
@@ -234,7 +235,7 @@ def test_the_attack_never_sees_the_test_set(attack: str, results: Results, tmp_p
     """With other test images and other labels the poison is the same, and only the score moves."""
     result, _, _ = results(attack)
 
-    def other(spec: ExperimentSpec) -> Split:
+    def other(spec: ExperimentSpec, test_rows: NDArray[np.intp] | None = None) -> Split:
         split = drawn(spec)
         return Split(split.train_x, split.train_y, 255 - split.test_x, (split.test_y + 1) % 10)
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from core.experiments.plot_data import PlotData
 from core.presentation.figures.palette import PALETTE, POISONED
 from core.presentation.maps.islands import islands
 from core.presentation.maps.ranges import fold_far
+from core.system import finite_json
 from core.system.arrays import Array
 
 SHAPES = ("dot", "diamond", "open", "cross", "square", "triangle", "disc")
@@ -140,7 +140,7 @@ class MapScene:
             "run": self.run,
             "makesImages": self.makes_images,
         }
-        digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(finite_json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
         return {**data, "id": digest}
 
 

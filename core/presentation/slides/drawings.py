@@ -33,7 +33,7 @@ def crowd(n_clean: int, n_poison: int) -> tuple[str, int]:
     for i in range(squares):
         size = 9 if i in bad else 7
         shift = (10 - size) / 2
-        paths[i in bad] += f"M{10 * (i % ACROSS) + shift:g},{10 * (i // ACROSS) + shift:g}h{size}v{size}h-{size}z"
+        paths[i in bad] += f"M{10 * (i % ACROSS) + shift},{10 * (i // ACROSS) + shift}h{size}v{size}h-{size}z"
     drawn = f'<path d="{paths[False]}" fill="{NEUTRAL}" opacity=".45"/><path d="{paths[True]}" fill="{POISONED}"/>'
     return _svg(10 * ACROSS, 10 * -(-squares // ACROSS), drawn), each
 
@@ -52,20 +52,22 @@ def simple_map(plot: PlotData, classes: Sequence[str], ink: str, paper: str) -> 
     clean, poison = xy[: plot.n_clean], xy[plot.n_clean :]
     drawn = ""
     for label in range(len(classes)):
-        dots = "".join(f"M{x:.0f},{y:.0f}h0" for x, y in clean[plot.train_y == label])
+        dots = "".join(f"M{x},{y}h0" for x, y in clean[plot.train_y == label].round().astype(int))
         colour = PALETTE[label % len(PALETTE)] if is_named else NEUTRAL
         if dots:
             drawn += f'<path d="{dots}" stroke="{colour}" stroke-width="8" stroke-linecap="round" opacity=".4"/>'
     marks = "".join(
-        f"M{x:.0f},{y - DIAMOND:.0f}l{DIAMOND},{DIAMOND}l-{DIAMOND},{DIAMOND}l-{DIAMOND},-{DIAMOND}z" for x, y in poison
+        f"M{x},{y - DIAMOND}l{DIAMOND},{DIAMOND}l-{DIAMOND},{DIAMOND}l-{DIAMOND},-{DIAMOND}z"
+        for x, y in poison.round().astype(int)
     )
     drawn += f'<path d="{marks}" fill="{POISONED}" stroke="{paper}" stroke-width="2.5"/>'
     if is_named:
         centres = spread_labels(class_centres(clean, plot.train_y, len(classes)), clean)
         for name, (x, y) in zip(classes, centres, strict=True):
             if np.isfinite(x):
+                left, top = round(np.clip(x, 90, WIDTH - 90)), round(np.clip(y, 26, HEIGHT - 12))
                 drawn += (
-                    f'<text x="{np.clip(x, 90, WIDTH - 90):.0f}" y="{np.clip(y, 26, HEIGHT - 12):.0f}" fill="{ink}" '
+                    f'<text x="{left}" y="{top}" fill="{ink}" '
                     f'stroke="{paper}" stroke-width="7" paint-order="stroke" text-anchor="middle" '
                     f'font-size="28" font-weight="700" font-family="sans-serif">{escape(name)}</text>'
                 )

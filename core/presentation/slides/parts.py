@@ -70,7 +70,7 @@ def bars(rows: Sequence[tuple[str, Sequence[tuple[str, str, float]]]], title: st
     lines = []
     for name, parts in rows:
         cells = "".join(
-            f'<div class="line"><span class="bar" style="width:{WIDEST * value / most:.2f}%;background:{colour}">'
+            f'<div class="line"><span class="bar" style="width:{round(WIDEST * value / most, 2)}%;background:{colour}">'
             f"</span><b>{short(value)}</b>&nbsp;<small>{escape(words)}</small></div>"
             for words, colour, value in parts
         )
