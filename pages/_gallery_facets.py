@@ -7,7 +7,7 @@ from core.catalog.differences import differences, field_label, value_text
 from core.experiments.summary import SIGNIFICANCE, RunSummary
 from core.spec.experiment import ExperimentSpec
 
-FACETS = {"of": "Data", "share": "Budget", "makes": "Makes", "effect": "Effect"}
+FACETS = {"of": "Data", "poisoned": "Budget", "makes": "Makes", "effect": "Effect"}
 """Key in a link and heading of each facet."""
 WORDS = {
     "images": "Images",
@@ -25,7 +25,7 @@ def facets(spec: ExperimentSpec, summary: RunSummary) -> dict[str, str]:
     is_sure = summary.p_value() < SIGNIFICANCE
     return {
         "of": spec.data,
-        "share": value_text("budget", spec.budget).removesuffix(" %"),
+        "poisoned": value_text("budget", spec.budget).removesuffix(" %"),
         "makes": "images" if record_of(spec.attack.name).makes_images else "features",
         "effect": "none" if not is_sure else "hurts" if summary.drop() > 0 else "helps",
     }
@@ -35,13 +35,13 @@ def words(facet: str, value: str) -> str:
     """The value of a facet for people."""
     if facet == "of":
         return value_text("data", value)
-    return f"{value} %" if facet == "share" else WORDS[value]
+    return f"{value} %" if facet == "poisoned" else WORDS[value]
 
 
 def options(all_facets: Sequence[Mapping[str, str]], facet: str) -> list[str]:
     """The values that experiments have in a facet, as they come; budgets by size."""
     values = list(dict.fromkeys(values[facet] for values in all_facets))
-    return sorted(values, key=float) if facet == "share" else values
+    return sorted(values, key=float) if facet == "poisoned" else values
 
 
 def fits(values: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> bool:

@@ -338,7 +338,14 @@ def forms() -> None:
         return
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        kind = st.segmented_control("Data", ["Images", "Features"], default="Images", required=True, key="data-kind")
+        kind = st.segmented_control(
+            "Data",
+            ["Images", "Features"],
+            default="Images",
+            required=True,
+            key="data-kind",
+            help="Images go through an extractor of this lab; features come from an extractor of your own.",
+        )
         if kind == "Features":
             features_form(limits)
         else:

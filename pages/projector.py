@@ -16,6 +16,7 @@ def live(code: str) -> None:
         challenge = _class.find(code)
         course = challenge.course()
     except PoisonLabError as error:
+        st.title("Challenge")
         st.error(str(error), icon=":material/link_off:")
         return
     left, right = st.columns([2, 1], vertical_alignment="bottom")

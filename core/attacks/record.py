@@ -31,6 +31,7 @@ RESERVED = frozenset(
         *("lesson", "step", "answers", "done", "run", "runs", "out", "spec"),
         *("map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
         *("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
+        *("code", "me", "teacher", "class", "of", "poisoned", "makes", "effect", "order"),
     }
 )
 """Names that the app's links use; parameters of attacks are in the same links, by their names."""

@@ -31,7 +31,7 @@ def content() -> bytes:
 def form(**typed: str) -> AppTest:
     """The form for an architecture of timm, filled in."""
     app = opened("bring.py")
-    app = rerun(app.get("button_group")[0].set_value("timm"))
+    app = rerun(app.button_group(key="library").set_value("timm"))
     app = rerun(app.selectbox(key="arch-timm").set_value("test_vit"))
     for key, value in typed.items():
         kind = app.selectbox if key in ("act", "weights") else app.text_input

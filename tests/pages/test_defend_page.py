@@ -39,11 +39,11 @@ class Tasks:
     def job(self, spec_hash: str) -> None:
         return None
 
-    def run_task(self, key: str, function: str, root: str, spec_hash: str, what: Any) -> "Tasks":
+    def run_task(self, key: str, function: str, root: str, spec_hash: str, *what: Any) -> "Tasks":
         module, _, name = function.partition(":")
-        self.asked.append(",".join(what) if isinstance(what, list) else f"{name} {what}")
+        self.asked.append(",".join(*what) if name == "judge" else " ".join(map(str, (name, *what))))
         if self.works:
-            getattr(importlib.import_module(module), name)(root, spec_hash, what)
+            getattr(importlib.import_module(module), name)(root, spec_hash, *what)
         return self
 
 
@@ -71,7 +71,13 @@ def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> No
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Poison detected"] == f"{found.whole.poison_removed} of 10"
     assert metrics["Test accuracy"] == f"{100 * found.defended.accuracy:.1f} %"
-    assert len(app.get("plotly_chart")) == 3
+    assert [chart.key for chart in app.get("plotly_chart")] == ["defend-bars", "defend-each-bars"]
+    (element,) = app.get("bidi_component")
+    assert element.proto.component_name == "poison-lab.map"
+    whole = found.whole
+    counts = {"detected": whole.poison_removed, "missed": 10 - whole.poison_removed, "wrong": whole.clean_lost}
+    told = ", ".join(f"{counts[group]} {words.lower()}" for group, words in _defend_figures.GROUPS.items())
+    assert json.loads(element.proto.json)["options"]["alt"] == f"Map: {told}"
     rows = by_class(found, separable().summary().classes)
     text = shown_text(app)
     assert "| Class | Clean | Poisoned | Defended | By the filter |" in text
@@ -198,7 +204,9 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     added = found.added
     assert f"Under this attack, with 10 points added, the ensemble reaches {percent(added.attacked)}" in shown_text(app)
     assert "certify" not in [one.key for one in app.button]
-    assert len(app.get("plotly_chart")) == 5  # with the bars of the one defence that is judged
+    judged, certificates = ["defend-bars", "defend-each-bars"], ["certify-added", "certify-flipped"]
+    assert [chart.key for chart in app.get("plotly_chart")] == judged + certificates
+    assert [part.proto.component_name for part in app.get("bidi_component")] == ["poison-lab.map"]
     bad = app.slider(key=f"certify-bad-{HASH}-25")
     assert (bad.min, bad.max, bad.value) == (0, len(added.certified) - 1, min(10, len(added.certified) - 1))
     for points in (0, 1, int(bad.max)):

@@ -45,7 +45,7 @@ def test_gallery_is_filtered_and_ordered(store: Store) -> None:
         "makes": "images",
         "order": "damage",
     }
-    app.button_group(key="gallery-share").set_value(["1"]).run()
+    app.button_group(key="gallery-poisoned").set_value(["1"]).run()
     assert shown() == [small]
     app.button_group(key="gallery-effect").set_value(["none"]).run()
     assert shown() == []

@@ -89,7 +89,8 @@ def test_every_page_has_a_link_and_a_place_in_the_navigation() -> None:
 
 def test_controls_explain_themselves_and_pictures_are_told(app: AppTest) -> None:
     found = [element for root in (app.main, app.sidebar) for element in elements(root) if element.proto is not None]
-    assert app.title
+    slides = [element.proto.body for element in found if element.type == "html"]
+    assert len(app.title) + sum(body.count("<h1>") for body in slides) == 1
     mute = [f"{one.type} {one.proto.label}" for one in found if one.type in EXPLAINED and not one.proto.help.strip()]
     assert mute == []
     charts = [one.type for one in found if one.type in DRAWN and not one.proto.alt.strip()]

@@ -155,7 +155,9 @@ def test_pages_of_a_run_show_it(page: str, key: str, either: str, made: tuple[Re
 def test_the_example_defence_goes_over_a_run(made: tuple[Result, Result], engine: Engine) -> None:
     app = rerun(opened("defend.py", run=hashes(made)[0], **{"with": "norm", "share": "10"}))
     assert engine.asked == ["norm:share=0.1"]
-    assert "Norm: Removes the points with the longest feature vectors. An example." in shown_text(app).replace("**", "")
+    (about,) = [caption for caption in app.caption if caption.value.startswith("**Norm**: ")]
+    assert about.value == "**Norm**: Removes the points with the longest feature vectors."
+    assert about.proto.help == "An example."
     assert "Poison detected" in [metric.label for metric in app.metric]
 
 

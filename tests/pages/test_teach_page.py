@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _state, _teach_address
+from pages import _runs, _state, _teach_address
 from pages._teach_locks import GROUPS
 from tests.apps import opened, own_store, rerun, shown_text
 
@@ -59,8 +59,10 @@ def test_the_address_is_found(here: str, listens_at: str | None, guess: str, mon
 
 
 def test_every_lesson_has_a_sheet() -> None:
-    labels = [button.proto.label for button in opened("teach.py").get("download_button")]
-    assert labels == ["Work sheet to print (HTML)"] * 11
+    app = opened("teach.py")
+    buttons = app.get("download_button")
+    assert [button.key for button in buttons] == [f"sheet-{lesson.id}" for lesson in _runs.lessons()]
+    assert [button.proto.label for button in buttons] == ["Work sheet to print (HTML)"] * 13
 
 
 def test_students_under_locks_see_no_notes() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.serving import metrics
+from core.serving.job import Job
 from core.serving.status import EngineStatus, WorkerStatus
 from core.storage.runs import Store
 from core.system import cache, retention
@@ -27,6 +28,9 @@ class FakeEngine:
 
     def status(self) -> EngineStatus:
         return STATUS
+
+    def jobs(self) -> list[Job]:
+        return []
 
 
 @pytest.fixture
