@@ -21,7 +21,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "features": ("run", "map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
     "challenge": ("code", "me", "teacher"),
     "lessons": ("class",),
-    "gallery": ("of", "share", "makes", "effect", "order"),
+    "gallery": ("of", "poisoned", "makes", "effect", "order"),
     "sweep": ("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
     "compare": ("runs", "view"),
     "defend": ("run", "with", "share"),

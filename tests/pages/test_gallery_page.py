@@ -47,6 +47,7 @@ def test_gallery_is_filtered_and_ordered(store: Store) -> None:
     }
     app.button_group(key="gallery-poisoned").set_value(["1"]).run()
     assert shown() == [small]
+    assert query(app)["poisoned"] == "1"
     app.button_group(key="gallery-effect").set_value(["none"]).run()
     assert shown() == []
 
