@@ -62,7 +62,7 @@ def test_every_lesson_has_a_sheet() -> None:
     app = opened("teach.py")
     buttons = app.get("download_button")
     assert [button.key for button in buttons] == [f"sheet-{lesson.id}" for lesson in _runs.lessons()]
-    assert [button.proto.label for button in buttons] == ["Work sheet to print (HTML)"] * 13
+    assert {button.proto.label for button in buttons} == {"Work sheet to print (HTML)"}
 
 
 def test_students_under_locks_see_no_notes() -> None:
