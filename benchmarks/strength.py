@@ -108,7 +108,7 @@ def write(values: dict[str, dict[str, dict[str, float]]]) -> None:
             rows.append([title, " / ".join(f"{drop:.1f}" for drop in drops), mean, deviation, seconds])
         else:
             rows.append([title, "not measured", "", "", ""])
-    header = ["Attack", "Points lost, seeds 0 to 4", "Mean", "Deviation", "Processor s"]
+    header = ["Attack", "Points lost, seeds 0, 1, …", "Mean", "Deviation", "Processor s"]
     machine = report.machine()
     text = f"{markdown_table(header, rows)}\n\nOn {machine}; a run on {torch.get_num_threads()} thread."
     report.write("strength", text, {"machine": machine, "values": json.loads(finite_json.dumps(values))})
