@@ -11,8 +11,12 @@ STYLE = """<style>
 [data-testid=stButtonGroup] :is([data-selected=true], [aria-checked=true]) p,
 [kind$=Active], [kind$=Active] p, [data-testid=stSliderThumbValue] { color: light-dark(#1f5fb0, #8ab8f2) !important; }
 /* A formula breaks at its signs where it is wider than its column: a frame to scroll is out of reach of keys. */
-.katex-display { font-size: 0.92em; padding-block: 0.3em; }
+.stApp .katex-display { font-size: 0.92em; padding-block: 0.3em; overflow: visible; }
 .katex-display > .katex, .katex-display > .katex > .katex-html { white-space: normal; }
+/* Commands to copy are read, not highlighted: some colours of their parts are too pale. */
+[data-testid=stCode] code .token { color: inherit !important; }
+/* Options side by side go on in the next line where the screen ends. */
+[data-testid=stButtonGroup], [data-testid=stButtonGroup] :has(> button) { flex-wrap: wrap; overflow: visible; }
 /* The way through a lesson is in reach of a thumb, whatever is scrolled. */
 @media (max-width: 640px) {
   .st-key-lesson-way {
