@@ -72,12 +72,13 @@ def test_the_bare_address_and_the_navigation_lead_to_every_page(context: Browser
     page.goto(f"{under}/")
     stands(page, f"{under}/lab")
     seen = set()
-    for path in [path for path in PAGES if path != "present"] + ["present"]:  # Present shows no navigation
+    listed = [path for path in PAGES if path not in ("present", "projector")]  # to the projector a challenge leads
+    for path in [*listed, "present"]:  # which shows no navigation
         page.locator(f"[data-testid=stSidebarNav] a[href$='{BASE}/{path}']").click()
         page.wait_for_url(f"{under}/{path}*")
         stands(page, f"{under}/{path}")
         seen.add(path)
-    assert seen == set(PAGES)
+    assert seen == {*PAGES} - {"projector"}
 
 
 @pytest.mark.slow
