@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-
 from core.audit.words import critical_words, percent_of
 from core.presentation.figures.palette import PALETTE
-from core.system import paths
+from core.presentation.templates import template
 from core.system.numbers import digits, fixed
 
 TEMPLATE = "audit.html.j2"
@@ -20,7 +18,7 @@ def document(content: Mapping[str, Any]) -> str:
     Args:
         content: of its audit.json.
     """
-    return _template().render(
+    return template(TEMPLATE).render(
         audit=content,
         figure=curve_svg(content),
         critical_words=critical_words,
@@ -29,17 +27,6 @@ def document(content: Mapping[str, Any]) -> str:
         points=lambda value: fixed(value),
         digits=digits,
     )
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(paths.ASSETS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE)
 
 
 def curve_svg(content: Mapping[str, Any]) -> str:

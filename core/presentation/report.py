@@ -3,15 +3,14 @@
 The file is self-contained, including plotly.js, and forbids the browser to load anything else.
 """
 
-import jinja2
 from plotly.offline import get_plotlyjs
 
 from core.catalog import choices
 from core.presentation import captions, export, figures, method, report_sections
 from core.presentation.embedding import link, plot_html
+from core.presentation.templates import template
 from core.storage import reached
 from core.storage.runs import StoredRun
-from core.system import paths
 
 TEMPLATE = "report.html.j2"
 
@@ -25,15 +24,8 @@ def report(run: StoredRun) -> str:
         StoreError: the run's arrays are missing or damaged, or it has no map.
         SpecError: this version can't read the run's spec.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(paths.ASSETS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     values = {**_results(run), **_method(run), **_downloads(run)}
-    return environment.get_template(TEMPLATE).render(hash=run.hash, plotly_js=get_plotlyjs(), **values)
+    return template(TEMPLATE).render(hash=run.hash, plotly_js=get_plotlyjs(), **values)
 
 
 def _results(run: StoredRun) -> dict[str, object]:

@@ -137,7 +137,7 @@ class Ahead:
             was_queued = job.state == "queued"
             self._wishes.insert(0, job.spec)
             self._left += 1
-        self._end(job, Outcome("cancelled"))
+            self._end(job, Outcome("cancelled"))  # under the same lock: two who come at once cancel it once
         self._dispatcher.withdraw(job, was_queued=was_queued)
         return True
 
