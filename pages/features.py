@@ -9,7 +9,7 @@ from core.storage.runs import StoredRun
 from core.system.errors import PoisonLabError
 from core.system.numbers import fixed, percent
 from core.system.paths import results
-from pages import _map, _own, _points, _runs, _words
+from pages import _map, _own, _points, _runs, _why, _words
 from pages._controls import Choice, Whole
 from pages._own import Rows, Switch
 
@@ -269,6 +269,10 @@ def linked_views(run: StoredRun) -> None:
                 "Select a row to show its image beside its nearest neighbours and to mark it on the map, with the "
                 "keyboard by Shift + Space; or select a point on the map."
             )
+    if pins:
+        with st.container(border=True, key="features-why"):
+            waiting = _why.is_waiting(run)
+            st.fragment(_why.card, run_every=_why.WAIT_SECONDS if waiting else None)(run, pins[-1])
     _own.write()
 
 

@@ -40,7 +40,9 @@ CHOSEN_FOLDER = "core/evidence/"
 WORDS: dict[str, set[str]] = {
     "core/attacks/ue_input.py": {"loss"},
     "core/certificates/certificate.py": {"noise"},
+    "core/experiments/point_scores.py": {"loss"},
     "core/presentation/facts.py": {"noise"},
+    "core/presentation/point_table.py": {"loss"},
     "core/pretraining/checkpoint.py": {"knn"},
     "core/pretraining/recipe.py": {"knn"},
     "pages/_points.py": {"loss"},

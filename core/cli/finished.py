@@ -23,23 +23,33 @@ def report(
     run: FinishedRun,
     out: Annotated[Path | None, typer.Option(help="Report to write: one *.html file that needs no network.")] = None,
     table: Annotated[Path | None, typer.Option(help="Table of the poisoned points: *.csv or *.parquet.")] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of all points, clean and poisoned, with influence, loss and what each defence says of them: "
+            "*.csv or *.parquet."
+        ),
+    ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Folder for a manifest of the poison, also for cleanlab, ART and FiftyOne.")
     ] = None,
 ) -> None:
-    """Write the report of a finished run as one HTML file, its points as a table, and a manifest of its poison."""
-    from core.presentation import export
+    """Write the report of a finished run as one HTML file, its points as tables, and a manifest of its poison."""
+    from core.presentation import export, point_table
     from core.presentation import manifest as manifests
     from core.presentation import report as reports
 
-    if out is None and table is None and manifest is None:
+    if out is None and table is None and points is None and manifest is None:
         raise SpecError(
-            "report writes --out FILE.html, --table FILE.csv (or .parquet) and --manifest FOLDER; none was given."
+            "report writes --out FILE.html, --table FILE.csv (or .parquet), --points FILE.csv (or .parquet) and "
+            "--manifest FOLDER; none was given."
         )
     if out is not None:
         check_suffix("--out", out, (".html",))
     if table is not None:
         check_suffix("--table", table, tuple(export.TABLE_SUFFIXES))
+    if points is not None:
+        check_suffix("--points", points, point_table.SUFFIXES)
     stored = _load(run)
     # Create all content before writing any file.
     files: list[tuple[Path, bytes]] = []
@@ -47,6 +57,13 @@ def report(
         files.append((out, reports.report(stored).encode()))
     if table is not None:
         files.append((table, export.table_file(stored, table.suffix)))
+    if points is not None:
+        from core.storage import scored
+        from core.system.device import use_all_cores
+
+        use_all_cores()
+        scores = scored.score_run(stored)
+        files.append((points, point_table.file(scores, stored.summary.classes, points.suffix)))
     for path, content in files:
         try:
             with replacing(path) as file:

@@ -1,0 +1,136 @@
+"""Why this point: everything that is known of the pinned point, scored by a worker once for all points of a run."""
+
+import streamlit as st
+
+from core.catalog.choices import defence_title
+from core.experiments.point_scores import PointScores, ranks
+from core.presentation import point_table
+from core.storage import features, scored
+from core.storage.runs import StoredRun
+from core.system.numbers import counted, digits, fixed
+from pages import _defences, _tasks, _words
+
+WAIT_SECONDS = 0.7
+SECONDS = 15.0
+"""What scoring the points of a run takes, roughly, where its features are there."""
+ABOUT = (
+    "What this point does to the head, and how suspicious each defence finds it among all points of the training set: "
+    "rank 1 is the most suspicious."
+)
+
+
+def is_waiting(run: StoredRun) -> bool:
+    """Whether scores were requested and are not there yet."""
+    return st.session_state.get("why-asked") == run.hash and not scored.is_there(run.hash)
+
+
+def card(run: StoredRun, row: int) -> None:
+    """The button, the progress, or what is known of a point of a run, by its row."""
+    st.subheader("Why this point")
+    st.caption(ABOUT)
+    scores = scored.find(run.hash)
+    if scores is not None:
+        if st.session_state.pop("why-waiting", False):
+            st.rerun()  # the page, which need not be redrawn any more
+        show(run, scores, row)
+        return
+    st.button(
+        "Score all points",
+        key="why-score",
+        icon=":material/troubleshoot:",
+        on_click=st.session_state.update,
+        args=({"why-asked": run.hash},),
+        help="Influence, out-of-fold label and every defence, for all points of this run: some ten seconds.",
+    )
+    if st.session_state.get("why-asked") == run.hash:
+        if not st.session_state.get("why-waiting"):
+            st.session_state["why-waiting"] = True
+            st.rerun()  # the button has drawn this part alone, once
+        key = f"why-{run.hash}"
+        problem = _tasks.run(key, "core.storage.scored:score", run.hash)
+        if problem:
+            _tasks.show_problem(problem, title="The points can't be scored", widget="why-again")
+        else:
+            extra = 0.0 if features.has_features(run) else _defences.feature_seconds(run)
+            _tasks.show_progress(key, SECONDS + extra, "A worker is scoring all points.")
+
+
+def show(run: StoredRun, scores: PointScores, row: int) -> None:
+    """The numbers of a point, the defences, and the table of all points to download.
+
+    Args:
+        run: that has the point.
+        scores: of all its points.
+        row: of the point.
+    """
+    classes, n = run.summary.classes, len(scores)
+    held_out, label = int(scores.held_out[row]), int(scores.y[row])
+    with st.container(horizontal=True):
+        st.metric(
+            "Influence",
+            f"{fixed(1e3 * scores.influence[row], 2, sign=True)} ‰",
+            place(ranks(scores.influence)[row], n, "harmful"),
+            delta_color="off",
+            delta_arrow="off",
+            help="To first order, by how much one more copy of this point would raise the mean probability with which "
+            "the head does not predict the class of a clean training point. Attacks choose their poison by it.",
+        )
+        st.metric(
+            "Loss",
+            digits(float(scores.loss[row]), 3),
+            place(ranks(scores.loss)[row], n, "surprising"),
+            delta_color="off",
+            delta_arrow="off",
+            help="Cross-entropy of its label under the head that was trained on all points.",
+        )
+        st.metric(
+            "Out-of-fold label",
+            _words.plain(classes[held_out]),
+            "its label" if held_out == label else f"its label is {_words.plain(classes[label])}",
+            delta_color="off",
+            delta_arrow="off",
+            help="What a head predicts that was trained on four fifths of the training set, without this point.",
+        )
+        st.metric(
+            "Neighbours with its label",
+            f"{scores.same_label[row]} of {len(scores.near[row])}",
+            help="Of its nearest points in feature space, poison included.",
+        )
+    removed = [name for name in scores.suspicion if scores.removed[name][row]]
+    names = ": " + ", ".join(defence_title(name) for name in removed) if removed else ""
+    st.markdown(f"**{len(removed)}** of {counted(len(scores.suspicion), 'defence')} would remove it{names}.")
+    st.dataframe(
+        [
+            {
+                "Defence": defence_title(name),
+                "Rank": int(ranks(values)[row]),
+                "Suspicion": float(values[row]),
+                "Removes it": bool(scores.removed[name][row]),
+            }
+            for name, values in scores.suspicion.items()
+        ],
+        key="why-defences",
+        hide_index=True,
+        alt="Rank and suspicion of the point by every defence",
+        column_config={
+            "Rank": st.column_config.NumberColumn(help=f"Among {n:,} points; equal suspicion shares the better rank."),
+            "Suspicion": st.column_config.NumberColumn(
+                format="%.4g", help="In units of the defence; comparable between points only."
+            ),
+        },
+    )
+    st.download_button(
+        "All points (CSV)",
+        lambda: point_table.file(scores, classes, ".csv"),
+        f"{run.hash}-all-points.csv",
+        "text/csv",
+        key="why-csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="One row for each point, clean and poisoned, with all of these numbers.",
+    )
+
+
+def place(rank: int, n: int, word: str) -> str:
+    """A rank in words."""
+    return f"{int(rank):,} of {n:,} by how {word}"
