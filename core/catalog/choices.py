@@ -61,6 +61,7 @@ def resolve(spec: ExperimentSpec) -> ExperimentSpec:
     attack = record_of(spec.attack.name)
     if data.width:
         _check_pixels(spec, attack)
+    fill |= _of_attacker(spec, data, attack)
     for what, value, excluded, others in (
         ("constraint", spec.constraint, attack.excluded_constraints, attack.constraints),
         ("label rule", spec.label_rule, attack.excluded_label_rules, attack.label_rules),
@@ -101,6 +102,39 @@ def _of_images(spec: ExperimentSpec, data: DataInfo) -> dict[str, Any]:
 def _of_features() -> dict[str, Any]:
     """The same of a spec on feature vectors: whatever it names of images has no effect."""
     return {"extractor": NO_EXTRACTOR, "input_size": None, "side": SIDE}
+
+
+def _of_attacker(spec: ExperimentSpec, data: DataInfo, attack: AttackRecord) -> dict[str, Any]:
+    """What a spec says of the attacker's knowledge; what is the defender's anyway is left out.
+
+    Args:
+        spec: the experiment.
+        data: the record of its data.
+        attack: the record of its attack.
+
+    Raises:
+        SpecError: there are no other points, or the poison could not be used with another extractor.
+    """
+    if spec.attacker_data == "other" and 2 * spec.train_size > data.train_images:
+        raise SpecError(
+            f"attacker_data is other, for which {spec.data} has too few points: train_size may be at most "
+            f"{data.train_images // 2}, so that as many others are left; got {spec.train_size}."
+        )
+    fill: dict[str, Any] = {"attacker_ridge": None if spec.attacker_ridge == spec.ridge else spec.attacker_ridge}
+    if spec.attacker_extractor is not None:
+        if data.width:
+            raise SpecError(f"attacker_extractor needs images, and {spec.data} has feature vectors only: leave it out.")
+        if not attack.makes_images:
+            allowed = ", ".join(name for name, record in ATTACKS.items() if record.makes_images)
+            raise SpecError(
+                f"attacker_extractor needs an attack that makes images, as the features of {attack.name} mean nothing "
+                f"to another extractor. Allowed: {allowed}."
+            )
+        if spec.attacker_extractor == NO_EXTRACTOR:
+            raise SpecError(f"attacker_extractor is {NO_EXTRACTOR}; allowed: {', '.join(EXTRACTORS)}.")
+        name = extractor_info(spec.attacker_extractor).name
+        fill["attacker_extractor"] = None if name == extractor_info(spec.extractor).name else name
+    return fill
 
 
 def _check_pixels(spec: ExperimentSpec, attack: AttackRecord) -> None:
@@ -199,9 +233,23 @@ def one_line(spec: ExperimentSpec) -> str:
         constraint,
         f"poison labels: {lower_first(LABEL_TITLES[spec.label_rule])}",
         *([] if spec.evade is None else [f"made to evade the defence {defence_title(spec.evade)}"]),
+        *attacker_words(spec),
         f"seed {spec.seed}",
     )
     return " · ".join(parts)
+
+
+def attacker_words(spec: ExperimentSpec) -> list[str]:
+    """What the attacker does not know of an experiment, a few words each; empty where it knows everything."""
+    return [
+        *(["the attacker has other points of the same data"] if spec.attacker_data == "other" else []),
+        *([] if spec.attacker_ridge is None else [f"the attacker expects λ = {digits(spec.attacker_ridge)}"]),
+        *(
+            []
+            if spec.attacker_extractor is None
+            else [f"poison made on {title(extractor_info, spec.attacker_extractor)}"]
+        ),
+    ]
 
 
 def attack_title(name: str) -> str:

@@ -32,6 +32,9 @@ FIELD_LABELS: dict[str, str] = {
     "train_size": "training images",
     "test_size": "test images",
     "ridge": "ridge λ",
+    "attacker_data": "points that the attacker has",
+    "attacker_ridge": "λ that the attacker expects",
+    "attacker_extractor": "extractor of the attacker",
     "seed": "seed",
     "plugins": "plug-ins",
 }
@@ -61,6 +64,8 @@ def _read(spec: ExperimentSpec) -> dict[str, Any]:
     unread = spec.attack.unread(spec.label_rule) | {"name"}
     values["attack"] = spec.attack.name
     values["evade"] = spec.evade or "none"  # expecting no defence is also a choice
+    for name in ("attacker_ridge", "attacker_extractor"):
+        values[name] = values[name] or "the defender's"  # knowing it is also a choice
     values |= {f"attack.{name}": value for name, value in parameters.items() if name not in unread}
     if spec.constraint != "perturbation":
         del values["delta"]
@@ -91,7 +96,7 @@ def value_text(field: str, value: Any) -> str:
     match field:
         case "data":
             return title(data_info, value)
-        case "extractor":
+        case "extractor" | "attacker_extractor":
             return title(extractor_info, value)
         case "attack":
             return attack_title(value)

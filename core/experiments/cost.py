@@ -100,6 +100,11 @@ def estimate(spec: ExperimentSpec, device: str = "auto") -> dict[str, float]:
     seconds = {stage: units * _rate(rates, spec, stage, kind) for stage, units in _units(spec).items()}
     if _features_key(spec) in rates.extracted:  # unless they have been deleted since
         seconds["extract"] = min(seconds["extract"], _READ_SECONDS)
+    if spec.attacker_data == "other" or spec.attacker_extractor is not None:
+        name, size = _attackers_extractor(spec)
+        variant = extractor_info(name).arch
+        rate = rates.rate(f"{kind}/extract/{variant}", _default(kind, "extract", variant))
+        seconds["extract"] += spec.train_size * extractor_macs(name, size) * rate
     return seconds
 
 
@@ -163,14 +168,15 @@ def _units(spec: ExperimentSpec) -> dict[str, float]:
         check_loaded(name, digest)
     n, m = spec.train_size, spec.n_poison
     macs = extractor_macs(spec.extractor, spec.input_size)
+    attackers = extractor_macs(*_attackers_extractor(spec))
     record, data = extractor_info(spec.extractor), data_info(spec.data)
     width = data.width or record.width_at(spec.input_size or record.input_sizes[0])
     head = float(width * len(data.classes))
     load = Workload(
         n_train=n,
         n_poison=m,
-        extraction=macs,
-        image_step=m * macs * _PASSES,
+        extraction=attackers,
+        image_step=m * attackers * _PASSES,
         head_step=(n + m) * head,
         clean_head_step=n * head,
         label_rule=spec.label_rule,
@@ -190,7 +196,12 @@ def _variant(spec: ExperimentSpec, name: str) -> str:
     if name not in stages:
         return ""
     stage = stages[name]
-    return extractor_info(spec.extractor).arch if stage.by_extractor else stage.variant(spec.attack)
+    return extractor_info(_attackers_extractor(spec)[0]).arch if stage.by_extractor else stage.variant(spec.attack)
+
+
+def _attackers_extractor(spec: ExperimentSpec) -> tuple[str, int | None]:
+    """The extractor that the attack works on, and its input size."""
+    return (spec.extractor, spec.input_size) if spec.attacker_extractor is None else (spec.attacker_extractor, None)
 
 
 def _key(spec: ExperimentSpec, stage: str, kind: str) -> str:

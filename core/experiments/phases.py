@@ -11,7 +11,7 @@ from core.attacks.algorithms.images import NoImages, training_images
 from core.attacks.algorithms.inversion import gaps
 from core.attacks.execution import execute
 from core.attacks.registry import record_of
-from core.experiments import trajectory
+from core.experiments import limited, trajectory
 from core.experiments.extraction import Extracted, Loaded
 from core.experiments.plot_data import PlotData
 from core.experiments.plotting import Heads, plot_data
@@ -55,10 +55,11 @@ def train_clean(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, watc
 
 @dataclass(frozen=True)
 class Attack:
-    """The attacker's knowledge, and the poison with its constraints enforced."""
+    """What there is to know, the poison with its constraints enforced, and the `own_base` of `Poison`."""
 
     scene: Scene
     attacked: Attacked
+    own_base: tuple[Array, Array] | None = None
 
 
 def scene_of(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Clean) -> Scene:
@@ -97,9 +98,12 @@ def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Cl
         watch: receives progress events.
     """
     scene = scene_of(spec, loaded, extracted, clean)
-    attacked = execute(spec, scene, watch)
+    if limited.knows_everything(spec):
+        attacked, own_base = execute(spec, scene, watch), None
+    else:
+        attacked, own_base = limited.execute(spec, loaded, extracted, scene, watch)
     watch.end_stage()
-    return Attack(scene, attacked)
+    return Attack(scene, attacked, own_base)
 
 
 @dataclass(frozen=True)
@@ -186,14 +190,21 @@ def _reachability(spec: ExperimentSpec, attack: Attack, poison_z: Tensor) -> Rea
     return reachability(scene.problem, attacked.target, len(attacked.y) / len(scene.y), float(residual.norm()), box)
 
 
-def poison_arrays(attacked: Attacked, poison_z: Tensor) -> Poison:
-    """Convert the poison to plain arrays, as the defender receives it; `poison_z` (m, d) are its features."""
+def poison_arrays(attacked: Attacked, poison_z: Tensor, own_base: tuple[Array, Array] | None = None) -> Poison:
+    """Convert the poison to plain arrays, as the defender receives it.
+
+    Args:
+        attacked: the poison.
+        poison_z: (m, d) its features.
+        own_base: see `core.experiments.result.Poison`.
+    """
     return Poison(
         x=_float32(attacked.x),
         z=poison_z.cpu().numpy(),
         y=attacked.y.cpu().numpy(),
         base_index=attacked.base.cpu().numpy(),
         zeta=_float32(attacked.zeta),
+        own_base=own_base,
     )
 
 

@@ -72,6 +72,7 @@ def plot_data(
     flat = Principal.of(heads.z)
     fitted = projection.fit(train_z, device=heads.z.device, there=heads.z, principal=flat)
     m, base = len(poison.y), poison.base_index
+    base_x, base_z = (train_x[base], train_z[base]) if poison.own_base is None else poison.own_base
     # Stage 2's features are a second set of points only where images had to be made of them.
     is_inverted = poison.zeta is not None and poison.x is not None
     placed = fitted.place(np.concatenate([poison.z, poison.zeta] if is_inverted else [poison.z]))
@@ -79,12 +80,12 @@ def plot_data(
     return PlotData(
         train_xy=fitted.xy,
         train_y=heads.y.cpu().numpy(),
-        base_xy=fitted.xy[base],
+        base_xy=fitted.xy[base] if poison.own_base is None else fitted.place(base_z),
         poison_xy=placed[:m],
         noise_floor=fitted.noise_floor,
         preserved=preserved(heads.z, fitted.xy),
-        shift=np.linalg.norm(poison.z - train_z[base], axis=1).astype(np.float32),
-        base_x=train_x[base],
+        shift=np.linalg.norm(poison.z - base_z, axis=1).astype(np.float32),
+        base_x=base_x,
         poison_y=poison.y,
         base_y=heads.y.cpu().numpy()[base],
         base_index=base,

@@ -24,6 +24,9 @@ class Poison:
         y: (m,) int64 labels.
         base_index: (m,) int64, row of each base point in the training set.
         zeta: (m, d) float32, the poisoned features of stage 2; None where the attack has no stage 2.
+        own_base: where the attacker has points of its own, the images (m, C, H, W) uint8 that the poison was made from,
+            or pictures of feature vectors, and their features (m, d); `base_index` then names the training points of
+            the same classes that lie nearest to them.
     """
 
     x: Array | None
@@ -31,6 +34,7 @@ class Poison:
     y: Array
     base_index: Array
     zeta: Array | None = None
+    own_base: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _run(
     clean = phases.train_clean(spec, loaded, extracted, watch)
     attack = phases.attack(spec, loaded, extracted, clean, watch)
     evaluated = phases.evaluate(spec, extracted, clean, attack, watch)
-    poison = phases.poison_arrays(attack.attacked, evaluated.poison_z)
+    poison = phases.poison_arrays(attack.attacked, evaluated.poison_z, attack.own_base)
     steps = phases.evaluate_trajectory(clean, attack, evaluated, poison, watch)
     plot = phases.draw(spec, loaded, extracted, clean, evaluated, poison, steps, watch) if with_map else None
     return Result(

@@ -39,11 +39,17 @@ class RunWatch:
         self.on_event(event)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time the body of a `with` statement as a stage."""
+    def stage(self, name: str, book_as: str = "") -> Iterator[None]:
+        """Time the body of a `with` statement as a stage, whose seconds may be booked under another name."""
+        before = self.seconds.get(name)
         self(Event(name))
         yield
         self.end_stage()
+        if book_as:
+            spent = self.seconds.pop(name) - (before or 0.0)
+            self.seconds[book_as] = self.seconds.get(book_as, 0.0) + spent
+            if before is not None:
+                self.seconds[name] = before
 
     def end_stage(self) -> None:
         """End the current stage, e.g. one that an attack began by an event."""

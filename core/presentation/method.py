@@ -31,7 +31,7 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
     if spec.constraint == "perturbation":
         constraint += f" Here δ = {round(255 * spec.delta)}/255."
     return [
-        ("Knows", "The extractor, the clean training images and the head's λ. Never the test images."),
+        ("Knows", _knowledge(spec)),
         (
             "May",
             f"Add {counted(spec.n_poison, 'point')} to the {spec.train_size:,} clean ones "
@@ -41,6 +41,19 @@ def threat_model(spec: ExperimentSpec) -> list[tuple[str, str]]:
         (f"Labels: {lower_first(LABEL_TITLES[spec.label_rule])}", LABEL_RULES[spec.label_rule]),
         *([] if spec.evade is None else [_expected(spec.evade)]),
     ]
+
+
+def _knowledge(spec: ExperimentSpec) -> str:
+    extractor = "The extractor"
+    if spec.attacker_extractor is not None:
+        extractor = f"In place of the extractor, {choices.title(extractor_info, spec.attacker_extractor)}"
+    points = "the clean training images"
+    if spec.attacker_data == "other":
+        points = "as many other images of the same data, none of the training set's"
+    ridge = "the head's λ"
+    if spec.attacker_ridge is not None:
+        ridge = f"not the head's λ, for which it expects {digits(spec.attacker_ridge)}"
+    return f"{extractor}, {points} and {ridge}. Never the test images."
 
 
 def _expected(name: str) -> tuple[str, str]:

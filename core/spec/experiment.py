@@ -80,6 +80,24 @@ class ExperimentSpec(Frozen):
     test_size: int = Field(1000, ge=10, le=10_000_000, description="Test images.")
     ridge: float = Field(1e-3, gt=0, le=1e3, description="λ of the head's objective.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of everything random.")
+    # What the attacker does not know; each is omitted while it knows everything, likewise.
+    attacker_data: Literal["training", "other"] = Field(
+        "training",
+        description="Points that the attack is made on: the training set itself, or other ones of the same data.",
+        exclude_if=lambda value: value == "training",
+    )
+    attacker_ridge: float | None = Field(
+        None,
+        gt=0,
+        le=1e3,
+        description="λ that the attacker expects; by default the head's.",
+        exclude_if=lambda value: value is None,
+    )
+    attacker_extractor: str | None = Field(
+        None,
+        description="Extractor on which the poisoned images are made; by default the defender's.",
+        exclude_if=lambda value: value is None,
+    )
     # Omitted while it is empty, likewise.
     plugins: tuple[tuple[str, str], ...] = Field(
         (),

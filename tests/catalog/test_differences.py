@@ -27,11 +27,15 @@ OTHER: dict[str, Any] = {
     "test_size": 500,
     "ridge": 0.01,
     "seed": 7,
+    "attacker_data": "other",
+    "attacker_ridge": 0.02,
+    "attacker_extractor": "resnet10-small-mnist",
 }
 """Another value than the base's for each field."""
 BASE: dict[str, Any] = {
     **{"attack": "label-flip", "evade": "slab"},
     **{"train_domain": "google", "test_domain": "google", "input_size": 28},
+    **{"attacker_ridge": 0.5, "attacker_extractor": "efficientnet-lite0-imagenet"},
 }
 PARAMETERS = [(attack, name) for attack in ATTACKS for name in parameters(ATTACKS[attack])]
 
@@ -57,6 +61,13 @@ def test_each_field_is_found_alone(field: str) -> None:
     text = sentence([one, two], ["A", "B"])
     assert field_label(field) in text
     assert all(value_text(field, value) in text for value in differences([one, two])[0][1])
+
+
+def test_an_attacker_that_knows_less_is_told_from_one_that_knows_all() -> None:
+    specs = [ExperimentSpec(), ExperimentSpec(attacker_ridge=0.5)]
+    assert differences(specs) == [("attacker_ridge", ["the defender's", 0.5])]
+    assert "λ that the attacker expects (A: the defender's; B: 0.5)" in sentence(specs, ["A", "B"])
+    assert differences([ExperimentSpec(), ExperimentSpec(ridge=0.5)]) == [("ridge", [0.001, 0.5])]
 
 
 @pytest.mark.parametrize(("attack", "name"), PARAMETERS)

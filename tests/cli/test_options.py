@@ -75,6 +75,9 @@ def test_a_new_field_is_an_option_by_itself() -> None:
     assert values == {
         **Wider().model_dump(),
         "evade": None,
+        "attacker_data": "training",
+        "attacker_ridge": None,
+        "attacker_extractor": None,
         "attack": defaults.ATTACK,
         "rounds": 7,
         "mood": "wild",

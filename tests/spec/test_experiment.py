@@ -30,6 +30,9 @@ WHOLE: dict[str, Any] = {
     "test_size": 50,
     "ridge": 0.01,
     "seed": 5,
+    "attacker_data": "other",
+    "attacker_ridge": 0.1,
+    "attacker_extractor": "resnet10-small-mnist",
 }
 
 
@@ -182,6 +185,9 @@ CHANGED = {
     "test_size": 51,
     "ridge": 0.02,
     "seed": 6,
+    "attacker_data": "training",
+    "attacker_ridge": None,
+    "attacker_extractor": None,
 }
 
 
@@ -214,6 +220,14 @@ def test_the_side_of_before_there_was_a_choice_leaves_hashes_as_they_were() -> N
     hashes = {side: parse_spec({"side": side}).hash for side in (8, 63, 64, 65, 224)}
     assert len({*hashes.values()}) == 5
     assert hashes[64] == parse_spec({}).hash
+
+
+def test_an_attacker_that_knows_everything_leaves_hashes_as_they_were() -> None:
+    known = {"attacker_data": "training", "attacker_ridge": None, "attacker_extractor": None}
+    assert parse_spec(known).hash == "c9f1e093f4744d33"
+    assert "attacker" not in parse_spec(known).to_json()
+    limited = parse_spec({"attacker_data": "other", "attacker_ridge": 0.1})
+    assert parse_spec(json.loads(limited.to_json())) == limited
 
 
 def test_a_spec_is_frozen() -> None:
