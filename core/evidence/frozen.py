@@ -1,4 +1,7 @@
-"""Measurements are frozen in docs/results.json: attacks and defences registered later are "not measured yet"."""
+"""Measurements are frozen in docs/results.json: attacks and defences registered later are "not measured yet".
+
+What was measured on some seeds only counts by these, from two on; the page says where it has fewer than planned.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +11,19 @@ from core.evidence.measurements import Key, MeasuredRow, key_of
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import PLUGINS
 
+FEWEST_SEEDS = 2
+"""Below it a mean has no interval."""
+
 
 @dataclass(frozen=True)
 class Frozen:
     """Measured and missing parts of the requested experiments.
 
     Attributes:
-        rows: experiments measured on every seed, in the requested order.
-        defences: names of the defences that were measured on each of these.
-        missing: settings that were not measured on every seed.
+        rows: experiments measured on at least `FEWEST_SEEDS` seeds, or on all if fewer are asked for, in the requested
+            order.
+        defences: names of the defences that were measured on any of these.
+        missing: settings that were measured on fewer seeds.
         missing_defences: names of the defences that were not measured on all rows.
     """
 
@@ -36,12 +43,16 @@ def frozen(experiments: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRo
     by_experiment: dict[str, list[ExperimentSpec]] = {}
     for spec in experiments:
         by_experiment.setdefault(_without_seed(spec), []).append(spec)
-    complete = {key: all(spec.hash in known for spec in specs) for key, specs in by_experiment.items()}
-    rows = [known[spec.hash] for spec in experiments if complete[_without_seed(spec)]]
-    missing = [key_of(spec.model_dump(mode="json")) for spec in experiments if not complete[_without_seed(spec)]]
+    enough = {
+        key: sum(spec.hash in known for spec in specs) >= min(FEWEST_SEEDS, len(specs))
+        for key, specs in by_experiment.items()
+    }
+    rows = [known[spec.hash] for spec in experiments if enough[_without_seed(spec)] and spec.hash in known]
+    missing = [key_of(spec.model_dump(mode="json")) for spec in experiments if not enough[_without_seed(spec)]]
     names = [name for name in RECORDS if name not in PLUGINS]
-    measured = [name for name in names if all(name in row["defences"] for row in rows)]
-    return Frozen(rows, measured, list(dict.fromkeys(missing)), [name for name in names if name not in measured])
+    measured = [name for name in names if any(name in row["defences"] for row in rows)]
+    partly = [name for name in names if not all(name in row["defences"] for row in rows)]
+    return Frozen(rows, measured, list(dict.fromkeys(missing)), partly)
 
 
 def _without_seed(spec: ExperimentSpec) -> str:

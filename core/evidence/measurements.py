@@ -44,13 +44,13 @@ class Measurements:
 
     @property
     def seeds(self) -> list[int]:
-        """Seeds that all experiments have in common."""
-        return sorted(set.intersection(*(set(by_seed) for by_seed in self.by_key.values())))
+        """Seeds of any experiment."""
+        return sorted({seed for by_seed in self.by_key.values() for seed in by_seed})
 
     def values(self, key: Key, value_of: Callable[[MeasuredRow], float]) -> dict[int, float] | None:
-        """A number for each common seed; None if the experiment was not measured."""
+        """A number for each seed that the experiment was measured on; None if it was on none."""
         by_seed = self.by_key.get(key)
-        return None if by_seed is None else {seed: value_of(by_seed[seed]) for seed in self.seeds}
+        return None if by_seed is None else {seed: value_of(by_seed[seed]) for seed in sorted(by_seed)}
 
     def select(
         self,
@@ -102,10 +102,13 @@ class Comparison:
 
     @property
     def pooled(self) -> Interval | None:
-        """Interval of the means over all pairs per seed, as pairs of one seed share images and are not independent."""
-        if not self.differences:
+        """Interval of the means over all pairs per seed, as pairs of one seed share images and are not independent.
+
+        Of the seeds that all pairs have in common, so that every mean is over the same pairs; None without any.
+        """
+        seeds = sorted(set.intersection(*map(set, self.differences))) if self.differences else []
+        if not seeds:
             return None
-        seeds = self.differences[0]
         return interval([statistics.mean(difference[seed] for difference in self.differences) for seed in seeds])
 
     @property
@@ -118,7 +121,7 @@ class Comparison:
 
 
 def paired(measurements: Measurements, description: str, keys: Iterable[Key], **other: Any) -> Comparison:
-    """Compare the drops of experiments with those of experiments that differ in some fields, if both were measured.
+    """Compare the drops of experiments with those of experiments that differ in some fields, by the seeds of both.
 
     Args:
         measurements: all measurements.
@@ -133,5 +136,5 @@ def paired(measurements: Measurements, description: str, keys: Iterable[Key], **
             measurements.values(key._replace(**other), accuracy_drop),
         )
         if drops is not None and other_drops is not None:
-            differences.append({seed: drops[seed] - other_drops[seed] for seed in drops})
+            differences.append({seed: drops[seed] - other_drops[seed] for seed in drops if seed in other_drops})
     return Comparison(description, differences)

@@ -17,6 +17,7 @@ from core.system.numbers import fixed
 from core.system.tables import markdown_table
 
 COMMAND = "python -m core reproduce"
+CLAIM_HEADER = ["Compared", "Mean", "Seeds", "Single", "Verdict"]
 
 
 def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> str:
@@ -52,7 +53,8 @@ def _missing(evidence: Frozen) -> str:
         if group in begun:
             line += ": " + ", ".join(f"`{key.data}` by `{key.extractor}` at {100 * key.budget:g} %" for key in keys)
         lines.append(line)
-    lines += [f"- the defence `{name}`" for name in evidence.missing_defences]
+    for name in evidence.missing_defences:
+        lines.append(f"- the defence `{name}`" + (", where a table lacks it" if name in evidence.defences else ""))
     return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
 
 
@@ -69,7 +71,8 @@ def _head(measurements: Measurements, example: MeasuredRow) -> str:
     return (
         f"# Results\n\n`{COMMAND}` writes this page and measures what is missing of it. "
         f"{spec.train_size:,} clean training images, {spec.test_size:,} test images, λ = {spec.ridge:g}, "
-        f"{len(measurements.seeds)} seeds, on {devices}. Each seed draws other images and other choices of the attack. "
+        f"{len(measurements.seeds)} seeds or as many as a table says, on {devices}. Each seed draws other images and "
+        "other choices of the attack. "
         "Poison is *added*: ε is poisoned per clean image. Labels of the poison are those that the clean head finds "
         "least likely (`adversarial`), of unlearnable examples the images' own (`clean`); at "
         f"{100 * grid.RULE_BUDGET:g} % under `{grid.RULE_CONSTRAINT}` label rules are compared, and there alone stand "
@@ -101,6 +104,7 @@ def _claim(claim: Claim, measurements: Measurements) -> str:
             [
                 comparison.description,
                 f"{mean_and_interval(comparison.pooled)} {comparison.unit}",
+                str(comparison.pooled.seeds),
                 f"({more}, {less}, {open_})",
                 verdict,
             ]
@@ -110,7 +114,7 @@ def _claim(claim: Claim, measurements: Measurements) -> str:
         f'<a id="{claim.name}"></a>\n### {claim.statement}\n\n{claim.source}. Here: **{claim.verdict(measurements)}**.'
     )
     text = f"{text} {why}".rstrip()
-    return f"{text}\n\n{markdown_table(['Compared', 'Mean', 'Single', 'Verdict'], rows, 'llll')}" if rows else text
+    return f"{text}\n\n{markdown_table(CLAIM_HEADER, rows, 'llrll')}" if rows else text
 
 
 def _mean_of(measurements: Measurements, key: Key, value_of: Callable[[MeasuredRow], float]) -> str:
@@ -153,13 +157,13 @@ def _is_compared(key: Key) -> bool:
 
 
 def _filtered(measurements: Measurements, title: str, keys: Iterable[Key], defences: Sequence[str]) -> list[str]:
-    """The table of the defences on some experiments; empty without any."""
-    rows = [row for key in keys for seed, row in measurements.by_key[key].items() if seed in measurements.seeds]
+    """The table of the defences that were measured on all of some experiments; empty without any."""
+    rows = [row for key in keys for row in measurements.by_key[key].values()]
     if not rows:
         return []
     mean_lost = statistics.mean(accuracy_drop(row) for row in rows)
     lines = []
-    for name in defences:
+    for name in (name for name in defences if all(name in row["defences"] for row in rows)):
         pairs = [(row, row["defences"][name]) for row in rows]
         recall = statistics.mean(100 * defence["found"] / row["n_poison"] for row, defence in pairs)
         clean_lost = statistics.mean(100 * defence["clean_lost"] / row["spec"]["train_size"] for row, defence in pairs)
@@ -173,11 +177,10 @@ def _filtered(measurements: Measurements, title: str, keys: Iterable[Key], defen
 def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[str]) -> str:
     data, extractor = pair
     keys = [key for key in measurements.by_key if key[:2] == (data, extractor)]
-    clean = interval(
-        [100 * row["clean"] for seed, row in measurements.by_key[keys[0]].items() if seed in measurements.seeds]
-    )
+    by_seed = {seed: 100 * row["clean"] for key in keys for seed, row in measurements.by_key[key].items()}
+    clean = interval(list(by_seed.values()))
     assert clean is not None
-    header = ["Attack", "Constraint", "Labels", "ε", "Drop", "Stage 2", *(f"{name}" for name in defences)]
+    header = ["Attack", "Constraint", "Labels", "ε", "Seeds", "Drop", "Stage 2", *(f"{name}" for name in defences)]
     rows = []
     for key in sorted(keys, key=_place):
         has_stage2 = _has_inversion(measurements, key)
@@ -187,6 +190,7 @@ def _pair(measurements: Measurements, pair: tuple[str, str], defences: Sequence[
                 key.constraint,
                 key.label_rule,
                 f"{100 * key.budget:g} %",
+                str(len(measurements.by_key[key])),
                 _mean_of(measurements, key, accuracy_drop),
                 _mean_of(measurements, key, stage2_drop) if has_stage2 else "",
                 *(_left_by(measurements, key, name) for name in defences),
@@ -212,5 +216,7 @@ def _has_inversion(measurements: Measurements, key: Key) -> bool:
 
 
 def _left_by(measurements: Measurements, key: Key, name: str) -> str:
+    if not all(name in row["defences"] for row in measurements.by_key[key].values()):
+        return ""
     values = measurements.values(key, lambda row: 100 * (row["clean"] - row["defences"][name]["accuracy"]))
     return "" if not values else fixed(statistics.mean(values.values()))

@@ -91,5 +91,10 @@ CLAIMS = (
         "ours",
         _portfolio,
         at_least(-MARGIN),
+        {
+            "holds in part": "It picks by the accuracy on the training images, which poison made for them flatters: of "
+            "1,000 images that is too coarse to tell its members apart, and what two seeds leave open is more than "
+            "what the members differ by."
+        },
     ),
 )

@@ -70,12 +70,20 @@ def test_a_comparison_is_made_seed_by_seed() -> None:
     assert comparison.pooled.high - 4 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
 
 
-def test_only_seeds_that_all_have_count() -> None:
+def test_a_comparison_takes_the_seeds_that_all_have() -> None:
     measurements = Measurements(
-        [measured_row("noise", 1, seed) for seed in range(3)] + [measured_row("label-flip", 1, 1)]
+        [measured_row("noise", 1 + seed, seed) for seed in range(3)]
+        + [measured_row("label-flip", 3 * seed, seed) for seed in (2, 1)]
     )
-    assert measurements.seeds == [1]
-    assert measurements.values(next(measurements.select(["noise"])), accuracy_drop) == {1: pytest.approx(1)}
+    assert measurements.seeds == [0, 1, 2]
+    drops = measurements.values(next(measurements.select(["label-flip"])), accuracy_drop)
+    assert drops == {1: pytest.approx(3), 2: pytest.approx(6)}
+    comparison = paired(measurements, "words", measurements.select(["noise"]), attack="label-flip")
+    assert comparison.differences == [{1: pytest.approx(-1), 2: pytest.approx(-3)}]
+    pooled = Comparison("words", [*comparison.differences, {0: 9.0, 1: 3.0, 2: 3.0}]).pooled
+    assert pooled is not None
+    assert (pooled.mean, pooled.seeds) == (pytest.approx(0.5), 2)
+    assert Comparison("words", [{0: 1.0}, {1: 1.0}]).pooled is None
 
 
 def test_what_has_no_partner_is_left_out() -> None:

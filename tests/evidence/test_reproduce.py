@@ -17,7 +17,7 @@ from core.evidence import certificates, classroom, grid
 from core.evidence.attacks import measured
 from core.evidence.claims import CLAIMS
 from core.evidence.frozen import Frozen, frozen
-from core.evidence.measurements import Measurements
+from core.evidence.measurements import Measurements, key_of
 from core.evidence.page import page
 from core.experiments.measure import measure
 from core.spec.models import AttackSettings
@@ -168,14 +168,21 @@ def test_what_is_registered_since_is_not_measured_yet_and_changes_nothing_else(
     assert before == (paths.ROOT / "docs" / "results.md").read_text().rstrip("\n").partition(heading)[0]
     assert "- `new-attack` under `valid`, labels `adversarial`\n" in added
     assert "- the defence `new-defence`\n" in added
+    assert "- the defence `agreement`, where a table lacks it\n" in added
 
 
-def test_an_experiment_counts_once_every_seed_is_measured() -> None:
+def test_an_experiment_counts_from_two_seeds_on() -> None:
     known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
     todo = grid.specs()
-    gone = next(spec for spec in todo if spec.attack.name == "gc-input" and spec.seed == 2)
-    evidence = frozen(todo, {name: row for name, row in known.items() if name != gone.hash})
     complete = frozen(todo, known)
+    gone = next(spec for spec in todo if spec.attack.name == "gc-input" and spec.seed == 2)
+    del known[gone.hash]
+    evidence = frozen(todo, known)
+    assert (len(evidence.rows), evidence.missing) == (len(complete.rows) - 1, complete.missing)
+    by_seed = Measurements(evidence.rows).by_key[key_of(gone.model_dump(mode="json"))]
+    assert list(by_seed) == [0, 1]
+    del known[gone.model_copy(update={"seed": 1}).hash]
+    evidence = frozen(todo, known)
     assert len(evidence.rows) == len(complete.rows) - len(grid.SEEDS)
     (key,) = set(evidence.missing) - set(complete.missing)
     assert (key.attack, key.constraint, key.budget, key.extractor) == (
@@ -190,7 +197,8 @@ def test_an_experiment_counts_once_every_seed_is_measured() -> None:
 def test_what_is_missing_in_places_is_told_with_its_places() -> None:
     known = json.loads((paths.ROOT / "docs" / "results.json").read_text())
     gone = next(spec for spec in grid.specs() if spec.attack.name == "gc-input" and spec.budget == 0.1)
-    del known[gone.hash]
+    for seed in (0, 1):
+        del known[gone.model_copy(update={"seed": seed}).hash]
     _, certain, in_class = shipped()
     text = page(frozen(grid.specs(), known), certain, in_class)
     where = f"`{gone.data}` by `{gone.extractor}` at 10 %"
