@@ -1,6 +1,5 @@
 """The cards that show a finished run, shared by the lab and the lessons."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -17,11 +16,7 @@ from core.system.paths import results
 from pages import _map, _runs
 from pages._words import plain
 
-SCROLL_HEIGHT = 500
-TILE_WIDTH = 108
 IMAGE_WIDTH = 84
-PER_PAGE = 30
-ORDERS = {"shift": "Largest shift first", "gap": "Smallest gap first", "row": "Original order"}
 
 
 def numbers(summary: RunSummary, *, in_a_row: int = 5) -> None:
@@ -45,42 +40,6 @@ def numbers(summary: RunSummary, *, in_a_row: int = 5) -> None:
         st.caption(plain(words))
 
 
-@st.fragment
-def images_card(run: StoredRun, plot: PlotData) -> None:
-    """Base images, the poisoned images made from them, and their difference."""
-    st.subheader("Images")
-    root, makes_images = str(results()), plot.makes_images
-    factor = _runs.amplification(root, run.hash)
-    if not makes_images:
-        st.info(
-            "This attack makes feature vectors, not images: it is the reference that attacks on images are "
-            "compared with. Shown are the base images that it started from.",
-            icon=":material/scatter_plot:",
-        )
-    else:
-        st.caption(captions.difference_caption(factor))
-    if words := captions.decoder_caption(run.summary.notes):
-        st.caption(words)
-    if words := captions.evasion_caption(run.summary):
-        st.caption(words)
-    if words := captions.starts_caption(run.summary):
-        st.caption(words)
-    rows = sorted_rows(plot)
-    page = 1
-    if len(rows) > PER_PAGE:
-        page = st.pagination(-(-len(rows) // PER_PAGE), key=f"images-page-{run.hash}")
-    rows = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
-    classes = run.summary.classes
-    with st.container(height=SCROLL_HEIGHT, border=False, key="images-scroll"):
-        texts = [image_words(plot, classes, row) for row in rows]
-        st.image(
-            _runs.strips(root, run.hash, tuple(rows)),
-            caption=texts,
-            width="content" if makes_images else TILE_WIDTH,
-            alt=[re.sub(r"\*\*|\\", "", caption) for caption in texts],
-        )
-
-
 def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: Sequence[str]) -> None:
     """Small images in rows, with room between them.
 
@@ -91,31 +50,6 @@ def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: 
     with st.container(horizontal=True, gap="small"):
         for i, (image, alt) in enumerate(zip(images, alts, strict=True)):
             st.image(image, width=IMAGE_WIDTH, caption=None if captions is None else plain(captions[i]), alt=alt)
-
-
-def sorted_rows(plot: PlotData) -> list[int]:
-    """The rows of the poisoned samples in the chosen order."""
-    rows = list(range(plot.n_poison))
-    gap = plot.gap
-    orders = [key for key in ORDERS if key != "gap" or gap is not None]
-    order = st.selectbox(
-        "Order of the images",
-        orders,
-        format_func=ORDERS.__getitem__,
-        key="images-order",
-        help="Which poisoned images come first.",
-    )
-    if order == "gap" and gap is not None:
-        return sorted(rows, key=lambda row: float(gap[row]))
-    return sorted(rows, key=lambda row: -float(plot.shift[row])) if order == "shift" else rows
-
-
-def image_words(plot: PlotData, classes: Sequence[str], row: int) -> str:
-    """Labels, gap and shift of one poisoned sample."""
-    old, new = (plain(classes[int(y[row])]) for y in (plot.base_y, plot.poison_y))
-    label = f"**{old}**, label kept" if old == new else f"**{old}** labelled **{new}**"
-    gap = "" if plot.gap is None else f"gap {fixed(float(plot.gap[row]), 2)} · "
-    return f"{label} · {gap}shift {fixed(float(plot.shift[row]), 2)}"
 
 
 @st.fragment

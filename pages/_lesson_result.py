@@ -7,7 +7,7 @@ import streamlit as st
 from core.defences.verdict import DefenceVerdict
 from core.presentation.lessons import LessonStep
 from core.storage.runs import StoredRun
-from pages import _cards, _defences, _runs
+from pages import _cards, _defences, _images, _runs
 from pages._lesson_defence import defence_card
 
 VIEW_WORDS = {
@@ -50,7 +50,7 @@ def part(name: str, run: StoredRun, chain: tuple[Any, ...], verdict: DefenceVerd
         case "defence":
             defence_card(run, chain, verdict)
         case "images":
-            _cards.images_card(run, _runs.plot(run.hash))
+            _images.images_card(run, _runs.plot(run.hash))
         case "map":
             _cards.map_card(run, _runs.plot(run.hash))
         case "reach":

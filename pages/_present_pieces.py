@@ -7,7 +7,7 @@ from core.defences.verdict import DefenceVerdict
 from core.storage import defended, features, misread
 from core.storage.runs import StoredRun
 from core.system.numbers import about
-from pages import _defences, _tasks
+from pages import _defences, _misread, _tasks
 
 SHARE = 5
 """What each defence may remove, in percent."""
@@ -41,7 +41,7 @@ def work(run: StoredRun, step: int) -> None:
     left = lacking(run)
     if left == 0 or (left < st.session_state["present-lacking"] and step >= MISREAD_STEP):
         st.rerun()
-    problems = {_tasks.run(f"misread-{run.hash}", "core.storage.misread:look", run.hash)} - {None}
+    problems = {_misread.look(run)} - {None}
     if not problems:
         for name in DEFENCES:
             chain = _defences.chain_of([name], SHARE)

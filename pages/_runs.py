@@ -14,9 +14,10 @@ from core.experiments import points
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.presentation import facts as outcome
-from core.presentation import figures
+from core.presentation import figures, image_cards
 from core.presentation.export import require_plot
 from core.presentation.facts import Fact
+from core.presentation.figures.sheets import ImageSheet, image_sheet
 from core.presentation.lessons import Lesson, load
 from core.presentation.maps.scene import run_scene
 from core.serving.middleware import PERSON_COOKIE
@@ -52,7 +53,8 @@ def find(spec_hash: str) -> StoredRun | None:
                 scene,
                 figure,
                 amplification,
-                strips,
+                pair_sheet,
+                test_sheet,
                 samples,
                 sample,
                 step_images,
@@ -219,12 +221,20 @@ def images(root: str, spec_hash: str) -> points.PointImages:
     return points.images(_run(root, spec_hash)[0].spec, _plot(root, spec_hash))
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def strips(root: str, spec_hash: str, rows: tuple[int, ...]) -> list[bytes]:
-    """PNG strips (base, poisoned image, difference) of some poisoned samples."""
-    plot, factor = _plot(root, spec_hash), amplification(root, spec_hash)
-    poison = plot.poison_x
-    return [figures.strip(plot.base_x[row], None if poison is None else poison[row], factor) for row in rows]
+@st.cache_resource(max_entries=50, show_spinner=False)
+def pair_sheet(root: str, spec_hash: str, rows: tuple[int, ...]) -> ImageSheet:
+    """Base and poisoned image of some poisoned samples, in full resolution."""
+    return image_cards.pair_sheet(_plot(root, spec_hash), rows)
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def test_sheet(root: str, spec_hash: str, rows: tuple[int, ...]) -> ImageSheet:
+    """Some test images of a run, in full resolution.
+
+    Raises:
+        DataError: its data can't be read any more.
+    """
+    return image_sheet([[image] for image in points.tested_images(_run(root, spec_hash)[0].spec, rows)])
 
 
 @st.cache_data(max_entries=100, show_spinner=False)

@@ -12,7 +12,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
-from pages import _budget_marks, _cards, _image_reach, _running, _runs, _sidebar, _state
+from pages import _budget_marks, _cards, _image_reach, _images, _running, _runs, _sidebar, _state
 from pages._words import plain
 
 PROBLEM = (
@@ -125,7 +125,7 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         return
     left, middle, right = st.columns([1, 1.35, 1])
     with left.container(border=True, height="stretch"):
-        _cards.images_card(run, plot)
+        _images.images_card(run, plot)
     with middle.container(border=True, height="stretch"):
         _cards.map_card(run, plot)
     with right.container(border=True, height="stretch"):

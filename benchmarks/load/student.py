@@ -105,7 +105,7 @@ class Student:
             choices["seed"] = (1, self._new_seed)
         if self.tab.widget("run") is not None and self._is_small():
             choices["run"] = (4, self._run)
-        if self.tab.widget("images-order") is not None:
+        if self.tab.widget("images-view") is not None:
             choices["card"] = (1.5, self._card)
         if self.tab.widget("trajectory-step") is not None:
             choices["walk"] = (4, lambda: self._move("trajectory-step"))
@@ -176,13 +176,14 @@ class Student:
             self.did("rerun", await self.tab.set(seed, self.random.randrange(10_000)))
 
     async def _card(self) -> None:
-        """Look at the images in another order, or at the map with what stage 2 wanted."""
-        order, toggle = self.tab.widget("images-order"), self.tab.widget("map-stage2")
+        """Look at the images that are misread and at those of the poison, or at the map with what stage 2 wanted."""
+        view, toggle = self.tab.widget("images-view"), self.tab.widget("map-stage2")
         if toggle is not None and self.random.random() < 0.4:
             now = self.tab.states[toggle.id].bool_value
             self.did("rerun", await self.tab.set(toggle, not now))
-        elif order is not None:
-            self.did("rerun", await self.tab.set(order, self.random.choice(list(order.proto.options))))
+        elif view is not None:
+            option = self.random.choice(list(view.proto.options))
+            self.did("rerun", await self.tab.set(view, [option.content]))
 
     async def _dismiss(self) -> None:
         button = self.tab.widget(min(self._buttons("dismiss")))

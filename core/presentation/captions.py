@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from core.attacks.starts import KEPT, STARTS, TRIED, parse_note
 from core.catalog.choices import defence_title
 from core.experiments.image_reach import NEAR, ImageReach
@@ -9,6 +11,7 @@ from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.heads.scores import Reachability, Score
 from core.spec.experiment import LABEL_TITLES
+from core.storage.misread import Misread
 from core.system.numbers import counted, digits, duration, fixed, percent
 
 FEW_CLASSES = 4
@@ -38,6 +41,35 @@ def difference_caption(factor: int) -> str:
         return "Base | poisoned | difference: no pixel is changed, only the labels are wrong."
     amplified = f", amplified {factor}×" if factor > 1 else ""
     return f"Base | poisoned | difference{amplified}, around grey."
+
+
+def pairs_remark(plot: PlotData) -> str:
+    """What has to be known of all pairs of base and poison before they are looked at; "" for nothing."""
+    if plot.poison_x is None:
+        return (
+            "This attack makes feature vectors, not images: it is the reference that attacks on images are compared "
+            "with. Shown are the base images that it started from."
+        )
+    return "No pixel is changed, only the labels are wrong." if np.array_equal(plot.base_x, plot.poison_x) else ""
+
+
+def misread_remark(summary: RunSummary, misread: Misread) -> str:
+    """How many test images are newly misread, and how that goes together with the accuracy lost.
+
+    Args:
+        summary: of the run.
+        misread: those that are right without the poison and wrong with it.
+    """
+    are = "is" if misread.count == 1 else "are"
+    text = f"{counted(misread.count, 'test image')} {are} newly misread: right without the poison, wrong with it."
+    more = round(summary.n_test * (summary.clean.accuracy - summary.poisoned.accuracy))
+    if (righted := misread.count - more) > 0:
+        others = "other is" if righted == 1 else "others are"
+        change = f"{abs(more):,} {'more' if more > 0 else 'fewer'} are wrong" if more else "as many are wrong as before"
+        text += f" {righted:,} {others} newly right, so that {change}."
+    if misread.count > len(misread.rows):
+        text += f" The first {len(misread.rows):,} are shown."
+    return text
 
 
 def map_caption(plot: PlotData, marks: str = "coloured by label") -> str:

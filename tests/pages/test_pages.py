@@ -1,3 +1,4 @@
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,13 @@ def shown_text(app: AppTest) -> str:
     return "\n".join(element.value for element in elements)
 
 
+def image_cards(app: AppTest) -> dict[str, Any]:
+    """What the card of images shows."""
+    (element,) = (part for part in app.get("bidi_component") if part.proto.component_name == "poison-lab.images")
+    cards: dict[str, Any] = json.loads(element.proto.json)["cards"]
+    return cards
+
+
 def test_first_page_shows_the_default_experiment_without_a_run() -> None:
     app = lab()
     assert numbers(app) == {
@@ -156,7 +164,7 @@ def test_every_attack_is_shown(name: str, store: Store) -> None:
     app = lab(attack=name, train="100", test="50")
     assert "Result of these settings" in shown_text(app)
     makes_images = listing()["attacks"][name]["makes_images"]
-    assert ("makes feature vectors, not images" in shown_text(app)) != makes_images
+    assert ("makes feature vectors, not images" in image_cards(app)["remark"]) != makes_images
 
 
 def test_how_much_of_the_poison_passes_is_shown(store: Store) -> None:
@@ -164,7 +172,8 @@ def test_how_much_of_the_poison_passes_is_shown(store: Store) -> None:
     store.put(replace(drawn_result(spec), notes={"evaded": 1.0}))
     app = lab(evade="loss", train="100", test="50")
     assert "made to evade the defence Loss" in shown_text(app)
-    assert "lets 100 % of the poisoned samples pass" in shown_text(app)
+    (note,) = image_cards(app)["notes"]
+    assert "lets 100 % of the poisoned samples pass" in note
 
 
 def test_link_gives_the_same_experiment() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from core.heads.scores import Score
 from core.presentation import captions
+from core.storage.misread import Misread
 from tests.drawn import drawn_result
 from tests.fakes import tiny_spec
 
@@ -77,3 +78,33 @@ def test_the_harm_is_counted_in_images(poisoned: float, images: bool, words: str
     assert captions.harm_sentence(summary, makes_images=images) == words
     alone = replace(summary, n_poison=1)
     assert captions.harm_sentence(alone, makes_images=True).startswith("1 poisoned image among 21 makes ")
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "misread", "words"),
+    [
+        (0.6, Misread(10, tuple(range(10)), (0,) * 10, (1,) * 10), "10 test images are newly misread: right"),
+        (0.6, Misread(13, (1,), (0,), (1,)), "3 others are newly right, so that 10 more are wrong. The first 1 are"),
+        (
+            0.8,
+            Misread(1, (1,), (0,), (1,)),
+            "1 test image is newly misread: right without the poison, wrong with it. 1",
+        ),
+        (0.8, Misread(2, (1, 2), (0, 0), (1, 1)), "2 others are newly right, so that as many are wrong as before."),
+        (0.82, Misread(0, (), (), ()), "1 other is newly right, so that 1 fewer are wrong."),
+    ],
+)
+def test_newly_misread_images_go_together_with_the_accuracy_lost(poisoned: float, misread: Misread, words: str) -> None:
+    summary = replace(
+        drawn_result(tiny_spec(test_size=50)).summary(), clean=Score(0.8, [0.8]), poisoned=Score(poisoned, [poisoned])
+    )
+    assert summary.n_test == 50
+    assert words in captions.misread_remark(summary, misread)
+
+
+def test_what_no_pixel_shows_is_said_of_pairs() -> None:
+    plot = drawn_result(tiny_spec()).plot
+    assert plot is not None
+    assert captions.pairs_remark(plot) == ""
+    assert "only the labels are wrong" in captions.pairs_remark(replace(plot, poison_x=plot.base_x))
+    assert "feature vectors, not images" in captions.pairs_remark(replace(plot, poison_x=None))

@@ -1,0 +1,30 @@
+/** Images in words. */
+
+/** "Sneaker → claims Coat", "Coat, now read as Shirt". */
+export function claimOf(cards, item) {
+  const [before, after] = [cards.before, cards.after].map((labels) => cards.classes[labels[item]]);
+  if (cards.kind === "misread") return `${before}, now read as ${after}`;
+  return before === after ? `${before}, label kept` : `${before} → claims ${after}`;
+}
+
+/** Which image it is, and what was measured of it. */
+export function detailOf(cards, item) {
+  const parts = [`${cards.kind === "misread" ? "test image" : "poisoned sample"} ${cards.numbers[item]}`];
+  if (cards.shift) parts.push(`shift ${cards.shift[item].toFixed(2)}`);
+  if (cards.gap) parts.push(`gap ${cards.gap[item].toFixed(2)}`);
+  return parts.join(" · ");
+}
+
+/** What the two frames show in a mode: a caption each, and what a screen reader says. */
+export function captionsOf(cards, item, mode, isPoison) {
+  const base = cards.classes[cards.before[item]];
+  const poisoned = ["poisoned", `The poisoned image: ${claimOf(cards, item)}`];
+  if (cards.kind === "misread") return [["", ""], ["", `Test image of ${base}`]];
+  const clean = ["base image", `The base image: ${base}`];
+  if (mode === "blink") return [["", ""], isPoison ? poisoned : clean];
+  if (mode === "difference") {
+    const words = cards.factor > 1 ? `difference × ${cards.factor}` : "difference";
+    return [poisoned, [words, `Difference from the base image, amplified ${cards.factor} times, around grey`]];
+  }
+  return [clean, poisoned];
+}

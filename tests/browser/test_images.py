@@ -1,0 +1,288 @@
+"""The card of images in a browser: crisp pixels, blinking, differences; and in the lab, beside the map and the test."""
+
+import mimetypes
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from core.catalog.split import draw_for
+from core.data.registry import DATA
+from core.presentation import figures, image_cards
+from core.presentation.figures.sheets import COLUMNS
+from core.presentation.maps.scene import packed
+from core.storage.gallery import entries
+from core.system.arrays import Array
+from pages import _components
+from tests.browser.server import settled
+from tests.drawn import drawn_result
+from tests.fakes import tiny_spec
+
+pytestmark = pytest.mark.browser
+
+RUN_MS = 180_000
+ORIGIN = "http://images.test"
+STYLE = (
+    "<style>:root { --st-text-color: #1b2430; --st-background-color: #ffffff; --st-primary-color: #1f5fb0; }"
+    " body { margin: 8px; }</style>"
+)
+HEAD = f'<!doctype html><meta charset="utf-8">{STYLE}<link rel="stylesheet" href="images/style.css"><body>'
+START = """async (data) => {
+  const { ImageCard } = await import("/images/main.js");
+  globalThis.told = [];
+  globalThis.heard = [];
+  addEventListener("poison-lab-select", ({ detail }) => heard.push([detail.run, detail.row]));
+  globalThis.card = new ImageCard(document.querySelector(".images"));
+  card.report = (name, value) => told.push([name, value]);
+  card.take(data);
+}"""
+TELL = """([run, row]) => dispatchEvent(
+  new CustomEvent("poison-lab-select", { detail: { run, row, sender: null } }))"""
+found = drawn_result(tiny_spec(train_size=60, budget=0.2)).plot
+assert found is not None
+PLOT = found
+assert PLOT.poison_x is not None
+POISON = PLOT.poison_x
+CLASSES = ("Coat", "<b>Bag</b>", *(f"class {i}" for i in range(2, 10)))
+FACTOR = figures.amplification(PLOT.base_x, POISON)
+FIRST = PLOT.n_poison - 1
+"""The pair that is shown first: its shift is the largest."""
+DEFAULT = entries()[0].spec
+
+
+def data(rows: list[int] | None = None, **cards: Any) -> Mapping[str, Any]:
+    rows = list(range(PLOT.n_poison)) if rows is None else rows
+    sheet = image_cards.pair_sheet(PLOT, rows)
+    shown = image_cards.pair_data(PLOT, CLASSES, run="abc", factor=FACTOR) | {"remark": "", "notes": []} | cards
+    size = {"width": sheet.width, "height": sheet.height, "each": sheet.each, "columns": COLUMNS}
+    url = f"/sheet/{'-'.join(map(str, rows))}.png"
+    return {"cards": shown, "sheet": {"url": url, "items": packed(np.asarray(rows), "<i4"), **size}, "selected": None}
+
+
+@contextmanager
+def started(browser: Browser, width: int = 314, **options: Any) -> Iterator[Page]:
+    """A page with a card of images that has drawn its first pair."""
+    page = browser.new_page(viewport={"width": width, "height": 600}, **options)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.route(f"{ORIGIN}/**", _answer)
+    page.goto(f"{ORIGIN}/")
+    page.evaluate(START, data())
+    page.wait_for_function("card.sheet.image !== null")
+    yield page
+    assert problems == []
+    page.close()
+
+
+def _answer(route: Route) -> None:
+    name = route.request.url.removeprefix(f"{ORIGIN}/")
+    if name == "":
+        route.fulfill(body=HEAD + _components.html("images", "images.html"), content_type="text/html")
+    elif name.startswith("sheet/"):
+        rows = [int(row) for row in name.removeprefix("sheet/").removesuffix(".png").split("-")]
+        route.fulfill(body=image_cards.pair_sheet(PLOT, rows).content, content_type="image/png")
+    else:
+        text = (_components.FOLDER / name).read_text()
+        route.fulfill(body=text, content_type=mimetypes.guess_type(name)[0] or "")
+
+
+def seen(canvas: Locator) -> Array:
+    """The pixels of an element on the screen, (height, width, 3)."""
+    return np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB"))
+
+
+def drawn(canvas: Locator) -> Array:
+    """The pixels of a canvas in its own resolution, (height, width, 3)."""
+    shown = canvas.evaluate(
+        "c => [c.height, c.width, Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)]"
+    )
+    return np.asarray(shown[2], np.uint8).reshape(shown[0], shown[1], 4)[..., :3]
+
+
+def enlarged(image: Array, scale: int) -> Array:
+    """An image (C, H, W) as it looks when every pixel is a square of `scale` pixels."""
+    pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+    return np.asarray(pixels.repeat(scale, 0).repeat(scale, 1))
+
+
+def frame(page: Page, side: str) -> Locator:
+    return page.locator(f"[data-part={side}] [role=img]")
+
+
+def test_small_images_are_enlarged_by_whole_factors_without_blur(browser: Browser) -> None:
+    with started(browser) as page:
+        for side, image in (("left", PLOT.base_x[FIRST]), ("right", POISON[FIRST])):
+            canvas = frame(page, side)
+            assert canvas.evaluate("c => getComputedStyle(c).imageRendering") == "pixelated"
+            np.testing.assert_array_equal(seen(canvas), enlarged(image, 4))
+        page.set_viewport_size({"width": 400, "height": 600})
+        expect(frame(page, "left")).to_have_css("width", f"{6 * 28}px")
+        np.testing.assert_array_equal(seen(frame(page, "left")), enlarged(PLOT.base_x[FIRST], 6))
+
+
+def test_names_are_text_and_say_what_is_claimed(browser: Browser) -> None:
+    with started(browser) as page:
+        before, after = (CLASSES[int(y[FIRST])] for y in (PLOT.base_y, PLOT.poison_y))
+        expect(page.locator(".claim")).to_have_text(f"{before} → claims {after}")
+        expect(page.locator(".detail")).to_have_text(f"poisoned sample {FIRST} · shift {PLOT.shift[FIRST]:.2f}")
+        bag = next(i for i in range(PLOT.n_poison) if CLASSES[int(PLOT.base_y[i])] == "<b>Bag</b>")
+        page.evaluate("item => card.select(item)", bag)
+        expect(page.locator(".claim")).to_contain_text("<b>Bag</b> → claims")
+        assert page.locator(".images b").count() == 0
+        expect(frame(page, "left")).to_have_attribute("aria-label", "The base image: <b>Bag</b>")
+
+
+def test_base_and_poison_blink_in_one_place_without_the_server(browser: Browser) -> None:
+    with started(browser) as page:
+        page.get_by_role("button", name="Blink").click()
+        root, over = page.locator(".images"), frame(page, "right")
+        for phase in ("base", "poison", "base"):
+            expect(root).to_have_attribute("data-phase", phase)
+        page.get_by_role("button", name="Pause").click()
+        slider = page.get_by_role("slider")
+        for key, image in (("Home", PLOT.base_x[FIRST]), ("End", POISON[FIRST])):
+            slider.press(key)
+            np.testing.assert_array_equal(seen(over), enlarged(image, 4))
+        page.wait_for_timeout(1500)
+        expect(root).to_have_attribute("data-phase", "poison")  # paused
+        slider.press("ArrowLeft")
+        expect(slider).to_have_attribute("aria-valuetext", "95 % poisoned")
+        assert page.evaluate("told") == []
+
+
+def test_nothing_blinks_by_itself_where_less_motion_is_wanted(browser: Browser) -> None:
+    with started(browser, reduced_motion="reduce") as page:
+        page.get_by_role("button", name="Blink").click()
+        page.wait_for_timeout(1500)
+        expect(page.locator(".images")).to_have_attribute("data-phase", "base")
+        page.get_by_role("button", name="Play").click()
+        expect(page.locator(".images")).to_have_attribute("data-phase", "poison")
+
+
+def test_the_difference_is_amplified_around_grey_by_as_much_as_is_said(browser: Browser) -> None:
+    with started(browser) as page:
+        page.get_by_role("button", name=f"Difference × {FACTOR}").click()
+        wanted = np.clip(128 + FACTOR * (POISON[FIRST].astype(int) - PLOT.base_x[FIRST]), 0, 255)
+        assert len(np.unique(wanted)) == 1
+        np.testing.assert_array_equal(seen(frame(page, "right")), enlarged(wanted.astype(np.uint8), 4))
+        np.testing.assert_array_equal(seen(frame(page, "left")), enlarged(POISON[FIRST], 4))
+        expect(page.locator("[data-part=right] figcaption")).to_have_text(f"difference × {FACTOR}")
+
+
+def test_a_choice_is_told_and_one_that_is_told_is_shown(browser: Browser) -> None:
+    with started(browser) as page:
+        assert page.evaluate("heard") == []
+        page.get_by_role("button", name="Next image").click()
+        assert page.evaluate("heard") == [["abc", PLOT.n_clean + FIRST - 1]]
+        root = page.locator(".images")
+        expect(root).to_have_attribute("data-item", str(FIRST - 1))
+        page.evaluate(TELL, ["abc", PLOT.n_clean])
+        expect(root).to_have_attribute("data-item", "0")
+        page.evaluate(TELL, ["other", PLOT.n_clean + 1])
+        page.evaluate(TELL, ["abc", -1])
+        expect(root).to_have_attribute("data-item", "0")
+        page.evaluate(TELL, ["abc", int(PLOT.base_index[2])])
+        expect(root).to_have_attribute("data-item", "2")
+        np.testing.assert_array_equal(drawn(frame(page, "right")), enlarged(POISON[2], 1))
+
+
+def test_arrow_keys_go_through_the_strip(browser: Browser) -> None:
+    with started(browser) as page:
+        page.locator("[aria-current=true]").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator(".images")).to_have_attribute("data-item", str(FIRST - 1))
+        expect(page.locator("[aria-current=true]")).to_be_focused()
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator(".images")).to_have_attribute("data-item", str(FIRST))
+        expect(page.get_by_role("status")).to_contain_text(f"poisoned sample {FIRST}")
+        assert page.locator(".strip [tabindex='0']").count() == 1
+
+
+def test_another_sheet_is_asked_for_where_not_all_are_on_one(browser: Browser) -> None:
+    with started(browser) as page:
+        page.evaluate("data => card.take(data)", data([FIRST, FIRST - 1]))
+        page.wait_for_function("card.sheet.places.size === 2")
+        page.get_by_role("button", name="Next image").click()
+        page.get_by_role("button", name="Next image").click()
+        assert page.evaluate("told") == [["wanted", ["abc", "shift", 2]]]
+        page.evaluate("data => card.take(data)", data([FIRST - 2, FIRST - 3]))
+        page.wait_for_function("card.sheet.places.has(1) || card.sheet.places.has(0)")
+        expect(page.locator(".images")).not_to_have_class("images waiting")
+        np.testing.assert_array_equal(drawn(frame(page, "right")), enlarged(POISON[FIRST - 2], 1))
+        assert page.evaluate("told.length") == 1
+
+
+def test_images_without_a_change_have_nothing_to_compare(browser: Browser) -> None:
+    with started(browser) as page:
+        page.evaluate("data => card.take(data)", data(factor=0, remark="No pixel is changed."))
+        expect(page.get_by_role("button", name="Blink")).to_be_hidden()
+        expect(page.get_by_text("No pixel is changed.")).to_be_visible()
+        assert page.locator("figure:visible").count() == 1
+
+
+def in_lab(page: Page, address: str) -> tuple[Locator, Locator]:
+    """The lab with the run that ships, its card of images and its map."""
+    page.goto(f"{address}/lab")
+    images, plot = page.locator(".images"), page.locator(".map")
+    expect(images).to_have_attribute("data-count", str(DEFAULT.n_poison))
+    expect(plot).to_have_attribute("data-count", str(DEFAULT.train_size + DEFAULT.n_poison))
+    settled(page)
+    return images, plot
+
+
+def click_poison(page: Page, plot: Locator) -> int:
+    """Click on some poisoned sample of the map, and give its number."""
+    box = plot.locator(".over").bounding_box()
+    assert box
+    for y in range(40, int(box["height"]) - 40, 20):
+        for x in range(40, int(box["width"]) - 40, 20):
+            page.mouse.move(box["x"] + x, box["y"] + y)
+            row = int(plot.get_attribute("data-hovered") or -1)
+            if row >= DEFAULT.train_size:
+                page.mouse.down()
+                page.mouse.up()
+                return int(plot.get_attribute("data-selected") or -1) - DEFAULT.train_size
+    raise AssertionError("there is no poison on the map")
+
+
+def test_a_click_on_the_map_shows_the_pair_and_a_pair_marks_its_point(page: Page, address: str) -> None:
+    images, plot = in_lab(page, address)
+    item = click_poison(page, plot)
+    assert item >= 0
+    expect(images).to_have_attribute("data-item", str(item))
+    expect(images.locator(".detail")).to_contain_text(f"poisoned sample {item} ")
+    claim = plot.get_by_role("region", name="Selected point").locator("strong")
+    expect(claim).to_have_text(images.locator(".claim").inner_text())
+    images.locator(".strip [data-item]:not([aria-current=true])").last.click()
+    other = images.get_attribute("data-item")
+    assert other != str(item)
+    expect(plot).to_have_attribute("data-selected", str(DEFAULT.train_size + int(other or -1)))
+    expect(claim).to_have_text(images.locator(".claim").inner_text())
+
+
+def test_newly_misread_test_images_are_shown_and_the_map_leads_back(page: Page, address: str) -> None:
+    images, plot = in_lab(page, address)
+    page.get_by_role("radio", name="Newly misread").click()
+    claim, detail = images.locator(".claim"), images.locator(".detail")
+    expect(claim).to_contain_text(", now read as ", timeout=RUN_MS)
+    tested = draw_for(DEFAULT)
+    row = int(detail.inner_text().removeprefix("test image "))
+    before, after = claim.inner_text().split(", now read as ")
+    assert before == DATA[DEFAULT.data].classes[int(tested.test_y[row])] != after
+    canvas = frame(page, "right")
+    assert canvas.evaluate("c => getComputedStyle(c).imageRendering") == "pixelated"
+    np.testing.assert_array_equal(drawn(canvas), enlarged(np.asarray(tested.test_x[row]), 1))
+    count, righted, more = (int(word) for word in re.findall(r"(\d+)", images.locator(".remark").inner_text())[:3])
+    assert count - righted == more
+    expect(page.get_by_text(f"make {more} more of 1,000 test images wrong").first).to_be_visible()
+    item = click_poison(page, plot)
+    expect(images).to_have_attribute("data-item", str(item))
+    expect(claim).to_contain_text("claims")
+    expect(page.get_by_role("radio", name="Poison")).to_be_checked()

@@ -1,0 +1,135 @@
+"""The card of images in the lab: pairs of base and poison, and the test images that a worker finds misread."""
+
+import base64
+import importlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.heads.scores import Score
+from core.presentation import image_cards
+from core.serving import engine as engine_module
+from core.storage import misread
+from core.storage.misread import Misread
+from core.storage.runs import Store
+from pages import _map
+from tests.apps import drawn, opened, own_store, rerun, shown_text, small
+from tests.storage.test_defended import separable
+
+LINK = {"attack": "label-flip", "train": "100", "test": "50", "budget": "10"}
+
+
+class Tasks:
+    """An engine that does tasks at once, or fails at them, or never ends."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.error: str | None = None
+        self.works = True
+
+    def job(self, spec_hash: str) -> None:
+        return None
+
+    def run_task(self, key: str, function: str, root: str, spec_hash: str, *what: Any) -> "Tasks":
+        self.asked.append(function)
+        module, _, name = function.partition(":")
+        if self.works:
+            getattr(importlib.import_module(module), name)(root, spec_hash, *what)
+        return self
+
+
+@pytest.fixture
+def engine() -> Tasks:
+    return Tasks()
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Tasks) -> Store:
+    store = own_store(tmp_path, monkeypatch)
+    monkeypatch.setattr(engine_module, "get_engine", lambda: engine)
+    return store
+
+
+def component(app: AppTest) -> dict[str, Any]:
+    (element,) = (part for part in app.get("bidi_component") if part.proto.component_name == "poison-lab.images")
+    data: dict[str, Any] = json.loads(element.proto.json)
+    return data
+
+
+def misread_view(app: AppTest) -> AppTest:
+    return rerun(app.button_group(key="images-view").set_value(["misread"]))
+
+
+def test_pairs_come_first_with_what_no_pixel_shows(store: Store) -> None:
+    run = store.put(drawn())
+    shown = component(opened("lab.py", **LINK))
+    assert (shown["cards"]["kind"], shown["cards"]["run"], shown["cards"]["count"]) == ("poison", run.hash, 10)
+    assert shown["cards"]["remark"] == "No pixel is changed, only the labels are wrong."
+    assert (shown["sheet"]["width"], shown["sheet"]["each"], shown["selected"]) == (28, 2, None)
+
+
+def test_misread_images_are_found_once_and_shown(store: Store, engine: Tasks) -> None:
+    result = separable()
+    run = store.put(result)
+    answer = Misread(3, (4, 9, 11), (0, 1, 2), (1, 2, 0))
+    app = opened("lab.py", **LINK)
+    engine.works = False
+    misread_view(app)
+    assert engine.asked == ["core.storage.misread:look"]
+    assert "Comparing the two heads on the test images" in shown_text(app)
+    misread._MISREAD.write(misread._MISREAD.key(run.hash), answer.to_json())
+    shown = component(rerun(app))
+    assert engine.asked == ["core.storage.misread:look"]
+    assert (shown["cards"]["kind"], shown["cards"]["count"], shown["sheet"]["each"]) == ("misread", 3, 1)
+    assert "3 test images are newly misread" in shown["cards"]["remark"]
+
+
+def test_nothing_misread_is_said(store: Store) -> None:
+    run = store.put(replace(drawn(), clean=Score(0.6, [0.6] * 10)))
+    misread._MISREAD.write(misread._MISREAD.key(run.hash), Misread(0, (), (), ()).to_json())
+    app = misread_view(opened("lab.py", **LINK))
+    assert "0 test images are newly misread" in shown_text(app)
+
+
+def test_why_misread_images_can_not_be_found_is_said(store: Store, engine: Tasks) -> None:
+    store.put(drawn())
+    engine.works, engine.error = False, "The worker was lost; try again."
+    app = misread_view(opened("lab.py", **LINK))
+    assert "The worker was lost; try again." in shown_text(app)
+
+
+def test_a_point_selected_on_the_map_turns_to_its_pair(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.put(drawn())
+    plot = run.plot()
+    assert plot is not None
+    app = opened("lab.py", **LINK)
+    for row, item in ((plot.n_clean + 4, 4), (int(plot.base_index[7]), 7), (plot.n_clean + 99, None)):
+        app.session_state["images-row"] = [run.hash, row]
+        assert component(rerun(app))["selected"] == item
+    app.session_state["images-row"] = ["other", plot.n_clean + 4]
+    assert component(rerun(app))["selected"] is None
+
+
+def test_the_sheet_follows_the_place_that_the_browser_lacks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = store.put(drawn("noise"))
+    monkeypatch.setattr(image_cards, "groups_per_sheet", lambda *_: 3)
+    link = {**LINK, "attack": "noise"}
+    wanted: list[object] = []
+    monkeypatch.setattr(_map, "told", lambda key, event: wanted[0] if event == "wanted" and wanted else None)
+
+    def items() -> list[int]:
+        text = component(opened("lab.py", **link))["sheet"]["items"]
+        return np.frombuffer(base64.b64decode(text), "<i4").tolist()
+
+    assert items() == [9, 8, 7]
+    for odd in ([run.hash, "row", 10], [run.hash, "magic", 4], ["other", "row", 4], "row", [run.hash, "row"], None):
+        wanted[:] = [odd]
+        assert items() == [9, 8, 7]
+    wanted[:] = [[run.hash, "row", 4]]
+    assert items() == [3, 4, 5]
+    assert small("noise").hash == run.hash
