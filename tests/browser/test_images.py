@@ -38,7 +38,7 @@ START = """async (data) => {
   globalThis.told = [];
   globalThis.heard = [];
   addEventListener("poison-lab-select", ({ detail }) => heard.push([detail.run, detail.row]));
-  globalThis.card = new ImageCard(document.querySelector(".images"));
+  globalThis.card = new ImageCard(document.querySelector(".image-card"));
   card.report = (name, value) => told.push([name, value]);
   card.take(data);
 }"""
@@ -61,7 +61,7 @@ def data(rows: list[int] | None = None, **cards: Any) -> Mapping[str, Any]:
     sheet = image_cards.pair_sheet(PLOT, rows)
     shown = image_cards.pair_data(PLOT, CLASSES, run="abc", factor=FACTOR) | {"remark": "", "notes": []} | cards
     size = {"width": sheet.width, "height": sheet.height, "each": sheet.each, "columns": COLUMNS}
-    url = f"/sheet/{'-'.join(map(str, rows))}.png"
+    url = f"{ORIGIN}/sheet/{'-'.join(map(str, rows))}.png"
     return {"cards": shown, "sheet": {"url": url, "items": packed(np.asarray(rows), "<i4"), **size}, "selected": None}
 
 
@@ -134,14 +134,14 @@ def test_names_are_text_and_say_what_is_claimed(browser: Browser) -> None:
         bag = next(i for i in range(PLOT.n_poison) if CLASSES[int(PLOT.base_y[i])] == "<b>Bag</b>")
         page.evaluate("item => card.select(item)", bag)
         expect(page.locator(".claim")).to_contain_text("<b>Bag</b> → claims")
-        assert page.locator(".images b").count() == 0
+        assert page.locator(".image-card b").count() == 0
         expect(frame(page, "left")).to_have_attribute("aria-label", "The base image: <b>Bag</b>")
 
 
 def test_base_and_poison_blink_in_one_place_without_the_server(browser: Browser) -> None:
     with started(browser) as page:
         page.get_by_role("button", name="Blink").click()
-        root, over = page.locator(".images"), frame(page, "right")
+        root, over = page.locator(".image-card"), frame(page, "right")
         for phase in ("base", "poison", "base"):
             expect(root).to_have_attribute("data-phase", phase)
         page.get_by_role("button", name="Pause").click()
@@ -160,9 +160,9 @@ def test_nothing_blinks_by_itself_where_less_motion_is_wanted(browser: Browser) 
     with started(browser, reduced_motion="reduce") as page:
         page.get_by_role("button", name="Blink").click()
         page.wait_for_timeout(1500)
-        expect(page.locator(".images")).to_have_attribute("data-phase", "base")
+        expect(page.locator(".image-card")).to_have_attribute("data-phase", "base")
         page.get_by_role("button", name="Play").click()
-        expect(page.locator(".images")).to_have_attribute("data-phase", "poison")
+        expect(page.locator(".image-card")).to_have_attribute("data-phase", "poison")
 
 
 def test_the_difference_is_amplified_around_grey_by_as_much_as_is_said(browser: Browser) -> None:
@@ -180,7 +180,7 @@ def test_a_choice_is_told_and_one_that_is_told_is_shown(browser: Browser) -> Non
         assert page.evaluate("heard") == []
         page.get_by_role("button", name="Next image").click()
         assert page.evaluate("heard") == [["abc", PLOT.n_clean + FIRST - 1]]
-        root = page.locator(".images")
+        root = page.locator(".image-card")
         expect(root).to_have_attribute("data-item", str(FIRST - 1))
         page.evaluate(TELL, ["abc", PLOT.n_clean])
         expect(root).to_have_attribute("data-item", "0")
@@ -196,11 +196,11 @@ def test_arrow_keys_go_through_the_strip(browser: Browser) -> None:
     with started(browser) as page:
         page.locator("[aria-current=true]").focus()
         page.keyboard.press("ArrowRight")
-        expect(page.locator(".images")).to_have_attribute("data-item", str(FIRST - 1))
+        expect(page.locator(".image-card")).to_have_attribute("data-item", str(FIRST - 1))
         expect(page.locator("[aria-current=true]")).to_be_focused()
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowLeft")
-        expect(page.locator(".images")).to_have_attribute("data-item", str(FIRST))
+        expect(page.locator(".image-card")).to_have_attribute("data-item", str(FIRST))
         expect(page.get_by_role("status")).to_contain_text(f"poisoned sample {FIRST}")
         assert page.locator(".strip [tabindex='0']").count() == 1
 
@@ -214,7 +214,7 @@ def test_another_sheet_is_asked_for_where_not_all_are_on_one(browser: Browser) -
         assert page.evaluate("told") == [["wanted", ["abc", "shift", 2]]]
         page.evaluate("data => card.take(data)", data([FIRST - 2, FIRST - 3]))
         page.wait_for_function("card.sheet.places.has(1) || card.sheet.places.has(0)")
-        expect(page.locator(".images")).not_to_have_class("images waiting")
+        expect(page.locator(".image-card")).not_to_have_class("image-card waiting")
         np.testing.assert_array_equal(drawn(frame(page, "right")), enlarged(POISON[FIRST - 2], 1))
         assert page.evaluate("told.length") == 1
 
@@ -230,7 +230,7 @@ def test_images_without_a_change_have_nothing_to_compare(browser: Browser) -> No
 def in_lab(page: Page, address: str) -> tuple[Locator, Locator]:
     """The lab with the run that ships, its card of images and its map."""
     page.goto(f"{address}/lab")
-    images, plot = page.locator(".images"), page.locator(".map")
+    images, plot = page.locator(".image-card"), page.locator(".map")
     expect(images).to_have_attribute("data-count", str(DEFAULT.n_poison))
     expect(plot).to_have_attribute("data-count", str(DEFAULT.train_size + DEFAULT.n_poison))
     settled(page)

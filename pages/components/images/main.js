@@ -16,12 +16,12 @@ const MOST_PIXELS = 224;
 const THUMB_PIXELS = 40;
 /** Images in the strip at once. */
 const PAGE = 24;
-/** Room of the arrow between the two. */
-const ARROW = 28;
+/** Room of the arrow between the two: where a card is 298 pixels wide, images of 28 are shown at 140. */
+const ARROW = 18;
 
 /** One card on a page. */
 export class ImageCard {
-  /** @param root the element of class "images". */
+  /** @param root the element of class "image-card". */
   constructor(root) {
     this.root = root;
     this.sheet = new Sheet(() => this.draw(true));
@@ -263,7 +263,7 @@ const cards = new WeakMap();
 
 /** What Streamlit calls, again whenever the data or the theme change; returns what it calls at the end. */
 export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".images");
+  const root = parentElement.querySelector(".image-card");
   let card = cards.get(root);
   if (!card) {
     card = new ImageCard(root);
