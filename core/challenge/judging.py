@@ -6,6 +6,7 @@ A worker calls `judge`; what it computes goes into the challenge's folder and no
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,9 @@ def judge(code: str, submission: str, observe: Observer = silent, *, device: str
         raise
     except PoisonLabError as error:
         verdict = Verdict(entry.id, "refused" if isinstance(error, BROKEN_RULES) else "failed", str(error))
-    challenge.write("verdicts", entry.id, verdict.to_json())
+    with challenge.locked():  # a worker of a server that was killed meanwhile may have judged it, too
+        if verdict_of(challenge, submission) is None:
+            challenge.write("verdicts", entry.id, verdict.to_json())
 
 
 def judged_settings(
@@ -132,20 +135,50 @@ def judged_poison(
     Raises:
         ChallengeError: it breaks a rule; the message says which.
     """
-    spec = rules.experiment
-    place = devices.choose(device)
     with devices.explain_out_of_memory():
-        watch = RunWatch(observe)
-        loaded = extraction.load(spec, place, watch, rows)
-        extracted = extraction.extract(loaded, watch)
-        clean = phases.train_clean(spec, loaded, extracted, watch)
-        scene = phases.scene_of(spec, loaded, extracted, clean)
-        attack = phases.Attack(scene, enforced(spec, scene, poison, images_only=rules.images_only))
-        evaluated = phases.evaluate(spec, extracted, clean, attack, watch)
+        at = _prepared(rules.experiment, rows, observe, device)
+        scene = phases.scene_of(at.spec, at.loaded, at.extracted, at.clean)
+        attack = phases.Attack(scene, enforced(at.spec, scene, poison, images_only=rules.images_only))
+        evaluated = phases.evaluate(at.spec, at.extracted, at.clean, attack, at.watch)
         arrays = phases.poison_arrays(attack.attacked, evaluated.poison_z)
-        features = phases.fitted_arrays(loaded, extracted, arrays)
+        features = phases.fitted_arrays(at.loaded, at.extracted, arrays)
     x = None if arrays.x is None else to_uint8(arrays.x)
-    return Judged(features, x, clean.score.accuracy, evaluated.poisoned.accuracy)
+    return Judged(features, x, at.clean.score.accuracy, evaluated.poisoned.accuracy)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What every submission of a challenge is judged on: data, features and the clean head, on the same test images."""
+
+    spec: ExperimentSpec
+    loaded: extraction.Loaded
+    extracted: extraction.Extracted
+    clean: phases.Clean
+    watch: RunWatch
+
+    def with_kept(self, path: Path) -> Judged:
+        """Poison that was judged before; heads are solved by whoever needs them.
+
+        Args:
+            path: of its npz, see `_keep`.
+        """
+        with np.load(path, allow_pickle=False) as kept:
+            poison_z, poison_y = kept["z"], kept["y"]
+        train_z, test_z = self.extracted.on_host
+        split = self.loaded.split
+        features = {
+            **{"train_z": train_z, "train_y": split.train_y, "poison_z": poison_z, "poison_y": poison_y},
+            **{"test_z": test_z, "test_y": split.test_y},
+        }
+        return Judged(features, None, self.clean.score.accuracy, float("nan"))
+
+
+def _prepared(spec: ExperimentSpec, rows: NDArray[np.intp] | None, observe: Observer, device: str) -> _Prepared:
+    """Load the data, extract features, which come from the cache where they can, and train the clean head."""
+    watch = RunWatch(observe)
+    loaded = extraction.load(spec, devices.choose(device), watch, rows)
+    extracted = extraction.extract(loaded, watch)
+    return _Prepared(spec, loaded, extracted, phases.train_clean(spec, loaded, extracted, watch), watch)
 
 
 def _verdict(challenge: Challenge, entry: Submission, others: Sequence[str], observe: Observer, device: str) -> Verdict:
@@ -153,12 +186,14 @@ def _verdict(challenge: Challenge, entry: Submission, others: Sequence[str], obs
     rules, rows = challenge.rules, hidden_rows(challenge)
     if not entry.is_attack:
         chain = parse_chain(entry.chain)
-        fields = [_earlier(challenge, attack, rows, observe, device) for attack in others]
+        paths = [_path_of_judged(challenge, attack, rows, observe, device) for attack in others]
+        with devices.explain_out_of_memory():
+            at = _prepared(rules.experiment, rows, observe, device)
         pairs = [
-            judged.against(chain, rules, attack=attack, defence=entry.id, device=device)
-            for judged, attack in zip(fields, others, strict=True)
+            at.with_kept(path).against(chain, rules, attack=attack, defence=entry.id, device=device)
+            for path, attack in zip(paths, others, strict=True)
         ]
-        return Verdict(entry.id, "judged", clean=fields[0].clean, pairs=tuple(pairs))
+        return Verdict(entry.id, "judged", clean=at.clean.score.accuracy, pairs=tuple(pairs))
     if entry.kind == "attack":
         spec = rules.spec_of(entry.attack or {}, entry.evade)
         judged = judged_settings(spec, rows, observe, device=device)
@@ -183,29 +218,18 @@ def _keep(challenge: Challenge, name: str, judged: Judged) -> None:
     write_npz(challenge, "verdicts", name, buffer.getvalue())
 
 
-def _earlier(challenge: Challenge, attack: str, rows: NDArray[np.intp], observe: Observer, device: str) -> Judged:
-    """The poison of an earlier round, or of the attack that the challenge begins with, with its heads' features.
+def _path_of_judged(challenge: Challenge, attack: str, rows: NDArray[np.intp], observe: Observer, device: str) -> Path:
+    """The npz of the poison of an earlier round, or of the attack that the challenge begins with, which is made first.
 
-    The features of the images come from the cache; heads are solved by whoever needs them.
+    Args:
+        challenge: the challenge.
+        attack: id of its submission, or `REFERENCE`.
+        rows, observe, device: see `judged_settings`.
     """
-    spec = challenge.rules.experiment
     path = npz_path(challenge, "verdicts", attack)
     if attack == REFERENCE and not path.exists():
-        _keep(challenge, REFERENCE, judged_settings(spec, rows, observe, device=device))
-    place = devices.choose(device)
-    with devices.explain_out_of_memory():
-        watch = RunWatch(observe)
-        loaded = extraction.load(spec, place, watch, rows)
-        extracted = extraction.extract(loaded, watch)
-        clean = phases.train_clean(spec, loaded, extracted, watch)
-    with np.load(path, allow_pickle=False) as kept:
-        poison_z, poison_y = kept["z"], kept["y"]
-    train_z, test_z = extracted.on_host
-    features = {
-        **{"train_z": train_z, "train_y": loaded.split.train_y, "poison_z": poison_z, "poison_y": poison_y},
-        **{"test_z": test_z, "test_y": loaded.split.test_y},
-    }
-    return Judged(features, None, clean.score.accuracy, float("nan"))
+        _keep(challenge, REFERENCE, judged_settings(challenge.rules.experiment, rows, observe, device=device))
+    return path
 
 
 def _kept_poison(challenge: Challenge, folder: str, name: str) -> OwnPoison:
