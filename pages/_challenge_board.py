@@ -1,4 +1,4 @@
-"""The board of a challenge as students, teachers and the projector see it; nothing here lets names act as Markdown."""
+"""The board of a challenge as students and teachers see it; nothing here lets names act as Markdown."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,6 @@ from pages._words import plain
 
 REFRESH_SECONDS = 2.0
 QUIET = {"displayModeBar": False}
-TOP = 10
 KINDS = {"attack": "Attack round", "defence": "Defence round"}
 
 
@@ -57,14 +56,8 @@ def rules_words(challenge: Challenge) -> str:
     )
 
 
-def board_part(board: Board, *, key: str, top: int = 0) -> None:
-    """Best pair, attacks, defences and history.
-
-    Args:
-        board: what is shown.
-        key: beginning of the elements' keys.
-        top: how many people at most; 0 for every submission.
-    """
+def board_part(board: Board, *, key: str) -> None:
+    """Best pair, attacks, defences and history; `key` is the beginning of the elements' keys."""
     if board.clean is not None:
         best = board.attacks[0] if board.attacks else None
         with st.container(horizontal=True):
@@ -91,7 +84,7 @@ def board_part(board: Board, *, key: str, top: int = 0) -> None:
     for title, rows in (("Attacks", board.attacks), ("Defences", board.defences)):
         if rows:
             st.subheader(title)
-            rows_table(board.best_of_each(rows)[:top] if top else rows, key=f"{key}-{title.lower()}")
+            rows_table(rows, key=f"{key}-{title.lower()}")
     if not board.attacks and not board.defences:
         st.info(
             f"Nothing is judged yet; {counted(board.waiting, 'submission')} waiting.", icon=":material/hourglass_top:"
@@ -144,7 +137,7 @@ def history(board: Board, *, key: str) -> None:
 
 
 def code_line(challenge: Challenge) -> None:
-    """The code, large enough for the last row of a room."""
+    """The code, which the projector shows larger."""
     st.metric("Code", codes.shown(challenge.code), help="Type it on the page Challenge to take part.")
 
 

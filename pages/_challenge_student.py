@@ -132,7 +132,8 @@ def _state_words(challenge: Challenge, entry: Submission) -> str:
     if verdict is None:
         return "confirmed, waiting for the judge"
     if verdict.state == "judged":
-        return f"**{fixed(verdict.damage)} points** of damage"
+        points = f"**{fixed(verdict.damage)} points**"
+        return f"{points} of damage" if entry.is_attack else f"leaves {points} of damage"
     return f"{verdict.state}. {plain(verdict.reason)}"
 
 

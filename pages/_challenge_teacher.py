@@ -211,7 +211,7 @@ def _live_predictions(challenge: Challenge) -> None:
                 "Show it to the class",
                 name in shown,
                 key=f"show-{name}",
-                help="On the projector, and in the lesson of whoever has answered.",
+                help="On the projector, in place of the board, and in the lesson of whoever has answered.",
                 on_change=_show,
                 args=(challenge, name),
             )

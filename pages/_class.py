@@ -61,16 +61,20 @@ def read_link() -> None:
 def find(code: str) -> Challenge:
     """The challenge with a code, within what may be guessed in a minute; judging goes on from now on.
 
+    A code that this session has used before is no guess: whoever is in a challenge stays in it while others try codes.
+
     Raises:
         ChallengeError: there is none, or too many wrong codes were tried.
     """
-    person = _runs.person()
-    _GUESSES.check(person)
+    person, used = _runs.person(), st.session_state.setdefault("class-codes", set())
+    if code not in used:
+        _GUESSES.check(person)
     try:
         challenge = folder.find(code)
     except ChallengeError:
         _GUESSES.note(person)
         raise
+    used.add(code)
     referee.start()
     return challenge
 

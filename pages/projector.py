@@ -1,12 +1,38 @@
-"""A challenge for the projector: code, time left, the board, and the predictions that the teacher shows."""
+"""A challenge for the projector: code, time left, and the board, or the predictions that the teacher shows."""
 
 import streamlit as st
 
-from core.challenge import prediction_words
+from core.challenge import prediction_words, predictions
 from core.challenge.board import board_of
+from core.challenge.folder import Challenge
+from core.challenge.rounds import Course
+from core.presentation.lessons import LessonStep
 from core.system.errors import PoisonLabError
-from pages import _challenge_board, _class, _runs
-from pages._words import plain
+from pages import _challenge_board, _class, _projector, _runs
+
+
+def shown_step(course: Course) -> tuple[str, LessonStep] | None:
+    """The step of a lesson whose predictions the teacher has switched on last, and its name; None without one."""
+    for name in reversed(course.shown):
+        found = prediction_words.step_named(name, _runs.lessons())
+        if found is not None:
+            return name, found[1]
+    return None
+
+
+def predictions_view(challenge: Challenge, name: str, step: LessonStep) -> None:
+    """What the class predicted in a step.
+
+    Args:
+        challenge: that the class has joined.
+        name: of the step.
+        step: of the lesson.
+    """
+    tally = predictions.tally(challenge, name)
+    if step.question is not None:
+        st.container(key="projector-question").markdown(step.question.ask)
+    bars = prediction_words.bars(tally, step) if tally.count else []
+    st.html(_projector.predictions(prediction_words.sentence(tally, step), bars))
 
 
 @st.fragment(run_every=_challenge_board.REFRESH_SECONDS)
@@ -19,19 +45,13 @@ def live(code: str) -> None:
         st.title("Challenge")
         st.error(str(error), icon=":material/link_off:")
         return
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
-    left.title(plain(challenge.rules.title))
-    left.markdown(f"### {_challenge_board.clock(challenge, course)}")
-    with right:
-        _challenge_board.code_line(challenge)
-    if course.frozen is not None:
-        st.info("The board is frozen: what is handed in from now on shows at the reveal.", icon=":material/ac_unit:")
-    for name in course.shown:
-        found = prediction_words.step_named(name, _runs.lessons())
-        if found is not None:
-            with st.container(border=True):
-                _challenge_board.predictions_part(challenge, name, found[1], key=f"projector-{name}")
-    _challenge_board.board_part(board_of(challenge, everything=False), key="projector", top=_challenge_board.TOP)
+    st.html(_projector.STYLE)
+    st.html(_projector.top(challenge, _challenge_board.clock(challenge, course)))
+    step = shown_step(course)
+    if step is None:
+        st.html(_projector.board(board_of(challenge, everything=False), frozen=course.frozen is not None))
+    else:
+        predictions_view(challenge, *step)
 
 
 live(st.query_params.get("code", ""))

@@ -14,7 +14,7 @@ from core.challenge.people import join, people
 from core.challenge.rules import parse_rules
 from core.challenge.submissions import all_submissions, hand_in_attack
 from core.challenge.verdicts import Pair, Verdict
-from pages import _runs
+from pages import _class, _runs
 from tests.apps import opened, own_store, query, rerun, shown_text
 
 EXPERIMENT = {
@@ -139,18 +139,31 @@ def test_codes_can_not_be_tried_one_after_another(monkeypatch: pytest.MonkeyPatc
     assert people(challenge) == []
 
 
+def test_who_is_in_a_challenge_stays_in_it_while_others_try_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes, "WRONG_OF_ALL", 5)
+    monkeypatch.setattr(_class, "_GUESSES", codes.Guesses())
+    challenge, _ = new_challenge()
+    _, key = join(challenge, "Ada")
+    app = opened("challenge.py", code=challenge.code, me=key)
+    for number in range(codes.WRONG_OF_ALL):
+        _class._GUESSES.note(f"eve-{number}")
+    assert "You are Ada" in shown_text(rerun(app))
+    assert "Too many wrong codes" in shown_text(opened("challenge.py", code=challenge.code))
+
+
 def test_the_projector_shows_the_board_until_it_freezes() -> None:
     challenge, _ = new_challenge()
     person, _ = join(challenge, "Ada")
     entry = hand_in_attack(challenge, person, {"name": "label-flip"}, None)
     challenge.write("verdicts", entry.id, _verdict(entry.id, 12.3).to_json())
-    app = opened("projector.py", code=challenge.code)
-    assert codes.shown(challenge.code) in [metric.value for metric in app.metric]
-    assert app.dataframe[0].value["Damage"].tolist() == [12.3]
+    text = shown_text(opened("projector.py", code=challenge.code))
+    assert codes.shown(challenge.code) in text
+    assert "Ada" in text
+    assert "12.3" in text
     challenge.change(lambda course: course.with_board(frozen=entry.time - 1))
-    frozen = opened("projector.py", code=challenge.code)
-    assert "frozen" in shown_text(frozen)
-    assert not frozen.dataframe
+    frozen = shown_text(opened("projector.py", code=challenge.code))
+    assert "frozen until the reveal" in frozen
+    assert "Ada" not in frozen
     assert "no challenge with this code" in shown_text(opened("projector.py", code="../../x"))
 
 
