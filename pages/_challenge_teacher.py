@@ -14,7 +14,7 @@ from core.challenge.rules import ROUNDS, parse_rules
 from core.challenge.submissions import all_submissions
 from core.system.errors import ChallengeError, PoisonLabError
 from core.system.numbers import counted
-from pages import _challenge_board, _class, _pick, _runs
+from pages import _challenge_board, _class, _pick, _runs, _teach_address
 from pages._words import plain
 
 ROUND_WORDS = {"attack": "An attack round", "defence": "A defence round", "turns": "Both in turns, twice"}
@@ -91,7 +91,8 @@ def teacher_page(challenge: Challenge) -> None:
 
 
 def links(challenge: Challenge) -> None:
-    """The code, the class's links, and the teacher's own."""
+    """The code, the class's links by an address that others reach where there is one, the teacher's, and the export."""
+    address = _teach_address.for_others()
     with st.container(horizontal=True, vertical_alignment="center"):
         _challenge_board.code_line(challenge)
         st.link_button(
@@ -99,13 +100,24 @@ def links(challenge: Challenge) -> None:
         )
         with st.popover("Links", icon=":material/link:", help="For the class, and your own."):
             st.caption("For the class")
-            st.code(_pick.link("challenge", {"code": challenge.code}), language=None, wrap_lines=True)
+            st.code(_pick.link("challenge", {"code": challenge.code}, address), language=None, wrap_lines=True)
             st.caption("For the class in a lesson, whose predictions you then see here")
-            st.code(_pick.link("lessons", {"class": challenge.code}), language=None, wrap_lines=True)
+            st.code(_pick.link("lessons", {"class": challenge.code}, address), language=None, wrap_lines=True)
             st.caption("Yours: whoever has it is the teacher. It can't be had again; keep it.")
             if key := _class.kept("teacher"):
-                address = _pick.link("challenge", {"code": challenge.code, "teacher": key})
-                st.code(address, language=None, wrap_lines=True)
+                own = _pick.link("challenge", {"code": challenge.code, "teacher": key})
+                st.code(own, language=None, wrap_lines=True)
+        # Not in a part that refreshes itself: a file that is made on request must not be replaced while it is.
+        st.download_button(
+            "Export CSV",
+            lambda: table(challenge),
+            f"challenge-{challenge.code}.csv",
+            "text/csv",
+            key="challenge-csv",
+            icon=":material/download:",
+            on_click="ignore",
+            help="Every submission with its settings and damage.",
+        )
 
 
 @st.fragment(run_every=_challenge_board.REFRESH_SECONDS)
@@ -143,16 +155,6 @@ def _live_control(challenge: Challenge) -> None:
                     "Unfreeze", "unfreeze", ":material/sunny:", challenge, lambda course: course.with_board(frozen=None)
                 )
             _button("Reveal", "reveal", ":material/celebration:", challenge, lambda course: course.with_reveal(now))
-        st.download_button(
-            "Export CSV",
-            lambda: table(challenge),
-            f"challenge-{challenge.code}.csv",
-            "text/csv",
-            key="challenge-csv",
-            icon=":material/download:",
-            on_click="ignore",
-            help="Every submission with its settings and damage.",
-        )
     if problem := st.session_state.pop("teacher-problem", ""):
         st.error(problem, icon=":material/error:")
 

@@ -10,7 +10,7 @@ from core.challenge import codes
 from core.challenge.board import Best, Board, Row
 from core.challenge.folder import Challenge
 from core.challenge.prediction_words import Bar
-from core.system.numbers import counted, fixed, percent
+from core.system.numbers import fixed, percent
 
 ROWS = 12
 """People whom a table of the projector shows."""
@@ -34,19 +34,21 @@ STYLE = """<style>
 .projector .code { display: flex; align-items: center; gap: 0.5em; }
 .projector .code strong { font-size: var(--code); line-height: 1.05; font-weight: 700; letter-spacing: 0.01em; }
 .projector .tables { display: flex; flex-wrap: wrap; gap: 0 3vw; }
-.projector table { flex: 1 1 0; min-width: min(100%, 12em); width: 100%; table-layout: fixed;
-  border-collapse: collapse; }
+.projector .tables > div { flex: 1 1 0; min-width: min(100%, 12em); }
+.projector table { width: 100%; margin: 0; table-layout: fixed; border-collapse: collapse; }
 .projector :is(th, td) {
   padding: 0 0.3em; border: 0; text-align: left; font-weight: 400; font-size: inherit; line-height: inherit;
 }
-.projector :is(h1, .clock, .name, .what, .history) { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.projector thead th { font-weight: 700; border-bottom: 2px solid var(--rule); }
-.projector tfoot td { border-top: 2px solid var(--rule); }
-.projector .both .what { display: none; }
+.projector :is(h1, .clock, .address, .name, .what, .history) {
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+}
+.projector thead :is(th, .name) { font-weight: 700; border-bottom: 2px solid var(--rule); }
+.projector .history { border-top: 2px solid var(--rule); }
 .projector .place { width: 1.9em; text-align: right; }
 .projector .name { font-weight: 600; }
 .projector .damage { width: 6.6em; text-align: right; white-space: nowrap; }
-.projector .bars th { width: 40%; padding-block: 0.25em; text-align: right; }
+.projector .bars { font-size: 1.25em; }
+.projector .bars th { width: 36%; padding-block: 0.25em; text-align: right; }
 .projector .bars .share { width: 6.4em; white-space: nowrap; }
 .projector .bar { display: block; height: 1.1em; min-width: 2px; background: var(--bar); }
 .st-key-projector-question p { font-size: calc(1.35 * var(--row)); line-height: 1.25; font-weight: 600; }
@@ -55,11 +57,17 @@ STYLE = """<style>
 </style>"""
 
 
-def top(challenge: Challenge, clock: str) -> str:
-    """Title, time left and the code."""
+def top(challenge: Challenge, clock: str, address: str) -> str:
+    """Title, time left, and how to take part.
+
+    Args:
+        challenge: the challenge.
+        clock: the time left, in words.
+        address: of the page on which the code is typed.
+    """
     return _whole(
         f'<div class="top"><div><h1><bdi>{escape(challenge.rules.title)}</bdi></h1>'
-        f'<p class="clock">{escape(clock)}</p></div>'
+        f'<p class="clock">{escape(clock)}</p><p class="address">{escape(address)}</p></div>'
         f'<p class="code">Code <strong>{codes.shown(challenge.code)}</strong></p></div>'
     )
 
@@ -79,18 +87,17 @@ def board(shown: Board, *, frozen: bool) -> str:
         facts.append(f"{shown.waiting:,} waiting")
     if frozen:
         facts.append("frozen until the reveal")
-    parts = [f"<p>{'; '.join(facts)}.</p>"] if facts else []
-    kinds = (("Attacks", "damage", True, shown.attacks), ("Defences", "damage left", False, shown.defences))
-    both = bool(shown.attacks and shown.defences)
-    tables = [
-        _table(title, what, shown.best_of_each(rows), [step for step in shown.history if step.is_attack == is_attack])
-        for title, what, is_attack, rows in kinds
-        if rows
-    ]
+    parts, tables = [f"<p>{'; '.join(facts)}.</p>"] if facts else [], list[str]()
+    kinds = (("Attacks", "Damage", True, shown.attacks), ("Defences", "Damage left", False, shown.defences))
+    is_wide = not (shown.attacks and shown.defences)
+    for title, unit, is_attack, rows in kinds:
+        if rows:
+            history = [step for step in shown.history if step.is_attack == is_attack]
+            tables.append(_table(title, unit, shown.best_of_each(rows), history, is_wide=is_wide))
     if tables:
-        parts.append(f'<div class="tables{" both" if both else ""}">{"".join(tables)}</div>')
+        parts.append(f'<div class="tables">{"".join(tables)}</div>')
     elif not frozen:
-        parts.append(f"<p>Nothing is judged yet; {counted(shown.waiting, 'submission')} waiting.</p>")
+        parts.append("<p>Nothing is judged yet.</p>")
     return _whole("".join(parts))
 
 
@@ -110,26 +117,31 @@ def predictions(sentence: str, bars: Sequence[Bar]) -> str:
     return _whole(f"<p>{escape(sentence)}</p>" + (f'<table class="bars"><tbody>{rows}</tbody></table>' if rows else ""))
 
 
-def _table(title: str, what: str, rows: Sequence[Row], history: Sequence[Best]) -> str:
+def _table(title: str, unit: str, rows: Sequence[Row], history: Sequence[Best], *, is_wide: bool) -> str:
     """The best row of each person, and how the best came there.
 
     Args:
         title: of the table.
-        what: the numbers are, in a word or two.
+        unit: what the numbers are.
         rows: the best first.
         history: improvements of the best, in order.
+        is_wide: whether there is room for what each person handed in.
     """
+
+    def what(text: str) -> str:
+        return f'<td class="what">{escape(text)}</td>' if is_wide else ""
+
     lines = "".join(
         f'<tr><td class="place">{place}</td><th scope="row" class="name"><bdi>{escape(row.name)}</bdi></th>'
-        f'<td class="what">{escape(row.what)}</td><td class="damage">{fixed(row.damage)}</td></tr>'
+        f'{what(row.what)}<td class="damage">{fixed(row.damage)}</td></tr>'
         for place, row in enumerate(rows[:ROWS], start=1)
     )
     steps = ", ".join(f"<bdi>{escape(step.name)}</bdi> {fixed(step.damage)}" for step in history[-STEPS:])
     more = f"{len(rows) - ROWS:,} more; " if len(rows) > ROWS else ""
     return (
-        f'<table><thead><tr><th class="place"></th><th scope="col" class="name">{title}</th><th class="what"></th>'
-        f'<th scope="col" class="damage">{what}</th></tr></thead><tbody>{lines}</tbody>'
-        f'<tfoot><tr><td colspan="4" class="history">{more}best so far: {steps}</td></tr></tfoot></table>'
+        f'<div><table><thead><tr><td class="place"></td><th scope="col" class="name">{title}</th>{what("")}'
+        f'<th scope="col" class="damage">{unit}</th></tr></thead><tbody>{lines}</tbody></table>'
+        f'<p class="history">{more}best so far: {steps}</p></div>'
     )
 
 

@@ -15,7 +15,7 @@ DOOR_WORDS = (
 
 def base_address() -> str:
     """Ask for the address of the server as students see it, with the best guess filled in; without a last slash."""
-    guess = guessed(st.context.url or "", st.get_option("server.address"))
+    guess = for_others()
     text = st.text_input("Address that students can reach", guess, key="link-address", help=HELP)
     address = text.strip().rstrip("/")
     try:
@@ -31,6 +31,11 @@ def base_address() -> str:
     if is_loopback(host):
         st.warning(DOOR_WORDS, icon=":material/lan:")
     return address
+
+
+def for_others() -> str:
+    """The best guess at the address of the server as students see it; without a last slash."""
+    return guessed(st.context.url or "", st.get_option("server.address"))
 
 
 def guessed(here: str, listens_at: str | None) -> str:

@@ -8,7 +8,7 @@ from core.challenge.folder import Challenge
 from core.challenge.rounds import Course
 from core.presentation.lessons import LessonStep
 from core.system.errors import PoisonLabError
-from pages import _challenge_board, _class, _projector, _runs
+from pages import _challenge_board, _class, _pick, _projector, _runs, _teach_address
 
 
 def shown_step(course: Course) -> tuple[str, LessonStep] | None:
@@ -46,7 +46,8 @@ def live(code: str) -> None:
         st.error(str(error), icon=":material/link_off:")
         return
     st.html(_projector.STYLE)
-    st.html(_projector.top(challenge, _challenge_board.clock(challenge, course)))
+    address = _pick.link("challenge", {}, _teach_address.for_others())
+    st.html(_projector.top(challenge, _challenge_board.clock(challenge, course), address))
     step = shown_step(course)
     if step is None:
         st.html(_projector.board(board_of(challenge, everything=False), frozen=course.frozen is not None))

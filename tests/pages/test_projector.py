@@ -34,7 +34,7 @@ def test_names_and_titles_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         pair=BestPair(EVIL, EVIL, 1.0),
     )
     shown = (
-        _projector.top(challenge, "1:00 left")
+        _projector.top(challenge, "1:00 left", "https://lab.example/challenge")
         + _projector.board(full, frozen=False)
         + _projector.predictions(EVIL, [Bar(EVIL, 1, 1.0)])
     )
@@ -43,7 +43,8 @@ def test_names_and_titles_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_waiting_frozen_and_best_is_said() -> None:
-    assert "Nothing is judged yet; 2 submissions waiting." in _projector.board(board(waiting=2), frozen=False)
+    waiting = _projector.board(board(waiting=2), frozen=False)
+    assert "<p>2 waiting.</p><p>Nothing is judged yet.</p>" in waiting
     frozen = _projector.board(board(waiting=2), frozen=True)
     assert "2 waiting; frozen until the reveal." in frozen
     assert "Nothing is judged" not in frozen
@@ -56,7 +57,7 @@ def test_what_is_waiting_frozen_and_best_is_said() -> None:
 def test_a_person_has_one_row_the_best() -> None:
     rows = tuple(row(f"P{place % 15}", 40.0 - place) for place in range(30))
     shown = _projector.board(board(clean=0.9, attacks=rows), frozen=False)
-    assert shown.count("<tr><td") == _projector.ROWS + 1  # and the last line
+    assert shown.count("<tr><td") == _projector.ROWS + 1  # and the heads of the columns
     assert "3 more; best so far" in shown
     assert "<bdi>P11</bdi>" in shown
     assert "<bdi>P12</bdi>" not in shown

@@ -1,0 +1,209 @@
+"""A challenge in real browsers: teacher, attacker, defender and projector at once, and what nobody gets."""
+
+import csv
+import http.client
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from core.challenge.folder import Challenge
+from core.challenge.hidden import hidden_rows
+from core.challenge.people import join
+from core.challenge.submissions import hand_in_attack
+from core.system import paths
+from tests.browser.server import PAGE_MS, settled
+from tests.challenge.conftest import next_round
+from tests.challenge.conftest import opened as opened_challenge
+
+pytestmark = pytest.mark.browser
+
+SETTINGS = "attack=label-flip&train=100&test=60&budget=10&labels=chosen"
+EVIL = "<img src onerror=evil=1>"
+"""A name that is 24 letters long; `evil` would be a global of the page."""
+JUDGED_MS = 120_000
+
+
+Visit = Callable[[str], Page]
+"""Opens a link in a browser of somebody else."""
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    contexts: list[BrowserContext] = []
+
+    def opened(url: str) -> Page:
+        contexts.append(browser.new_context(viewport={"width": 1366, "height": 768}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PAGE_MS)
+        expect.set_options(timeout=PAGE_MS)
+        page.goto(url)
+        page.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
+        settled(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def taking_part(visit: Visit, address: str, code: str, name: str) -> Page:
+    """The page of somebody who has typed the code and a name."""
+    page = visit(f"{address}/challenge")
+    page.get_by_role("textbox", name="Code").fill(code.lower())
+    page.get_by_role("textbox", name="Your name").fill(name)
+    page.get_by_role("button", name="Take part").click()
+    expect(page.get_by_text(f"You are {name} in {code}")).to_be_visible()
+    settled(page)
+    return page
+
+
+def press(page: Page, key: str) -> None:
+    settled(page)
+    page.locator(f".st-key-{key}").get_by_role("button").first.click()
+
+
+def points(projector: Page, name: str, title: str = "Attacks") -> str:
+    """The points of what somebody handed in, as the projector shows them."""
+    table = projector.locator(".projector table").filter(has=projector.get_by_text(title, exact=True))
+    line = table.locator("tbody tr").filter(has=projector.get_by_text(name, exact=True))
+    expect(line).to_have_count(1, timeout=JUDGED_MS)
+    return line.locator(".damage").inner_text()
+
+
+def test_a_class_attacks_and_defends(visit: Visit, address: str, tmp_path: Path) -> None:
+    teacher = visit(f"{address}/challenge?{SETTINGS}")
+    teacher.get_by_role("textbox", name="Title").fill("Flip <b>it</b>")
+    teacher.get_by_role("combobox", name="Rounds").click()
+    teacher.get_by_role("option", name="Both in turns, twice").click()
+    teacher.get_by_role("button", name="Open the challenge").click()
+    code = teacher.get_by_test_id("stMetricValue").filter(has_text=re.compile(r"^\w{4}-\w{4}$")).inner_text()
+    teacher.wait_for_url(re.compile("teacher=[0-9a-f]{32}"))
+    key = re.findall("teacher=([0-9a-f]{32})", teacher.url)[0]
+    attacker = taking_part(visit, address, code, EVIL)
+    projector = visit(f"{address}/projector?code={code.replace('-', '')}")
+    expect(projector.get_by_text("The first round has not started yet.")).to_be_visible()
+    assert attacker.locator(".st-key-hand-in-attack").count() == 0
+
+    press(teacher, "challenge-start")
+    expect(projector.get_by_text(re.compile(r"Attack round, 1 of 4: \d+:\d\d left"))).to_be_visible()
+    expect(attacker.locator(".st-key-ask-data input")).to_be_disabled()
+    press(attacker, "hand-in-attack")
+    expect(attacker.get_by_text("Confirmed: it will be judged")).to_be_visible()
+    expect(attacker.get_by_text(re.compile(r"Label flip: -?[\d.]+ points of damage"))).to_be_visible(timeout=JUDGED_MS)
+    damage = points(projector, EVIL)
+    expect(projector.locator(".projector .what").last).to_have_text("Label flip")
+    expect(attacker.get_by_text(f"Label flip: {damage} points of damage")).to_be_visible()
+
+    press(teacher, "challenge-end")
+    press(teacher, "challenge-start")
+    defender = taking_part(visit, address, code, "Bob")
+    defender.locator(".st-key-challenge-with").get_by_text("Sphere", exact=True).click()
+    press(defender, "hand-in-defence")
+    expect(defender.get_by_text("Confirmed: it will be judged")).to_be_visible()
+    left = points(projector, "Bob", "Defences")
+    expect(projector.get_by_text(f"best pair: {EVIL} against Bob, {left} points")).to_be_visible()
+
+    press(teacher, "challenge-freeze")
+    expect(projector.get_by_text("frozen until the reveal")).to_be_visible()
+    late = taking_part(visit, address, code, "Cy")
+    late.locator(".st-key-challenge-with").get_by_text("Neighbours' labels", exact=True).click()
+    press(late, "hand-in-defence")
+    expect(late.get_by_text(re.compile(r"leaves -?[\d.]+ points"))).to_be_visible(timeout=JUDGED_MS)
+    expect(projector.get_by_text("Cy", exact=True)).to_have_count(0)
+    press(teacher, "challenge-reveal")
+    last = points(projector, "Cy", "Defences")
+    expect(projector.get_by_text("The challenge is over.")).to_be_visible()
+
+    with teacher.expect_download() as download:
+        press(teacher, "challenge-csv")
+    download.value.save_as(tmp_path / "all.csv")
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_text())))
+    assert [(line["name"], line["kind"], line["state"], line["damage"]) for line in lines] == [
+        (EVIL, "attack", "judged", damage),
+        ("Bob", "defence", "judged", left),
+        ("Cy", "defence", "judged", last),
+    ]
+    for page in (teacher, attacker, projector, defender, late):
+        assert page.evaluate("typeof evil") == "undefined"
+        assert page.locator("img[onerror], img[src='']").count() == 0
+        assert page.locator("h1 b, h3 b").count() == 0
+        assert page is teacher or key not in page.content()
+
+
+@pytest.fixture
+def challenge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Challenge:
+    """A challenge in the home of `fresh_address`, in its second round, with one attack that is judged."""
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+    challenge = opened_challenge("attack", "defence", "attack")
+    hand_in_attack(challenge, join(challenge, "Ada")[0], {"name": "label-flip"}, None)
+    next_round(challenge)
+    hidden_rows(challenge)
+    return challenge
+
+
+PLACES = (
+    "challenges/{code}/challenge.json",
+    "challenges/{code}/submissions",
+    "secret",
+    "home/secret",
+    "cache",
+    "results",
+)
+WAYS = ("/{}", "/../{}", "/..%2f{}", "/%2e%2e/{}", "/static/../../{}", "/static/..%2f..%2f{}", "/media/..%2f..%2f{}")
+COMPONENT = "/_stcore/bidi-components/poison-lab.playground/"
+
+
+def test_nothing_of_a_challenge_is_reached_by_an_address(challenge: Challenge, fresh_address: str) -> None:
+    """Its files, the secret that draws its hidden test images, and the cache with their features."""
+    secret = (paths.home() / "secret").read_bytes()
+    teacher = challenge.teacher.encode()
+    assert len(secret) == 32
+    for place in PLACES:
+        target = place.format(code=challenge.code)
+        for way in (
+            *WAYS,
+            COMPONENT + "../../../../{}",
+            COMPONENT + "..%2f..%2f..%2f{}",
+            "/" + quote("../" * 4, "") + "{}",
+        ):
+            for path in (way.format(target), way.format(f"{paths.home()}/{target}".lstrip("/"))):
+                connection = http.client.HTTPConnection(urlsplit(fresh_address).netloc, timeout=60)
+                connection.request("GET", path)  # as it stands: urllib would tidy it up
+                body = connection.getresponse().read()
+                connection.close()
+                assert secret not in body, path
+                assert teacher not in body, path
+
+
+@pytest.mark.parametrize("page", ["lab", "defend", "stages", "features", "present"])
+def test_a_judged_run_opens_by_no_link(page: str, challenge: Challenge, visit: Visit, fresh_address: str) -> None:
+    """Neither by the hash of its settings nor by the name that its work has in the queue."""
+    opened = visit(f"{fresh_address}/challenge?code={challenge.code}")
+    [name] = challenge.names("submissions")
+    verdict = challenge.path("verdicts", name).with_name(f"{name}.json")
+    while not verdict.exists():
+        opened.wait_for_timeout(200)
+    spec = challenge.rules.spec_of({"name": "label-flip"}, None)
+    for run in (spec.hash, f"challenge-{challenge.code}-{name}"):
+        link = f"{page}?{SETTINGS}" if page == "lab" else f"{page}?run={run}"
+        opened.goto(f"{fresh_address}/{link}")
+        opened.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
+        settled(opened)
+        expect(opened.get_by_text("Already computed")).to_have_count(0)
+        if page != "lab":
+            expect(opened.get_by_test_id("stAlert").first).to_be_visible()
+
+
+def test_codes_are_not_found_by_trying(visit: Visit, address: str) -> None:
+    page = visit(f"{address}/challenge")
+    for number in range(12):
+        page.get_by_role("textbox", name="Code").fill(f"ABCD-EF{23 + number}")
+        page.get_by_role("textbox", name="Your name").fill("Eve")
+        page.get_by_role("button", name="Take part").click()
+        settled(page)
+    expect(page.get_by_text("Too many wrong codes were tried")).to_be_visible()
