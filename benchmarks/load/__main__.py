@@ -2,8 +2,11 @@
 
 Simulated students speak a browser's protocol to a server on this machine, and to no other. *Page*: from opening a link,
 or a click on a page, until its script has ended and all of it has come. *Rerun*: from moving a widget or pressing a
-button until the same. *Poll*: a run's card that refreshes itself. *Queue*: from pressing Run until the page no longer
-says that the run waits, which it looks up once a second. *Run*: from pressing Run to the result on the page.
+button until the same. *Poll*: a part of a page that refreshes itself. *Queue*: from pressing Run until the page no
+longer says that the run waits, which it looks up once a second. *Run*: from pressing Run to the result on the page.
+
+`--challenge` lets the class take part in a challenge instead, beside its teacher and a projector: see
+`benchmarks.load.challenge`. *Verdict*: from a submission that was confirmed to what it is worth.
 """
 
 import argparse
@@ -14,16 +17,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.load import measure, student
+from benchmarks.load import challenge, measure, student
 from benchmarks.load.protocol import Tab
+from benchmarks.load.servers import own_server, ready
 from core.system.tables import markdown_table
-from tests.browser import server as app_server
 
 MAX_STUDENTS = 100
 MAX_SECONDS = 1800
@@ -72,7 +75,14 @@ def rejection(address: str | None, students: int, seconds: float) -> str | None:
     return None
 
 
-async def lesson(address: str, students: int, seconds: float, seed: int, pace: float = 1.0) -> Lesson:
+async def lesson(
+    address: str,
+    students: int,
+    seconds: float,
+    seed: int,
+    pace: float = 1.0,
+    member: Callable[..., student.Student] = lambda number, *parts: student.Student(*parts),
+) -> Lesson:
     """Let a class work at a server that is ready, and measure it.
 
     Args:
@@ -81,6 +91,7 @@ async def lesson(address: str, students: int, seconds: float, seed: int, pace: f
         seconds: duration.
         seed: of all choices.
         pace: times as long as a person do students think.
+        member: makes who comes as so many-th, from 0; takes that number, then what `Student` takes.
 
     Raises:
         ValueError: such a test is refused.
@@ -102,9 +113,9 @@ async def lesson(address: str, students: int, seconds: float, seed: int, pace: f
     async def come(number: int) -> None:
         await asyncio.sleep(arrival * number / students)
         tab = Tab(address, problem, lambda took: did("poll", took))
-        member = student.Student(tab, 1000 * seed + number, start + seconds, did, problem, pace)
-        await member.attend()
-        measured.actions.update(member.actions)
+        who = member(number, tab, 1000 * seed + number, start + seconds, did, problem, pace)
+        await who.attend()
+        measured.actions.update(who.actions)
 
     watching = [
         asyncio.create_task(measure.watch(server, measured.memory)),
@@ -116,43 +127,6 @@ async def lesson(address: str, students: int, seconds: float, seed: int, pace: f
     after = measure.processor_seconds(server)
     measured.processor = {name: after[name] - spent[name] for name in after}
     return measured
-
-
-@contextlib.contextmanager
-def own_server(log: list[str]) -> Iterator[str]:
-    """A server with an empty home, ready; what it has logged of errors is added to `log` in the end."""
-    with tempfile.TemporaryDirectory() as home:
-        with app_server.server(Path(home)) as address:
-            ready(address)
-            yield address
-        lines = (Path(home) / "server.log").read_text().splitlines()
-    log += _errors([re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines])
-
-
-def _errors(lines: list[str]) -> list[str]:
-    """Errors in a log, each with its traceback where it has one, as one text."""
-    errors, begin = [], 0
-    for i, line in enumerate(lines):
-        if "Traceback" in line:
-            begin = i
-        elif re.search(r"^\w+(Error|Exception)\b", line):
-            errors.append("\n".join(lines[begin : i + 1]))
-        elif re.search(r" ERROR | CRITICAL ", line):
-            errors.append(line)
-    return errors
-
-
-def ready(address: str) -> None:
-    """Wait until runs can start.
-
-    Raises:
-        LookupError: they can't.
-    """
-    end = time.monotonic() + app_server.START_SECONDS
-    while app_server.status_of(f"{address}/ready") != 200:
-        if time.monotonic() > end:
-            raise LookupError(f"{address} isn't ready to run anything within {app_server.START_SECONDS} s.")
-        time.sleep(0.2)
 
 
 def values(measured: Lesson, seconds: float, log: list[str]) -> dict[str, Any]:
@@ -225,6 +199,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300, help=f"1 to {MAX_SECONDS}")
     parser.add_argument("--seed", type=int, default=0, help="of all choices")
     parser.add_argument("--address", help="of a server on this machine; else one is started, with nothing in it")
+    parser.add_argument("--challenge", action="store_true", help="the class takes part in a challenge")
     parser.add_argument("--try", dest="only_print", action="store_true", help="only print")
     arguments = parser.parse_args()
     why = rejection(arguments.address, arguments.students, arguments.seconds)
@@ -232,6 +207,9 @@ def main() -> None:
         print(why, file=sys.stderr)
         sys.exit(2)
     load, log = report.load(), list[str]()
+    if arguments.challenge:
+        _challenge(arguments, load, log)
+        return
     try:
         with own_server(log) if arguments.address is None else contextlib.nullcontext(arguments.address) as address:
             ready(address)
@@ -239,16 +217,49 @@ def main() -> None:
     except LookupError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    _report("load", measured, arguments, load, log)
+
+
+def _challenge(arguments: argparse.Namespace, load: str, log: list[str]) -> None:
+    """Measure a challenge at a server of its own.
+
+    Args:
+        arguments: of the command line.
+        load: of the machine, in a sentence.
+        log: for errors in the server's log.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        game = challenge.Game.open(Path(home), arguments.seconds)
+        with own_server(log, Path(home)) as address:
+            members = arguments.students + challenge.OTHERS
+            run = lesson(address, members, arguments.seconds, arguments.seed, member=game.member)
+            measured = asyncio.run(run)
+            game.wait()
+        measured.times["verdict"] = game.verdict_seconds()
+        measured.problems.update(game.losses())
+        _report("challenge", measured, arguments, load, log, game.sentence())
+
+
+def _report(
+    name: str, measured: Lesson, arguments: argparse.Namespace, load: str, log: list[str], more: str = ""
+) -> None:
+    """Print the report, and write it unless it is only to be printed.
+
+    Args:
+        name: of its markers in README.md and of its JSON file.
+        measured: the measurements.
+        arguments: of the command line.
+        load: of the machine, in a sentence.
+        log: errors in the server's log.
+        more: a paragraph below the tables.
+    """
     report_values = values(measured, arguments.seconds, log)
     report_text = text(report_values, arguments.students, arguments.seconds, load)
+    report_text += f"\n\n{more}" if more else ""
     print(report_text, *log, sep="\n")
     if not arguments.only_print:
-        report.write(
-            "load",
-            report_text,
-            {"machine": report.machine(), "load": load, "students": arguments.students, "seconds": arguments.seconds}
-            | report_values,
-        )
+        about = {"students": arguments.students, "seconds": arguments.seconds, "more": more}
+        report.write(name, report_text, {"machine": report.machine(), "load": load, **about, **report_values})
 
 
 if __name__ == "__main__":
