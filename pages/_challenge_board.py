@@ -16,6 +16,9 @@ from pages import _runs
 from pages._words import plain
 
 REFRESH_SECONDS = 2.0
+"""Of clocks, and of the one page on the projector."""
+BOARD_SECONDS = 4.0
+"""Of boards and lists, which a class of thirty has on thirty pages."""
 QUIET = {"displayModeBar": False}
 KINDS = {"attack": "Attack round", "defence": "Defence round"}
 

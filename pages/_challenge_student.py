@@ -110,14 +110,14 @@ def _live_clock(challenge: Challenge) -> None:
         st.rerun()  # another form
 
 
-@st.fragment(run_every=_challenge_board.REFRESH_SECONDS)
+@st.fragment(run_every=_challenge_board.BOARD_SECONDS)
 def _live_board(challenge: Challenge) -> None:
     if challenge.course().frozen is not None:
         st.info("The board is frozen until the reveal.", icon=":material/ac_unit:")
     _challenge_board.board_part(board_of(challenge, everything=False), key="board")
 
 
-@st.fragment(run_every=_challenge_board.REFRESH_SECONDS)
+@st.fragment(run_every=_challenge_board.BOARD_SECONDS)
 def _own_submissions(challenge: Challenge, person: Person) -> None:
     own = [entry for entry in all_submissions(challenge) if entry.person == person.id]
     if not own:

@@ -199,7 +199,7 @@ def _hide(challenge: Challenge, there: list[str]) -> None:
     _take(challenge, step)
 
 
-@st.fragment(run_every=_challenge_board.REFRESH_SECONDS)
+@st.fragment(run_every=_challenge_board.BOARD_SECONDS)
 def _live_predictions(challenge: Challenge) -> None:
     shown = challenge.course().shown
     for name in predictions.steps(challenge):
@@ -224,7 +224,7 @@ def _show(challenge: Challenge, name: str) -> None:
     _take(challenge, lambda course: course.with_predictions(name, shown=is_shown))
 
 
-@st.fragment(run_every=_challenge_board.REFRESH_SECONDS)
+@st.fragment(run_every=_challenge_board.BOARD_SECONDS)
 def _live_board(challenge: Challenge) -> None:
     course = challenge.course()
     if course.frozen is not None:

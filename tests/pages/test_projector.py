@@ -36,6 +36,7 @@ def test_names_and_titles_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shown = (
         _projector.top(challenge, "1:00 left", "https://lab.example/challenge")
         + _projector.board(full, frozen=False)
+        + _projector.board(board(attacks=(row(EVIL, 3.0),)), frozen=False)  # with what they handed in
         + _projector.predictions(EVIL, [Bar(EVIL, 1, 1.0)])
     )
     assert "<img" not in shown
