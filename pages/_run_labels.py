@@ -34,17 +34,28 @@ def labels(rows: Sequence[RunRow]) -> dict[str, str]:
 
 
 def _special(group: Sequence[RunRow]) -> dict[str, dict[str, str]]:
-    """Of each run what differs within a group of the same attack and budget: words by field."""
-    differing = [field for field in COLUMNS if len({getattr(row, field) for row in group}) > 1]
-    special = {row.hash: {field: _field_words(field, getattr(row, field)) for field in differing} for row in group}
-    same: dict[tuple[str, ...], list[str]] = {}
+    """Of each run what differs from most of a group of the same attack and budget: words by field."""
+    usual = {field: _usual([getattr(row, field) for row in group]) for field in COLUMNS}
+    special = {
+        row.hash: {
+            field: _field_words(field, value) for field in COLUMNS if (value := getattr(row, field)) != usual[field]
+        }
+        for row in group
+    }
+    same: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, words in special.items():
-        same.setdefault(tuple(words.values()), []).append(name)
+        same.setdefault(tuple(words.items()), []).append(name)
     for names in same.values():
         if 1 < len(names) <= MOST_READ:
             for name, words in _unlisted(names).items():
                 special[name] |= words
     return special
+
+
+def _usual(values: Sequence[object]) -> object:
+    """The value of more than half; None where there is none."""
+    value, count = Counter(values).most_common(1)[0]
+    return value if 2 * count > len(values) else None
 
 
 def _unlisted(names: Sequence[str]) -> dict[str, dict[str, str]]:

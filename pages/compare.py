@@ -26,9 +26,19 @@ def widget(place: int) -> str:
     return f"pick-{place}"
 
 
-def picked_runs() -> None:
-    """Note what the pickers say, for the URL; for callbacks."""
-    chosen = [st.session_state.get(widget(place)) or NOTHING for place in range(MOST)]
+def picked_runs(place: int) -> None:
+    """Note what the pickers say, for the URL; for callbacks.
+
+    A run that is picked where another one stands, and stands elsewhere itself, changes places with it.
+    """
+    chosen = [st.session_state.get(widget(i)) or NOTHING for i in range(MOST)]
+    before = [*st.session_state.get("compared", []), *[NOTHING] * MOST][:MOST]
+    other = next((i for i in range(MOST) if i != place and chosen[place] and chosen[i] == chosen[place]), None)
+    if other is not None and before[place]:
+        chosen[other] = before[place]
+    elif other is not None:
+        chosen[place] = NOTHING
+        st.toast(f"This run is shown already, as run {NAMES[other]}.", icon=":material/compare_arrows:")
     st.session_state.turn = {"runs": ",".join(filter(None, chosen))}
 
 
@@ -67,6 +77,7 @@ def pickers(labels: dict[str, str], wanted: Sequence[str]) -> None:
                 key=widget(place),
                 help=PICK_HELP,
                 on_change=picked_runs,
+                args=(place,),
             )
 
 

@@ -99,6 +99,16 @@ def test_pickers_write_the_link_and_history_moves_them() -> None:
     assert [app.selectbox(key=f"pick-{place}").value for place in range(2)] == [OTHER, FLIP]
 
 
+def test_a_run_that_stands_elsewhere_changes_places_or_stays() -> None:
+    app = opened("compare.py", runs=f"{FLIP},{NOISE},{OTHER}")
+    app = rerun(app.selectbox(key="pick-0").select(OTHER))
+    assert query(app) == {"runs": f"{OTHER},{NOISE},{FLIP}"}
+    assert [app.selectbox(key=f"pick-{place}").value for place in range(4)] == [OTHER, NOISE, FLIP, ""]
+    app = rerun(app.selectbox(key="pick-3").select(NOISE))
+    assert query(app) == {"runs": f"{OTHER},{NOISE},{FLIP}"}
+    assert [toast.value for toast in app.toast] == ["This run is shown already, as run B."]
+
+
 @pytest.mark.parametrize(
     ("runs", "words", "shown"),
     [
@@ -219,6 +229,14 @@ def test_runs_of_one_attack_are_told_apart_by_their_constraint(store: Store) -> 
     runs = [store.put(drawn("noise", constraint=constraint)).hash for constraint in ("none", "perturbation")]
     labels = _run_labels.labels(store.list())
     assert [labels[run].split(" · ")[2] for run in runs] == ["constraint none", "constraint perturbation"]
+
+
+def test_a_label_says_what_tells_a_run_from_most_of_its_likes(store: Store) -> None:
+    bare, late = (store.put(drawn("noise", **values)).hash for values in ({"constraint": "none"}, {"seed": 1}))
+    labels = _run_labels.labels(store.list())
+    parts = [labels[run].split(" · ") for run in (NOISE, bare, late)]
+    assert [words[2] for words in parts] == ["30.0 points lost", "constraint none", "seed 1"]
+    assert all(words[3].endswith("points lost") for words in parts[1:])
 
 
 def test_matrix_of_a_change_is_symmetric_about_nothing() -> None:
