@@ -31,9 +31,14 @@ START_SECONDS = 60
 PAGE_MS = 60_000  # a page takes a second; a machine that does much else besides needs patience
 
 
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""By preference: the shell is the same engine without the windows of a browser, and draws a page of the app in half the
+processor time (3.6 s for 7.0 on two cores without a GPU)."""
+
+
 def chromium_path() -> str | None:
     """The Chromium of this machine: `CHROMIUM`, or one on the path."""
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    found = map(shutil.which, CHROMIUMS)
     return os.environ.get("CHROMIUM") or next(filter(None, found), None)
 
 
