@@ -18,12 +18,12 @@ COVER := --cov --cov-report=term:skip-covered
 UV := $(VENV)-constraints/bin/uv pip compile --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app setup test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean
+.PHONY: help app setup test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean example-audit
 
 # A line "##@ NAME" begins a group; what follows "##" after a target says what it makes.
 help:
 	@awk -F ':[^#]*## ' '/^##@ / {printf "%s%s\n", n++ ? "\n" : "", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nSettings: %s\n' 'PORT=$(PORT) of make app; PYTHON=$(PYTHON), 3.11 or newer, for a new $(VENV)'
 
 ##@ Use
@@ -95,6 +95,11 @@ audit: constraints.txt ## Look all packages up among known vulnerabilities; need
 
 bench: $(VENV)/.run ## Time the default experiment and write benchmarks/README.md
 	@$(BIN)/python -m benchmarks.timing
+
+example-audit: $(VENV)/.run ## Audit the default pipeline for ten minutes and write docs/example-audit
+	@home=$$(mktemp -d) && rm -rf docs/example-audit \
+		&& POISON_LAB_HOME=$$home $(BIN)/python -m core audit --out docs/example-audit --minutes 10 \
+		&& rm -rf $$home docs/example-audit/measured.json
 
 gallery: $(VENV)/.run ## Compute the experiments that ship in assets/gallery
 	@$(BIN)/python -m core gallery

@@ -141,7 +141,12 @@ def listed(named: Iterable[str] = ()) -> list[RunRow]:
 
 def may_list(run: StoredRun) -> bool:
     """Whether a run is in this person's lists."""
-    return _may_list(run.spec.data, run.spec.extractor, owner())
+    return may_see(run.spec)
+
+
+def may_see(spec: ExperimentSpec) -> bool:
+    """Whether what was computed of an experiment's data and extractor is in this person's lists."""
+    return _may_list(spec.data, spec.extractor, owner())
 
 
 def _may_list(data: str, extractor: str, me: str) -> bool:

@@ -11,7 +11,7 @@ from core.audit.words import critical_words, percent_of
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import PoisonLabError
 from core.system.numbers import counted, digits, fixed
-from pages import _audit_figures, _tasks
+from pages import _audit_compare, _audit_figures, _tasks
 from pages._words import plain
 
 TIMES = (1, 3, 10, 30, 60)
@@ -51,7 +51,8 @@ def body(spec: ExperimentSpec) -> None:
             disabled=not is_asked,
             on_click=end,
             args=(folder,),
-            help="After the experiment that runs; what was measured stays, and the audit can go on.",
+            help="Within seconds: the experiment that runs is given up, what was measured stays, and the audit can "
+            "go on.",
         )
     st.caption(
         f"{counted(len(plan.cells), 'experiment')} at {', '.join(map(percent_of, plan.budgets))}, "
@@ -92,7 +93,10 @@ def results(plan: Plan, spec: ExperimentSpec, *, is_asked: bool) -> None:
         if is_asked and done < len(plan.cells):
             st.progress(done / len(plan.cells), f"{done} of {len(plan.cells)} experiments{latest(rows)}")
         if (folder / folders.CONTENT).exists():
-            report(folders.read_report(folder), (folder / folders.PAGE).read_text())
+            content = folders.read_report(folder)
+            report(content, (folder / folders.PAGE).read_text())
+            if not is_asked:
+                _audit_compare.card(folder, content)
         elif not is_asked:
             st.info("Nothing was measured of this pipeline yet.", icon=":material/fact_check:")
 
@@ -130,11 +134,24 @@ def report(content: dict[str, Any], page: str) -> None:
     if content["defences"]:
         st.subheader("What filters find, and at what price")
         st.dataframe([filtered(content, defence) for defence in content["defences"]], hide_index=True)
+    if content.get("limited"):
+        st.subheader("If the attacker knows less")
+        st.dataframe([knowing(row) for row in content["limited"]], key="audit-limited", hide_index=True)
     with st.container(horizontal=True):
         st.download_button("Report (HTML)", page, "audit.html", "text/html", icon=":material/download:")
         st.download_button(
             "Numbers (JSON)", folders.as_json(content), "audit.json", "application/json", icon=":material/download:"
         )
+
+
+def knowing(row: dict[str, Any]) -> dict[str, str]:
+    """A row of the table of attackers that know less."""
+    return {
+        "Attack": row["title"],
+        "The attacker has": row["has"],
+        "Points lost": fixed(row["drop"]),
+        "Where it knows all": fixed(row["known"]),
+    }
 
 
 def filtered(content: dict[str, Any], defence: dict[str, Any]) -> dict[str, str]:

@@ -11,11 +11,15 @@ from core.audit.findings import findings
 from core.audit.folder import CONTENT, MEASURED, PAGE, STOP, Row, as_json, folder_of, measured, write
 from core.audit.plan import Cell, Plan, make_plan
 from core.catalog.remarks import remarks_of
+from core.spec.events import Event, Observer
 from core.spec.experiment import parse_spec
 from core.system import finite_json
+from core.system.errors import Cancelled
 
 Report = Callable[[Cell, Row, int, int], None]
 """Called with a cell, its row, the number of cells done, and of all."""
+LOOK_SECONDS = 0.2
+"""Between two looks for the file that stops an audit."""
 
 
 def conduct(
@@ -36,7 +40,7 @@ def conduct(
         report: called after every cell.
 
     Returns:
-        The content of audit.json.
+        The content of audit.json; empty where it was stopped before anything was measured.
 
     Raises:
         StoreError: the folder can't be read or written.
@@ -50,11 +54,32 @@ def conduct(
     for cell in missing:
         if (folder / STOP).exists() or (rows and end is not None and time.monotonic() >= end):
             break
-        rows[cell.spec.hash] = measure(cell, device)
+        try:
+            rows[cell.spec.hash] = measure(cell, device, stopping(folder))
+        except Cancelled:
+            break
         done += 1
         write(folder / MEASURED, finite_json.dumps(rows, indent=1))
         report(cell, rows[cell.spec.hash], done, len(plan.cells))
-    return write_report(plan, folder, rows)
+    return write_report(plan, folder, rows) if rows else {}
+
+
+def stopping(folder: Path) -> Observer:
+    """An observer that raises `Cancelled` at the next step of an experiment once the audit of a folder is stopped.
+
+    What was measured before stays; the experiment itself is measured when the audit goes on.
+    """
+    looked_at = -float("inf")
+
+    def look(event: Event) -> None:
+        nonlocal looked_at
+        now = time.monotonic()
+        if now - looked_at >= LOOK_SECONDS:
+            looked_at = now
+            if (folder / STOP).exists():
+                raise Cancelled("The audit was stopped.")
+
+    return look
 
 
 def write_report(plan: Plan, folder: Path, rows: dict[str, Row]) -> dict[str, Any]:

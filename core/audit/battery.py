@@ -15,13 +15,16 @@ from torch import Tensor
 from core.audit.folder import Row
 from core.audit.plan import Cell
 from core.certificates import PARTITIONS, evaluation
+from core.certificates.certificate import Noise
 from core.defences.algorithms.base import TrainingSet
 from core.defences.algorithms.cross_validation import held_out_probabilities
 from core.defences.chain import parse_chain
 from core.defences.evaluation import Poisoned
+from core.experiments import cost
 from core.experiments.run import run
 from core.heads import logistic as head
 from core.heads.neighbours import nearest, neighbours
+from core.spec.events import Event, Observer, silent
 from core.system import device as devices
 from core.system.arrays import Array
 
@@ -29,15 +32,21 @@ NEAR = 0.05
 """Distance to the nearest point, in medians of that distance, below which two points are near-duplicates."""
 SHOWN = 20
 """Label issues and near-duplicates that are listed, the most suspicious first."""
+NOISE = Noise(heads=200)
+"""Of the certificate against flipped labels: fewer heads than for a single run, as an audit has little time."""
 _FOLDS = 5
+_NEXT = Event("evaluate")
+"""What an observer gets before each piece of work that reports no steps of its own."""
 
 
-def measure(cell: Cell, device: str = "auto") -> Row:
+def measure(cell: Cell, device: str = "auto", on_event: Observer = silent) -> Row:
     """Run one cell of an audit.
 
     Args:
         cell: the experiment, and what to find out of its result.
         device: "auto", "cpu" or "cuda".
+        on_event: receives the run's progress, and an event before each further piece of work; raises
+            `core.system.errors.Cancelled` to stop it.
 
     Returns:
         Plain data: accuracies in [0, 1], and whatever the cell asks for.
@@ -46,11 +55,13 @@ def measure(cell: Cell, device: str = "auto") -> Row:
         PoisonLabError: see `core.experiments.run.run`.
     """
     start = time.monotonic()
-    result = run(cell.spec, device=device, with_map=False)
+    result = run(cell.spec, on_event, device=device, with_map=False)
+    cost.record(result.summary())  # the next plan on this machine knows better
     row: Row = {
         "hash": result.spec.hash,
         "attack": cell.attack,
         "is_evaded": cell.is_evaded,
+        "limit": cell.limit,
         "budget": cell.spec.budget,
         "seed": cell.spec.seed,
         "clean": result.clean.accuracy,
@@ -65,11 +76,19 @@ def measure(cell: Cell, device: str = "auto") -> Row:
     place, n_classes, ridge = devices.choose(device), len(result.classes), cell.spec.ridge
     if cell.judged:
         poisoned = Poisoned.of(result.features, n_classes, ridge, place)
-        row["defences"] = {name: _judged(poisoned, name) for name in cell.judged}
+        row["defences"] = {}
+        for name in cell.judged:
+            on_event(_NEXT)
+            row["defences"][name] = _judged(poisoned, name)
     if cell.judged and not cell.is_evaded:
-        row["heads"] = other_heads(result.features, n_classes, ridge)
+        on_event(_NEXT)
+        row["heads"] = other_heads(result.features, n_classes, ridge, on_event)
     if cell.certified:
+        on_event(_NEXT)
         row["certificate"] = evaluation.added(result.features, n_classes, ridge, PARTITIONS, place).to_json()
+        on_event(_NEXT)
+        row["flips"] = evaluation.flipped(result.features, n_classes, ridge, place, NOISE).to_json()
+        on_event(_NEXT)
         row["dirt"] = dirt(result.features, n_classes, ridge)
     row["seconds"] = time.monotonic() - start
     return row
@@ -87,7 +106,9 @@ def _judged(poisoned: Poisoned, name: str) -> dict[str, Any]:
     }
 
 
-def other_heads(features: Mapping[str, Array], n_classes: int, ridge: float) -> dict[str, dict[str, float]]:
+def other_heads(
+    features: Mapping[str, Array], n_classes: int, ridge: float, on_event: Observer = silent
+) -> dict[str, dict[str, float]]:
     """What is left of the damage where the defender trains something that the attacker did not expect.
 
     Args:
@@ -95,6 +116,7 @@ def other_heads(features: Mapping[str, Array], n_classes: int, ridge: float) -> 
             `test_y` (t,).
         n_classes: c.
         ridge: λ that the attacker expects.
+        on_event: called before each head.
 
     Returns:
         By head, the accuracy without poison under "clean" and with it under "poisoned".
@@ -125,7 +147,11 @@ def other_heads(features: Mapping[str, Array], n_classes: int, ridge: float) -> 
             MLPClassifier((64,), early_stopping=True, max_iter=100, random_state=0), points, names
         ),
     }
-    return {name: {"clean": train(z, y), "poisoned": train(both, labels)} for name, train in trained.items()}
+    found = {}
+    for name, train in trained.items():
+        on_event(_NEXT)
+        found[name] = {"clean": train(z, y), "poisoned": train(both, labels)}
+    return found
 
 
 def _unit(z: Array) -> Array:

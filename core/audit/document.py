@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup, escape
+
+from core.audit import folder
 from core.audit.words import critical_words, percent_of
 from core.presentation.figures.palette import PALETTE
 from core.presentation.templates import template
@@ -12,7 +15,7 @@ TEMPLATE = "audit.html.j2"
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 300, 56, 16, 16, 44
 
 
-def document(content: Mapping[str, Any]) -> str:
+def document(content: dict[str, Any]) -> str:
     """The page of an audit.
 
     Args:
@@ -26,13 +29,12 @@ def document(content: Mapping[str, Any]) -> str:
         share=lambda value, places=1: f"{fixed(100 * value, places)} %",
         points=lambda value: fixed(value),
         digits=digits,
+        embedded=Markup(folder.embedded(content)),
     )
 
 
 def curve_svg(content: Mapping[str, Any]) -> str:
     """Points of accuracy lost against the budget, a line for each attack, with intervals over seeds."""
-    from markupsafe import Markup, escape
-
     attacks: Sequence[Mapping[str, Any]] = content["attacks"]
     most_x: float = max(point["budget"] for attack in attacks for point in attack["curve"])
     most_y: float = max(1.0, *(point["high"] for attack in attacks for point in attack["curve"]))

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.audit import curves
+from core.audit import curves, limits
 from core.audit.folder import Row
-from core.audit.plan import Plan, reference
+from core.audit.plan import Cell, Plan, reference, worth
 from core.audit.words import critical_words, percent_of
 from core.catalog.choices import attack_title, defence_title, one_line
 from core.experiments.sweep import interval
@@ -33,7 +33,7 @@ def findings(plan: Plan, rows: Mapping[str, Row], remarks: Sequence[str] = ()) -
     cells = [(cell, rows[cell.spec.hash]) for cell in plan.cells if cell.spec.hash in rows]
     first = cells[0][1]
     attacks = [found for attack in plan.attacks if (found := _attack(attack, plan, cells))]
-    judged = [row for cell, row in cells if cell.judged and not cell.is_evaded]
+    judged = [row for cell, row in cells if cell.judged and cell.in_curve]
     evaded = {cell.judged[0]: row["defences"][cell.judged[0]] for cell, row in cells if cell.is_evaded}
     report: dict[str, Any] = {
         "version": VERSION,
@@ -53,7 +53,9 @@ def findings(plan: Plan, rows: Mapping[str, Row], remarks: Sequence[str] = ()) -
         "attacks": attacks,
         "defences": _defences(judged, evaded),
         "heads": {attack_name(row["attack"]): row["heads"] for row in judged if "heads" in row},
+        "limited": _limited(plan, cells),
         "certificate": next((row["certificate"] for _, row in cells if "certificate" in row), None),
+        "flips": next((row["flips"] for _, row in cells if "flips" in row), None),
         "dirt": next((row["dirt"] for _, row in cells if "dirt" in row), None),
         "remarks": list(remarks),
         "runs": [_run(row) for _, row in cells],
@@ -68,22 +70,40 @@ def attack_name(attack: str) -> str:
 
 
 def _run(row: Row) -> dict[str, Any]:
-    return {key: row[key] for key in ("hash", "attack", "is_evaded", "budget", "seed", "clean", "poisoned")}
+    kept = {key: row[key] for key in ("hash", "attack", "is_evaded", "budget", "seed", "clean", "poisoned")}
+    return {**kept, "limit": row.get("limit", ""), "seconds": round(row.get("seconds", 0.0), 2)}
 
 
-def _attack(attack: str, plan: Plan, cells: Sequence[tuple[Any, Row]]) -> dict[str, Any] | None:
+def _limited(plan: Plan, cells: Sequence[tuple[Cell, Row]]) -> list[dict[str, Any]]:
+    """What is left of the damage where the attacker knows less, beside the same attack with all knowledge."""
+    known = {(row["attack"], row["budget"], row["seed"]): row for cell, row in cells if cell.in_curve}
+    return [
+        {
+            "attack": row["attack"],
+            "title": attack_name(row["attack"]),
+            "limit": cell.limit,
+            "has": limits.words(plan.base, cell.limit),
+            "budget": row["budget"],
+            "drop": 100 * (row["clean"] - row["poisoned"]),
+            "known": 100 * (full["clean"] - full["poisoned"]),
+        }
+        for cell, row in cells
+        if cell.limit and (full := known.get((row["attack"], row["budget"], row["seed"])))
+    ]
+
+
+def _attack(attack: str, plan: Plan, cells: Sequence[tuple[Cell, Row]]) -> dict[str, Any] | None:
     """Curve, critical budgets and classes of one attack; None where no cell was measured."""
     by_budget: dict[float, dict[int, Row]] = defaultdict(dict)
     for cell, row in cells:
-        if row["attack"] == attack and not cell.is_evaded:
+        if row["attack"] == attack and cell.in_curve:
             by_budget[row["budget"]][row["seed"]] = row
     if not by_budget:
         return None
-    # An audit that was stopped may lack budgets of the last seed: curves compare the same seeds at every budget.
-    seeds = sorted(set.intersection(*(set(found) for found in by_budget.values())))
+    complete, seeds = _complete(by_budget)
     drops = {
         budget: [100 * (found[seed]["clean"] - found[seed]["poisoned"]) for seed in seeds]
-        for budget, found in by_budget.items()
+        for budget, found in complete.items()
     }
     budgets = sorted(drops)
     at = reference(budgets)
@@ -109,6 +129,20 @@ def _attack(attack: str, plan: Plan, cells: Sequence[tuple[Any, Row]]) -> dict[s
         "reference": at,
         "class_drops": lost,
     }
+
+
+def _complete(by_budget: Mapping[float, Mapping[int, Row]]) -> tuple[dict[float, Mapping[int, Row]], list[int]]:
+    """The budgets and seeds of the most telling whole grid: curves compare the same seeds at every budget.
+
+    An audit that was stopped may lack some budgets of the last seeds.
+    """
+    every = sorted({seed for found in by_budget.values() for seed in found})
+    grids = []
+    for count in range(1, len(every) + 1):
+        seeds = every[:count]
+        whole = {budget: found for budget, found in by_budget.items() if set(seeds) <= found.keys()}
+        grids.append((whole, seeds))
+    return max(grids, key=lambda grid: worth(len(grid[0]), len(grid[1])) if grid[0] else -1.0)
 
 
 def _defences(judged: Sequence[Row], evaded: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -224,6 +258,7 @@ def actions(report: Mapping[str, Any]) -> list[str]:
             f"({dirt['n_near_contradicting']:,} under another label) and {counted(dirt['n_leaked'], 'test point')} "
             "near a training point look like poison to every filter."
         )
+    todo += _secrets(report.get("limited", ()), attack)
     certificate = report["certificate"]
     if certificate:
         todo.append(
@@ -232,6 +267,21 @@ def actions(report: Mapping[str, Any]) -> list[str]:
             f"poisoned point is; a single head, {fixed(100 * report['clean'])} %."
         )
     return todo
+
+
+def _secrets(limited: Sequence[Mapping[str, Any]], attack: Mapping[str, Any]) -> list[str]:
+    """What keeping something secret is worth against the strongest attack."""
+    rows = [row for row in limited if row["attack"] == attack["attack"] and row["known"] > 0]
+    if not rows:
+        return []
+    best = min(rows, key=lambda row: row["drop"])
+    return [
+        f"Do not count on secrecy: an attacker with {best['has']} still takes {fixed(best['drop'])} of "
+        f"{fixed(best['known'])} points."
+        if best["drop"] > best["known"] / 2
+        else f"Keep to yourself what the attacker needs: with {best['has']}, it takes {fixed(best['drop'])} instead of "
+        f"{fixed(best['known'])} points."
+    ]
 
 
 def _certified(certificate: Mapping[str, Any], points: int) -> float:

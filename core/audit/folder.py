@@ -18,6 +18,9 @@ from core.system.files import write_text
 
 MEASURED, CONTENT, PAGE, STOP = "measured.json", "audit.json", "audit.html", "stop"
 
+_OPENING, _CLOSING = '<script type="application/json" id="audit">', "</script>"
+"""Around the content in the page, so that the page alone can be read again."""
+
 Row = dict[str, Any]
 """What was measured of a cell, as plain data."""
 
@@ -54,14 +57,17 @@ def measured(folder: Path) -> dict[str, Row]:
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """The content of an audit's audit.json, by its folder or the file itself.
+    """The content of an audit's audit.json, by its folder, the file itself, or the page, which carries it.
 
     Raises:
         StoreError: it is missing or damaged.
     """
     path = folder / CONTENT if folder.is_dir() else folder
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        text = path.read_text()
+        if path.suffix == ".html":
+            text = text.partition(_OPENING)[2].partition(_CLOSING)[0]
+        content: dict[str, Any] = json.loads(text)
         if not {"attacks", "verdict", "defences"} <= content.keys():
             raise ValueError("it is no audit")
     except (OSError, ValueError, AttributeError) as error:
@@ -69,6 +75,17 @@ def read_report(folder: Path) -> dict[str, Any]:
             f"{path} can't be read as an audit ({error}): name the folder of `core audit --out`."
         ) from error
     return content
+
+
+def embedded(content: dict[str, Any]) -> str:
+    """The content of a report as it stands inside the page: JSON that can't close the element around it."""
+    return finite_json.dumps(content).replace("<", "\\u003c")
+
+
+def finished() -> list[Path]:
+    """The folders of audits of this home that have a report, the newest first."""
+    found = [path.parent for path in (paths.home() / "audits").glob(f"*/{CONTENT}")]
+    return sorted(found, key=lambda folder: -(folder / CONTENT).stat().st_mtime)
 
 
 def write(path: Path, text: str) -> None:

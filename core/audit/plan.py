@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.attacks.registry import record_of
+from core.audit.limits import FIELDS, applicable, changes
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info
 from core.defences.registry import RECORDS as DEFENCES
@@ -26,6 +27,8 @@ BUDGETS: tuple[tuple[float, ...], ...] = (
     (0.01, 0.03, 0.1),
     (0.03,),
 )
+_FIRST = BUDGETS[2]
+"""Budgets that are measured before others."""
 SEEDS = (5, 3, 2, 1)
 WANTED = (4, 3, 2)
 """Budgets, seeds and attacks that an audit should have at least; where it has fewer, the plan says so."""
@@ -48,6 +51,7 @@ class Cell:
         spec: the experiment, resolved.
         judged: defences that are applied to its poison, by name.
         is_evaded: whether the poison was made to pass the defence; such cells are no part of the curves.
+        limit: what its attacker does not know, see `core.audit.limits`; "" for nothing. No part of the curves, either.
         certified: whether its clean data are certified, and looked at for label issues.
     """
 
@@ -56,11 +60,17 @@ class Cell:
     judged: tuple[str, ...] = ()
     is_evaded: bool = False
     certified: bool = False
+    limit: str = ""
+
+    @property
+    def in_curve(self) -> bool:
+        """Whether it is a point of a curve."""
+        return not self.is_evaded and not self.limit
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an audit does, in order: after every seed there is a whole, if coarse, answer.
+    """What an audit does, in order: the cheap attacks with all seeds, so that there is an answer with intervals early.
 
     Attributes:
         base: what all experiments have in common, resolved.
@@ -117,8 +127,21 @@ def make_plan(base: ExperimentSpec, minutes: float = MINUTES, device: str = "aut
     seeds = tuple(range(base.seed, base.seed + grid[1]))
     curve = [cell for seed in seeds for attack in grids for cell in _curve(base, [attack], grids[attack], seed)]
     judged = _with_judges(curve, grid[0], base.seed)
-    first = [cell for cell in judged if cell.spec.seed == base.seed]
-    cells = (*first, *_evaded(base, grid[0]), *(cell for cell in judged if cell.spec.seed != base.seed))
+    cheap = [cell for cell in judged if cell.attack in flips_and_features]
+    # On a machine that is busier than expected, what an audit should have at least is there before anything else.
+    cheap.sort(key=lambda cell: cell.spec.budget not in _FIRST)
+    images = [cell for cell in judged if cell.attack not in flips_and_features]
+    first_images = [cell for cell in images if cell.spec.seed == base.seed]
+    others = [cell for cell in images if cell.spec.seed != base.seed]
+    limited = _limited(base, defaults.FEATURES_ATTACK, grid[0])
+    for attack in [attack for attack in grids if attack in on_images]:
+        more = _limited(base, attack, grid[0])
+        its_seconds = seconds((cell.spec for cell in more), device)
+        if expected + its_seconds <= available:
+            limited, expected = [*limited, *more], expected + its_seconds
+        else:
+            skipped.append(f"{attack} by an attacker that knows less")
+    cells = (*cheap, *first_images, *_evaded(base, grid[0]), *limited, *others)
     total = expected / _SPARED
     left_out = _left_out(grids, skipped, minutes, total)
     return Plan(curve[0].spec, cells, grid[0], seeds, tuple(grids), total, left_out)
@@ -128,7 +151,12 @@ def _grids(within: Grid) -> list[Grid]:
     """Budgets and seeds inside others, the most telling first: intervals need three seeds, curves four budgets."""
     grids = [(budgets, seeds) for budgets in BUDGETS for seeds in SEEDS]
     inside = [grid for grid in grids if set(grid[0]) <= set(within[0]) and grid[1] <= within[1]]
-    return sorted(inside, key=lambda grid: -(min(len(grid[0]), 4) * min(grid[1], 3) + 0.1 * len(grid[0]) * grid[1]))
+    return sorted(inside, key=lambda grid: -worth(len(grid[0]), grid[1]))
+
+
+def worth(budgets: int, seeds: int) -> float:
+    """How much a grid of budgets and seeds tells, to compare grids: those beyond the wanted numbers add little."""
+    return min(budgets, WANTED[0]) * min(seeds, WANTED[1]) + 0.1 * budgets * seeds
 
 
 def attacks_for(base: ExperimentSpec) -> tuple[str, ...]:
@@ -137,7 +165,9 @@ def attacks_for(base: ExperimentSpec) -> tuple[str, ...]:
     return ("flips", defaults.FEATURES_ATTACK, *([defaults.ATTACK] if has_pixels else []))
 
 
-def cell_spec(base: ExperimentSpec, attack: str, budget: float, seed: int, evade: str | None = None) -> ExperimentSpec:
+def cell_spec(
+    base: ExperimentSpec, attack: str, budget: float, seed: int, evade: str | None = None, limit: str = ""
+) -> ExperimentSpec:
     """The experiment of one cell, resolved: an equal one by `core run` has the same hash.
 
     Args:
@@ -146,13 +176,15 @@ def cell_spec(base: ExperimentSpec, attack: str, budget: float, seed: int, evade
         budget: ε_d.
         seed: of the experiment.
         evade: a defence that the poison is made to pass.
+        limit: what the attacker does not know, see `core.audit.limits`.
     """
     named = FLIPS if attack == "flips" else {"attack": attack}
     record = record_of(str(named["attack"]))
     constraint = base.constraint if base.constraint in record.constraints else record.constraints[-1]
     rules = record.label_rules
     rule = next(name for name in (record.settings().label_rule, *INSTEAD) if name in rules)
-    values = base.model_dump(exclude={"attack", "label_rule", "plugins", "evade"})
+    values = base.model_dump(exclude={"attack", "label_rule", "plugins", "evade", *FIELDS})
+    values |= changes(base, limit)
     return resolve(
         parse_spec(
             {
@@ -216,12 +248,21 @@ def _evaded(base: ExperimentSpec, budgets: Sequence[float]) -> list[Cell]:
     ]
 
 
+def _limited(base: ExperimentSpec, attack: str, budgets: Sequence[float]) -> list[Cell]:
+    """An attack by attackers that know less, at the reference budget and the first seed."""
+    budget = reference(budgets)
+    return [
+        Cell(attack, cell_spec(base, attack, budget, base.seed, limit=limit), limit=limit)
+        for limit in applicable(base, makes_images=record_of(attack).makes_images)
+    ]
+
+
 def _left_out(grids: Mapping[str, Grid], skipped: Sequence[str], minutes: float, expected: float) -> tuple[str, ...]:
     """What the time does not suffice for, in sentences.
 
     Args:
         grids: budgets and seeds of each attack.
-        skipped: attacks that are not run.
+        skipped: what is not run.
         minutes: that were asked for.
         expected: seconds that the plan takes.
     """

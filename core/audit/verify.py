@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from core.audit.battery import measure
 from core.audit.plan import Cell, cell_spec
+from core.catalog.choices import resolve
 from core.experiments.run import run
 from core.heads import logistic as head
 from core.spec.experiment import parse_spec
@@ -78,6 +79,29 @@ def verify_run(stored: StoredRun, *, repeat: bool = False, device: str = "auto")
     return checks
 
 
+def verify_stated(stated: Mapping[str, Any], device: str = "auto") -> list[Check]:
+    """Repeat a run of which only the report is there.
+
+    Args:
+        stated: what the report carries, see `core.presentation.embedding.read_run`.
+        device: of the run.
+
+    Raises:
+        StoreError: its settings give another experiment in this version.
+    """
+    spec = resolve(parse_spec(stated["spec"]))
+    if spec.hash != stated["hash"]:
+        raise StoreError(
+            f"The report's run {stated['hash']} is another experiment in this version, or its data have changed: "
+            "verify the run's folder instead."
+        )
+    again = run(spec, device=device, with_map=False)
+    return [
+        Check("clean head, repeated", stated["clean"], again.clean.accuracy, TOLERANCE),
+        Check("attack, repeated", stated["poisoned"], again.poisoned.accuracy, TOLERANCE),
+    ]
+
+
 def verify_audit(content: Mapping[str, Any], cells: int = CELLS, device: str = "auto") -> list[Check]:
     """Repeat the first experiments of an audit.
 
@@ -92,7 +116,7 @@ def verify_audit(content: Mapping[str, Any], cells: int = CELLS, device: str = "
     base = parse_spec({**content["spec"]}, stored=True)
     checks = []
     for row in [row for row in content["runs"] if not row["is_evaded"]][:cells]:
-        spec = cell_spec(base, row["attack"], row["budget"], row["seed"])
+        spec = cell_spec(base, row["attack"], row["budget"], row["seed"], limit=row.get("limit", ""))
         if spec.hash != row["hash"]:
             raise StoreError(f"The audit's run {row['hash']} is another experiment in this version: repeat the audit.")
         found = measure(Cell(row["attack"], spec), device)

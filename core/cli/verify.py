@@ -11,21 +11,33 @@ from core.system.numbers import fixed, percent
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder of a finished run, or of an audit.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a finished run or of an audit, or the HTML report of one alone.")
+    ],
     *,
     repeat: Annotated[bool, typer.Option(help="Repeat the attack of a run, too; an audit's are repeated.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Refit the heads of a run to the digit and repeat its attack, or experiments of an audit."""
+    """Refit the heads of a run to the digit and repeat its attack, or experiments of an audit.
+
+    A report alone has no features to refit heads on: from it, everything is repeated.
+    """
     from core.audit.folder import CONTENT, read_report
+    from core.presentation import embedding
     from core.storage.runs import load
 
-    is_audit = (folder / CONTENT).exists()
-    content, run = (read_report(folder), None) if is_audit else (None, load(folder))
+    stated = embedding.read_run(folder) if folder.suffix == ".html" else None
+    is_audit = stated is None and (folder.is_file() or (folder / CONTENT).exists())
+    content = read_report(folder) if is_audit else None
+    run = load(folder) if stated is None and content is None else None
     from core.audit import verify as verifying
 
-    checks = verifying.verify_audit(content, device=device) if content is not None else []
-    if run is not None:
+    checks = []
+    if stated is not None:
+        checks = verifying.verify_stated(stated, device=device)
+    elif content is not None:
+        checks = verifying.verify_audit(content, device=device)
+    elif run is not None:
         checks = verifying.verify_run(run, repeat=repeat, device=device)
     for check in checks:
         word = "holds" if check.holds else "DIFFERS"

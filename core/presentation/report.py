@@ -3,11 +3,12 @@
 The file is self-contained, including plotly.js, and forbids the browser to load anything else.
 """
 
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.catalog import choices
 from core.presentation import captions, export, figures, method, report_sections
-from core.presentation.embedding import link, plot_html
+from core.presentation.embedding import RUN_OPENING, link, plot_html, run_data
 from core.presentation.templates import template
 from core.storage import reached
 from core.storage.runs import StoredRun
@@ -88,5 +89,6 @@ def _downloads(run: StoredRun) -> dict[str, object]:
         "bibtex": bibtex,
         "table_link": link(export.table_file(run, ".csv"), "text/csv"),
         "spec_link": link(spec_json.encode(), "application/json"),
+        "run_data": Markup(f"{RUN_OPENING}{run_data(run)}</script>"),
         "bibtex_link": link(bibtex.encode(), "text/plain"),
     }

@@ -1,24 +1,33 @@
 """A whole audit of few features: its numbers are those of single runs; it stops, goes on, and writes one page."""
 
+import itertools
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 from core.audit import audit
 from core.audit.audit import conduct
+from core.audit.battery import NOISE, measure
 from core.audit.comparison import compare
-from core.audit.folder import Row, read_report
+from core.audit.document import document
+from core.audit.folder import Row, read_report, stop
 from core.audit.plan import Plan, attacks_for, cell_spec, make_plan
+from core.audit.ridge import GRID
+from core.certificates import evaluation
 from core.cli.main import main
 from core.defences.chain import parse_chain
 from core.defences.evaluation import defend
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.run import run
+from core.spec.events import Event, Observer
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import SpecError, StoreError
 
@@ -102,7 +111,7 @@ def test_it_stops_and_goes_on_without_measuring_again(
     rows = json.loads((folder / "measured.json").read_text())
     measured: list[str] = []
 
-    def known(cell: Any, device: str) -> Row:
+    def known(cell: Any, device: str, on_event: Observer) -> Row:
         measured.append(cell.spec.hash)
         if len(measured) == 3:
             (tmp_path / "stop").touch()
@@ -117,6 +126,71 @@ def test_it_stops_and_goes_on_without_measuring_again(
     assert read_report(tmp_path) == read_report(folder)
 
 
+def test_a_stop_ends_the_experiment_that_runs(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def long(cell: Any, device: str, on_event: Observer) -> Row:
+        begun.append(cell.spec.hash)
+        stop(tmp_path)
+        for step in range(1000):
+            on_event(Event("stage2", step, 1000))
+            time.sleep(0.01)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr(audit, "measure", long)
+    start = time.monotonic()
+    assert conduct(plan, tmp_path) == {}
+    assert time.monotonic() - start < 5
+    assert begun == [plan.cells[0].spec.hash]
+
+
+def test_every_part_of_an_experiment_can_be_stopped(plan: Plan) -> None:
+    whole = plan.cells[0]
+    assert whole.certified
+    stages: list[str] = []
+    measure(whole, "cpu", lambda event: stages.append(event.stage))
+    after_run = len(stages) - 1 - stages[::-1].index("clean")
+    # Each defence, each head, both certificates, and the clean data; the run itself evaluates once.
+    assert stages[after_run:].count("evaluate") == len(DEFENCES) + 1 + 8 + 3 + 1
+
+
+def test_attackers_that_know_less_stand_beside_the_one_that_knows_all(content: dict[str, Any], plan: Plan) -> None:
+    rows = content["limited"]
+    assert [row["limit"] for row in rows] == ["ridge"]  # all training points are used: there are no others
+    (row,) = rows
+    same = next(point for point in content["runs"] if point["limit"] == "ridge")
+    assert row["drop"] == pytest.approx(100 * (same["clean"] - same["poisoned"]))
+    result = run(cell_spec(plan.base, "tgda-feature", 0.03, 0, limit="ridge"), with_map=False)
+    assert result.spec.attacker_ridge == 0.01
+    assert row["drop"] == pytest.approx(result.summary().drop())
+    assert row["known"] == pytest.approx(
+        run(cell_spec(plan.base, "tgda-feature", 0.03, 0), with_map=False).summary().drop()
+    )
+
+
+def test_flips_are_certified(plan: Plan, content: dict[str, Any]) -> None:
+    found = content["flips"]
+    certified = found["certified"]
+    assert found["noise"]["heads"] == NOISE.heads
+    assert all(a >= b for a, b in itertools.pairwise(certified))
+    assert certified[0] <= found["clean"]
+    features = run(cell_spec(plan.base, "flips", 0.03, 0), with_map=False).features
+    alone = evaluation.flipped(features, 4, plan.base.ridge, torch.device("cpu"), NOISE)
+    assert alone.to_json() == found
+
+
+def test_the_page_alone_is_read_as_the_audit(folder: Path, content: dict[str, Any], tmp_path: Path) -> None:
+    page = tmp_path / "handed-on.html"
+    page.write_text((folder / "audit.html").read_text())
+    assert read_report(page) == content
+    names = {**content, "classes": ["</script><b>", *content["classes"][1:]]}
+    page.write_text(document(names))
+    assert read_report(page) == names
+    page.write_text("<html></html>")
+    with pytest.raises(StoreError, match="be read as an audit"):
+        read_report(page)
+
+
 def test_two_audits_are_compared(content: dict[str, Any]) -> None:
     better = json.loads(json.dumps(content))
     better["attacks"][1]["curve"][0] |= {"drop": 0.5, "low": 0.25, "high": 0.75}
@@ -127,6 +201,47 @@ def test_two_audits_are_compared(content: dict[str, Any]) -> None:
         compare(content, {**content, "attacks": []})
 
 
+def test_ridge_auto_is_the_best_of_the_grid_by_hand(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["audit", "--data", f"features:{file}", "--out", str(tmp_path / "a"), "--ridge", "auto", "--plan"]
+    assert main(arguments) == 0
+    features = run(cell_spec(parse_spec(whole(file)), "flips", 0.03, 0), with_map=False).features
+    z, y = features["train_z"], features["train_y"]
+    losses = {}
+    for ridge in GRID:
+        left = []
+        for fold in range(5):
+            inside = np.arange(len(y)) % 5 == fold
+            n = int((~inside).sum())
+            model = LogisticRegression(C=1 / (n * ridge), tol=1e-8, max_iter=10_000).fit(z[~inside], y[~inside])
+            left.append(-model.predict_log_proba(z[inside])[np.arange(inside.sum()), y[inside]])
+        losses[ridge] = np.concatenate(left).mean()
+    best = min(losses, key=losses.__getitem__)
+    assert f"λ = {best:g} by cross-validation" in capsys.readouterr().out
+
+
+def whole(file: Path) -> dict[str, Any]:
+    return {"data": f"features:{file}", "train_size": 200, "test_size": 200}
+
+
+@pytest.fixture
+def unmeasured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has not run anything yet: its plans are those of the default rates."""
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_the_wanted_grid_comes_first() -> None:
+    plan = make_plan(ExperimentSpec(), 10)
+    cheap = [cell for cell in plan.cells if cell.in_curve and cell.attack != plan.attacks[-1]]
+    assert list(plan.cells[: len(cheap)]) == cheap
+    assert len({cell.attack for cell in cheap}) == 2
+    assert len({cell.spec.budget for cell in cheap}) >= 4
+    assert len({cell.spec.seed for cell in cheap}) >= 3
+
+
+@pytest.mark.usefixtures("unmeasured")
 def test_a_plan_fits_its_time_or_says_what_it_leaves_out() -> None:
     base = ExperimentSpec()
     plans = [make_plan(base, minutes) for minutes in (1, 10, 60)]

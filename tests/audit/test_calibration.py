@@ -10,6 +10,7 @@ from core.audit import calibration, detectors, verify
 from core.cli.main import main
 from core.experiments import run_folder
 from core.experiments.run import run
+from core.presentation import embedding
 from core.spec.experiment import parse_spec
 from core.storage.runs import StoredRun, load
 from core.system import finite_json
@@ -69,6 +70,28 @@ def test_the_commands_say_what_holds(stored: StoredRun, tmp_path: Path, capsys: 
     assert capsys.readouterr().out.count("holds") == 4
     assert main(["calibrate", str(stored.folder)]) == 0
     assert "Loss: " in capsys.readouterr().out
+
+
+def test_a_report_alone_is_verified_by_repeating_it(
+    stored: StoredRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "report.html"
+    inside = embedding.run_data(stored)
+    page.write_text(f"<head>{embedding.RUN_OPENING}{inside}</script></head><script>1</script>")
+    stated = embedding.read_run(page)
+    assert stated is not None
+    assert (stated["hash"], stated["poisoned"]) == (stored.hash, stored.summary.poisoned.accuracy)
+    assert main(["verify", str(page)]) == 0
+    assert capsys.readouterr().out.count("holds") == 2
+    page.write_text(page.read_text().replace(f'"poisoned": {stated["poisoned"]}', '"poisoned": 0.25'))
+    assert main(["verify", str(page)]) != 0
+    assert "1 of 2 numbers" in capsys.readouterr().err
+    page.write_text(page.read_text().replace(stored.hash, "0" * 16))
+    assert main(["verify", str(page)]) != 0
+    assert "is another experiment in this version" in capsys.readouterr().err
+    page.write_text("<html></html>")
+    assert main(["verify", str(page)]) != 0
+    assert "can't be read as an audit" in capsys.readouterr().err
 
 
 def test_cells_of_an_audit_are_repeated(stored: StoredRun) -> None:

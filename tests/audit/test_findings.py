@@ -33,3 +33,33 @@ def test_a_filter_is_advised_with_its_numbers_or_refused_with_them() -> None:
     )
     refused = findings.actions(report(defences=[judged("features", 0.4)]))[1]
     assert refused.startswith("Do not rely on a filter: none finds 50 %")
+
+
+def test_a_curve_takes_the_most_telling_whole_grid_of_an_audit_that_was_stopped() -> None:
+    def measured(*budgets_by_seed: list[float]) -> dict[float, dict[int, dict[str, Any]]]:
+        rows: dict[float, dict[int, dict[str, Any]]] = {}
+        for seed, budgets in enumerate(budgets_by_seed):
+            for budget in budgets:
+                rows.setdefault(budget, {})[seed] = {}
+        return rows
+
+    core = [0.01, 0.03, 0.1, 0.3]
+    for rows, budgets, seeds in (
+        (measured([*core, 0.2], core, core), core, [0, 1, 2]),  # a further budget with one seed costs no seed
+        (measured(core, core, [0.01]), core, [0, 1]),
+        (measured(core), core, [0]),
+        (measured([0.03], [0.03]), [0.03], [0, 1]),
+    ):
+        whole, kept = findings._complete(rows)
+        assert (sorted(whole), kept) == (budgets, seeds)
+
+
+def test_secrecy_is_judged_by_what_it_leaves_of_the_damage() -> None:
+    row = {"attack": "features", "has": "other points of the same data", "drop": 1.5, "known": 1.6}
+    kept = findings.actions(report(limited=[row]))[-1]
+    assert kept == (
+        "Do not count on secrecy: an attacker with other points of the same data still takes 1.5 of 1.6 points."
+    )
+    helps = findings.actions(report(limited=[row, {**row, "has": "λ = 0.01 instead of 0.001", "drop": 0.2}]))[-1]
+    assert helps.startswith("Keep to yourself what the attacker needs: with λ = 0.01 instead of 0.001, it takes 0.2")
+    assert not any("secre" in action for action in findings.actions(report(limited=[{**row, "attack": "flips"}])))

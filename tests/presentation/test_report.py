@@ -11,7 +11,7 @@ import pytest
 from core.attacks.registry import RECORDS
 from core.catalog import choices
 from core.experiments.result import Result
-from core.presentation import export, report, report_sections
+from core.presentation import embedding, export, report, report_sections
 from core.spec.experiment import parse_spec
 from core.spec.registry import ATTACKS
 from core.storage.runs import Store, StoredRun
@@ -103,6 +103,15 @@ def test_versions_are_those_of_the_run(tmp_path: Path) -> None:
     assert "versions that were not recorded" in Page(report.report(put(tmp_path, result))).text
     page = Page(report.report(put(tmp_path, replace(result, versions={"torch": "1.2.3"}))))
     assert "Computed by torch 1.2.3" in page.text.replace("Computed bytorch", "Computed by torch")
+
+
+def test_report_carries_what_verify_needs(run: StoredRun, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(report.report(run), "utf-8")
+    stated = embedding.read_run(page)
+    assert stated is not None
+    assert parse_spec(stated["spec"]).hash == stated["hash"] == run.hash
+    assert (stated["clean"], stated["poisoned"]) == (run.summary.clean.accuracy, run.summary.poisoned.accuracy)
 
 
 def test_same_run_gives_the_same_report(run: StoredRun) -> None:
