@@ -69,6 +69,7 @@ def measure(cell: Cell, device: str = "auto", on_event: Observer = silent) -> Ro
         "clean_classes": list(result.clean.per_class),
         "poisoned_classes": list(result.poisoned.per_class),
         "classes": list(result.classes),
+        "is_uneven": result.clean.is_uneven,
         "n_train": len(result.features["train_y"]),
         "n_test": len(result.features["test_y"]),
         "n_poison": len(result.poison.y),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from core.audit import curves, limits
@@ -44,6 +45,8 @@ def findings(plan: Plan, rows: Mapping[str, Row], remarks: Sequence[str] = ()) -
         "n_train": first["n_train"],
         "n_test": first["n_test"],
         "clean": sum(row["clean"] for _, row in cells) / len(cells),
+        "balanced": sum(fmean(row["clean_classes"]) for _, row in cells) / len(cells),
+        "is_uneven": any(row.get("is_uneven", False) for _, row in cells),
         "reference": reference(plan.budgets),
         "budgets": list(plan.budgets),
         "seeds": list(plan.seeds),
@@ -201,6 +204,11 @@ def verdict(report: Mapping[str, Any]) -> str:
         + ".",
         f"{classes[worst]} suffers most: {fixed(attack['class_drops'][worst])} points.",
     ]
+    if report.get("is_uneven"):
+        sentences.append(
+            f"Classes are uneven: balanced accuracy, the mean over classes, is {fixed(100 * report['balanced'])} %, "
+            f"and the same poison costs {fixed(fmean(attack['class_drops']))} points of it."
+        )
     if report["defences"]:
         best = report["defences"][0]
         found = best["attacks"].get(attack["attack"])

@@ -22,6 +22,8 @@ SIZES = ("train_size", "test_size")
 def audit(
     out: Annotated[Path, typer.Option(help="Folder to write; that of an audit that was stopped is gone on with.")],
     data: Annotated[str, option("data")] = DEFAULTS.data,
+    train_domain: Annotated[str | None, option("train_domain")] = None,
+    test_domain: Annotated[str | None, option("test_domain")] = None,
     extractor: Annotated[str, option("extractor")] = DEFAULTS.extractor,
     input_size: Annotated[int | None, option("input_size")] = None,
     train_size: Annotated[int | None, option("train_size", "Of features, all by default.")] = None,
@@ -48,6 +50,7 @@ def audit(
         _compare(out, against)
         return
     values: dict[str, Any] = {"data": data, "extractor": extractor, "input_size": input_size, "constraint": constraint}
+    values |= {"train_domain": train_domain, "test_domain": test_domain}
     values |= {"seed": seed, **_sizes(data, train_size, test_size), defaults.KEY: defaults.CURRENT}
     base = parse_spec({**values, **({} if ridge == "auto" else {"ridge": ridge})})
     if ridge == "auto":
@@ -75,6 +78,9 @@ def audit(
             raise
         content = conducting.write_report(plan, out, rows)
         typer.echo("Stopped; the same command goes on.")
+    if not content:
+        typer.echo("Stopped before anything was measured; the same command begins again.")
+        return
     typer.echo(content["verdict"])
     for i, action in enumerate(content["actions"], start=1):
         typer.echo(f"{i}. {action}")
