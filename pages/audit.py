@@ -20,9 +20,9 @@ SECONDS = 2.0
 
 
 @st.cache_data(show_spinner="Planning", max_entries=50)
-def planned(spec_json: dict[str, Any], minutes: float) -> Plan:
-    """The plan for an experiment's data and extractor."""
-    return make_plan(parse_spec(spec_json), minutes)
+def planned(spec_json: dict[str, Any], minutes: float, known: tuple[str, ...]) -> Plan:
+    """The plan for an experiment's data and extractor; what is known already, by hash, takes no time."""
+    return make_plan(parse_spec(spec_json), minutes, known=known)
 
 
 def body(spec: ExperimentSpec) -> None:
@@ -32,9 +32,12 @@ def body(spec: ExperimentSpec) -> None:
         minutes = st.selectbox(
             "Minutes", TIMES, index=TIMES.index(10), key="audit-minutes", help="The plan adapts.", width=140
         )
-        plan, folder = planned(asked, float(minutes)), folders.folder_of(spec)
+        folder = folders.folder_of(spec)
         key = f"audit-{folder.name}-{minutes}"
         is_asked = st.session_state.get("audit-asked") == key
+        if not is_asked:  # else the plan stays as it was when the worker made it
+            st.session_state["audit-known"] = tuple(sorted(folders.measured(folder)))
+        plan = planned(asked, float(minutes), st.session_state["audit-known"])
         st.button(
             "Start the audit" if not (folder / folders.MEASURED).exists() else "Go on",
             key="audit-start",

@@ -111,7 +111,8 @@ def conduct_asked(root: str, asked: dict[str, Any], minutes: float) -> None:
         PoisonLabError: see `conduct`.
     """
     base = parse_spec(asked)
-    plan, folder = make_plan(base, minutes), folder_of(base)
+    folder = folder_of(base)
+    plan = make_plan(base, minutes, known=measured(folder).keys())
 
     def report(cell: Cell, row: Row, done: int, total: int) -> None:
         write_report(plan, folder, measured(folder))

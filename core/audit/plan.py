@@ -1,6 +1,6 @@
 """The plan of an audit: which experiments fit into the minutes that a person has, and what is left out for that."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.attacks.registry import record_of
@@ -89,13 +89,16 @@ class Plan:
     left_out: tuple[str, ...]
 
 
-def make_plan(base: ExperimentSpec, minutes: float = MINUTES, device: str = "auto") -> Plan:
+def make_plan(
+    base: ExperimentSpec, minutes: float = MINUTES, device: str = "auto", known: Collection[str] = ()
+) -> Plan:
     """The largest plan that fits.
 
     Args:
         base: data, extractor, sizes, λ, constraint and first seed; its attack and budget have no effect.
         minutes: that the audit may take.
         device: see `core.experiments.cost.estimate`.
+        known: hashes of experiments that are measured already and take no time, of an audit that goes on.
 
     Raises:
         SpecError: invalid settings, or too few or too many minutes.
@@ -108,7 +111,7 @@ def make_plan(base: ExperimentSpec, minutes: float = MINUTES, device: str = "aut
     def largest(attacks: Sequence[str], limit: float, within: Grid) -> tuple[Grid, float]:
         """The largest grid for attacks whose runs take no longer than a limit, and the seconds that they take."""
         for grid in _grids(within):
-            expected = seconds((cell.spec for cell in _curve(base, attacks, grid)), device)
+            expected = seconds((cell.spec for cell in _curve(base, attacks, grid)), device, known)
             if expected <= limit:
                 break
         return grid, expected
@@ -127,21 +130,22 @@ def make_plan(base: ExperimentSpec, minutes: float = MINUTES, device: str = "aut
     seeds = tuple(range(base.seed, base.seed + grid[1]))
     curve = [cell for seed in seeds for attack in grids for cell in _curve(base, [attack], grids[attack], seed)]
     judged = _with_judges(curve, grid[0], base.seed)
-    cheap = [cell for cell in judged if cell.attack in flips_and_features]
     # On a machine that is busier than expected, what an audit should have at least is there before anything else.
-    cheap.sort(key=lambda cell: cell.spec.budget not in _FIRST)
+    cheap = [cell for cell in judged if cell.attack in flips_and_features]
+    wanted = [cell for cell in cheap if cell.spec.budget in _FIRST and cell.spec.seed in seeds[: WANTED[1]]]
     images = [cell for cell in judged if cell.attack not in flips_and_features]
     first_images = [cell for cell in images if cell.spec.seed == base.seed]
-    others = [cell for cell in images if cell.spec.seed != base.seed]
+    others = [cell for cell in cheap if cell not in wanted]
+    others += [cell for cell in images if cell.spec.seed != base.seed]
     limited = _limited(base, defaults.FEATURES_ATTACK, grid[0])
     for attack in [attack for attack in grids if attack in on_images]:
         more = _limited(base, attack, grid[0])
-        its_seconds = seconds((cell.spec for cell in more), device)
+        its_seconds = seconds((cell.spec for cell in more), device, known)
         if expected + its_seconds <= available:
             limited, expected = [*limited, *more], expected + its_seconds
         else:
             skipped.append(f"{attack} by an attacker that knows less")
-    cells = (*cheap, *first_images, *_evaded(base, grid[0]), *limited, *others)
+    cells = (*wanted, *first_images, *_evaded(base, grid[0]), *limited, *others)
     total = expected / _SPARED
     left_out = _left_out(grids, skipped, minutes, total)
     return Plan(curve[0].spec, cells, grid[0], seeds, tuple(grids), total, left_out)
@@ -201,10 +205,20 @@ def cell_spec(
     )
 
 
-def seconds(specs: Iterable[ExperimentSpec], device: str = "auto") -> float:
-    """Seconds that experiments are expected to take without maps."""
+def seconds(specs: Iterable[ExperimentSpec], device: str = "auto", known: Collection[str] = ()) -> float:
+    """Seconds that experiments are expected to take without maps.
+
+    Args:
+        specs: of the experiments.
+        device: see `core.experiments.cost.estimate`.
+        known: hashes of those that take none, as they are measured already.
+    """
     return sum(
-        second for spec in specs for stage, second in cost.estimate(spec, device).items() if stage not in _NOT_RUN
+        second
+        for spec in specs
+        if spec.hash not in known
+        for stage, second in cost.estimate(spec, device).items()
+        if stage not in _NOT_RUN
     )
 
 

@@ -42,6 +42,7 @@ def audit(
     device: Device = "auto",
 ) -> None:
     """Measure how poisonable a pipeline is: one report as HTML and JSON. Ctrl+C stops; the same command goes on."""
+    from core.audit.folder import measured
     from core.audit.plan import make_plan
 
     if out.exists() and not out.is_dir():
@@ -55,7 +56,7 @@ def audit(
     base = parse_spec({**values, **({} if ridge == "auto" else {"ridge": ridge})})
     if ridge == "auto":
         base = _cross_validated(base, device)
-    plan = make_plan(base, minutes, device)
+    plan = make_plan(base, minutes, device, measured(out).keys())
     write_remarks(plan.left_out)
     typer.echo(
         f"{counted(len(plan.cells), 'experiment')}: {', '.join(plan.attacks)} at "
@@ -66,7 +67,7 @@ def audit(
     if plan_only:
         return
     from core.audit import audit as conducting
-    from core.audit.folder import PAGE, measured
+    from core.audit.folder import PAGE
     from core.system.device import use_all_cores
 
     use_all_cores()

@@ -26,6 +26,7 @@ from core.cli.main import main
 from core.defences.chain import parse_chain
 from core.defences.evaluation import defend
 from core.defences.registry import RECORDS as DEFENCES
+from core.experiments import cost
 from core.experiments.run import run
 from core.spec.events import Event, Observer
 from core.spec.experiment import ExperimentSpec, parse_spec
@@ -234,11 +235,29 @@ def unmeasured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("unmeasured")
 def test_the_wanted_grid_comes_first() -> None:
     plan = make_plan(ExperimentSpec(), 10)
-    cheap = [cell for cell in plan.cells if cell.in_curve and cell.attack != plan.attacks[-1]]
-    assert list(plan.cells[: len(cheap)]) == cheap
-    assert len({cell.attack for cell in cheap}) == 2
-    assert len({cell.spec.budget for cell in cheap}) >= 4
-    assert len({cell.spec.seed for cell in cheap}) >= 3
+    first = plan.cells[: 4 * 3 * 2]
+    assert {cell.attack for cell in first} == {"flips", "tgda-feature"}
+    assert {(cell.spec.budget, cell.spec.seed) for cell in first} == {
+        (budget, seed) for budget in (0.01, 0.03, 0.1, 0.3) for seed in (0, 1, 2)
+    }
+    assert plan.cells[len(first)].attack == plan.attacks[-1]
+    assert len(set(plan.cells)) == len(plan.cells)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_what_is_measured_takes_no_time_and_stays_in_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make_plan(ExperimentSpec(), 3)
+    known = {cell.spec.hash for cell in first.cells}
+    estimate = cost.estimate
+    # The machine turns out to be thirty times slower: alone, the second plan would be a smaller one.
+    monkeypatch.setattr(
+        cost, "estimate", lambda *given: {stage: 30 * value for stage, value in estimate(*given).items()}
+    )
+    alone = make_plan(ExperimentSpec(), 3)
+    assert len(alone.budgets) * len(alone.seeds) < len(first.budgets) * len(first.seeds)
+    again = make_plan(ExperimentSpec(), 3, known=known)
+    assert set(first.budgets) <= set(again.budgets)
+    assert set(first.seeds) <= set(again.seeds)
 
 
 @pytest.mark.usefixtures("unmeasured")
