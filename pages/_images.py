@@ -74,7 +74,8 @@ def _show_misread(run: StoredRun) -> None:
     except PoisonLabError as error:
         st.error(str(error), title="The test images can't be shown", icon=":material/broken_image:")
         return
-    data = image_cards.misread_data(found, run.summary.classes, run=run.hash)
+    summary = run.summary
+    data = image_cards.misread_data(found, summary.classes, run=run.hash, n_clean=summary.n_train)
     _draw({**data, "notes": [], "remark": remark}, sheet, range(len(found.rows)), None)
 
 
@@ -133,8 +134,8 @@ def _wanted(run: StoredRun, plot: PlotData) -> tuple[str, int]:
 def _selected(run: StoredRun, plot: PlotData) -> int | None:
     """The poisoned sample that the map has selected: itself, or its base image."""
     match st.session_state.get(ROW):
-        case [run.hash, int(row)] if plot.n_clean <= row < plot.n_clean + plot.n_poison:
+        case [run.hash, int(row), *_] if plot.n_clean <= row < plot.n_clean + plot.n_poison:
             return row - plot.n_clean
-        case [run.hash, int(row)] if row in plot.base_index:
+        case [run.hash, int(row), *_] if row in plot.base_index:
             return int(np.flatnonzero(plot.base_index == row)[0])
     return None

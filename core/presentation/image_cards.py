@@ -70,13 +70,14 @@ def pair_data(plot: PlotData, classes: Sequence[str], *, run: str, factor: int) 
     }
 
 
-def misread_data(misread: Misread, classes: Sequence[str], *, run: str) -> dict[str, object]:
+def misread_data(misread: Misread, classes: Sequence[str], *, run: str, n_clean: int) -> dict[str, object]:
     """Test images that the poison makes the head misread, in the order of the test set.
 
     Args:
         misread: which they are.
         classes: class names.
         run: hash of the run.
+        n_clean: its number of clean training points, after which the map has its poisoned samples.
     """
     count = len(misread.rows)
     return {
@@ -87,7 +88,7 @@ def misread_data(misread: Misread, classes: Sequence[str], *, run: str) -> dict[
         "before": packed(np.asarray(misread.true, int), "<u2"),
         "after": packed(np.asarray(misread.read_as, int), "<u2"),
         "numbers": packed(np.asarray(misread.rows, int), "<i4"),
-        "clean": 0,
+        "clean": n_clean,
         "baseRow": None,
         "shift": None,
         "gap": None,

@@ -74,8 +74,8 @@ def test_base_and_poison_stand_beside_each_other_on_the_sheet(plot: PlotData) ->
 
 
 def test_misread_images_have_what_they_are_and_what_they_are_read_as() -> None:
-    data = image_cards.misread_data(Misread(9, (4, 7), (1, 0), (2, 1)), ["a", "b", "c"], run="abc")
+    data = image_cards.misread_data(Misread(9, (4, 7), (1, 0), (2, 1)), ["a", "b", "c"], run="abc", n_clean=50)
     assert numbers(data["before"], "<u2") == [1, 0]
     assert numbers(data["after"], "<u2") == [2, 1]
     assert numbers(data["numbers"], "<i4") == [4, 7]
-    assert (data["kind"], data["count"]) == ("misread", 2)
+    assert (data["kind"], data["count"], data["clean"]) == ("misread", 2, 50)

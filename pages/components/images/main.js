@@ -189,7 +189,9 @@ export class ImageCard {
     const { cards } = this;
     if (cards?.run !== run || row < 0) return;
     if (cards.kind !== "poison") {
-      this.report("row", [run, row]);
+      if (row < cards.clean) return;
+      this.heard = (this.heard ?? 0) + 1; // the same point again is a click, too
+      this.report("row", [run, row, this.heard]);
       return;
     }
     const item = row >= cards.clean ? row - cards.clean : cards.baseRow.indexOf(row);
