@@ -235,7 +235,7 @@ def in_lab(page: Page, address: str) -> tuple[Locator, Locator]:
     """The lab with the run that ships, its card of images and its map."""
     page.goto(f"{address}/lab")
     images, plot = page.locator(".image-card"), page.locator(".map")
-    expect(images).to_have_attribute("data-count", str(DEFAULT.n_poison))
+    expect(images).to_have_attribute("data-count", str(DEFAULT.n_poison), timeout=RUN_MS)
     expect(plot).to_have_attribute("data-count", str(DEFAULT.train_size + DEFAULT.n_poison))
     settled(page)
     return images, plot
