@@ -79,7 +79,8 @@ def verdict_of(challenge: Challenge, submission: str) -> Verdict | None:
 def opponents(challenge: Challenge, submission: Submission) -> list[str] | None:
     """What a submission meets: attacks of earlier rounds for a defence, the best defence of those for an attack.
 
-    They depend on earlier rounds alone, so that all submissions of a round meet the same.
+    They depend on earlier rounds alone, so that all submissions of a round meet the same. Of attacks with the same
+    settings, which make the same poison, a defence meets one.
 
     Returns:
         Their ids, the strongest first; for a defence at least `REFERENCE`. None while one of them is not judged yet.
@@ -94,4 +95,15 @@ def opponents(challenge: Challenge, submission: Submission) -> list[str] | None:
         return [verdict.id for verdict in sorted(judged, key=lambda verdict: (verdict.damage, verdict.id))][:1]
     # By what each does without a defence: which defence it met depends on its round.
     strongest = sorted(judged, key=lambda verdict: (-verdict.pairs[0].damage, verdict.id))
-    return [verdict.id for verdict in strongest][:MOST_OPPONENTS] or [REFERENCE]
+    settings = {entry.id: _settings(entry) for entry in others}
+    first: dict[str, str] = {}
+    for verdict in strongest:
+        first.setdefault(settings[verdict.id], verdict.id)
+    return list(first.values())[:MOST_OPPONENTS] or [REFERENCE]
+
+
+def _settings(attack: Submission) -> str:
+    """What an attack has in common with others that make the same poison; its id where it is poison made elsewhere."""
+    if attack.kind == "poison":
+        return attack.id
+    return finite_json.dumps([attack.attack, attack.evade], sort_keys=True)

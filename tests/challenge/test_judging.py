@@ -142,6 +142,27 @@ def test_turns_attack_meets_the_best_defence_of_the_round_before() -> None:
     assert (board.pair.attack, board.pair.damage) == ("Ada", by_id[best])
 
 
+def test_a_defence_meets_the_three_strongest_attacks_that_differ() -> None:
+    challenge = opened("attack", "defence", tries=9)
+    person, other = ada(challenge), ada(challenge, "Bob")
+    damages = {}
+    for who, attack, damage in (
+        (person, FLIP, 9.0),
+        (other, FLIP, 9.0),
+        (person, {"name": "noise"}, 7.0),
+        (other, {"name": "gc-feature", "steps": 5}, 3.0),
+        (other, {"name": "gc-feature", "steps": 6}, 8.0),
+    ):
+        entry = hand_in_attack(challenge, who, attack, None)
+        pairs = (Pair(entry.id, "", 0.5, damage),)
+        challenge.write("verdicts", entry.id, Verdict(entry.id, "judged", clean=0.9, pairs=pairs).to_json())
+        damages[entry.id] = damage
+    next_round(challenge)
+    met = opponents(challenge, hand_in_defence(challenge, person, ["sphere"]))
+    assert met is not None
+    assert [damages[name] for name in met] == [9.0, 8.0, 7.0]
+
+
 @pytest.mark.parametrize(
     ("experiment", "changes", "words"),
     [
