@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from core.challenge import codes, prediction_words, predictions
-from core.challenge.board import Board, Row
+from core.challenge.board import Best, Board, Row
 from core.challenge.folder import Challenge
 from core.challenge.rounds import Course
 from core.presentation.lessons import LessonStep
@@ -123,9 +124,17 @@ def rows_table(rows: Sequence[Row], *, key: str) -> None:
 
 def history(board: Board, *, key: str) -> None:
     """The best damage over time."""
+    steps_words = ", ".join(f"{fixed(step.damage)} points" for step in board.history)
+    figure = _history_figure(board.history)
+    st.plotly_chart(figure, key=key, config=QUIET, alt=f"The best damage over time: {steps_words}")
+
+
+@lru_cache(maxsize=64)
+def _history_figure(history: tuple[Best, ...]) -> go.Figure:
+    """Drawn once for all pages that show it, again and again."""
     figure = go.Figure()
     for is_attack, title in ((True, "Best attack"), (False, "Best defence")):
-        steps = [step for step in board.history if step.is_attack == is_attack]
+        steps = [step for step in history if step.is_attack == is_attack]
         if steps:
             figure.add_scatter(
                 x=[time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(step.time)) for step in steps],
@@ -135,8 +144,7 @@ def history(board: Board, *, key: str) -> None:
                 line_shape="hv",
             )
     figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 10, "b": 0}, yaxis_title="Damage, points")
-    steps_words = ", ".join(f"{fixed(step.damage)} points" for step in board.history)
-    st.plotly_chart(figure, key=key, config=QUIET, alt=f"The best damage over time: {steps_words}")
+    return figure
 
 
 def code_line(challenge: Challenge) -> None:

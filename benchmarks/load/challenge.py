@@ -7,6 +7,7 @@ counted, and compared with what the server has kept and judged.
 
 import asyncio
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -193,7 +194,13 @@ class Projector(_Member):
 
 @dataclass
 class Player(_Member):
-    """A student in a challenge."""
+    """A student in a challenge.
+
+    Attributes:
+        own: their key, as their link has it; "" before they have one.
+    """
+
+    own: str = ""
 
     def join(self, game: Game, number: int) -> None:
         """See `_Member`; that a round is over is no fault."""
@@ -235,6 +242,10 @@ class Player(_Member):
         (name,) = self.random.choices(names, [choices[name][0] for name in names])
         return name, choices[name][1]
 
+    def _again(self) -> str:
+        """Their own link, which a browser that is reloaded opens."""
+        return f"{self._experiment()}&{self.own}" if self.own else self._experiment()
+
     async def _read(self) -> None:
         """Look at the board, which refreshes itself."""
 
@@ -244,6 +255,8 @@ class Player(_Member):
         button = self._button("Take part")
         assert button is not None
         self.did("rerun", await self.tab.press(button))
+        me = re.search("me=[0-9a-f]+", self.tab.query)
+        self.own = me.group() if me else ""
 
     async def _choose(self) -> None:
         """Choose another attack."""

@@ -90,7 +90,7 @@ class Student:
 
     async def _try_again(self) -> None:
         try:
-            await self._open("lab")
+            await self._open(self._again())
         except TabError as error:
             self.problem(f"open: {error}")
 
@@ -128,6 +128,10 @@ class Student:
         return (
             f"lab?attack={self.random.choice(('label-flip', 'noise'))}&{SETTING}&seed={self.random.randrange(10_000)}"
         )
+
+    def _again(self) -> str:
+        """The link that they open after an error."""
+        return "lab"
 
     def _is_small(self) -> bool:
         """Whether the settings are those of `SETTING`; a lesson, and what ships, have larger ones."""
