@@ -16,6 +16,7 @@ from core.challenge.verdicts import Pair, Verdict
 
 SECONDS = 25.0
 PACE = 0.1
+CHALLENGES = 8
 
 
 @pytest.fixture
@@ -45,18 +46,24 @@ def test_what_was_confirmed_and_is_not_there_is_lost(game: Game) -> None:
 
 
 @pytest.mark.processes
-def test_a_short_challenge_loses_nothing(game: Game, tmp_path: Path) -> None:
+def test_a_short_challenge_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     log: list[str] = []
-    measured: list[Lesson] = []
 
-    async def play(address: str) -> None:
-        measured.append(await lesson(address, OTHERS + 3, SECONDS, 0, PACE, game.member))
+    async def play(address: str, game: Game, seed: int) -> Lesson:
+        return await lesson(address, OTHERS + 3, SECONDS, seed, PACE, game.member)
 
     with own_server(log, tmp_path) as address, ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, play(address)).result()  # Playwright leaves a loop behind in this one
-        game.wait()
-    assert not log
-    assert measured[0].problems == {}
-    assert game.losses() == {}
-    assert game.confirmed == len(all_submissions(game.challenge)) > 0
+        for seed in range(CHALLENGES):  # what they get done depends on the machine
+            game = Game.open(tmp_path, SECONDS)
+            # In another thread: Playwright leaves a loop behind in this one.
+            measured = thread.submit(asyncio.run, play(address, game, seed)).result()
+            game.wait()
+            assert measured.problems == {}
+            assert game.losses() == {}
+            assert game.confirmed == len(all_submissions(game.challenge))
+            if game.confirmed:
+                break
+    assert game.confirmed
     assert game.challenge.course().revealed
+    assert not log
