@@ -8,6 +8,7 @@ import streamlit as st
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, RunSummary
 from core.presentation import captions, export
+from core.presentation.figures import curve_meanings
 from core.presentation.report import report
 from core.spec.events import STAGES
 from core.storage.runs import StoredRun
@@ -53,8 +54,14 @@ def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: 
 
 
 @st.fragment
-def map_card(run: StoredRun, plot: PlotData) -> None:
-    """Where clean and poisoned features lie."""
+def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None:
+    """Where clean and poisoned features lie.
+
+    Args:
+        run: whose features.
+        plot: its arrays.
+        is_narrow: whether there is no room for the words on how to read it, which a button then opens.
+    """
     st.subheader("Map of features")
     show_stage2 = False
     if plot.stage2_xy is not None and plot.makes_images:  # else the poison is the result of stage 2
@@ -70,7 +77,12 @@ def map_card(run: StoredRun, plot: PlotData) -> None:
         images_of=run.hash,
         alt="Map of the clean training features by class, with the poisoned samples and their base images",
     )
-    st.caption(captions.map_caption(plot, "in a ring of their label's colour"))
+    words = captions.map_caption(plot, "in a ring of their label's colour")
+    if is_narrow:
+        with st.popover("How to read the map", icon=":material/info:", type="tertiary", key="map-words"):
+            st.markdown(words)
+    else:
+        st.caption(words)
 
 
 def accuracy_card(run: StoredRun) -> None:
@@ -81,12 +93,22 @@ def accuracy_card(run: StoredRun) -> None:
     n_test, n_poison = summary.n_test, summary.n_poison
     poison = f"{counted(n_poison, 'poisoned sample')} {named(n_poison, 'costs', 'cost')}"
     st.caption(f"On {counted(n_test, 'test image')}; {poison} {lost}.")
+    accuracy_bars(run)
+    class_bars(run)
+
+
+def accuracy_bars(run: StoredRun) -> None:
+    """Test accuracy of each head of a run, from 0 to 100 %."""
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "accuracy"),
         key="accuracy",
         config={"displayModeBar": False},
-        alt=f"Test accuracy, clean and poisoned: a drop of {lost}",
+        alt=f"Test accuracy, clean and poisoned: a drop of {fixed(run.summary.drop())} points",
     )
+
+
+def class_bars(run: StoredRun) -> None:
+    """Points lost in each class."""
     st.markdown("**Points lost per class**")
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "per-class"),
@@ -122,8 +144,9 @@ def curve_card(run: StoredRun) -> None:
             _runs.figure(str(results()), run.hash, "curve"),
             key="curve",
             config={"displayModeBar": False},
-            alt="Accuracy and objective at each step of the run",
+            alt="What the attack reported at each step of the run",
         )
+        st.markdown(curve_meanings(run.summary.curve))
     else:
         st.caption("This attack has no steps.")
     seconds = run.summary.seconds

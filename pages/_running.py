@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.presentation import figures
 from core.spec.events import STAGES
@@ -82,12 +83,13 @@ def watched_jobs(specs: Iterable[ExperimentSpec]) -> "list[Job]":
     return [job for job in jobs.values() if job is not None]
 
 
-def show(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
+def show(wanted: list[ExperimentSpec], row: Callable[[bool], DeltaGenerator | None]) -> None:
     """A row with a button to run, and below it every run that this session follows.
 
     Args:
         wanted: what the page shows once it is finished.
-        row: draws the row; its argument says whether any of these is queued or running.
+        row: draws the row; its argument says whether any of these is queued or running. Where it gives a container
+            for buttons, the place is narrow: the runs are drawn without frames and curves.
     """
     state = st.session_state
     state.setdefault("watched", [])
@@ -108,7 +110,7 @@ def engine_errors_shown() -> Iterator[None]:
 
 
 @engine_errors_shown()  # by itself, too: its timer runs it without the page
-def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
+def _card(wanted: list[ExperimentSpec], row: Callable[[bool], DeltaGenerator | None]) -> None:
     state = st.session_state
     jobs = watched_jobs(wanted)
     statuses = {job.id: job.status() for job in jobs}
@@ -122,7 +124,7 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
     if state.polling != any(not status.finished for status in statuses.values()):
         st.rerun()  # the page draws this card with a timer while something is in flight, else without
     hashes = [spec.hash for spec in wanted]
-    row(any(name in statuses and not statuses[name].finished for name in hashes))
+    buttons = row(any(name in statuses and not statuses[name].finished for name in hashes))
     if state.submit_error:
         st.error(state.submit_error, title="The run did not start", icon=":material/error:")
     again_words()
@@ -132,7 +134,10 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], None]) -> None:
             icon=":material/power_off:",
         )
     for job in jobs:
-        job_box(job, statuses[job.id], is_asked=job.id in hashes)
+        if buttons is not None and job.id in hashes and not statuses[job.id].finished:
+            progress_place(job, statuses[job.id], buttons)
+        else:
+            job_box(job, statuses[job.id], is_asked=job.id in hashes, shows_curve=buttons is None)
 
 
 def compare_again(spec_hash: str) -> None:
@@ -155,8 +160,39 @@ def again_words() -> None:
             st.button("Dismiss", key="dismiss-again", on_click=st.session_state.pop, args=("compared_words",))
 
 
-def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
-    """One run: its progress, or how it ended."""
+def progress_place(job: "Job", status: "JobStatus", buttons: DeltaGenerator) -> None:
+    """The progress of a run where words stood before, and its button to cancel beside the one to run.
+
+    Args:
+        job: the run.
+        status: of the run.
+        buttons: the row of buttons.
+    """
+    cancel_button(job, buttons)
+    st.progress(status.fraction, text=progress_words(status))
+    people_words(job)
+
+
+def cancel_button(job: "Job", place: DeltaGenerator) -> None:
+    """The button that stops a run."""
+    place.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:", on_click=cancel, args=(job,))
+
+
+def people_words(job: "Job") -> None:
+    """How many wait for a run, where there are several."""
+    if len(job.people) > 1:
+        st.caption(f"{len(job.people)} people are waiting for this run.")
+
+
+def job_box(job: "Job", status: "JobStatus", *, is_asked: bool, shows_curve: bool) -> None:
+    """One run: its progress, or how it ended.
+
+    Args:
+        job: the run.
+        status: of the run.
+        is_asked: whether its settings are those of the page.
+        shows_curve: whether there is room for what it has reported so far.
+    """
     with st.container(border=True, key=f"job-{job.id}"):
         if not is_asked:
             st.caption(f"Not the settings of the sidebar: {_runs.words(job.spec)}")
@@ -169,11 +205,10 @@ def job_box(job: "Job", status: "JobStatus", is_asked: bool) -> None:
             st.button("Dismiss", key=f"dismiss-{job.id}", on_click=dismiss, args=(job.id,))
             return
         st.progress(status.fraction, text=progress_words(status))
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:", on_click=cancel, args=(job,))
-            if len(job.people) > 1:
-                st.caption(f"{len(job.people)} people are waiting for this run.")
-        if status.curve:
+        with st.container(horizontal=True, vertical_alignment="center") as row:
+            cancel_button(job, row)
+            people_words(job)
+        if status.curve and shows_curve:
             st.plotly_chart(
                 figures.curve_figure(status.curve),
                 key=f"live-{job.id}",

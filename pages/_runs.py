@@ -201,6 +201,7 @@ def _accuracy_figure(summary: RunSummary) -> object:
 
 FIGURES: dict[str, Callable[[RunSummary], object]] = {
     "accuracy": _accuracy_figure,
+    "before-after": figures.before_after_figure,
     "per-class": figures.per_class_figure,
     "reach": lambda summary: None if summary.threshold is None else figures.reach_figure(summary.threshold),
     "curve": lambda summary: figures.curve_figure(summary.curve),

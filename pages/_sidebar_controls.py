@@ -1,5 +1,7 @@
 """The widgets of the sidebar: label, help and allowed values of each, given those before it."""
 
+from collections.abc import Callable, Sequence
+
 import streamlit as st
 
 from core.attacks.registry import RECORDS as ATTACKS
@@ -19,7 +21,7 @@ from pages._state import Values
 SIDE_BY_SIDE = 25
 """Most letters of options that are shown side by side; more go into a drop-down."""
 
-SIZES = ("train", "test", "ridge", "seed")
+SIZES = ("px", "side", "train", "test", "ridge", "seed")
 _DATA_HELP = (
     "The images that the head is trained on. A data set that is not downloaded is fetched by its first run, which else "
     "says which files to put where."
@@ -33,51 +35,27 @@ SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_TITLES}
 
 
 def draw() -> Values:
-    """Draw the widgets from top to bottom, each drawn with what the ones before it allow."""
+    """Draw the widgets: first what makes the experiment, and the place of its Run button; the rest is folded.
+
+    They are asked in the order in which they depend on each other (`_state.all_keys`), and stand in another: what a
+    person changes most is on top.
+    """
     chosen: Values = {}
-    st.subheader("Experiment")
     if st.session_state.locks.all:
         st.caption(":material/lock: Some settings are locked by this link.")
-    _ask("data", "Data", chosen, help=_DATA_HELP)
-    if data_info(str(chosen["data"])).domains:
-        left, right = st.columns(2)
-        with left:
-            _ask(
-                "from",
-                "Train on",
-                chosen,
-                help="Domain of the training images, including the base images of the poisoned samples.",
-            )
-        with right:
-            _ask("to", "Test on", chosen, help="A domain other than the training domain is a domain shift.")
-    _ask("extractor", "Extractor", chosen, help=_extractor_help())
-    _ask("px", "Input size", chosen, help="Side length of the extractor's input; larger is slower.")
-    _ask("side", "Side of your images", chosen, help=_SIDE_HELP)
+    with st.container(key="experiment", gap="xsmall"):
+        attack, budget = st.container(), st.container(gap=None)
+        _ask("data", "Data", chosen, help=_DATA_HELP)
+        if data_info(str(chosen["data"])).domains:
+            _domains(chosen)
+        _ask("extractor", "Extractor", chosen, help=_extractor_help())
+        with attack:
+            _ask("attack", "Attack", chosen, help=_attack_help())
+        st.session_state.run_row = st.container(key="run-row")
+    _fold("Attack parameters", ":material/tune:", (*_state.parameter_keys(), "evade"), chosen, _attack_parameters)
+    _fold("Rules of the poison", ":material/gavel:", ("constraint", "delta", "labels"), chosen, _rules)
+    _fold("Sizes and seed", ":material/settings:", SIZES, chosen, _sizes)
     st.caption(setting_words(chosen))
-    _ask("attack", "Attack", chosen, help=_attack_help())
-    shown = [key for key in _state.parameter_keys() if _state.control(key, chosen)]
-    hidden = all(key in st.session_state.locks.hide for key in (*shown, "evade"))
-    with st.container() if hidden else st.expander("Attack parameters", icon=":material/tune:"):
-        for key in _state.parameter_keys():
-            label, help_ = parameter_words(key, str(chosen["attack"]))
-            _ask(key, label, chosen, help=help_)
-        _ask("evade", "Defence to evade", chosen, help=_evade_help())
-    # The constraint decides whether δ has a use; the widgets stand in the order in which they are read.
-    budget = st.container()
-    _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
-    _ask("delta", "δ, in steps of 1/255", chosen, help="Maximum change of a pixel.")
-    _ask("labels", "Poison labels", chosen, help=_bullets(LABEL_TITLES, LABEL_RULES))
-    hidden = all(key in st.session_state.locks.hide for key in SIZES)
-    with st.container() if hidden else st.expander("Sizes and seed", icon=":material/settings:"):
-        _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
-        _ask(
-            "test",
-            "Test images",
-            chosen,
-            help="Accuracy is measured on them; the attack never sees them.",
-        )
-        _ask("ridge", "Ridge λ", chosen, help="L2 penalty on the head's weights; larger values regularise it more.")
-        _ask("seed", "Seed", chosen, help="Random seed: the same seed gives the same result.")
     with budget:
         _ask("budget", "Budget", chosen, help="Poisoned images added per clean training image, in percent.")
         train = int(chosen["train"])
@@ -85,6 +63,57 @@ def draw() -> Values:
         st.caption(f"**{count:,}** poisoned among {train + count:,} training images")
         _budget_marks.row(chosen, widget_key("budget"))
     return {key: chosen[key] for key in _state.all_keys() if key in chosen}
+
+
+def _fold(label: str, icon: str, keys: Sequence[str], chosen: Values, draw_widgets: Callable[[Values], None]) -> None:
+    """Controls in a fold; in none where a link hides them all.
+
+    Args:
+        label: of the fold.
+        icon: of the fold.
+        keys: of the controls.
+        chosen: takes their values.
+        draw_widgets: draws them.
+    """
+    shown = [key for key in keys if key == "delta" or _state.control(key, chosen)]  # δ depends on the constraint
+    is_hidden = all(key in st.session_state.locks.hide for key in shown)
+    with st.container() if is_hidden else st.expander(label, icon=icon):
+        draw_widgets(chosen)
+
+
+def _domains(chosen: Values) -> None:
+    left, right = st.columns(2)
+    with left:
+        _ask(
+            "from",
+            "Train on",
+            chosen,
+            help="Domain of the training images, including the base images of the poisoned samples.",
+        )
+    with right:
+        _ask("to", "Test on", chosen, help="A domain other than the training domain is a domain shift.")
+
+
+def _attack_parameters(chosen: Values) -> None:
+    for key in _state.parameter_keys():
+        label, help_ = parameter_words(key, str(chosen["attack"]))
+        _ask(key, label, chosen, help=help_)
+    _ask("evade", "Defence to evade", chosen, help=_evade_help())
+
+
+def _rules(chosen: Values) -> None:
+    _ask("constraint", "Constraint", chosen, help=_bullets(CONSTRAINT_WORDS, CONSTRAINTS))
+    _ask("delta", "δ, in steps of 1/255", chosen, help="Maximum change of a pixel.")
+    _ask("labels", "Poison labels", chosen, help=_bullets(LABEL_TITLES, LABEL_RULES))
+
+
+def _sizes(chosen: Values) -> None:
+    _ask("px", "Input size", chosen, help="Side length of the extractor's input; larger is slower.")
+    _ask("side", "Side of your images", chosen, help=_SIDE_HELP)
+    _ask("train", "Training images", chosen, help="Clean images that the head is trained on.")
+    _ask("test", "Test images", chosen, help="Accuracy is measured on them; the attack never sees them.")
+    _ask("ridge", "Ridge λ", chosen, help="L2 penalty on the head's weights; larger values regularise it more.")
+    _ask("seed", "Seed", chosen, help="Random seed: the same seed gives the same result.")
 
 
 def setting_words(chosen: Values) -> str:

@@ -13,6 +13,11 @@ STYLE = """<style>
 /* A formula breaks at its signs where it is wider than its column: a frame to scroll is out of reach of keys. */
 .stApp .katex-display { font-size: 0.92em; padding-block: 0.3em; overflow: visible; }
 .katex-display > .katex, .katex-display > .katex > .katex-html { white-space: normal; }
+/* Room for what a page shows: Streamlit leaves 80 pixels at each side, and 96 above it. */
+@media (min-width: 768px) { [data-testid=stMainBlockContainer] { padding-inline: 2rem; } }
+/* What a run says while it goes has its room in the sidebar from the beginning, so that nothing moves. */
+.st-key-run-row { min-height: 8rem; }
+.st-key-run-row [data-testid=stProgress] p { font-size: 0.875rem; }
 /* Commands to copy are read, not highlighted: some colours of their parts are too pale. */
 [data-testid=stCode] code .token { color: inherit !important; }
 /* Options side by side go on in the next line where the screen ends. */

@@ -3,21 +3,20 @@
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import cost
 from core.experiments.plot_data import PlotData
-from core.presentation import captions
 from core.presentation.provenance import made_by
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
-from pages import _budget_marks, _cards, _image_reach, _images, _running, _runs, _sidebar, _state
+from pages import _budget_marks, _cards, _image_reach, _images, _running, _runs, _sidebar, _state, _story
 from pages._words import plain
 
 PROBLEM = (
-    "A linear head is trained on features of a frozen, pretrained extractor. "
-    "An attacker adds a few poisoned images to its training set: how much test accuracy does that cost?"
+    "How much test accuracy do a few poisoned images cost, in the training set of a linear head on a frozen extractor?"
 )
 
 
@@ -39,24 +38,21 @@ PAGE_LINKS = (
 """Pages that show a run in other ways: file, label, icon, the key of their link that names the run, and a help."""
 
 
-def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> None:
-    """The Run button, and what it does with these settings."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> DeltaGenerator:
+    """The Run button, and what it does with these settings; the row of the button, which takes others."""
+    row = st.container(horizontal=True)
+    with row:
         st.button(
             "Run",
             key="run",
             type="primary",
             icon=":material/play_arrow:",
+            width="stretch",
             disabled=spec is None or is_stored or in_flight,
             on_click=_running.submit,
             args=(spec,),
         )
-        if spec is None:
-            st.markdown("These settings can't be run; see the message above.", width="stretch")
-        elif in_flight:
-            st.markdown("Running with the settings of the sidebar.", width="stretch")
-        elif is_stored:
-            st.markdown("Already computed: the result of these settings is below.", width="stretch")
+        if is_stored and not in_flight:
             st.button(
                 "Run again",
                 key="again",
@@ -64,9 +60,13 @@ def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> No
                 on_click=partial(_running.submit, spec, again=True),
                 help="Recomputes the same settings and reports whether the result has changed.",
             )
-        else:
-            expected = about(cost.total(spec))
-            st.markdown(f"Computes these settings; takes **{expected}** on this machine.", width="stretch")
+    if spec is None:
+        st.caption("These settings can't be run; see the message beside.")
+    elif is_stored and not in_flight:
+        st.caption("Already computed: the result is beside.")
+    elif not in_flight:
+        st.caption(f"Computes these settings; takes **{about(cost.total(spec))}** on this machine.")
+    return row
 
 
 def page_links(run: StoredRun) -> None:
@@ -108,28 +108,67 @@ def _plot(run: StoredRun) -> tuple[PlotData | None, str]:
         return None, str(error)
 
 
-def result_section(run: StoredRun, is_asked: bool) -> None:
-    """The whole result of a finished run, what the poison does first."""
+def whose_row(run: StoredRun, is_asked: bool) -> None:
+    """Whose result this is; if not that of the sidebar's settings, a way to them. As high in both cases."""
+    with st.container(horizontal=True, vertical_alignment="center", key="whose"):
+        if is_asked:
+            maker = made_by(run.summary)
+            words = f"Result of these settings: {_runs.words(run.spec)}" + (f" · {plain(maker)}" if maker else "")
+            st.caption(words, width="stretch")
+        else:
+            with st.container(key="whose-other", horizontal=True, vertical_alignment="center"):
+                st.markdown(
+                    ":material/history: This is the result shown last, **not** that of the settings in the sidebar.",
+                    width="stretch",
+                )
+                _back_button(run)
+
+
+def _back_button(run: StoredRun) -> None:
+    try:
+        back = _state.from_spec(run.spec)
+    except SpecError:
+        return
+    st.button(
+        "Load its settings",
+        key="back",
+        icon=":material/undo:",
+        type="tertiary",
+        on_click=_sidebar.choose,
+        args=(back,),
+        help=f"Sets the sidebar to the settings of this result: {_runs.words(run.spec)}",
+    )
+
+
+def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool) -> None:
+    """The whole result of a finished run, what the poison does first.
+
+    Args:
+        run: that is on show.
+        asked: the settings of the sidebar; None where they can't be run.
+        is_asked: whether the run is theirs.
+    """
     plot, problem = _plot(run)
     if plot is not None:
-        st.markdown(f"**{captions.harm_sentence(run.summary, makes_images=plot.makes_images)}**")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        whose = "Result of these settings" if is_asked else "Result of other settings"
-        maker = made_by(run.summary)
-        st.caption(f"{whose}: {_runs.words(run.spec)}" + (f" · {plain(maker)}" if maker else ""), width="stretch")
-        pin_toggle(run)
-        page_links(run)
-    _cards.numbers(run.summary)
+        _story.sentence(run.summary, makes_images=plot.makes_images)
+    whose_row(run, is_asked)
     if plot is None:
+        _cards.numbers(run.summary)
         st.error(problem, title="The figures of this run can't be shown", icon=":material/broken_image:")
         return
-    left, middle, right = st.columns([1, 1.35, 1])
-    with left.container(border=True, height="stretch"):
+    left, middle, right = st.columns([1, 1.35, 1], gap="small")
+    with left.container(border=True, key="lab-images"):
         _images.images_card(run, plot)
-    with middle.container(border=True, height="stretch"):
-        _cards.map_card(run, plot)
-    with right.container(border=True, height="stretch"):
-        _cards.accuracy_card(run)
+    with middle.container(border=True, key="lab-map"):
+        _cards.map_card(run, plot, is_narrow=True)
+    with right.container(border=True, key="lab-accuracy"):
+        is_going = _story.is_going(asked)
+        st.fragment(_story.accuracy_card, run_every=_story.REFRESH_SECONDS if is_going else None)(run, asked)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        page_links(run)
+        pin_toggle(run)
+    with st.expander("How: the accuracy of each head, and of each class", icon=":material/conversion_path:"):
+        _story.how(run)
     if run.summary.threshold:
         with st.expander("Reachability of the target", icon=":material/straighten:"):
             _cards.reach_card(run)
@@ -146,32 +185,12 @@ def result_section(run: StoredRun, is_asked: bool) -> None:
         _cards.downloads_card(run, plot.makes_images)
 
 
-def settings_warning(run: StoredRun) -> None:
-    """Warn that the result below does not belong to the sidebar's settings, and offer to load those that it has."""
-    text, button = st.columns([4, 1.3], vertical_alignment="center")
-    text.warning(
-        "This is the result shown last, **not** that of the settings in the sidebar.",
-        icon=":material/history:",
-    )
-    try:
-        back = _state.from_spec(run.spec)
-    except SpecError:
-        return
-    button.button(
-        "Load its settings",
-        key="back",
-        icon=":material/undo:",
-        on_click=_sidebar.choose,
-        args=(back,),
-        width="stretch",
-    )
-
-
 state = st.session_state
 state.setdefault("shown", "")
 
-st.title("Poison Lab")
-st.markdown(PROBLEM)
+with st.container(key="lab-head", horizontal=True, vertical_alignment="center"):
+    st.title("Poison Lab", width="content")
+    st.caption(PROBLEM, width="stretch")
 
 asked: ExperimentSpec | None = state.spec
 stored = None if asked is None else _runs.find(asked.hash)
@@ -179,19 +198,16 @@ if stored is not None:
     state.shown = stored.hash
 shown = stored or _runs.find(state.shown) or _runs.default_run()
 
-card = st.container()
 if shown is None:
     st.info(
         "No experiment has been run here yet. Choose settings in the sidebar and press Run.",
         icon=":material/science:",
     )
 else:
-    if stored is None:
-        settings_warning(shown)
-    result_section(shown, is_asked=stored is not None)
+    result_section(shown, asked, is_asked=stored is not None)
 
-# The card comes last because it may wait for the engine, in the first seconds of a server.
-with card:
+# The button comes last because it may wait for the engine, in the first seconds of a server.
+with state.run_row:
     _running.show([asked] if asked else [], partial(run_row, asked, stored is not None))
 if asked is not None and stored is not None:
     _budget_marks.compute_ahead(asked)

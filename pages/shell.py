@@ -23,12 +23,13 @@ from pages import (  # noqa: E402 (the window's title need not wait for the impo
     _own,
     _run_place,
     _sidebar,
+    _story,
     _style,
     _teach_locks,
 )
 
 st.html(_style.STYLE)
-st.html(f"<style>{_run_place.STYLE}</style>")
+st.html(f"<style>{_run_place.STYLE}{_story.STYLE}</style>")
 _login.gate()
 
 
@@ -70,27 +71,13 @@ teach = st.Page("teach.py", title="For teachers", icon=cast, url_path="teach", v
 upload = st.Page("bring.py", title="Upload your own data", icon=":material/upload:", url_path="bring")
 status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
 
-pages = [
-    root,
-    lab,
-    playground,
-    lessons,
-    challenge,
-    projector,
-    gallery,
-    compare,
-    sweep,
-    stages,
-    features,
-    defend,
-    audit,
-    present,
-    extractors,
-    upload,
-    teach,
-    status,
-]
-page = st.navigation(pages, expanded=True)  # beyond twelve it would hide the last ones
+groups = {  # Streamlit draws those without a name first, each by itself
+    "": [root, lab, present],
+    "Learn": [lessons, playground, challenge, projector, teach],
+    "Explore": [gallery, compare, sweep, stages, features, defend, audit],
+    "Set-up": [extractors, upload, status],
+}
+page = st.navigation(groups, position="top")  # the sidebar is the experiment alone
 if page.url_path == "":
     st.switch_page(lab, query_params=st.query_params.to_dict())
 if broken_plugin:
@@ -98,7 +85,7 @@ if broken_plugin:
 box = st.empty()
 if page.url_path in _address.WITHOUT_CONTROLS:  # what these show is in their own links, no settings
     if page in (present, projector):
-        st.navigation(pages, position="hidden")
+        st.navigation(groups, position="hidden")
     else:
         _login.account()
     _sidebar.view(page.url_path)

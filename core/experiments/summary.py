@@ -17,6 +17,8 @@ from core.system.finite_json import number
 
 SIGNIFICANCE = 0.05
 """A drop is significant if its p-value is below this."""
+Z_95 = 1.959964
+"""Standard errors from the middle of a 95 % interval of a normal distribution to its ends."""
 SCORES: dict[str, tuple[str, str]] = {
     "clean": ("Clean", "Test accuracy of the head trained on the clean images alone."),
     "target": (
@@ -217,6 +219,10 @@ class RunSummary:
         if lost is None or gained is None:
             return math.hypot(self.standard_error("clean"), self.standard_error(name))
         return 100 * math.sqrt(max(0.0, lost + gained - (lost - gained) ** 2 / self.n_test)) / self.n_test
+
+    def drop_margin(self, name: str = "poisoned") -> float:
+        """Half the width of the 95 % confidence interval of a drop, in points; arguments as for `drop`."""
+        return Z_95 * self.paired_error(name)
 
     def p_value(self, name: str = "poisoned") -> float:
         """Two-sided p-value of a drop by McNemar's exact test.

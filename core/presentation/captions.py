@@ -8,7 +8,7 @@ from core.attacks.starts import KEPT, STARTS, TRIED, parse_note
 from core.catalog.choices import defence_title
 from core.experiments.image_reach import NEAR, ImageReach
 from core.experiments.plot_data import PlotData
-from core.experiments.summary import SCORES, RunSummary
+from core.experiments.summary import SCORES, SIGNIFICANCE, RunSummary
 from core.heads.scores import Reachability, Score
 from core.spec.experiment import LABEL_TITLES
 from core.storage.misread import Misread
@@ -33,6 +33,22 @@ def harm_sentence(summary: RunSummary, *, makes_images: bool) -> str:
         f"{poison} among {summary.n_train + summary.n_poison:,} {verb} {change} of "
         f"{counted(summary.n_test, 'test image')} wrong."
     )
+
+
+def before_after_caption(summary: RunSummary, low: float, high: float) -> str:
+    """What the before/after shows: the drop with its interval, and that its axis is zoomed.
+
+    Args:
+        summary: of the run.
+        low, high: ends of the axis, in percent.
+    """
+    drop, margin = summary.drop(), summary.drop_margin()
+    least, most = abs(drop) - margin, abs(drop) + margin
+    word = "Lost" if drop >= 0 else "Gained"
+    size = f"{word}: {fixed(abs(drop))} points, 95 % interval {fixed(least)} to {fixed(most)}"
+    chance_words = "" if summary.p_value() < SIGNIFICANCE else ": **this may be chance**"
+    zoom = "" if low <= 0 and high >= 100 else f" The axis is zoomed: it shows {fixed(low, 0)} to {fixed(high, 0)} %."
+    return f"{size}{chance_words}.{zoom}"
 
 
 def difference_caption(factor: int) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from core.system import paths
 
@@ -115,16 +115,26 @@ def settled(page: Page) -> None:
 
 
 def go(page: Page, name: str) -> None:
-    """Go to a page by the navigation, as a person does: a group first where the page is in one."""
-    link = page.get_by_role("link", name=name, exact=True)
+    """Go to a page by the navigation, as a person does."""
+    link = page.get_by_test_id("stTopNav").get_by_role("link", name=name, exact=True)
+    reveal(page, link.or_(menu_item(page, name))).click()
+
+
+def menu_item(page: Page, name: str) -> Locator:
+    """A page in an open group of the navigation."""
+    return page.get_by_role("menuitem", name=name, exact=True)
+
+
+def reveal(page: Page, link: Locator) -> Locator:
+    """A link of the navigation, after opening its group where it is in one."""
     for group in page.get_by_test_id("stTopNavSection").all():
         if link.count():
             break
         group.click()
-        page.wait_for_timeout(200)
+        page.get_by_test_id("stTopNavPopover").wait_for()
         if not link.count():
             page.keyboard.press("Escape")
-    link.first.click()
+    return link.first
 
 
 def status_of(url: str) -> int:

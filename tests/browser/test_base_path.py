@@ -74,7 +74,9 @@ def test_the_bare_address_and_the_navigation_lead_to_every_page(context: Browser
     seen = set()
     listed = [path for path in PAGES if path not in ("present", "projector")]  # to the projector a challenge leads
     for path in [*listed, "present"]:  # which shows no navigation
-        page.locator(f"[data-testid=stSidebarNav] a[href$='{BASE}/{path}']").click()
+        link = f"a[href$='{BASE}/{path}']"
+        shown = page.locator(f"[data-testid=stTopNav] {link}, [data-testid=stTopNavPopover] {link}")
+        app_server.reveal(page, shown).click()
         page.wait_for_url(f"{under}/{path}*")
         stands(page, f"{under}/{path}")
         seen.add(path)

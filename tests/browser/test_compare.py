@@ -71,7 +71,7 @@ def test_the_sidebar_is_back_in_the_lab(page: Page, address: str) -> None:
     page.goto(f"{address}/present?run={DECODED}")
     page.get_by_role("button", name="Lab", exact=True).click()
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
-    expect(page.get_by_role("link", name="Extractors")).to_be_visible()
+    expect(page.get_by_test_id("stTopNav").get_by_role("link", name="Lab")).to_be_visible()
     expect(page.locator(".st-key-ask-attack")).to_be_visible()
 
 

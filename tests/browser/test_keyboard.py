@@ -5,11 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import server as app_server
 from tests.browser.server import settled
 
 pytestmark = pytest.mark.browser
 
 MOST_TABS = 120
+MOST_PAGES = 12
 RUN_MS = 120_000
 FOCUSED = "element => element === document.activeElement"
 FADE_MS = 300
@@ -35,11 +37,11 @@ def shows_focus(page: Page, wanted: Locator) -> bool:
     return focused != plain
 
 
-def tab_to(page: Page, wanted: Locator, *, shows: bool = True) -> None:
-    """Press Tab until an element has the focus, and see that it shows."""
+def tab_to(page: Page, wanted: Locator, *, shows: bool = True, key: str = "Tab") -> None:
+    """Press Tab, or Shift+Tab, until an element has the focus, and see that it shows."""
     expect(wanted).to_be_visible()
     for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         if wanted.evaluate(FOCUSED):
             assert not shows or shows_focus(page, wanted), "nothing shows where the focus is"
             return
@@ -57,6 +59,8 @@ def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
     tab_to(page, page.locator(".st-key-ask-budget").get_by_role("slider"))
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("4 poisoned among 104 training images")).to_be_visible()
+    tab_to(page, page.get_by_test_id("stExpander").filter(has_text="Rules of the poison").locator("summary"))
+    page.keyboard.press("Enter")
     tab_to(page, page.locator(".st-key-ask-constraint").get_by_role("radio", name="None"))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -67,7 +71,7 @@ def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "labels=random" in url)
     settled(page)
-    tab_to(page, page.locator(".st-key-run button"))
+    tab_to(page, page.locator(".st-key-run button"), key="Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile(r"On 50 test images; 4 poisoned samples cost .+"))).to_be_visible(timeout=RUN_MS)
 
@@ -75,7 +79,14 @@ def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
 def test_pages_are_reached_from_the_navigation(page: Page, address: str) -> None:
     page.goto(f"{address}/lab")
     settled(page)
-    tab_to(page, page.get_by_test_id("stSidebarNav").get_by_role("link", name="Stages"))
+    tab_to(page, page.get_by_test_id("stTopNavSection").filter(has_text="Explore"))
+    page.keyboard.press("Enter")
+    stages = app_server.menu_item(page, "Stages")
+    expect(stages).to_be_visible()
+    for _ in range(MOST_PAGES):
+        if stages.evaluate(FOCUSED):
+            break
+        page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Stages", exact=True)).to_be_visible()
 

@@ -69,6 +69,7 @@ def test_small_run_to_its_end(page: Page, browser: Browser, address: str) -> Non
     run_button(page)
     expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text("Result of these settings:")).to_be_visible()
+    page.get_by_test_id("stExpander").filter(has_text="How: the accuracy").locator("summary").click()
     for label in ("Clean", "Poisoned"):
         metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
         expect(metric).to_contain_text("%")
@@ -108,8 +109,11 @@ def test_cancel_a_long_run(page: Page, address: str) -> None:
 def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 900})
     page.goto(f"{address}/lab?{SMALL}&budget=21")
+    page.get_by_test_id("stExpandSidebarButton").click()
     run_button(page)
     expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    expect(page.get_by_text("Result of these settings:")).to_be_visible()
     wide = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
         ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import server as app_server
+
 pytestmark = pytest.mark.browser
 
 RUN_MS = 120_000
@@ -99,7 +101,7 @@ def test_a_locked_link_stays_locked(page: Page, address: str) -> None:
         expect(page.locator(".st-key-ask-extractor")).to_have_count(0)
         expect(page.locator(".st-key-ask-attack input")).to_be_enabled()
         page.reload()
-    page.get_by_role("link", name="Extractors").click()
+    app_server.go(page, "Extractors")
     expect(page.get_by_role("heading", name="Extractors", exact=True)).to_be_visible()
     expect(page.locator(".st-key-ask-data input")).to_be_disabled()
     expect(page.locator(".st-key-ask-extractor")).to_have_count(0)

@@ -1,7 +1,9 @@
 """What figures draw."""
 
+import json
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from core.catalog.choices import resolve
 from core.experiments.summary import CurvePoint
 from core.heads.scores import Reachability
 from core.presentation import captions, figures
+from core.presentation.figures.curve import QUANTITIES
 from core.spec.experiment import parse_spec
+from core.system.paths import GALLERY as SHIPPED
 from tests.drawn import drawn_result
 
 
@@ -22,7 +26,27 @@ def test_curve_leaves_gaps_where_a_stage_has_no_such_value() -> None:
         CurvePoint("pixels", 1, {"train_accuracy": 0.8}),
     ]
     lines = {trace.name: list(trace.y) for trace in figures.curve_figure(curve).data}
-    assert lines == {"Train accuracy, %": [90.0, None, 80.0], "Gap": [None, 0.5, None]}
+    assert lines == {
+        "Training images read right, %": [90.0, None, 80.0],
+        "Features of the images off by, %": [None, 50.0, None],
+    }
+
+
+def test_every_quantity_of_a_registered_attack_is_explained_and_one_of_a_plug_in_keeps_its_name() -> None:
+    shipped = {name for run in SHIPPED.glob("*/result.json") for name in _quantities(run)}
+    assert {"train_accuracy", "residual", "radius", "gap", "damage", "loss"} <= shipped
+    assert shipped <= QUANTITIES.keys()
+    curve = [CurvePoint("target", 1, {"radius": 4.0, "own_value": 1.0, "own_accuracy": 0.25})]
+    assert figures.curve_meanings(curve).startswith("- **Target head's distance from the clean one**: How far")
+    assert figures.curve_meanings(curve).count("\n") == 0
+    lines = {trace.name: list(trace.y) for trace in figures.curve_figure(curve).data}
+    assert lines["Own value"] == [1.0]
+    assert lines["Own accuracy, %"] == [25.0]
+
+
+def _quantities(result: Path) -> set[str]:
+    points = json.loads(result.read_text())["curve"]
+    return {name for point in points for name in point} - {"stage", "done"}
 
 
 def test_curve_gives_each_quantity_a_panel_and_each_stage_room_for_its_name() -> None:
