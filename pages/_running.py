@@ -205,8 +205,9 @@ def job_box(job: "Job", status: "JobStatus", *, is_asked: bool, shows_curve: boo
             st.button("Dismiss", key=f"dismiss-{job.id}", on_click=dismiss, args=(job.id,))
             return
         st.progress(status.fraction, text=progress_words(status))
-        with st.container(horizontal=True, vertical_alignment="center") as row:
-            cancel_button(job, row)
+        row = st.container(horizontal=True, vertical_alignment="center")
+        cancel_button(job, row)
+        with row:
             people_words(job)
         if status.curve and shows_curve:
             st.plotly_chart(

@@ -52,7 +52,7 @@ def run_row(spec: ExperimentSpec | None, is_stored: bool, in_flight: bool) -> De
             on_click=_running.submit,
             args=(spec,),
         )
-        if is_stored and not in_flight:
+        if spec is not None and is_stored and not in_flight:
             st.button(
                 "Run again",
                 key="again",
