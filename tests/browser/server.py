@@ -127,6 +127,7 @@ def menu_item(page: Page, name: str) -> Locator:
 
 def reveal(page: Page, link: Locator) -> Locator:
     """A link of the navigation, after opening its group where it is in one."""
+    page.get_by_test_id("stTopNav").wait_for()  # a page that is reloaded has none at first
     for group in page.get_by_test_id("stTopNavSection").all():
         if link.count():
             break
