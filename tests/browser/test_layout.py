@@ -82,7 +82,7 @@ def test_a_run_moves_nothing(browser: Browser, address: str) -> None:
     expect(page.get_by_test_id("stSidebar").get_by_test_id("stProgress")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text("Optimising poisoned features")).to_be_visible(timeout=RUN_MS)
     app_server.settled(page)
-    expect(page.locator(".st-key-lab-accuracy .st-key-so-far .js-plotly-plot")).to_be_visible(timeout=RUN_MS)
+    expect(page.locator(".st-key-lab-accuracy .st-key-so-far .js-plotly-plot").first).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text("Training images read right, %:")).to_be_visible()
     during = {selector: box(page, selector) for selector in watched}
     page.get_by_role("button", name="Cancel").click()
