@@ -83,14 +83,12 @@ def test_a_run_moves_nothing(browser: Browser, address: str) -> None:
     expect(page.get_by_text("Optimising poisoned features")).to_be_visible(timeout=RUN_MS)
     app_server.settled(page)
     expect(page.locator(".st-key-lab-accuracy .st-key-so-far .js-plotly-plot").first).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("Training images read right, %:")).to_be_visible()
+    expect(page.get_by_text("Training images read right, %:").first).to_be_visible()
     during = {selector: box(page, selector) for selector in watched}
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("The run was cancelled")).to_be_visible()
-    for selector in watched[: -len(FOLDS) - 1]:
-        assert during[selector]["y"] == pytest.approx(before[selector]["y"], abs=1), selector
-    for selector in watched:
-        assert during[selector]["y"] == pytest.approx(before[selector]["y"], abs=1), selector
+    moved = {name: during[name]["y"] - before[name]["y"] for name in watched}
+    assert {name: by for name, by in moved.items() if abs(by) > 1} == {}
     page.close()
 
 
