@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from core.spec.defaults import CURRENT
 from tests.browser import server as app_server
 from tests.browser.screenshots import THEMES, WAIT_MS, shoot
 from tests.links import LINKS
@@ -21,8 +22,10 @@ STILLS = {"lab": "lab", "features": "features", "stages": "stages", "compare": L
 """Name of a still picture: the link that opens it."""
 
 MOVING = "run"
-RUN = "lab?seed=7"
+RUN = f"lab?seed=7&defaults={CURRENT}"
 """The default experiment with a seed that is not shipped, so that it runs."""
+DRAWN_MS = 5000
+"""What components that the page has got take to draw their images and points, on a busy machine."""
 
 STILL_SIZE = {"width": 1400, "height": 1000}
 MAX_HEIGHT = 1800  # of a still picture
@@ -56,6 +59,7 @@ def moving(page: Page, url: str, path: Path) -> None:
     run = page.locator(".st-key-run button")
     run.wait_for()
     app_server.settled(page)
+    page.wait_for_timeout(DRAWN_MS)
     first, running = _frame(page), []
     run.click()
     end = time.monotonic() + WAIT_MS / 1000
@@ -67,6 +71,7 @@ def moving(page: Page, url: str, path: Path) -> None:
             running.append(frame)
         page.wait_for_timeout(300)
     app_server.settled(page)
+    page.wait_for_timeout(DRAWN_MS)
     page.mouse.move(MOVING_SIZE["width"] // 2, MOVING_SIZE["height"] // 2)
     results = []
     for _ in range(3):
