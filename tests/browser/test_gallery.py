@@ -18,7 +18,7 @@ def test_an_experiment_opens_at_once_in_the_lab(page: Page, address: str) -> Non
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     page.locator(f".st-key-open-{ENTRY.spec.hash}").get_by_role("button").click()
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
-    expect(page.get_by_text("Already computed: the result of these settings is below.")).to_be_visible()
+    expect(page.get_by_text("Already computed: the result is beside.")).to_be_visible()
     expect(page.locator(".st-key-ask-attack input")).to_have_value("Feature-targeted, decoded images")
     page.wait_for_url(f"{address}/lab?attack=ft-decoder")
     page.go_back()

@@ -101,14 +101,14 @@ def test_the_server_gets_ready(address: str) -> None:
 
 def test_the_lab_opens_the_run_that_ships(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_text("Already computed: the result of these settings is below.")).to_be_visible()
+    expect(page.get_by_text("Already computed: the result is beside.")).to_be_visible()
     page.wait_for_url(f"{address}/lab")
 
 
 def test_another_experiment_runs(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?attack=label-flip&train=100&test=50&budget=20")
     page.locator(".st-key-run button").click()
-    expect(page.get_by_text("Already computed: the result of these settings is below.")).to_be_visible()
+    expect(page.get_by_text("Already computed: the result is beside.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
