@@ -43,6 +43,7 @@ FRAMES = """window.frames_ = []; (function next() {
 MARKS = ("server", "frame", "useful", "whole")
 WAYS = ("again", "click")
 HEADING = "[data-testid=stMain] h1"
+NAVIGATION = ":is([data-testid=stTopNav], [data-testid=stTopNavPopover])"
 UNDER_IT = f"[data-testid=stMain] :is({', '.join(f'[data-testid={kind}]' for kind in ('stMarkdown', 'stHtml'))})"
 
 Times = dict[str, float]
@@ -98,10 +99,10 @@ def time_navigation(browser: Browser, address: str, names: Sequence[str]) -> dic
         page.goto(f"{address}/{LINKS['gallery' if names[0] == 'lab' else 'lab']}")
         app_server.settled(page)
         for name in names:
-            link = page.get_by_test_id("stSidebarNav").locator(f'a[href*="/{name}"]')
-            if link.count() == 0:  # a page without navigation was before, as Present is
+            if page.get_by_test_id("stTopNav").count() == 0:  # a page without navigation was before, as Present is
                 page.goto(f"{address}/{LINKS['lab']}")
                 app_server.settled(page)
+            link = app_server.reveal(page, page.locator(NAVIGATION).locator(f'a[href*="/{name}"]'))
             previous = page.locator(HEADING).first.inner_text()
             start = time.perf_counter()
             link.click()
