@@ -34,6 +34,7 @@ def images_card(run: StoredRun, plot: PlotData) -> None:
             key=VIEW,
             label_visibility="collapsed",
             width="content",
+            help="The poisoned images, or the test images that they make the head misread.",
         )
     if view == "misread":
         _show_misread(run)
