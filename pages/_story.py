@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 1.0
 STYLE = """
 /* The lab's first screen: a line, a sentence, a line, and three cards that end where the window does. */
-.st-key-lab-head h1 { font-size: 1.25rem; padding: 0; white-space: nowrap; }
-.st-key-lab-head { gap: 0 1rem; }
+.st-key-lab-title h1 { font-size: 1.25rem; padding: 0; white-space: nowrap; }
+.st-key-lab-title { gap: 0 1rem; }
 .st-key-story p { font-size: clamp(1.15rem, 1.9vw, 1.8rem); line-height: 1.25; }
 .st-key-whose { min-height: 2.8rem; }
 .st-key-whose-other { background: light-dark(#fff3d6, #3d3013); border-radius: 0.5rem; padding: 0 0.75rem; }

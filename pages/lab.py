@@ -110,15 +110,15 @@ def _plot(run: StoredRun) -> tuple[PlotData | None, str]:
 
 def whose_row(run: StoredRun, is_asked: bool) -> None:
     """Whose result this is; if not that of the sidebar's settings, a way to them. As high in both cases."""
+    maker = made_by(run.summary)
+    words = _runs.words(run.spec) + (f" · {plain(maker)}" if maker else "")
     with st.container(horizontal=True, vertical_alignment="center", key="whose"):
         if is_asked:
-            maker = made_by(run.summary)
-            words = f"Result of these settings: {_runs.words(run.spec)}" + (f" · {plain(maker)}" if maker else "")
-            st.caption(words, width="stretch")
+            st.caption(f"Result of these settings: {words}", width="stretch")
         else:
             with st.container(key="whose-other", horizontal=True, vertical_alignment="center"):
-                st.markdown(
-                    ":material/history: This is the result shown last, **not** that of the settings in the sidebar.",
+                st.caption(
+                    f":material/history: **Result of other settings** than the sidebar's, shown last: {words}",
                     width="stretch",
                 )
                 _back_button(run)
@@ -188,7 +188,7 @@ def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool)
 state = st.session_state
 state.setdefault("shown", "")
 
-with st.container(key="lab-head", horizontal=True, vertical_alignment="center"):
+with st.container(key="lab-title", horizontal=True, vertical_alignment="center"):
     st.title("Poison Lab", width="content")
     st.caption(PROBLEM, width="stretch")
 

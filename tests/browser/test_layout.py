@@ -65,7 +65,7 @@ def test_the_result_is_beside_the_experiment_and_its_sentence_is_the_largest_tex
     tops = [box(page, f".st-key-lab-{name}")["y"] for name in ("images", "map", "accuracy")]
     assert max(tops) - min(tops) < 1
     sizes = page.evaluate(
-        """() => Object.fromEntries(['.st-key-story p', '.st-key-lab-head h1', '.st-key-lab-map h3'].map(
+        """() => Object.fromEntries(['.st-key-story p', '.st-key-lab-title h1', '.st-key-lab-map h3'].map(
             selector => [selector, parseFloat(getComputedStyle(document.querySelector(selector)).fontSize)]))"""
     )
     assert max(sizes, key=sizes.__getitem__) == ".st-key-story p"

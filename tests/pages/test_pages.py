@@ -358,7 +358,7 @@ def test_every_parameter_of_an_attack_has_words() -> None:
 
 def test_run_shows_progress_then_the_result(engine: FakeEngine, store: Store) -> None:
     app = lab(seed="5")
-    assert "This is the result shown last" in shown_text(app)
+    assert "Result of other settings" in shown_text(app)
     assert "about" in shown_text(app)
     app = rerun(app.button(key="run").click())
     spec = app.session_state.spec
