@@ -53,7 +53,11 @@ STYLE = """<style>
 .projector .bar { display: block; height: 1.1em; min-width: 2px; background: var(--bar); }
 .st-key-projector-question p { font-size: calc(1.35 * var(--row)); line-height: 1.25; font-weight: 600; }
 .st-key-projector-question .katex { font-size: 1em; }
-@media (max-width: 640px) { .projector .what { display: none; } .projector .damage { width: 5.2em; } }
+@media (max-width: 640px) {
+  .projector .what { display: none; }
+  .projector .damage { width: 5.6em; }
+  .projector thead .damage { white-space: normal; }
+}
 </style>"""
 
 
