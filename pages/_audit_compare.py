@@ -9,6 +9,7 @@ from core.audit import folder as folders
 from core.audit.comparison import compare
 from core.spec.experiment import parse_spec
 from core.system.errors import PoisonLabError
+from core.system.numbers import counted, digits
 from pages import _runs
 from pages._words import plain
 
@@ -59,4 +60,5 @@ def readable(folder: Path) -> dict[str, Any] | None:
 
 def title(content: dict[str, Any]) -> str:
     """An audit in a list."""
-    return plain(f"{', '.join(content['subject'])}, {content['n_train']:,} training points, λ = {content['ridge']:g}")
+    points = counted(content["n_train"], "training point")
+    return plain(f"{', '.join(content['subject'])}, {points}, λ = {digits(content['ridge'])}")

@@ -114,8 +114,8 @@ def predictions(sentence: str, bars: Sequence[Bar]) -> str:
     """
     rows = "".join(
         f'<tr><th scope="row">{escape(bar.label)}</th>'
-        f'<td><span class="bar" style="width: {100 * bar.share:.1f}%"></span></td>'
-        f'<td class="share">{100 * bar.share:.0f} % ({bar.count})</td></tr>'
+        f'<td><span class="bar" style="width: {fixed(100 * bar.share)}%"></span></td>'
+        f'<td class="share">{percent(bar.share, 0)} ({bar.count})</td></tr>'
         for bar in bars
     )
     return _whole(f"<p>{escape(sentence)}</p>" + (f'<table class="bars"><tbody>{rows}</tbody></table>' if rows else ""))
