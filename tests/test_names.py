@@ -42,6 +42,7 @@ WORDS: dict[str, set[str]] = {
     "core/certificates/certificate.py": {"noise"},
     "core/experiments/point_scores.py": {"loss"},
     "core/presentation/facts.py": {"noise"},
+    "core/presentation/figures/curve.py": {"loss"},
     "core/presentation/point_table.py": {"loss"},
     "core/pretraining/checkpoint.py": {"knn"},
     "core/pretraining/recipe.py": {"knn"},
