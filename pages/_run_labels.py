@@ -38,7 +38,7 @@ def _special(group: Sequence[RunRow]) -> dict[str, dict[str, str]]:
     usual = {field: _usual([getattr(row, field) for row in group]) for field in COLUMNS}
     special = {
         row.hash: {
-            field: _field_words(field, value) for field in COLUMNS if (value := getattr(row, field)) != usual[field]
+            field: field_words(field, value) for field in COLUMNS if (value := getattr(row, field)) != usual[field]
         }
         for row in group
     }
@@ -65,11 +65,17 @@ def _unlisted(names: Sequence[str]) -> dict[str, dict[str, str]]:
     for field, values in differences(list(specs.values())):
         for name, value in zip(specs, values, strict=True):
             if value is not None:
-                special[name][field] = _field_words(field, value)
+                special[name][field] = field_words(field, value)
     return special
 
 
-def _field_words(field: str, value: object) -> str:
+def field_words(field: str, value: object) -> str:
+    """A setting and its value, such as "seed 7", or the value alone where it says which setting it is of.
+
+    Args:
+        field: a key of `core.catalog.differences.FIELD_LABELS`.
+        value: of it.
+    """
     text = value_text(field, value)
     return text if field in SAY_THEMSELVES else f"{field_label(field)} {text}"
 
@@ -79,5 +85,5 @@ def _words(row: RunRow, special: Mapping[str, str]) -> str:
     when = "shipped" if row.shipped else time.strftime("%d %b %H:%M", time.localtime(row.created))
     cost = f"{fixed(abs(drop))} points {'lost' if drop >= 0 else 'gained'}"
     head = [value_text("attack", row.attack), value_text("budget", row.budget)]
-    tail = [_field_words(field, getattr(row, field)) for field in TAIL if field not in special]
+    tail = [field_words(field, getattr(row, field)) for field in TAIL if field not in special]
     return " · ".join([*head, *special.values(), cost, *tail, when])

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.catalog.differences import differences
 from core.experiments import cost
 from core.experiments.plot_data import PlotData
 from core.presentation.provenance import made_by
@@ -13,6 +14,7 @@ from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
 from pages import _budget_marks, _cards, _image_reach, _images, _running, _runs, _sidebar, _state, _story
+from pages._run_labels import field_words
 from pages._words import plain
 
 PROBLEM = (
@@ -108,20 +110,29 @@ def _plot(run: StoredRun) -> tuple[PlotData | None, str]:
         return None, str(error)
 
 
-def whose_row(run: StoredRun, is_asked: bool) -> None:
-    """Whose result this is; if not that of the sidebar's settings, a way to them. As high in both cases."""
-    maker = made_by(run.summary)
-    words = _runs.words(run.spec) + (f" · {plain(maker)}" if maker else "")
+def whose_row(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool) -> None:
+    """Whose result this is; if not of the sidebar's settings, what differs and a way to them. As high in both cases.
+
+    Args:
+        run: that is on show.
+        asked: the settings of the sidebar; None where they can't be run.
+        is_asked: whether the run is theirs.
+    """
+    maker = f" · {plain(made_by(run.summary))}" if made_by(run.summary) else ""
     with st.container(horizontal=True, vertical_alignment="center", key="whose"):
         if is_asked:
-            st.caption(f"Result of these settings: {words}", width="stretch")
-        else:
-            with st.container(key="whose-other", horizontal=True, vertical_alignment="center"):
-                st.caption(
-                    f":material/history: **Result of other settings** than the sidebar's, shown last: {words}",
-                    width="stretch",
-                )
-                _back_button(run)
+            st.caption(f"Result of these settings: {_runs.words(run.spec)}{maker}", width="stretch")
+            return
+        with st.container(key="whose-other", horizontal=True, vertical_alignment="center"):
+            words = _runs.words(run.spec) if asked is None else _differing(run.spec, asked)
+            st.caption(f":material/history: **Result of other settings**, shown last: {words}{maker}", width="stretch")
+            _back_button(run)
+
+
+def _differing(shown: ExperimentSpec, asked: ExperimentSpec) -> str:
+    """What a result has other than what is asked for."""
+    fields = [(name, value) for name, (value, _) in differences([shown, asked]) if value is not None]
+    return plain(" · ".join(field_words(name, value) for name, value in fields)) or _runs.words(shown)
 
 
 def _back_button(run: StoredRun) -> None:
@@ -151,7 +162,7 @@ def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool)
     plot, problem = _plot(run)
     if plot is not None:
         _story.sentence(run.summary, makes_images=plot.makes_images)
-    whose_row(run, is_asked)
+    whose_row(run, asked, is_asked)
     if plot is None:
         _cards.numbers(run.summary)
         st.error(problem, title="The figures of this run can't be shown", icon=":material/broken_image:")
