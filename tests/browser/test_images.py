@@ -252,7 +252,7 @@ def click_poison(page: Page, plot: Locator) -> int:
             if row >= DEFAULT.train_size:
                 page.mouse.down()
                 page.mouse.up()
-                return int(plot.get_attribute("data-selected") or -1) - DEFAULT.train_size
+                return row - DEFAULT.train_size
     raise AssertionError("there is no poison on the map")
 
 

@@ -189,6 +189,7 @@ def test_the_attacker_climbs_and_rests(browser: Browser) -> None:
         outer = [page.evaluate("playground.result.outer")]
         page.get_by_role("button", name="Let the attacker play").click()
         stop = page.get_by_role("button", name="Stop the attacker")
+        stop.wait_for()
         while stop.is_visible() and len(outer) < 400:
             outer.append(page.evaluate("playground.result.outer"))
             page.evaluate("new Promise(requestAnimationFrame)")
