@@ -87,14 +87,17 @@ def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None
 
 def accuracy_card(run: StoredRun) -> None:
     """Test accuracy lost, over all classes and in each."""
-    summary = run.summary
-    st.subheader("Accuracy")
-    lost = f"{fixed(summary.drop())} points"
-    n_test, n_poison = summary.n_test, summary.n_poison
-    poison = f"{counted(n_poison, 'poisoned sample')} {named(n_poison, 'costs', 'cost')}"
-    st.caption(f"On {counted(n_test, 'test image')}; {poison} {lost}.")
+    accuracy_heading(run.summary)
     accuracy_bars(run)
     class_bars(run)
+
+
+def accuracy_heading(summary: RunSummary) -> None:
+    """What the accuracies of a run are of, and what the poison costs."""
+    st.subheader("Accuracy")
+    n_test, n_poison = summary.n_test, summary.n_poison
+    poison = f"{counted(n_poison, 'poisoned sample')} {named(n_poison, 'costs', 'cost')}"
+    st.caption(f"On {counted(n_test, 'test image')}; {poison} {fixed(summary.drop())} points.")
 
 
 def accuracy_bars(run: StoredRun) -> None:

@@ -11,7 +11,7 @@ from core.presentation.figures.so_far import so_far_figure, so_far_words
 from core.serving.engine import current
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
-from core.system.numbers import counted, fixed, named
+from core.system.numbers import fixed
 from core.system.paths import results
 from pages import _cards, _runs
 
@@ -44,16 +44,12 @@ def sentence(summary: RunSummary, *, makes_images: bool) -> None:
 def before_after(run: StoredRun) -> None:
     """Test accuracy without and with the poison, on a zoomed axis."""
     summary = run.summary
-    st.subheader("Accuracy")
-    lost = f"{fixed(summary.drop())} points"
-    n_test, n_poison = summary.n_test, summary.n_poison
-    poison = f"{counted(n_poison, 'poisoned sample')} {named(n_poison, 'costs', 'cost')}"
-    st.caption(f"On {counted(n_test, 'test image')}; {poison} {lost}.")
+    _cards.accuracy_heading(summary)
     st.plotly_chart(
         _runs.figure(str(results()), run.hash, "before-after"),
         key="before-after",
         config={"displayModeBar": False},
-        alt=f"Test accuracy without and with the poison: a drop of {lost}",
+        alt=f"Test accuracy without and with the poison: a drop of {fixed(summary.drop())} points",
     )
     st.caption(captions.before_after_caption(summary, *zoomed_range(summary)))
 
