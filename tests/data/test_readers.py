@@ -1,6 +1,7 @@
 """The data sets that ship: what the records promise is what the files hold."""
 
 import csv
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +96,22 @@ def test_fashion_mnist_starts_with_the_known_boot(
     assert np.bincount(train_y).tolist() == [6000] * 10
 
 
+@pytest.mark.parametrize(
+    ("part", "digest"),
+    [
+        ("train", "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012"),
+        ("test", "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a"),
+    ],
+)
+def test_fashion_mnist_has_the_pixels_of_the_published_files(everything: Everything, part: str, digest: str) -> None:
+    # Of what follows the 16 bytes of the header in train-images-idx3-ubyte and t10k-images-idx3-ubyte.
+    assert hashlib.sha256(everything["fashion-mnist", part, None][0].tobytes()).hexdigest() == digest
+
+
 def small(record: DataInfo) -> Path:
     """A file of the data set, relative to the folder."""
     return {
-        "fashion-mnist": Path("FashionMNIST/raw/t10k-labels-idx1-ubyte.gz"),
+        "fashion-mnist": Path("FashionMNIST/test-images.png"),
         "mnist": Path("mnist10k.npz"),
         "emoji": Path("emoji/google.webp"),
     }[record.name]
