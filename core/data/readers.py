@@ -76,7 +76,7 @@ def _shipped(folder: Path, name: str, part: str, domain: str | None) -> tuple[Im
 
 def _fashion_mnist(folder: Path, part: str, domain: str | None) -> tuple[Images, Labels]:
     own = folder / "FashionMNIST"
-    with Image.open(own / f"{part}-images.png") as stack:  # one below the other, a tenth smaller than the published files
+    with Image.open(own / f"{part}-images.png") as stack:  # one below the other: a tenth less than as published
         images = np.array(stack).reshape(-1, 1, 28, 28)
     with gzip.open(own / f"{part}-labels-idx1-ubyte.gz") as file:
         labels = np.frombuffer(file.read(), np.uint8, offset=8)
