@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.presentation import figures
-from core.spec.events import STAGES
+from core.spec.events import QUEUED, STAGES, WAITING
 from core.spec.experiment import ExperimentSpec
 from core.storage.gallery import changes
 from core.system.errors import PoisonLabError
@@ -222,9 +222,9 @@ def progress_words(status: "JobStatus") -> str:
     """Stage, step and time left in one line."""
     left = "" if status.seconds_left is None else f" · {about(status.seconds_left)} left"
     if status.lacks_workers:
-        return "Waiting: no worker is available yet"
+        return f"{WAITING}: no worker is available yet"
     if status.state == "queued":
-        return f"Queued, position {status.place}{left}"
+        return f"{QUEUED}, position {status.place}{left}"
     stage = STAGES.get(status.stage, "Starting")
     step = f", step {status.done:,} of {status.total:,}" if status.total > 1 else ""
     return f"{stage}{step}{left}"

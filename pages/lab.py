@@ -13,7 +13,7 @@ from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
-from pages import _budget_marks, _cards, _image_reach, _images, _running, _runs, _sidebar, _state, _story
+from pages import _budget_marks, _cards, _folds, _image_reach, _images, _running, _runs, _sidebar, _state, _story
 from pages._run_labels import field_words
 from pages._words import plain
 
@@ -151,6 +151,12 @@ def _back_button(run: StoredRun) -> None:
     )
 
 
+def image_reach(run: StoredRun) -> None:
+    """What images can do at all, asked again and again while a worker measures it."""
+    waiting = _image_reach.is_waiting(run)
+    st.fragment(_image_reach.card, run_every=_image_reach.WAIT_SECONDS if waiting else None)(run)
+
+
 def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool) -> None:
     """The whole result of a finished run, what the poison does first.
 
@@ -178,22 +184,30 @@ def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool)
     with st.container(horizontal=True, vertical_alignment="center"):
         page_links(run)
         pin_toggle(run)
-    with st.expander("How: the accuracy of each head, and of each class", icon=":material/conversion_path:"):
-        _story.how(run)
+    _folds.fold(
+        "how",
+        "How: the accuracy of each head, and of each class",
+        ":material/conversion_path:",
+        lambda: _story.how(run),
+    )
     if run.summary.threshold:
-        with st.expander("Reachability of the target", icon=":material/straighten:"):
-            _cards.reach_card(run)
+        _folds.fold("reach", "Reachability of the target", ":material/straighten:", lambda: _cards.reach_card(run))
     if _image_reach.applies(run):
-        with st.expander("What images can do at all", icon=":material/photo_size_select_small:"):
-            is_waiting = _image_reach.is_waiting(run)
-            st.fragment(_image_reach.card, run_every=_image_reach.WAIT_SECONDS if is_waiting else None)(run)
+        _folds.fold(
+            "image-reach",
+            "What images can do at all",
+            ":material/photo_size_select_small:",
+            lambda: image_reach(run),
+        )
     if run.summary.remarks:
-        with st.expander("Assumed of the data and the extractor", icon=":material/info:"):
-            _cards.remarks_list(run.summary.remarks)
-    with st.expander("Optimisation curves", icon=":material/show_chart:"):
-        _cards.curve_card(run)
-    with st.expander("Export", icon=":material/download:"):
-        _cards.downloads_card(run, plot.makes_images)
+        _folds.fold(
+            "remarks",
+            "Assumed of the data and the extractor",
+            ":material/info:",
+            lambda: _cards.remarks_list(run.summary.remarks),
+        )
+    _folds.fold("curves", "Optimisation curves", ":material/show_chart:", lambda: _cards.curve_card(run))
+    _folds.fold("export", "Export", ":material/download:", lambda: _cards.downloads_card(run, plot.makes_images))
 
 
 state = st.session_state

@@ -12,7 +12,7 @@ from core.spec.experiment import ExperimentSpec
 from core.system.errors import PoisonLabError, SpecError, StoreError
 from core.system.numbers import about, digits, fixed
 from core.system.paths import results
-from pages import _cards, _map, _own, _running, _runs, _sweeps
+from pages import _cards, _folds, _map, _own, _running, _runs, _sweeps
 from pages._controls import Choice, Whole
 from pages._own import Several
 
@@ -205,8 +205,13 @@ def chart(places: list[sweep.Cell]) -> None:
         "Error bars: 95 % confidence intervals over seeds (Student's t). Attacks on features make no images; they are "
         "a reference for the others."
     )
-    with st.expander("Numbers", icon=":material/table:"):
-        st.dataframe(sweep.result_rows(points), hide_index=True, key="sweep-table", alt="The numbers of the plot")
+    rows = sweep.result_rows(points)
+    _folds.fold(
+        "sweep-numbers",
+        "Numbers",
+        ":material/table:",
+        lambda: st.dataframe(rows, hide_index=True, key="sweep-table", alt="The numbers of the plot"),
+    )
 
 
 @st.fragment

@@ -59,6 +59,13 @@ def rerun(element: Any) -> AppTest:
     return app
 
 
+def unfolded(app: AppTest, *names: str) -> AppTest:
+    """The page with folds open that draw what they hold once they are."""
+    for name in names:
+        app.session_state[f"fold-{name}"] = True
+    return rerun(app)
+
+
 def query(app: AppTest) -> dict[str, str]:
     return {key: value[-1] if isinstance(value, list) else value for key, value in app.query_params.items()}
 

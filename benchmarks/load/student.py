@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.load.protocol import Tab, TabError
 from benchmarks.load.widgets import Node
+from core.spec.events import QUEUED, WAITING
 
 THINK_SECONDS = 6.0
 """Median of the time between what the page has answered and the next click."""
@@ -233,7 +234,7 @@ class Student:
                 self.did("run", time.monotonic() - began)
                 return
             name = name or min(mine)
-            if waits and not self._is_queued(name):
+            if waits and not self._is_queued():
                 waits = False
                 self.did("queue", time.monotonic() - began)
             button = self.tab.widget(name)
@@ -254,9 +255,6 @@ class Student:
     def _cancels(self) -> set[str]:
         return set(self._buttons("cancel"))
 
-    def _is_queued(self, name: str) -> bool:
-        box = self._buttons("cancel")[name][:-2]
-        texts = [
-            node.proto.text for path, node in self.tab.nodes.items() if node.kind == "progress" and path[:-1] == box
-        ]
-        return any(text.startswith("Waiting for its turn") for text in texts)
+    def _is_queued(self) -> bool:
+        """Whether a run on the page waits for a worker."""
+        return any(node.proto.text.startswith((QUEUED, WAITING)) for node in self.tab.all("progress"))

@@ -27,6 +27,9 @@ STAGES: dict[str, str] = {
 }
 """Stages in the order in which they run, with the text that the user reads."""
 
+QUEUED, WAITING = "Queued", "Waiting"
+"""How the user reads that no worker has begun: others come first, or there is none."""
+
 
 SNAPSHOTS = 4
 """Intervals between the snapshots that a trajectory keeps of a stage: see `core.experiments.trajectory`."""

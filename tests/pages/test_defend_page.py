@@ -21,7 +21,7 @@ from core.storage import certified, defended, features
 from core.storage.runs import Store
 from core.system.numbers import percent
 from pages import _defend_each, _defend_figures
-from tests.apps import drawn, opened, own_store, query, rerun, shown_text
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text, unfolded
 from tests.storage.test_defended import separable
 
 HASH = separable().spec.hash
@@ -297,9 +297,9 @@ def test_balanced_accuracy_stands_beside_accuracy_where_classes_are_uneven(store
 def test_the_lab_names_uneven_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_store(tmp_path, monkeypatch).put(uneven(separable(drawn("noise"))))
     settings = {"attack": "noise", "budget": "10", "train": "100", "test": "50"}
-    text = shown_text(opened("lab.py", **settings))
+    text = shown_text(unfolded(opened("lab.py", **settings), "how"))
     assert "Balanced accuracy, the mean of the accuracies of the classes: Clean 90.0 %, Poisoned 90.0 %." in text
-    assert "uneven" not in shown_text(opened("lab.py", **{**settings, "attack": "label-flip"}))
+    assert "uneven" not in shown_text(unfolded(opened("lab.py", **{**settings, "attack": "label-flip"}), "how"))
 
 
 def test_the_map_marks_what_was_found_missed_and_wrongly_removed() -> None:

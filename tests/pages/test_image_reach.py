@@ -8,7 +8,7 @@ import pytest
 from core.serving import engine as engine_module
 from core.storage import reached
 from core.storage.runs import Store
-from tests.apps import drawn, opened, own_store, rerun, shown_text
+from tests.apps import drawn, opened, own_store, rerun, shown_text, unfolded
 from tests.storage.test_reached import REACH
 
 TITLE = "What images can do at all"
@@ -50,6 +50,7 @@ def test_it_is_measured_when_someone_asks(store: Store, engine: Tasks) -> None:
     app = opened("lab.py")
     assert TITLE in [box.label for box in app.expander]
     assert engine.asked == []
+    app = unfolded(app, "image-reach")
     assert "cost 12.1 points" not in shown_text(app).replace("**", "")
     rerun(app.button(key="reach-measure").click())
     assert engine.asked == [f"core.storage.reached:measure {run.hash}"]

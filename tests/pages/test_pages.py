@@ -28,7 +28,7 @@ from core.storage.runs import Store
 from core.system.errors import EngineError
 from core.system.paths import ROOT
 from pages import _points, _runs, _sidebar_controls, _state, _words
-from tests.apps import query, rerun
+from tests.apps import query, rerun, unfolded
 from tests.drawn import drawn_result
 from tests.pictures import pets, zipped
 
@@ -122,7 +122,7 @@ def lab(**query: str) -> AppTest:
 
 
 def numbers(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
+    return {metric.label: metric.value for metric in unfolded(app, "how").metric}
 
 
 def shown_text(app: AppTest) -> str:
@@ -548,7 +548,7 @@ def test_command_line_runs_the_same_experiment(
 
 
 def saved(app: AppTest) -> list[str]:
-    return [button.label for button in app.get("download_button")]
+    return [button.label for button in unfolded(app, "export").get("download_button")]
 
 
 def test_everything_of_a_run_can_be_taken_away(store: Store) -> None:
@@ -585,7 +585,7 @@ def test_reach_is_said_where_the_attack_has_a_target(store: Store) -> None:
         app = lab(attack=name, train="100", test="50")
         spec = app.session_state.spec
         store.put(drawn_result(spec))
-        words = shown_text(lab(attack=name, train="100", test="50"))
+        words = shown_text(unfolded(lab(attack=name, train="100", test="50"), "reach"))
         assert ("**Out of reach**: this target needs at least 60 % poison" in words) == (name == "gc-feature")
 
 

@@ -10,7 +10,7 @@ from core.experiments.summary import CurvePoint
 from core.serving import engine as engine_module
 from core.serving.status import JobStatus
 from pages import _story
-from tests.apps import opened, shown_text
+from tests.apps import opened, shown_text, unfolded
 from tests.pages.test_manners import IdleEngine
 
 CURVE = [CurvePoint("stage2", i, {"train_accuracy": value}) for i, value in enumerate((0.86, 0.8, 0.74))]
@@ -40,6 +40,9 @@ def test_the_other_heads_and_the_classes_are_folded() -> None:
     app = opened("lab.py")
     fold = next(fold for fold in app.expander if fold.label.startswith("How"))
     assert not fold.proto.expanded
+    assert not app.metric
+    app = unfolded(app, "how")
+    fold = next(fold for fold in app.expander if fold.label.startswith("How"))
     assert {metric.label: metric.value for metric in fold.metric} == {
         "Clean": "86.8 %",
         "Poisoned": "79.1 %",
