@@ -17,23 +17,25 @@ from core.system.numbers import fixed
 from core.system.tables import markdown_table
 
 COMMAND = "python -m core reproduce"
+NO_POISON_KEPT = "older measurements keep no poison that it could be tried on, and their attacks have to run again"
 CLAIM_HEADER = ["Compared", "Mean", "Seeds", "Single", "Verdict"]
 
 
-def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str) -> str:
+def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str, colour: str) -> str:
     """The whole document, as Markdown.
 
     Args:
         evidence: measurements of the grid; see `core.evidence.attacks.measured` for its rows.
         certified: see `core.evidence.certificates.measured`.
         lessons: see `core.evidence.classroom.text`.
+        colour: see `core.evidence.vendors.text`.
     """
     measurements, defences = Measurements(evidence.rows), evidence.defences
     parts = [_head(measurements, evidence.rows[0]), "## The claims, point by point", _verdicts(measurements)]
     parts += [_claim(claim, measurements) for claim in CLAIMS]
     parts += ["## What the filters find, and what they give back", _filters(measurements, defences)]
     parts += ["## What no attack can take", certificates.text(measurements, certified)]
-    parts += ["## What a class may see", lessons]
+    parts += ["## What a class may see", lessons, "## Colour: emoji of three vendors", colour]
     for pair in dict.fromkeys(key[:2] for key in measurements.by_key):
         parts += [f"## `{pair[0]}` by `{pair[1]}` ({choices.setting(*pair)})", _pair(measurements, pair, defences)]
     if evidence.missing or evidence.missing_defences:
@@ -54,7 +56,8 @@ def _missing(evidence: Frozen) -> str:
             line += ": " + ", ".join(f"`{key.data}` by `{key.extractor}` at {100 * key.budget:g} %" for key in keys)
         lines.append(line)
     for name in evidence.missing_defences:
-        lines.append(f"- the defence `{name}`" + (", where a table lacks it" if name in evidence.defences else ""))
+        where = f", where a table lacks it: {NO_POISON_KEPT}" if name in evidence.defences else ""
+        lines.append(f"- the defence `{name}`{where}")
     return f"`{COMMAND}` measures it; until then no claim above rests on it.\n\n" + "\n".join(lines)
 
 

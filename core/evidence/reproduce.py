@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.evidence import certificates, classroom, page
+from core.evidence import certificates, classroom, page, vendors
 from core.evidence.attacks import measured
 from core.evidence.frozen import frozen
 from core.experiments.measure import measure_until
@@ -23,7 +23,7 @@ def reproduce(
     minutes: float | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Measure every experiment, the certificates of their clean data, and the lessons' experiments.
+    """Measure every experiment, the certificates of their clean data, and the experiments of lessons and of emoji.
 
     Args:
         experiments: see `core.evidence.grid.specs`.
@@ -45,6 +45,7 @@ def reproduce(
         (experiments, "results.json", measured, known),
         (certified, "certificates.json", certificates.measured, certain),
         (classroom.specs(seeds), "results.json", measured, known),
+        (vendors.specs(seeds), "results.json", measured, known),
     ):
         found |= measure_until(
             specs, folder / name, measure_one, end, device=device, processes=processes, report=report
@@ -53,4 +54,6 @@ def reproduce(
     rows = [certain[spec.hash] for spec in certified if spec.hash in certain]
     if not evidence.rows or not rows:
         raise DataError(f"Too little is measured in {folder} to write the page. Give it more minutes.")
-    write_text(folder / "results.md", page.page(evidence, rows, classroom.text(known, seeds)))
+    write_text(
+        folder / "results.md", page.page(evidence, rows, classroom.text(known, seeds), vendors.text(known, seeds))
+    )

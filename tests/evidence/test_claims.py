@@ -211,8 +211,8 @@ def test_the_page_tells_every_claim_and_every_number() -> None:
             "flipped": {"noise": {"heads": 5, "q": 0.6, "ridge": 0.03}, "clean": 0.75, "certified": [0.7, 0.61, 0.5]},
         }
     ]
-    text = page(Frozen(rows, list(DEFENCES), [], []), certified, "of the lessons")
-    assert "## What a class may see\n\nof the lessons\n" in text
+    text = page(Frozen(rows, list(DEFENCES), [], []), certified, "of the lessons", "of emoji")
+    assert "## What a class may see\n\nof the lessons\n\n## Colour: emoji of three vendors\n\nof emoji\n" in text
     for claim in CLAIMS:
         assert f"### {claim.statement}" in text
         assert f"(#{claim.name})" in text

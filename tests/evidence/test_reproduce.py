@@ -13,7 +13,7 @@ from core.attacks import registry as attacks
 from core.cli.main import main
 from core.defences import registry as defences
 from core.defences.settings import RankedSettings
-from core.evidence import certificates, classroom, grid
+from core.evidence import certificates, classroom, grid, vendors
 from core.evidence.attacks import measured
 from core.evidence.claims import CLAIMS
 from core.evidence.frozen import Frozen, frozen
@@ -110,13 +110,13 @@ def test_bad_input_is_one_sentence(asked: list[str], words: str, capsys: pytest.
     assert not (paths.ROOT / "docs" / "letters").exists()
 
 
-def shipped() -> tuple[Frozen, list[dict[str, Any]], str]:
+def shipped() -> tuple[Frozen, list[dict[str, Any]], str, str]:
     """What results.json and certificates.json hold, as the page takes it."""
     folder = paths.ROOT / "docs"
     known, certain = (json.loads((folder / f"{name}.json").read_text()) for name in ("results", "certificates"))
     todo = grid.specs()
     certified = [certain[spec.hash] for spec in certificates.specs(todo)]
-    return frozen(todo, known), certified, classroom.text(known, grid.SEEDS)
+    return frozen(todo, known), certified, classroom.text(known, grid.SEEDS), vendors.text(known, grid.SEEDS)
 
 
 def test_what_ships_is_written_by_the_command() -> None:
@@ -157,18 +157,18 @@ class NewDefence(RankedSettings):
 def test_what_is_registered_since_is_not_measured_yet_and_changes_nothing_else(
     newcomers: Frozen,
 ) -> None:
-    evidence, certain, in_class = shipped()
+    evidence, *rest = shipped()
     new = [("new-attack", constraint) for constraint in ("none", "valid", "perturbation")]
     newly = [key for key in evidence.missing if key not in newcomers.missing]
     assert list(dict.fromkeys((key.attack, key.constraint) for key in newly)) == new
     assert len(newly) == len(new) * len(grid.PAIRS) * len(grid.BUDGETS)
     assert set(evidence.missing_defences) == {*newcomers.missing_defences, "new-defence"}
     heading = "\n\n## Not measured yet\n\n"
-    before, _, added = page(evidence, certain, in_class).partition(heading)
+    before, _, added = page(evidence, *rest).partition(heading)
     assert before == (paths.ROOT / "docs" / "results.md").read_text().rstrip("\n").partition(heading)[0]
     assert "- `new-attack` under `valid`, labels `adversarial`\n" in added
     assert "- the defence `new-defence`\n" in added
-    assert "- the defence `agreement`, where a table lacks it\n" in added
+    assert "- the defence `agreement`, where a table lacks it: older measurements keep no poison" in added
 
 
 def test_an_experiment_counts_from_two_seeds_on() -> None:
@@ -199,8 +199,8 @@ def test_what_is_missing_in_places_is_told_with_its_places() -> None:
     gone = next(spec for spec in grid.specs() if spec.attack.name == "gc-input" and spec.budget == 0.1)
     for seed in (0, 1):
         del known[gone.model_copy(update={"seed": seed}).hash]
-    _, certain, in_class = shipped()
-    text = page(frozen(grid.specs(), known), certain, in_class)
+    _, *rest = shipped()
+    text = page(frozen(grid.specs(), known), *rest)
     where = f"`{gone.data}` by `{gone.extractor}` at 10 %"
     assert f"- `gc-input` under `{gone.constraint}`, labels `adversarial`: {where}\n" in text
 
