@@ -70,10 +70,10 @@ def text(known: Mapping[str, MeasuredRow], seeds: Sequence[int]) -> str:
         for place in places()
     }
     intro = (
-        f"Emoji, in colour at 64 px, drawn by {len(DATA[NAME].domains)} vendors; {SHARED['train_size']:,} training and "
-        f"{SHARED['test_size']:,} test images of one vendor, ε = {100 * SHARED['budget']:g} %, `{SHARED['constraint']}`. "
-        f"`{OWN}` has seen the training images of Google's, without labels; `{OTHER}` has seen clothes in grey. Each seed "
-        "draws other images, the same for both extractors."
+        f"Emoji, in colour at 64 px, drawn by {len(DATA[NAME].domains)} vendors; {SHARED['train_size']:,} training "
+        f"and {SHARED['test_size']:,} test images of one vendor, ε = {100 * SHARED['budget']:g} %, "
+        f"`{SHARED['constraint']}`. `{OWN}` has seen the training images of Google's, without labels; `{OTHER}` has "
+        "seen clothes in grey, at 28 px. Each seed draws other images, the same for both extractors."
     )
     drops = markdown_table(
         ["Vendor", "Extractor", "Setting", "Attack", "Labels", "Seeds", "Clean, %", "Drop"],
@@ -82,8 +82,8 @@ def text(known: Mapping[str, MeasuredRow], seeds: Sequence[int]) -> str:
     )
     compared = markdown_table(["Compared", "Mean", "Seeds", "Verdict"], list(_verdicts(found)), "llrl")
     return (
-        f"{intro}\n\n{drops}\n\nDoes a head on an extractor of other images (transfer) lose more? Pooled over what both "
-        f"were measured on:\n\n{compared}"
+        f"{intro}\n\n{drops}\n\nDoes a head on an extractor of other images (transfer) lose more? Pooled over what "
+        f"both were measured on:\n\n{compared}"
     )
 
 
