@@ -75,6 +75,8 @@ def text(known: Mapping[str, MeasuredRow], seeds: Sequence[int]) -> str:
         f"`{SHARED['constraint']}`. `{OWN}` has seen the training images of Google's, without labels; `{OTHER}` has "
         "seen clothes in grey, at 28 px. Each seed draws other images, the same for both extractors."
     )
+    if not any(found.values()):
+        return f"{intro} Not measured yet."
     drops = markdown_table(
         ["Vendor", "Extractor", "Setting", "Attack", "Labels", "Seeds", "Clean, %", "Drop"],
         [_line(place, rows) for place, rows in found.items()],

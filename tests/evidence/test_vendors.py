@@ -73,3 +73,7 @@ def test_one_seed_is_not_measured_yet() -> None:
     text = vendors.text(known(lambda place, seed: 3, (0,)), (0, 1, 2))
     assert line(text, f"google | `{OWN}` | fine-tuning | `fw-input`")[5:] == ["1", "not measured yet", ""]
     assert line(text, f"`fw-input`: `{OTHER}`")[1:] == ["not measured yet", "", ""]
+
+
+def test_no_seed_is_one_line() -> None:
+    assert vendors.text({}, (0, 1, 2)).endswith("the same for both extractors. Not measured yet.")
