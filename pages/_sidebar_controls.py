@@ -13,10 +13,11 @@ from core.spec.experiment import CONSTRAINTS, LABEL_RULES, LABEL_TITLES, Experim
 from core.spec.models import parameters
 from core.spec.registry import EVADABLE
 from core.spec.sides import SIDE
-from pages import _budget_marks, _runs, _state
+from pages import _budget_marks, _knowledge, _runs, _state
 from pages._controls import Choice, Number, Value, Whole
 from pages._side import SideChoice, pixels
 from pages._state import Values
+from pages._upload_choice import UploadChoice
 
 SIDE_BY_SIDE = 25
 """Most letters of options that are shown side by side; more go into a drop-down."""
@@ -29,6 +30,17 @@ _DATA_HELP = (
 _SIDE_HELP = (
     "Your images are cropped to squares of this side, at which the poison is made and exported, too; larger is slower. "
     f"Automatic: what the extractor sees, but at least {SIDE} px, and at most the median of your images' shorter sides."
+)
+_POINTS_HELP = (
+    "The strongest attacks know the training set. With other ones of the same data, as many and none of them in the "
+    "training set, the attacker has to guess what the head will be like."
+)
+_RIDGE_HELP = (
+    "1: it knows the ridge λ of the head. With 10, it makes its poison for a head that is regularised ten times more."
+)
+_STAND_IN_HELP = (
+    "With a stand-in, the poisoned images are made on another extractor than the one on which the head is trained. "
+    "Only for attacks that make images."
 )
 CONSTRAINT_WORDS = {"none": "None", "valid": "Valid", "perturbation": "Within δ"}
 SHORT_WORDS = {"constraint": CONSTRAINT_WORDS, "labels": LABEL_TITLES}
@@ -55,6 +67,7 @@ def draw() -> Values:
     _fold("Attack parameters", ":material/tune:", (*_state.parameter_keys(), "evade"), chosen, _attack_parameters)
     _fold("Rules of the poison", ":material/gavel:", ("constraint", "delta", "labels"), chosen, _rules)
     _fold("Sizes and seed", ":material/settings:", SIZES, chosen, _sizes)
+    _fold("What the attacker knows", ":material/visibility_off:", _knowledge.KEYS, chosen, _attacker)
     st.caption(setting_words(chosen))
     with budget:
         _ask("budget", "Budget", chosen, help="Poisoned images added per clean training image, in percent.")
@@ -116,6 +129,16 @@ def _sizes(chosen: Values) -> None:
     _ask("seed", "Seed", chosen, help="Random seed: the same seed gives the same result.")
 
 
+def _attacker(chosen: Values) -> None:
+    reasons = [_state.why_not(key, chosen) for key in _knowledge.KEYS]
+    points, ridge, extractor = _knowledge.KEYS
+    _ask(points, "It makes its poison on", chosen, help=_POINTS_HELP)
+    _ask(ridge, "λ that it expects, in multiples of the true one", chosen, help=_RIDGE_HELP)
+    _ask(extractor, "Extractor that it has", chosen, help=_STAND_IN_HELP)
+    for reason in filter(None, reasons):
+        st.caption(reason)
+
+
 def setting_words(chosen: Values) -> str:
     """How the extractor's pretraining data relate to the head's training data."""
     domains = [str(chosen[key]) if key in chosen else None for key in ("from", "to")]
@@ -153,7 +176,7 @@ def _ask(key: str, label: str, chosen: Values, *, help: str) -> None:
 def _choice(key: str, label: str, choice: Choice[str] | Choice[int], help: str, now: Value) -> Value | None:
     options: list[Value] = list(choice.options)
     words: dict[Value, str] = dict(choice.options.items())
-    if isinstance(choice, _state.UploadChoice):
+    if isinstance(choice, UploadChoice):
         own = uploads.all_data if key == "data" else uploads.all_weights
         words.update((name, record.title) for name, record in own(_runs.owner()).items())
         if now not in words:  # a link names it

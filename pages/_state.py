@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.attacks.registry import RECORDS as ATTACKS
-from core.catalog import uploads
 from core.catalog.choices import defence_title, least_size, resolve
 from core.catalog.lookup import data_info, extractor_info
 from core.data import torchvision_sets
@@ -20,8 +19,10 @@ from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse
 from core.spec.models import AttackSettings, parameters
 from core.spec.registry import EVADABLE
 from core.system.errors import PoisonLabError, SpecError
+from pages import _knowledge
 from pages._controls import Choice, Control, Number, Value, Whole, number_text, quoted, read
 from pages._side import AUTOMATIC, pixels, side_choice
+from pages._upload_choice import UploadChoice
 
 Values = dict[str, Value]
 
@@ -73,33 +74,13 @@ def all_keys() -> tuple[str, ...]:
         *("data", "from", "to", "extractor", "px", "side", "attack"),
         *parameter_keys(),
         *("evade", "budget", "constraint", "delta", "labels", "train", "test", "ridge", "seed"),
+        *_knowledge.KEYS,
     )
 
 
 def default_attack(name: str, version: int) -> AttackSettings:
     """An attack with the defaults of a version."""
     return parse_spec({"attack": name, VERSION: version}).attack
-
-
-@dataclass(frozen=True)
-class UploadChoice(Choice[str]):
-    """A choice that also takes an unlisted upload by its name: anyone who knows the name may use it."""
-
-    def parse(self, text: str) -> str | None:
-        """The value that a link means, or None."""
-        value = super().parse(text)
-        return text if value is None and self._is_here(text) else value
-
-    def near(self, value: Value) -> str:
-        """The value itself where it may be chosen, else the default."""
-        return str(value) if self._is_here(str(value)) else super().near(value)
-
-    def _is_here(self, name: str) -> bool:
-        info = data_info if self.default in DATA else extractor_info
-        try:
-            return uploads.is_upload(name) and info(name) is not None
-        except PoisonLabError:
-            return False
 
 
 Setting = Choice[str] | Choice[int] | Number
@@ -162,6 +143,8 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
             return Number(_SMALLEST, 1e3, default.ridge)
         case "seed":
             return Whole(0, 2**31 - 1, default.seed)
+        case _ if key in _knowledge.KEYS:
+            return _knowledge.control(key, chosen, data)
         case _ if key in parameter_keys():
             return _parameter(default_attack(attack, version), key, chosen)
     return None
@@ -211,9 +194,20 @@ def fit(values: Mapping[str, Value]) -> Values:
     return fitted
 
 
-def not_applicable(key: str) -> str:
-    """The sentence on a key of a link that makes no difference."""
-    return f"`{key}` does not apply to the other settings and is ignored."
+def not_applicable(key: str, chosen: Mapping[str, Value] | None = None) -> str:
+    """What to say of a key of a link that makes no difference.
+
+    Args:
+        key: of the link.
+        chosen: values of the keys before it, where it is one of `all_keys`.
+    """
+    reason = why_not(key, chosen) if chosen else ""
+    return f"`{key}` does not apply to the other settings and is ignored.{reason and f' {reason}'}"
+
+
+def why_not(key: str, chosen: Mapping[str, Value]) -> str:
+    """Why a key does not apply, in a sentence; "" where it does, or where there is no more to say than that."""
+    return _knowledge.why_not(key, chosen, data_info(str(chosen["data"]))) if key in _knowledge.KEYS else ""
 
 
 def from_query(query: Mapping[str, str], own: Sequence[str] = ()) -> tuple[Values, list[str]]:
@@ -245,7 +239,7 @@ def _values(query: Mapping[str, str], version: int) -> tuple[Values, list[str]]:
         text = query.get(key)
         if setting is None:
             if text is not None:
-                problems.append(not_applicable(key))
+                problems.append(not_applicable(key, values))
             continue
         values[key], problem = read(key, setting, text)
         problems += problem
@@ -342,6 +336,7 @@ def to_spec(values: Mapping[str, Value]) -> ExperimentSpec:
     fields["budget"] = round(float(values["budget"]) / 100, 8)
     if "delta" in values:
         fields["delta"] = int(values["delta"]) / LEVELS
+    fields |= _knowledge.to_fields(values)
     return resolve(parse_spec({**fields, VERSION: spec_defaults.CURRENT}))
 
 
@@ -354,7 +349,7 @@ def from_spec(spec: ExperimentSpec) -> Values:
     stated: Values = {key: getattr(spec, field) for key, field in SPEC_FIELDS.items() if key != "attack"}
     stated = {key: value for key, value in stated.items() if value is not None}
     stated |= {"budget": round(100 * spec.budget, 6), "delta": round(LEVELS * spec.delta)}
-    stated |= dict(spec.attack)
+    stated |= dict(spec.attack) | _knowledge.from_spec(spec)
     stated["attack"] = stated.pop("name")
     values = fit(stated)
     try:

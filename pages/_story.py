@@ -14,6 +14,7 @@ from core.storage.runs import StoredRun
 from core.system.numbers import fixed
 from core.system.paths import results
 from pages import _cards, _runs
+from pages._words import plain
 
 if TYPE_CHECKING:
     from core.serving.status import JobStatus
@@ -36,9 +37,11 @@ STYLE = """
 
 
 def sentence(summary: RunSummary, *, makes_images: bool) -> None:
-    """What the poison does, by counts of images, in large letters."""
+    """What the poison does, by counts of images, in large letters; what its attacker did not know, in small ones."""
     with st.container(key="story"):
         st.markdown(f"**{captions.harm_sentence(summary, makes_images=makes_images)}**")
+        if words := captions.knowledge_sentence(summary.spec):
+            st.caption(plain(words))
 
 
 def before_after(run: StoredRun) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import streamlit as st
 
-from pages import _address
+from pages import _address, _knowledge
 from pages._state import LOCKS, Locks, parameter_keys
 
 FREE, LOCKED, HIDDEN = "Free", "Locked", "Hidden"
@@ -13,6 +13,7 @@ GROUPS = {
     "Attack": ("attack", *parameter_keys(), "evade"),
     "Budget and rules": ("budget", "constraint", "delta", "labels"),
     "Sizes and seed": ("train", "test", "ridge", "seed"),
+    "What the attacker knows": _knowledge.KEYS,
 }
 """Every control of the sidebar, in the groups in which a class is likely to need them."""
 

@@ -60,7 +60,8 @@ def body(spec: ExperimentSpec) -> None:
     st.caption(
         f"{counted(len(plan.cells), 'experiment')} at {', '.join(map(percent_of, plan.budgets))}, "
         f"{counted(len(plan.seeds), 'seed')}; about {digits(plan.expected / 60, 2)} minutes, during which the worker "
-        "runs nothing else. Data, extractor, sizes, λ and seed are those of the sidebar; its attack has no effect."
+        "runs nothing else. Data, extractor, sizes, λ and seed are those of the sidebar. Its attack has no "
+        "effect, nor what it knows: an audit measures attackers that know everything and some that know less."
     )
     if plan.left_out:
         with st.expander("What this time leaves out", icon=":material/more_time:"):

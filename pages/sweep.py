@@ -35,8 +35,8 @@ def titles() -> dict[str, str]:
 
 
 INTRODUCTION = (
-    "Experiments over several attacks, budgets, extractors or seeds. Data, constraint, labels, defence to evade and "
-    "sizes are those of the sidebar. Stored results are shown at once; nothing is computed twice."
+    "Experiments over several attacks, budgets, extractors or seeds. Data, constraint, labels, defence to evade, sizes "
+    "and what the attacker knows are those of the sidebar. Stored results are shown at once; nothing is computed twice."
 )
 
 

@@ -41,6 +41,9 @@ CONTROL_WORDS = {
     "test": "Test images",
     "ridge": "Ridge λ",
     "seed": "Seed",
+    "knows": "Points that the attacker has",
+    "expects": "λ that the attacker expects",
+    "standin": "Extractor of the attacker",
 }
 
 

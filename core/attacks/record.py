@@ -28,6 +28,7 @@ RESERVED = frozenset(
     {
         *("data", "from", "to", "extractor", "px", "attack", "evade", "budget", "constraint", "delta", "labels"),
         *("side", "train", "test", "ridge", "seed", "defaults", "plugins", "lock", "hide"),
+        *("knows", "expects", "standin"),
         *("lesson", "step", "answers", "done", "run", "runs", "out", "spec"),
         *("map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
         *("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),

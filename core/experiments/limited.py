@@ -6,6 +6,7 @@ target parameters, is not handed on.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -56,9 +57,8 @@ def execute(
     """
     sample = _sample(spec, loaded)
     known = _known(spec, loaded, extracted, sample, watch)
-    observe: Observer = watch
-    if spec.attacker_extractor is not None:  # its features and heads can't be judged on the defender's data
-        observe = lambda event: watch(replace(event, snapshot=None))  # noqa: E731
+    # Features and heads of another extractor can't be judged on the defender's data.
+    observe: Observer = watch if spec.attacker_extractor is None else partial(_without_snapshot, watch)
     attacked = execution.execute(spec, known, observe)
     own_base = None
     if spec.attacker_data == "other":
@@ -110,7 +110,7 @@ def _known(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, sample: S
             z = pipeline.scale(torch.from_numpy(np.array(sample.vectors)).to(device)).float()
         elif spec.attacker_extractor is not None or spec.attacker_data == "other":
             digest = features.digest(extractor, sample.x)
-            report = lambda done, total: watch(Event("extract", done, total))  # noqa: E731
+            report = partial(_extracting, watch)
             raw, _ = features.cached_on(extractor, sample.x, device, report, digest)
             if spec.attacker_extractor is not None:
                 features.check_spread(raw, sample.x, extractor.info.title)
@@ -129,6 +129,14 @@ def _known(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, sample: S
         pipeline=pipeline,
         digest=digest,
     )
+
+
+def _without_snapshot(watch: RunWatch, event: Event) -> None:
+    watch(replace(event, snapshot=None))
+
+
+def _extracting(watch: RunWatch, done: int, total: int) -> None:
+    watch(Event("extract", done, total))
 
 
 def _nearest_of_class(scene: Scene, base_z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

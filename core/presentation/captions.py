@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.attacks.starts import KEPT, STARTS, TRIED, parse_note
-from core.catalog.choices import defence_title
+from core.catalog.choices import defence_title, title
+from core.catalog.lookup import extractor_info
 from core.experiments.image_reach import NEAR, ImageReach
 from core.experiments.plot_data import PlotData
 from core.experiments.summary import SCORES, SIGNIFICANCE, RunSummary
 from core.heads.scores import Reachability, Score
-from core.spec.experiment import LABEL_TITLES
+from core.spec.experiment import LABEL_TITLES, ExperimentSpec
+from core.spec.vectors import NO_EXTRACTOR
 from core.storage.misread import Misread
 from core.system.numbers import counted, digits, duration, fixed, percent
 
@@ -33,6 +35,19 @@ def harm_sentence(summary: RunSummary, *, makes_images: bool) -> str:
         f"{poison} among {summary.n_train + summary.n_poison:,} {verb} {change} of "
         f"{counted(summary.n_test, 'test image')} wrong."
     )
+
+
+def knowledge_sentence(spec: ExperimentSpec) -> str:
+    """What the attacker knew in place of the training set, λ and the extractor; "" where it knew those."""
+    parts = []
+    if spec.attacker_data == "other":
+        points = "points" if spec.extractor == NO_EXTRACTOR else "images"
+        parts.append(f"other {points} of the same kind, not the training set")
+    if spec.attacker_ridge is not None:
+        parts.append(f"λ = {digits(spec.attacker_ridge)}, not the head's {digits(spec.ridge)}")
+    if spec.attacker_extractor is not None:
+        parts.append(f"{title(extractor_info, spec.attacker_extractor)}, not the head's extractor")
+    return f"The attacker knew {'; '.join(parts)}." if parts else ""
 
 
 def before_after_caption(summary: RunSummary, low: float, high: float) -> str:

@@ -15,7 +15,7 @@ RESULT = (
     *(".st-key-story", ".st-key-lab-images", ".st-key-lab-map", ".st-key-lab-accuracy"),
     *(".st-key-before-after", ".st-key-lab-map .map canvas >> nth=0"),
 )
-FOLDS = ("Attack parameters", "Rules of the poison", "Sizes and seed")
+FOLDS = ("Attack parameters", "Rules of the poison", "Sizes and seed", "What the attacker knows")
 WIDTH, HEIGHT = 1366, 768
 SETTLE_MS = 400
 TRIES = 10

@@ -1,11 +1,13 @@
 """The sentences that explain figures."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from core.heads.scores import Score
 from core.presentation import captions
+from core.spec.experiment import parse_spec
 from core.storage.misread import Misread
 from tests.drawn import drawn_result
 from tests.fakes import tiny_spec
@@ -78,6 +80,25 @@ def test_the_harm_is_counted_in_images(poisoned: float, images: bool, words: str
     assert captions.harm_sentence(summary, makes_images=images) == words
     alone = replace(summary, n_poison=1)
     assert captions.harm_sentence(alone, makes_images=True).startswith("1 poisoned image among 21 makes ")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ""),
+        ({"attacker_data": "other"}, "The attacker knew other images of the same kind, not the training set."),
+        ({"attacker_data": "other", "extractor": "none"}, "The attacker knew other points of the same kind, not the "),
+        ({"attacker_ridge": 0.01}, "The attacker knew λ = 0.01, not the head's 0.001."),
+        (
+            {"attacker_ridge": 0.01, "attacker_extractor": "resnet10-small-mnist"},
+            "The attacker knew λ = 0.01, not the head's 0.001; Small ResNet-10, MNIST, not the head's extractor.",
+        ),
+    ],
+)
+def test_what_the_attacker_knew_instead_is_said(values: dict[str, Any], words: str) -> None:
+    found = captions.knowledge_sentence(parse_spec(values))
+    assert found.startswith(words)
+    assert bool(found) == bool(words)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from core.catalog.differences import value_text
+from core.presentation.captions import knowledge_sentence
 from core.presentation.slides.parts import short
 from core.presentation.story import Story
 from core.storage.runs import StoredRun
@@ -132,6 +133,8 @@ def limits(run: StoredRun, summary: Story, *, is_defended: bool = False) -> list
     ]
     if not is_defended:
         items.append("No defence was in place.")
+    if known := knowledge_sentence(run.spec):
+        items.insert(1, f"{known} One who knows everything may do more harm.")
     if not summary.makes_images:
         items.insert(1, "The attacker had more access than a stranger who sends in images.")
     return items
