@@ -7,7 +7,7 @@ import streamlit as st
 from core.audit import folder as folders
 from core.audit.folder import Row
 from core.audit.plan import Plan, make_plan
-from core.audit.words import critical_words, percent_of
+from core.audit.words import critical_words, head_names, left_of_damage, percent_of
 from core.spec.experiment import ExperimentSpec, parse_spec
 from core.system.errors import PoisonLabError
 from core.system.numbers import counted, digits, fixed
@@ -138,6 +138,13 @@ def report(content: dict[str, Any], page: str) -> None:
     if content["defences"]:
         st.subheader("What filters find, and at what price")
         st.dataframe([filtered(content, defence) for defence in content["defences"]], hide_index=True)
+    if content.get("heads"):
+        st.subheader("If the defender trains something else")
+        st.dataframe(trained(content["heads"]), key="audit-heads", hide_index=True)
+        st.caption(
+            "Points lost to the same poison, made against the head of the sidebar, of the accuracy without poison. "
+            + plain(" ".join(content.get("head_notes", ())))
+        )
     if content.get("limited"):
         st.subheader("If the attacker knows less")
         st.dataframe([knowing(row) for row in content["limited"]], key="audit-limited", hide_index=True)
@@ -146,6 +153,17 @@ def report(content: dict[str, Any], page: str) -> None:
         st.download_button(
             "Numbers (JSON)", folders.as_json(content), "audit.json", "application/json", icon=":material/download:"
         )
+
+
+def trained(heads: dict[str, Any]) -> list[dict[str, str]]:
+    """The table of other heads."""
+    return [
+        {
+            "Head": name,
+            **{attack: left_of_damage(found[name]) if name in found else "–" for attack, found in heads.items()},
+        }
+        for name in head_names(heads)
+    ]
 
 
 def knowing(row: dict[str, Any]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
+from core.audit import views
+from core.audit.augmentation import augmented_head
 from core.audit.folder import Row
 from core.audit.plan import Cell
 from core.certificates import PARTITIONS, evaluation
@@ -84,6 +86,8 @@ def measure(cell: Cell, device: str = "auto", on_event: Observer = silent) -> Ro
     if cell.judged and not cell.is_evaded:
         on_event(_NEXT)
         row["heads"] = other_heads(result.features, n_classes, ridge, on_event)
+    if cell.augmented:
+        row["heads"][views.title(cell.spec)] = augmented_head(result, place, on_event)
     if cell.certified:
         on_event(_NEXT)
         row["certificate"] = evaluation.added(result.features, n_classes, ridge, PARTITIONS, place).to_json()

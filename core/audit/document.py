@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from core.audit import folder
-from core.audit.words import critical_words, percent_of
+from core.audit.words import critical_words, head_names, left_of_damage, percent_of
 from core.presentation.figures.palette import PALETTE
 from core.presentation.templates import template
 from core.system.numbers import digits, fixed
@@ -26,6 +26,8 @@ def document(content: dict[str, Any]) -> str:
         figure=curve_svg(content),
         critical_words=critical_words,
         percent_of=percent_of,
+        head_names=head_names,
+        left_of_damage=left_of_damage,
         share=lambda value, places=1: f"{fixed(100 * value, places)} %",
         points=lambda value: fixed(value),
         digits=digits,

@@ -8,6 +8,7 @@ from typing import Any
 from core.audit import curves, limits
 from core.audit.folder import Row
 from core.audit.plan import Cell, Plan, reference, worth
+from core.audit.views import refusals
 from core.audit.words import critical_words, percent_of
 from core.catalog.choices import attack_title, defence_title, one_line
 from core.experiments.sweep import interval
@@ -56,6 +57,7 @@ def findings(plan: Plan, rows: Mapping[str, Row], remarks: Sequence[str] = ()) -
         "attacks": attacks,
         "defences": _defences(judged, evaded),
         "heads": {attack_name(row["attack"]): row["heads"] for row in judged if "heads" in row},
+        "head_notes": refusals(plan.base, plan.attacks),
         "limited": _limited(plan, cells),
         "certificate": next((row["certificate"] for _, row in cells if "certificate" in row), None),
         "flips": next((row["flips"] for _, row in cells if "flips" in row), None),

@@ -1,9 +1,10 @@
 """The plan of an audit: which experiments fit into the minutes that a person has, and what is left out for that."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.attacks.registry import record_of
+from core.audit import views
 from core.audit.limits import FIELDS, applicable, changes
 from core.catalog.choices import resolve
 from core.catalog.lookup import data_info
@@ -53,6 +54,7 @@ class Cell:
         is_evaded: whether the poison was made to pass the defence; such cells are no part of the curves.
         limit: what its attacker does not know, see `core.audit.limits`; "" for nothing. No part of the curves, either.
         certified: whether its clean data are certified, and looked at for label issues.
+        augmented: whether its poison meets a head on augmented images, too, see `core.audit.augmentation`.
     """
 
     attack: str
@@ -61,6 +63,7 @@ class Cell:
     is_evaded: bool = False
     certified: bool = False
     limit: str = ""
+    augmented: bool = False
 
     @property
     def in_curve(self) -> bool:
@@ -146,6 +149,14 @@ def make_plan(
         else:
             skipped.append(f"{attack} by an attacker that knows less")
     cells = (*wanted, *first_images, *_evaded(base, grid[0]), *limited, *others)
+    augmented = set[str]()
+    for cell in [cell for cell in judged if cell.judged and views.is_augmentable(base, cell.attack)]:
+        its_seconds = 0.0 if cell.spec.hash in known else views.seconds(cell.spec, device)
+        if expected + its_seconds <= available:
+            augmented, expected = augmented | {cell.spec.hash}, expected + its_seconds
+        else:
+            skipped.append(f"{cell.attack} against a head on augmented images")
+    cells = tuple(replace(cell, augmented=True) if cell.spec.hash in augmented else cell for cell in cells)
     total = expected / _SPARED
     left_out = _left_out(grids, skipped, minutes, total)
     return Plan(curve[0].spec, cells, grid[0], seeds, tuple(grids), total, left_out)

@@ -101,11 +101,28 @@ def estimate(spec: ExperimentSpec, device: str = "auto") -> dict[str, float]:
     if _features_key(spec) in rates.extracted:  # unless they have been deleted since
         seconds["extract"] = min(seconds["extract"], _READ_SECONDS)
     if spec.attacker_data == "other" or spec.attacker_extractor is not None:
-        name, size = _attackers_extractor(spec)
-        variant = extractor_info(name).arch
-        rate = rates.rate(f"{kind}/extract/{variant}", _default(kind, "extract", variant))
-        seconds["extract"] += spec.train_size * extractor_macs(name, size) * rate
+        seconds["extract"] += _extraction(rates, kind, *_attackers_extractor(spec), spec.train_size)
     return seconds
+
+
+def extraction(spec: ExperimentSpec, images: int, device: str = "auto") -> float:
+    """Seconds that the features of so many further images are expected to take by the extractor of an experiment.
+
+    Args:
+        spec: the experiment.
+        images: their number.
+        device: see `estimate`.
+    """
+    rates = _load()
+    return _extraction(
+        rates, _kind(rates.device if device == "auto" else device), spec.extractor, spec.input_size, images
+    )
+
+
+def _extraction(rates: "_Rates", kind: str, name: str, size: int | None, images: int) -> float:
+    variant = extractor_info(name).arch
+    rate = rates.rate(f"{kind}/extract/{variant}", _default(kind, "extract", variant))
+    return images * extractor_macs(name, size) * rate
 
 
 def total(spec: ExperimentSpec, device: str = "auto") -> float:

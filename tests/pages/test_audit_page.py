@@ -29,6 +29,8 @@ def measured(cell: Cell) -> Row:
             name: {"found": 30, "n_poison": 60, "clean_lost": 20, "n_clean": 2000, "accuracy": 0.88, "auc": 0.9}
             for name in cell.judged
         },
+        "heads": {"linear SVM": {"clean": 0.9, "poisoned": 0.85}}
+        | ({"augmented": {"clean": 0.8, "poisoned": 0.7}} if cell.augmented else {}),
     }
 
 
@@ -51,7 +53,11 @@ def test_it_shows_the_plan_and_then_the_report(tmp_path: Path, monkeypatch: pyte
     assert "class 9 suffers most" in verdict
     assert "24.0 points. Of 10 defences" in verdict
     assert app.dataframe[1].value["TGDA, features: found"].tolist() == ["50 %"] * 10
-    limited = app.dataframe[2].value
+    heads = app.dataframe[2].value.set_index("Head")
+    assert heads.loc["linear SVM"].tolist() == ["5.0 of 90.0 %"] * 3
+    assert heads.loc["augmented"].tolist() == ["10.0 of 80.0 %", "–", "10.0 of 80.0 %"]
+    assert any("its poison is feature vectors" in caption.value for caption in app.caption)
+    limited = app.dataframe[3].value
     assert {"other points of the same data", "λ = 0.01 instead of 0.001"} <= set(limited["The attacker has"])
     assert set(limited["Points lost"]) == {"6.0"}
     assert set(limited["Where it knows all"]) == {"12.0"}
