@@ -35,6 +35,8 @@ WANTED = (4, 3, 2)
 """Budgets, seeds and attacks that an audit should have at least; where it has fewer, the plan says so."""
 _SPARED = 0.7
 """Share of the time for the curves; the rest is for defences, certificates, data and the report."""
+_VIEWS = 0.5
+"""Share of that rest for heads on augmented images."""
 _NOT_RUN = ("walk", "map")
 """Stages that an audit's runs don't have."""
 
@@ -149,11 +151,11 @@ def make_plan(
         else:
             skipped.append(f"{attack} by an attacker that knows less")
     cells = (*wanted, *first_images, *_evaded(base, grid[0]), *limited, *others)
-    augmented = set[str]()
+    augmented, spent = set[str](), 0.0
     for cell in [cell for cell in judged if cell.judged and views.is_augmentable(base, cell.attack)]:
         its_seconds = 0.0 if cell.spec.hash in known else views.seconds(cell.spec, device)
-        if expected + its_seconds <= available:
-            augmented, expected = augmented | {cell.spec.hash}, expected + its_seconds
+        if spent + its_seconds <= _VIEWS * (60 * minutes - available):
+            augmented, spent = augmented | {cell.spec.hash}, spent + its_seconds
         else:
             skipped.append(f"{cell.attack} against a head on augmented images")
     cells = tuple(replace(cell, augmented=True) if cell.spec.hash in augmented else cell for cell in cells)
