@@ -22,7 +22,7 @@ from core.serving.messages import EventData, Execution, Message
 from core.spec.events import Event
 from core.spec.experiment import parse_spec
 from core.storage.runs import Store
-from core.system import cache, logs, retention
+from core.system import allocator, cache, logs, retention
 from core.system.errors import Cancelled
 from core.system.settings import Limits
 
@@ -145,7 +145,7 @@ def _reported(compute: Callable[[Reporter], None], run_id: str, execution: Execu
     finally:
         _runs_to_stop.discard(run_id)
         send({"run": run_id, "kind": "end"})
-        release_gpu_memory()
+        release_memory()
 
 
 def stop_run(run_id: str) -> None:
@@ -162,7 +162,10 @@ def run_task(function: str, arguments: tuple[Any, ...], log_form: str) -> None:
         log_form: of the worker, see `core.system.logs`.
     """
     prepare(get_worker(), log_form)
-    load(function)(*arguments)
+    try:
+        load(function)(*arguments)
+    finally:
+        release_memory()
 
 
 def warm_up(execute: str, log_form: str) -> None:
@@ -175,7 +178,7 @@ def warm_up(execute: str, log_form: str) -> None:
 
 
 def prepare(worker: Any, log_form: str) -> None:
-    """Set up a worker: logging, GPU memory in each heartbeat, and plug-ins.
+    """Set up a worker: logging, what becomes of freed memory, GPU memory in each heartbeat, and plug-ins.
 
     Args:
         worker: `distributed.Worker`, which has no type hints.
@@ -185,6 +188,7 @@ def prepare(worker: Any, log_form: str) -> None:
         PluginError: a plug-in of the environment can't be loaded, or has changed since it was loaded.
     """
     logs.setup(log_form)
+    allocator.keep_freed()
     worker.metrics[HEARTBEAT_METRIC] = gpu_memory
     plugins.load_from_environment()
 
@@ -217,12 +221,13 @@ def gpu_memory(worker: Any) -> dict[str, int]:
     return {"gpu_used": total - free, "gpu_total": total}
 
 
-def release_gpu_memory() -> None:
-    """Release cached GPU memory to other processes; torch would keep all that it ever allocated."""
+def release_memory() -> None:
+    """Release what a run has used to other processes; torch would keep all of a GPU that it ever allocated."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         gc.collect()
         torch.cuda.empty_cache()
+    allocator.give_back()
 
 
 def enforce_limits(store: Store, written: str, limits: Limits) -> None:

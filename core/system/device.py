@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.system import allocator
 from core.system.errors import DeviceError, InsufficientMemory
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -31,7 +32,8 @@ def choose(name: str) -> torch.device:
 
 
 def use_all_cores() -> None:
-    """Use every core of the machine, divided among the processes that torchrun started on it."""
+    """Use every core of the machine, divided among the processes that torchrun started on it; keep freed memory."""
+    allocator.keep_freed()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 

@@ -14,7 +14,7 @@ from core.serving import worker as worker_module
 from core.serving.engine import Engine
 from core.serving.messages import Execution
 from core.serving.status import WorkerStatus
-from core.serving.worker import Reporter, enforce_limits, gpu_memory, release_gpu_memory
+from core.serving.worker import Reporter, enforce_limits, gpu_memory, release_memory
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import Store
@@ -113,10 +113,10 @@ def test_a_run_gives_back_the_memory_of_a_gpu_that_it_has_used(monkeypatch: pyte
     torch = ModuleType("torch")
     torch.cuda = FakeCuda()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch", torch)
-    release_gpu_memory()
+    release_memory()
     assert torch.cuda.emptied == 1
     torch.cuda.started = False
-    release_gpu_memory()
+    release_memory()
     assert torch.cuda.emptied == 1, "there is nothing to give back, and asking would take memory"
 
 
@@ -131,7 +131,7 @@ def test_what_a_failed_run_has_made_is_gone_before_memory_is_given_back(
     worker = SimpleNamespace(address="", log_event=lambda *_: None)
     monkeypatch.setattr(worker_module, "get_worker", lambda: worker)
     monkeypatch.setattr(worker_module, "prepare", lambda *_: None)
-    monkeypatch.setattr(worker_module, "release_gpu_memory", count)
+    monkeypatch.setattr(worker_module, "release_memory", count)
     execution = Execution("tests.fakes:broken", "topic", str(house / "results"), "cpu", Limits(), "text")
     with pytest.raises(DataError):
         worker_module.run(tiny_spec(180).to_json(), "run", execution)
