@@ -7,7 +7,7 @@ from core.attacks.algorithms.checks import CheckedObserver, check_draft
 from core.attacks.algorithms.plan import make_plan
 from core.attacks.record import AttackRecord
 from core.attacks.registry import record_of
-from core.spec.events import Observer
+from core.spec.events import Observer, made_from
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import PLUGINS
 from core.system.errors import AttackError, PoisonLabError, where
@@ -51,7 +51,7 @@ def _run(spec: ExperimentSpec, scene: Scene, plan: Plan, observe: Observer, reco
     Raises:
         AttackError: the runner of a plug-in raised an error. Errors of shipped attacks are bugs, and pass through.
     """
-    checked = CheckedObserver(observe, record, plan.n_poison)
+    checked = CheckedObserver(made_from(observe, plan.base, plan.y), record, plan.n_poison)
     try:
         return record.run(spec.attack, scene, plan, checked)
     except (PoisonLabError, MemoryError, torch.OutOfMemoryError):  # memory errors have a message of their own

@@ -88,13 +88,14 @@ def run(settings: FTMatching, scene: "Scene", plan: "Plan", observe: "Observer")
     from core.attacks.algorithms.feature_targeted import with_inversion
     from core.attacks.algorithms.inversion import match_with_restarts
     from core.attacks.algorithms.near_images import Near, near_features
+    from core.spec.events import made_from
 
     witnesses: list[Near] = []
 
     def near_images(plan: "Plan") -> "tuple[None, Tensor]":
         x, rho = scene.images[plan.base], settings.near
-        steps, lr = settings.steps, settings.lr
-        near = near_features(scene, plan, x, rho, rounds=NEAR_ROUNDS, steps=steps, lr=lr, observe=observe)
+        steps, lr, part = settings.steps, settings.lr, made_from(observe, plan.base, plan.y)
+        near = near_features(scene, plan, x, rho, rounds=NEAR_ROUNDS, steps=steps, lr=lr, observe=part)
         witnesses.append(near)
         return None, near.zeta
 

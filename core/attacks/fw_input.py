@@ -83,7 +83,7 @@ def run(settings: FWInput, scene: "Scene", plan: "Plan", observe: "Observer") ->
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas
     from core.attacks.algorithms.frank_wolfe import Exchange, Poison
-    from core.spec.events import part_of
+    from core.spec.events import made_from, part_of
 
     exchange = Exchange(scene, plan, settings.atoms, settings.inner_steps, settings.damping)
     by_influence = settings.bases == "influence"
@@ -93,7 +93,7 @@ def run(settings: FWInput, scene: "Scene", plan: "Plan", observe: "Observer") ->
     if settings.joint_steps:
         canvas = Canvas.of(scene, plan)
         for i in range(settings.cycles):
-            part = part_of(observe, i, settings.cycles)
+            part = part_of(made_from(observe, plan.base, plan.y), i, settings.cycles)
             x = ascend(scene, plan, canvas, x, settings.joint_steps, settings.lr, part, settings.damping)
     return Draft(x=x, base=poison.base, y=poison.y, notes=notes)
 

@@ -18,6 +18,7 @@ from core.attacks.algorithms.plan import make_plan
 from core.catalog.lookup import data_info, extractor_info
 from core.data.others import Sample, draw_others
 from core.experiments.extraction import Extracted, Loaded
+from core.experiments.previews import Previewer
 from core.experiments.watch import RunWatch
 from core.extractors import features, pool
 from core.heads import logistic as head
@@ -57,6 +58,7 @@ def execute(
     """
     sample = _sample(spec, loaded)
     known = _known(spec, loaded, extracted, sample, watch)
+    watch.previewer = Previewer(known, extracted.train_z, extracted.train_y, is_own=spec.attacker_data == "other")
     # Features and heads of another extractor can't be judged on the defender's data.
     observe: Observer = watch if spec.attacker_extractor is None else partial(_without_snapshot, watch)
     attacked = execution.execute(spec, known, observe)

@@ -15,6 +15,7 @@ from core.experiments import limited, trajectory
 from core.experiments.extraction import Extracted, Loaded
 from core.experiments.plot_data import PlotData
 from core.experiments.plotting import Heads, plot_data
+from core.experiments.previews import Previewer
 from core.experiments.result import Poison, to_uint8
 from core.experiments.watch import RunWatch
 from core.extractors import features
@@ -98,6 +99,7 @@ def attack(spec: ExperimentSpec, loaded: Loaded, extracted: Extracted, clean: Cl
         watch: receives progress events.
     """
     scene = scene_of(spec, loaded, extracted, clean)
+    watch.previewer = Previewer(scene, extracted.train_z, extracted.train_y)
     if limited.knows_everything(spec):
         attacked, own_base = execute(spec, scene, watch), None
     else:

@@ -19,6 +19,8 @@ from core.experiments.principal import Principal
 from core.system import cache, paths, settings
 
 Features = NDArray[np.float32]
+Placing = tuple[Features, Callable[[Features], Features]]
+"""The positions (n, 2) of clean points, and the function that places new features (m, d) beside them, (m, 2)."""
 NEIGHBORS = 15
 FLAT = 1e-4
 """Range below which a coordinate of the initial layout, of a range up to 20, counts as constant."""
@@ -148,6 +150,20 @@ def fit(
     # A clean point that is placed again is its own nearest neighbour; any movement is noise of placing.
     moved = np.linalg.norm(place(z[sample]) - xy[sample], axis=1)
     return Map(xy, float(np.quantile(moved, NOISE_QUANTILE)), place)
+
+
+def known(z: Features, there: torch.Tensor, seed: int = 0) -> Placing | None:
+    """The map of clean features (n, d) if it is cached or ships; None where it would have to be fitted.
+
+    Args:
+        z: the features.
+        there: the same on the device that computes.
+        seed: of the map.
+    """
+    before = _restored(z, _Names(z, seed), settings.map_engine())
+    if before is None:
+        return None
+    return umap_torch.fit(there, before, min(NEIGHBORS, len(z)), seed, is_laid_out=True)
 
 
 def _principal(

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from core.experiments import trajectory
+from core.experiments.previews import Previewer
 from core.experiments.summary import CurvePoint
 from core.spec.events import Event, Observer
 
@@ -17,6 +19,7 @@ class RunWatch:
     Args:
         on_event: receives every event.
         recorder: records states of the attack; None where no trajectory is wanted.
+        previewer: makes previews of the attack for those who follow the run; None before it begins.
 
     Seconds under a name that is not a stage's, such as `extract_cached`, are not used to estimate its cost.
     """
@@ -25,6 +28,7 @@ class RunWatch:
     recorder: trajectory.TrajectoryRecorder | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     curve: list[CurvePoint] = field(default_factory=list)
+    previewer: Previewer | None = None
     _inside: str = ""
     _since: float = 0.0
 
@@ -36,6 +40,8 @@ class RunWatch:
             self.recorder(event)
         if event.values:
             self.curve.append(CurvePoint(event.stage, event.done, dict(event.values)))
+        if self.previewer is not None and event.snapshot is not None:
+            event = replace(event, preview=partial(self.previewer, event))
         self.on_event(event)
 
     @contextmanager

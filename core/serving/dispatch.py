@@ -17,6 +17,7 @@ from core.serving.job import Job
 from core.serving.jobs import Jobs
 from core.serving.messages import Execution, Message
 from core.serving.status import State, internal_error
+from core.spec.preview import Preview
 from core.storage.runs import Store
 from core.system.errors import Cancelled, PoisonLabError
 
@@ -119,6 +120,7 @@ class Dispatcher:
     def _on_message(self, message: tuple[float, Message]) -> None:
         """Handle a message of a worker; called by the client's own thread, so it must not block."""
         _, body = message
+        preview = Preview.from_bytes(body["preview"]) if body["kind"] == "preview" else None
         with self._jobs.lock:
             job = self._jobs.of_run(body["run"])
             if job is None:
@@ -128,6 +130,8 @@ class Dispatcher:
                     log.info("%s started", job.title, extra={**job.log_fields, "attempt": job.attempts})
                 else:
                     self._stop_soon(job)
+            elif preview is not None:
+                job.show(preview)
             elif body["kind"] == "end":
                 job.off_worker.set()
             else:

@@ -128,7 +128,7 @@ class Engine:
                 return job
         self.ahead.stop()
         self._journal.begin(spec)
-        self._dispatcher.send(job, self._execution(self._dispatcher.topic, again=again))
+        self._dispatcher.send(job, self._execution(self._dispatcher.topic, again=again, previews=True))
         return job
 
     def submit_work(self, work: Work, spec: ExperimentSpec, person: str) -> Job:
@@ -231,7 +231,7 @@ class Engine:
         with self._jobs.lock:
             return bool(self._jobs.in_flight()) or self._tasks.in_flight
 
-    def _execution(self, topic: str, *, again: bool = False) -> Execution:
+    def _execution(self, topic: str, *, again: bool = False, previews: bool = False) -> Execution:
         return Execution(
             execute=self.execute,
             topic=topic,
@@ -240,6 +240,7 @@ class Engine:
             limits=self.limits,
             log_form=self._log_form,
             again=again,
+            previews=previews,
         )
 
     def _check(self, job: Job, person: str, person_runs: int, all_runs: int) -> None:

@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from distributed import Future
@@ -15,6 +15,7 @@ from core.experiments.summary import CurvePoint
 from core.serving.messages import EventData, Work
 from core.serving.status import JobStatus, State
 from core.spec.experiment import ExperimentSpec
+from core.spec.preview import Preview
 
 CURVE_POINTS = 1000
 """Maximum length of a job's live curve; beyond, every other point is dropped."""
@@ -100,6 +101,7 @@ class Job:
         self._error: str | None = None
         self._progress = ProgressEstimate(self.expected)
         self._curve: list[CurvePoint] = []
+        self._preview: Preview | None = None
         self._started: float | None = None
         self._ended: float | None = None
         self._over = threading.Event()
@@ -113,6 +115,11 @@ class Job:
     def finished(self) -> bool:
         """Whether the state is final."""
         return self._over.is_set()
+
+    @property
+    def preview(self) -> Preview | None:
+        """The last preview of a running attack, with the clean points of its map; None before the first."""
+        return self._preview
 
     @property
     def elapsed(self) -> float:
@@ -196,6 +203,7 @@ class Job:
             self._started = time.time()
             self._progress = ProgressEstimate(self.expected)
             self._curve = []
+            self._preview = None
             return True
 
     def advance(self, event: EventData) -> None:
@@ -209,12 +217,23 @@ class Job:
                 if len(self._curve) > CURVE_POINTS:
                     self._curve = self._curve[::2]
 
+    def show(self, preview: Preview) -> None:
+        """Keep a preview; ignored if it is not running."""
+        with self._owner.lock:
+            if self._state != "running":
+                return
+            if preview.train_xy is None and self._preview is not None:
+                clean = self._preview
+                preview = replace(preview, train_xy=clean.train_xy, train_y=clean.train_y)
+            self._preview = preview
+
     def requeue(self) -> bool:
         """Queue it again after its worker was lost; returns False if it had already finished."""
         with self._owner.lock:
             if self.finished:
                 return False
             self._state, self._progress = "queued", ProgressEstimate(self.expected)
+            self._preview = None
             return True
 
     def end(self, state: State, error: str | None = None) -> bool:
@@ -231,6 +250,7 @@ class Job:
             if self.finished:
                 return False
             self._state, self._error, self._ended = state, error, time.time()
+            self._preview = None
             self._over.set()
             return True
 

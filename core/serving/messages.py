@@ -21,15 +21,18 @@ class Message(TypedDict):
 
     Attributes:
         run: the `run_id` of the job.
-        kind: the run has started, has made progress, or has left the worker, whatever the outcome.
+        kind: the run has started, has made progress, shows what it has made so far, or has left the worker, whatever
+            the outcome.
         worker: address of the worker, if `kind` is "start".
         event: if `kind` is "event".
+        preview: a `core.spec.preview.Preview` as bytes, if `kind` is "preview".
     """
 
     run: str
-    kind: Literal["start", "event", "end"]
+    kind: Literal["start", "event", "preview", "end"]
     worker: NotRequired[str]
     event: NotRequired[EventData]
+    preview: NotRequired[bytes]
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Execution:
         limits: enforced on store and cache once the result is written.
         log_form: how the worker logs, see `core.system.logs`.
         again: compute it even where the store has the result by now, as another server may have asked for it, too.
+        previews: send previews: a person has asked for the run.
     """
 
     execute: str
@@ -53,6 +57,7 @@ class Execution:
     limits: Limits
     log_form: str
     again: bool = False
+    previews: bool = False
 
 
 @dataclass(frozen=True)

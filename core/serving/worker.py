@@ -21,6 +21,7 @@ from core.catalog import plugins
 from core.serving.messages import EventData, Execution, Message
 from core.spec.events import Event
 from core.spec.experiment import parse_spec
+from core.spec.preview import Preview
 from core.storage.runs import Store
 from core.system import allocator, cache, logs, retention
 from core.system.errors import Cancelled
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 HEARTBEAT_METRIC = "poison_lab"
 """Key under which a worker's heartbeat reports the memory of its GPU."""
 _MESSAGE_SECONDS = 0.1
+PREVIEW_SECONDS = 1.0
+"""Least time between two previews of a run."""
+PREVIEW_SHARE = 0.05
+"""Most of a run's time that may go into its previews."""
 
 _runs_to_stop: set[str] = set()
 """Ids of cancelled runs; looked up at each step, which is cheaper than a message."""
@@ -39,19 +44,27 @@ _runs_to_stop: set[str] = set()
 class Reporter:
     """The observer of a run: forwards events at a limited rate, and stops a cancelled run.
 
-    The last event of a stage is always forwarded.
+    The last event of a stage is always forwarded. Previews are made at most every `PREVIEW_SECONDS`.
 
     Args:
         send: receives an event as plain data.
         cancelled: returns whether the run should stop.
+        show: receives a preview as bytes; None where nobody wants any.
     """
 
-    def __init__(self, send: Callable[[EventData], None], cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        send: Callable[[EventData], None],
+        cancelled: Callable[[], bool],
+        show: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._send = send
         self._cancelled = cancelled
         self._pending: Event | None = None
         self._stage = ""
         self._sent_at = -float("inf")
+        self._show = show
+        self._show_from = -float("inf")
 
     def __call__(self, event: Event) -> None:
         """Handle an event.
@@ -70,11 +83,26 @@ class Reporter:
             self._stage, self._sent_at = event.stage, now
         else:
             self._pending = event
+        if self._show is not None and event.preview is not None and now >= self._show_from:
+            self._preview(event.preview, now)
 
     def flush(self) -> None:
         """Forward the pending event, if any."""
         if self._pending is not None:
             self._pass_on(self._pending)
+
+    def _preview(self, make: Callable[[], Preview | None], now: float) -> None:
+        """Make and send a preview; a run never fails because of one."""
+        assert self._show is not None
+        try:
+            preview = make()
+            if preview is not None:
+                self._show(preview.to_bytes())
+        except Exception:
+            log.exception("No previews of this run can be made")
+            self._show = None
+        seconds = time.monotonic() - now
+        self._show_from = now + seconds + max(PREVIEW_SECONDS, seconds / PREVIEW_SHARE)
 
     def _pass_on(self, event: Event) -> None:
         self._pending = None
@@ -133,11 +161,16 @@ def _reported(compute: Callable[[Reporter], None], run_id: str, execution: Execu
         worker.log_event(execution.topic, message)
 
     send({"run": run_id, "kind": "start", "worker": worker.address})
+
+    def send_event(event: EventData) -> None:
+        send({"run": run_id, "kind": "event", "event": event})
+
+    def send_preview(preview: bytes) -> None:
+        send({"run": run_id, "kind": "preview", "preview": preview})
+
     try:
         compute(
-            Reporter(
-                lambda event: send({"run": run_id, "kind": "event", "event": event}), lambda: run_id in _runs_to_stop
-            )
+            Reporter(send_event, lambda: run_id in _runs_to_stop, send_preview if execution.previews else None),
         )
     except BaseException as error:
         traceback.clear_frames(error.__traceback__)  # else they keep the run's tensors alive

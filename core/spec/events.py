@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # code that only shows progress need not import torch
     from torch import Tensor
 
+    from core.spec.preview import Preview
+
 STAGES: dict[str, str] = {
     "load": "Loading data and extractor",
     "extract": "Extracting features",
@@ -44,12 +46,16 @@ class Snapshot:
         z: (m, d) features of the poisoned samples, if there are any yet.
         x: (m, C, H, W) their images as they would be exported, if there are any yet.
         y: (m,) their labels, where they are not yet those that the attack ends with.
+        base: (m,) rows of the base points that they are made from at present; None for those of the attack's plan.
+        labels: (m,) the labels that they have at present; None for those of the attack's plan.
     """
 
     theta: "Tensor | None" = None
     z: "Tensor | None" = None
     x: "Tensor | None" = None
     y: "Tensor | None" = None
+    base: "Tensor | None" = None
+    labels: "Tensor | None" = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Event:
             accuracies are fractions in [0, 1].
         snapshot: takes a snapshot of the attack; valid only while the event is being handled, and never leaves the
             process.
+        preview: makes what people may see of the snapshot, or None; valid only while the event is being handled.
         target: index of the target that the step aims at, or of the start that it began from, where several are tried.
     """
 
@@ -71,6 +78,7 @@ class Event:
     total: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
     snapshot: Callable[[], Snapshot] | None = field(default=None, repr=False, compare=False)
+    preview: "Callable[[], Preview | None] | None" = field(default=None, repr=False, compare=False)
     target: int = 0
 
 
@@ -95,3 +103,27 @@ def part_of(observe: Observer, i: int, parts: int) -> Observer:
         parts: number of parts.
     """
     return lambda event: observe(replace(event, done=i * event.total + event.done, total=parts * event.total))
+
+
+def made_from(observe: Observer, base: "Tensor", labels: "Tensor") -> Observer:
+    """An observer that completes snapshots, where they do not say it, by what the poison is made from.
+
+    Args:
+        observe: receives the events.
+        base: (m,) rows of the base points.
+        labels: (m,) labels of the poison.
+    """
+
+    def completed(show: Callable[[], Snapshot]) -> Snapshot:
+        snapshot = show()
+        return replace(
+            snapshot,
+            base=base if snapshot.base is None else snapshot.base,
+            labels=labels if snapshot.labels is None else snapshot.labels,
+        )
+
+    def pass_on(event: Event) -> None:
+        show = event.snapshot
+        observe(event if show is None else replace(event, snapshot=lambda: completed(show)))
+
+    return pass_on

@@ -11,7 +11,7 @@ from core.attacks.algorithms.gradient_canceling import gc_features
 from core.attacks.algorithms.implicit import influential
 from core.attacks.algorithms.tgda import tgda_features
 from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettings
-from core.spec.events import Observer
+from core.spec.events import Observer, made_from
 
 FINISH_STEP = 0.03
 """Adam's step size of the finish, for pixels in [0, 1]."""
@@ -59,9 +59,10 @@ def with_inversion(
     """
     if settings.bases == "influence":
         plan = influential(scene, plan)
+        observe = made_from(observe, plan.base, plan.y)
     target, zeta = stages_1_and_2(scene, plan, settings, observe) if stages is None else stages(plan)
     base, x, notes = invert(plan, zeta)
     if settings.finish_steps:
         canvas = Canvas(scene.pipeline, scene.images[base], plan.feasible, plan.y)
-        x = ascend(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, observe)
+        x = ascend(scene, plan, canvas, x, settings.finish_steps, FINISH_STEP, made_from(observe, base, plan.y))
     return Draft(target, zeta, x, base, plan.y, notes)

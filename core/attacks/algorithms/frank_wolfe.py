@@ -224,4 +224,4 @@ class Exchange:
     def _shown(self, state: State) -> Snapshot:
         poison = state.poison
         x = self._plan.feasible.eight_bit(poison.x, self._scene.images[poison.base])
-        return Snapshot(state.probe.theta, poison.z, x, poison.y)
+        return Snapshot(state.probe.theta, poison.z, x, poison.y, base=poison.base, labels=poison.y)

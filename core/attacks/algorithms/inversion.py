@@ -17,7 +17,7 @@ from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.plan import allowed_bases
 from core.heads.conjugate import ASKED_EVERY
-from core.spec.events import Event, Observer, part_of
+from core.spec.events import Event, Observer, made_from, part_of
 
 ADAM_STEP = 0.03
 
@@ -74,7 +74,7 @@ def match_with_restarts(
     bases = [*starts.T, *([] if witness is None else [plan.base])]
     for i, start in enumerate(bases):
         canvas = Canvas(scene.pipeline, scene.images[start], plan.feasible, plan.y)
-        part = part_of(observe if i == 0 else _without_snapshots(observe), i, len(bases))
+        part = part_of(made_from(observe, start, plan.y) if i == 0 else _without_snapshots(observe), i, len(bases))
         first, first_z = (canvas.base, scene.z[start]) if witness is None or i < len(starts.T) else witness
         images, gap = match(canvas, first, first_z, zeta, steps, beta, part)
         better = gap < least

@@ -22,7 +22,7 @@ from core.attacks.algorithms.inversion import match_with_restarts
 from core.attacks.algorithms.plan import draw_plan
 from core.attacks.algorithms.tgda import tgda_features
 from core.attacks.starts import RULES, field_sizes
-from core.spec.events import Observer, for_target, part_of
+from core.spec.events import Observer, for_target, made_from, part_of
 from core.spec.experiment import LabelRule
 
 HEAD_TOLERANCE = 1e-6
@@ -128,7 +128,8 @@ def candidates(
     for name, start in starts.items():
         for i, (rule, own) in enumerate(plans.items()):
             index = len(made) + 1
-            made.append(Candidate(name, rule, index, *start(own, part_of(for_target(observe, index), i, len(plans)))))
+            part = part_of(for_target(made_from(observe, own.base, own.y), index), i, len(plans))
+            made.append(Candidate(name, rule, index, *start(own, part)))
     return made
 
 
@@ -162,8 +163,8 @@ def race(
 
 def _ascended(scene: Scene, candidate: Candidate, steps: int, lr: float, observe: Observer) -> Candidate:
     """The candidate after a cycle, unless that made it worse."""
-    canvas = Canvas.of(scene, candidate.plan)
-    x = ascend(scene, candidate.plan, canvas, candidate.x, steps, lr, observe)
+    plan, canvas = candidate.plan, Canvas.of(scene, candidate.plan)
+    x = ascend(scene, plan, canvas, candidate.x, steps, lr, made_from(observe, plan.base, plan.y))
     return max(candidate, judged(scene, replace(candidate, x=x)), key=lambda some: some.rank)
 
 
