@@ -6,6 +6,7 @@ the spec: they read `seed` and leave marks in the folder `POISON_LAB_HOME`.
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from core.experiments.summary import CurvePoint
 from core.heads.scores import Score
 from core.spec.events import Event, Observer, silent
 from core.spec.experiment import ExperimentSpec, parse_spec
+from core.spec.preview import Preview
 from core.system.arrays import Array
 from core.system.errors import DataError
 from core.system.paths import home
@@ -101,6 +103,37 @@ def slow(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "au
         on_event(Event("stage2", step, 100, {"objective": 1.0 / step}))
     mark(f"ended-{spec.seed}")
     return tiny_result(spec)
+
+
+def shown(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
+    """Shows its poison, all pixels of which are the number of the step, until there is a file `go`."""
+    mark(f"ran-{spec.seed}")
+    for step in range(1, 1001):
+        time.sleep(0.02)
+        on_event(Event("pixels", step, 1000, preview=partial(drawn_preview, step)))
+        if (home() / "go").exists():
+            break
+    return tiny_result(spec)
+
+
+def drawn_preview(step: int, samples: int = 4) -> Preview:
+    """Poison whose pixels are the number of the step, one unit further right on the map at each step."""
+    rows = np.arange(samples)
+    clean = {"train_xy": np.zeros((20, 2), np.float32), "train_y": np.arange(20) % 2} if step == 1 else {}
+    return Preview(
+        stage="pixels",
+        done=step,
+        total=1000,
+        n_poison=samples,
+        y=rows % 2,
+        base_y=rows % 2,
+        base_index=rows,
+        shift=np.full(samples, 0.1 * step, np.float32),
+        base_x=np.zeros((samples, 1, 8, 8), np.uint8),
+        poison_x=np.full((samples, 1, 8, 8), step % 256, np.uint8),
+        xy=np.stack([np.full(samples, step), rows], axis=1).astype(np.float32),
+        **clean,
+    )
 
 
 def held(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:

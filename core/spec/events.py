@@ -69,8 +69,8 @@ class Event:
             accuracies are fractions in [0, 1].
         snapshot: takes a snapshot of the attack; valid only while the event is being handled, and never leaves the
             process.
-        preview: makes what people may see of the snapshot, or None; valid only while the event is being handled.
         target: index of the target that the step aims at, or of the start that it began from, where several are tried.
+        preview: makes what people may see of the snapshot; set by the run, and valid only while the event is handled.
     """
 
     stage: str
@@ -78,8 +78,8 @@ class Event:
     total: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
     snapshot: Callable[[], Snapshot] | None = field(default=None, repr=False, compare=False)
-    preview: "Callable[[], Preview | None] | None" = field(default=None, repr=False, compare=False)
     target: int = 0
+    preview: "Callable[[], Preview | None] | None" = field(default=None, repr=False, compare=False)
 
 
 Observer = Callable[[Event], None]

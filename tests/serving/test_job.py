@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.serving import job as job_module
@@ -46,6 +47,34 @@ def test_a_running_job_stops_when_cancelled(engine: Engine, house: Path, monkeyp
     assert again is not job
     assert again.wait(PATIENCE).state == "done"
     assert again.cancel() is False
+
+
+def test_a_running_job_shows_what_it_has_made(engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "execute", "tests.fakes:shown")
+    job = engine.submit(tiny_spec(13), "ada")
+    until(lambda: job.preview is not None)
+    first = job.preview
+    until(lambda: job.preview is not first)
+    later = job.preview
+    assert first is not None
+    assert later is not None
+    assert later.done > first.done == 1
+    for preview in (first, later):
+        assert preview.poison_x is not None
+        assert preview.poison_x.tolist() == np.full((4, 1, 8, 8), preview.done % 256).tolist()
+        assert preview.train_xy is not None, "the clean points are sent once, and kept"
+        assert preview.train_xy.shape == (20, 2)
+    since = time.monotonic()
+    assert job.cancel()
+    assert job.off_worker.wait(PATIENCE)
+    assert time.monotonic() - since < 1.0
+    assert job.preview is None
+    assert marks(house, "ended-13") == []
+
+
+def test_a_run_that_nobody_asked_for_shows_nothing(engine: Engine) -> None:
+    assert not engine._execution("topic").previews
+    assert not engine.ahead._execution("topic").previews
 
 
 def test_a_job_in_the_queue_is_gone_at_once(engine: Engine, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:

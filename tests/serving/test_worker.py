@@ -17,10 +17,11 @@ from core.serving.status import WorkerStatus
 from core.serving.worker import Reporter, enforce_limits, gpu_memory, release_memory
 from core.spec.events import Event
 from core.spec.experiment import ExperimentSpec
+from core.spec.preview import Preview
 from core.storage.runs import Store
 from core.system.errors import Cancelled, DataError
 from core.system.settings import Limits
-from tests.fakes import Large, tiny_result, tiny_spec
+from tests.fakes import Large, drawn_preview, tiny_result, tiny_spec
 from tests.patience import PATIENCE
 
 
@@ -58,6 +59,49 @@ def test_reporter_sends_plain_numbers_and_ends_a_cancelled_run() -> None:
     with pytest.raises(Cancelled):
         reporter(Event("stage2", 1, 1))
     assert len(sent) == 1
+
+
+def test_previews_are_rare_and_never_a_reason_to_fail(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now, cost = 0.0, 0.0
+    monkeypatch.setattr(worker_module.time, "monotonic", lambda: now)
+    sent: list[tuple[float, int]] = []
+
+    def make(done: int) -> Preview:
+        nonlocal now
+        now += cost
+        return drawn_preview(done)
+
+    def follow(seconds: float) -> None:
+        nonlocal now
+        reporter = Reporter(lambda event: None, lambda: False, lambda raw: sent.append((now, done_of(raw))))
+        end = now + seconds
+        while now < end:
+            done = round(100 * now)
+            reporter(Event("pixels", done, 10_000, preview=lambda done=done: make(done)))
+            now += 0.01
+
+    follow(5)
+    assert [round(at, 2) for at, _ in sent] == pytest.approx([0, 1, 2, 3, 4], abs=0.05)
+    assert [done for _, done in sent] == pytest.approx([0, 100, 200, 300, 400], abs=5)
+    sent.clear()
+    cost = 0.5
+    follow(30)
+    assert len(sent) == 3, "they take a twentieth of the time at most"
+    sent.clear()
+    Reporter(lambda event: None, lambda: False)(Event("pixels", 1, 2, preview=lambda: pytest.fail("nobody looks")))
+    events: list[object] = []
+    reporter = Reporter(events.append, lambda: False, lambda raw: sent.append((now, 0)))
+    for done in (1, 2):
+        now += 100
+        reporter(Event("pixels", done, 9, preview=lambda: drawn_preview(1 // 0)))
+    assert (len(events), sent) == (2, [])
+    assert caplog.text.count("No previews of this run can be made") == 1
+
+
+def done_of(raw: bytes) -> int:
+    return Preview.from_bytes(raw).done
 
 
 def test_a_run_makes_room_for_itself_when_it_is_stored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
