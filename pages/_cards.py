@@ -18,6 +18,7 @@ from pages import _map, _runs
 from pages._words import plain
 
 IMAGE_WIDTH = 84
+STAGE2 = "Show the feature targets of stage 2"
 
 
 def numbers(summary: RunSummary, *, in_a_row: int = 5) -> None:
@@ -53,6 +54,11 @@ def side_by_side(images: Sequence[bytes], captions: Sequence[str] | None, alts: 
             st.image(image, width=IMAGE_WIDTH, caption=None if captions is None else plain(captions[i]), alt=alt)
 
 
+def has_stage2(plot: PlotData) -> bool:
+    """Whether the map can show feature targets beside the poison, which else is the result of stage 2 itself."""
+    return plot.stage2_xy is not None and plot.makes_images
+
+
 @st.fragment
 def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None:
     """Where clean and poisoned features lie.
@@ -64,9 +70,9 @@ def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None
     """
     st.subheader("Map of features")
     show_stage2 = False
-    if plot.stage2_xy is not None and plot.makes_images:  # else the poison is the result of stage 2
+    if has_stage2(plot):
         show_stage2 = st.toggle(
-            "Show the feature targets of stage 2",
+            STAGE2,
             key="map-stage2",
             help="Crosses are the features that the images are optimised towards, diamonds the features that they "
             "reach.",

@@ -52,7 +52,7 @@ def _show_pairs(run: StoredRun, plot: PlotData) -> None:
         captions.evasion_caption(summary),
         captions.starts_caption(summary),
     )
-    _draw(
+    draw(
         {**data, "notes": [note for note in notes if note], "remark": captions.pairs_remark(plot)},
         _runs.pair_sheet(root, run.hash, tuple(rows)),
         rows,
@@ -77,10 +77,10 @@ def _show_misread(run: StoredRun) -> None:
         return
     summary = run.summary
     data = image_cards.misread_data(found, summary.classes, run=run.hash, n_clean=summary.n_train)
-    _draw({**data, "notes": [], "remark": remark}, sheet, range(len(found.rows)), None)
+    draw({**data, "notes": [], "remark": remark}, sheet, range(len(found.rows)), None)
 
 
-def _draw(data: Mapping[str, object], sheet: ImageSheet, items: Sequence[int], selected: int | None) -> None:
+def draw(data: Mapping[str, object], sheet: ImageSheet, items: Sequence[int], selected: int | None) -> None:
     """Mount the component.
 
     Args:

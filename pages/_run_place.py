@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.serving.engine import current
 from core.spec.experiment import ExperimentSpec
-from pages import _pick, _running, _runs
+from pages import _going, _pick, _running, _runs
 
 if TYPE_CHECKING:
     from core.serving.job import Job
@@ -47,7 +47,7 @@ def show(asked: ExperimentSpec | None) -> None:
         asked: what the page itself shows, with its progress; None where it shows no run.
     """
     with st.container(key=PLACE):
-        st.html(ONE_STEP, unsafe_allow_javascript=True)
+        st.html(ONE_STEP + _going.CLOSE_DRAWER, unsafe_allow_javascript=True)
         is_going = bool(going(asked))
         st.fragment(box, run_every=REFRESH_SECONDS if is_going else None)(asked, is_going)
 

@@ -1,13 +1,13 @@
-"""What a run shows in five seconds: one sentence, and the accuracy before and after; while it goes, what it reports."""
+"""What a run shows in five seconds: one sentence, and the accuracy before and after."""
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments.summary import RunSummary
 from core.presentation import captions
 from core.presentation.figures.before_after import zoomed_range
-from core.presentation.figures.so_far import so_far_figure, so_far_words
 from core.serving.engine import current
 from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
@@ -17,9 +17,8 @@ from pages import _cards, _runs
 from pages._words import plain
 
 if TYPE_CHECKING:
-    from core.serving.status import JobStatus
+    from core.serving.job import Job
 
-REFRESH_SECONDS = 1.0
 STYLE = """
 /* The lab's first screen: a line, a sentence, a line, and three cards that end where the window does. */
 .st-key-lab-title h1 { font-size: 1.25rem; padding: 0; white-space: nowrap; }
@@ -38,10 +37,25 @@ STYLE = """
 
 def sentence(summary: RunSummary, *, makes_images: bool) -> None:
     """What the poison does, by counts of images, in large letters; what its attacker did not know, in small ones."""
+    headline(captions.harm_sentence(summary, makes_images=makes_images), summary.spec)
+
+
+def headline(words: str, spec: ExperimentSpec) -> None:
+    """The first thing that is read, with what the attacker of the experiment does not know."""
     with st.container(key="story"):
-        st.markdown(f"**{captions.harm_sentence(summary, makes_images=makes_images)}**")
-        if words := captions.knowledge_sentence(summary.spec):
-            st.caption(plain(words))
+        st.markdown(f"**{words}**")
+        if unknown := captions.knowledge_sentence(spec):
+            st.caption(plain(unknown))
+
+
+def card_places() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """The places of images, map and accuracy."""
+    left, middle, right = st.columns([1, 1.35, 1], gap="small")
+    return (
+        left.container(border=True, key="lab-images"),
+        middle.container(border=True, key="lab-map"),
+        right.container(border=True, key="lab-accuracy"),
+    )
 
 
 def before_after(run: StoredRun) -> None:
@@ -59,33 +73,14 @@ def before_after(run: StoredRun) -> None:
 
 def is_going(asked: ExperimentSpec | None) -> bool:
     """Whether a run of these settings is queued or running; starts no engine."""
-    status = None if asked is None else _status(asked)
-    return status is not None and not status.finished
+    job = None if asked is None else job_of(asked)
+    return job is not None and not job.status().finished
 
 
-def _status(spec: ExperimentSpec) -> "JobStatus | None":
+def job_of(spec: ExperimentSpec) -> "Job | None":
+    """The latest job of these settings; starts no engine."""
     engine = current()  # the result must not wait for one to start
-    job = None if engine is None else engine.job(spec.hash)
-    return None if job is None else job.status()
-
-
-def accuracy_card(run: StoredRun, asked: ExperimentSpec | None) -> None:
-    """The accuracy before and after; while the asked run goes, what it reports, in the same place."""
-    status = None if asked is None else _status(asked)
-    words = None if status is None or status.finished else so_far_words(status.curve)
-    if status is None or words is None:
-        before_after(run)
-        return
-    shown, values = words
-    st.subheader("The run so far")
-    st.caption(f"{shown.title}: **{values}**.")
-    st.plotly_chart(
-        so_far_figure(status.curve),
-        key="so-far",
-        config={"displayModeBar": False},
-        alt=f"{shown.title} at each step of the run so far: {values}",
-    )
-    st.caption(shown.meaning)
+    return None if engine is None else engine.job(spec.hash)
 
 
 def how(run: StoredRun) -> None:

@@ -13,7 +13,19 @@ from core.spec.experiment import ExperimentSpec
 from core.storage.runs import StoredRun
 from core.system.errors import SpecError, StoreError
 from core.system.numbers import about
-from pages import _budget_marks, _cards, _folds, _image_reach, _images, _running, _runs, _sidebar, _state, _story
+from pages import (
+    _budget_marks,
+    _cards,
+    _folds,
+    _going,
+    _image_reach,
+    _images,
+    _running,
+    _runs,
+    _sidebar,
+    _state,
+    _story,
+)
 from pages._run_labels import field_words
 from pages._words import plain
 
@@ -157,6 +169,26 @@ def image_reach(run: StoredRun) -> None:
     st.fragment(_image_reach.card, run_every=_image_reach.WAIT_SECONDS if waiting else None)(run)
 
 
+def finished_screen(run: StoredRun, plot: PlotData, asked: ExperimentSpec | None, is_asked: bool) -> None:
+    """What stands above the folds while nothing goes.
+
+    Args:
+        run: that is on show.
+        plot: its arrays.
+        asked: the settings of the sidebar; None where they can't be run.
+        is_asked: whether the run is theirs.
+    """
+    _story.sentence(run.summary, makes_images=plot.makes_images)
+    whose_row(run, asked, is_asked)
+    left, middle, right = _story.card_places()
+    with left:
+        _images.images_card(run, plot)
+    with middle:
+        _cards.map_card(run, plot, is_narrow=True)
+    with right:
+        _story.before_after(run)
+
+
 def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool) -> None:
     """The whole result of a finished run, what the poison does first.
 
@@ -166,21 +198,16 @@ def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool)
         is_asked: whether the run is theirs.
     """
     plot, problem = _plot(run)
-    if plot is not None:
-        _story.sentence(run.summary, makes_images=plot.makes_images)
-    whose_row(run, asked, is_asked)
     if plot is None:
+        whose_row(run, asked, is_asked)
         _cards.numbers(run.summary)
         st.error(problem, title="The figures of this run can't be shown", icon=":material/broken_image:")
         return
-    left, middle, right = st.columns([1, 1.35, 1], gap="small")
-    with left.container(border=True, key="lab-images"):
-        _images.images_card(run, plot)
-    with middle.container(border=True, key="lab-map"):
-        _cards.map_card(run, plot, is_narrow=True)
-    with right.container(border=True, key="lab-accuracy"):
-        is_going = _story.is_going(asked)
-        st.fragment(_story.accuracy_card, run_every=_story.REFRESH_SECONDS if is_going else None)(run, asked)
+    if asked is not None and _story.is_going(asked):
+        st.fragment(_going.screen, run_every=_going.REFRESH_SECONDS)(run, plot, asked)
+    else:
+        with st.container():  # as a fragment is one, so that the components stay when a run begins and ends
+            finished_screen(run, plot, asked, is_asked)
     with st.container(horizontal=True, vertical_alignment="center"):
         page_links(run)
         pin_toggle(run)

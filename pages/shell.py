@@ -19,6 +19,7 @@ st.set_page_config(
 
 from pages import (  # noqa: E402 (the window's title need not wait for the imports)
     _address,
+    _going,
     _login,
     _own,
     _run_place,
@@ -29,7 +30,7 @@ from pages import (  # noqa: E402 (the window's title need not wait for the impo
 )
 
 st.html(_style.STYLE)
-st.html(f"<style>{_run_place.STYLE}{_story.STYLE}</style>")
+st.html(f"<style>{_run_place.STYLE}{_story.STYLE}{_going.STYLE}</style>")
 _login.gate()
 
 

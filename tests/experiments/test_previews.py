@@ -141,7 +141,6 @@ def test_large_images_are_reduced() -> None:
 SETTINGS: dict[str, dict[str, Any]] = {
     "fw-input": {"rounds": 2, "atoms": 4, "inner_steps": 2, "joint_steps": 2},
     "ft-matching": {"steps": 3, "match_steps": 3, "finish_steps": 2},
-    "best-input": {"rounds": 1, "atoms": 3, "inner_steps": 1, "feature_steps": 2, "match_steps": 2, "joint_steps": 2},
 }
 
 

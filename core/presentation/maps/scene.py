@@ -70,6 +70,7 @@ class MapScene:
         beside_xy: (j, 2) positions on maps beside this one, so that all have the same axes; not drawn.
         run: the run that other components on the page select points of; empty for none.
         makes_images: whether the poison has images.
+        is_preview: whether the poison is that of a run that goes: the next scene shows it a little later.
     """
 
     xy: Array
@@ -93,6 +94,7 @@ class MapScene:
     beside_xy: Array | None = None
     run: str = ""
     makes_images: bool = True
+    is_preview: bool = False
 
     def as_data(self) -> dict[str, object]:
         """Plain JSON with arrays as base64 of little-endian numbers, and an `id` that is a digest of all of it."""
@@ -139,6 +141,7 @@ class MapScene:
             "groups": [list(group) for group in self.groups],
             "run": self.run,
             "makesImages": self.makes_images,
+            "isPreview": self.is_preview,
         }
         digest = hashlib.sha256(finite_json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
         return {**data, "id": digest}
@@ -153,17 +156,15 @@ def run_scene(plot: PlotData, classes: Sequence[str], *, run: str = "", shows_ta
         run: its hash, for the link with other components; empty for none.
         shows_targets: whether the features that stage 2 optimised are drawn.
     """
-    n, m = plot.n_clean, plot.n_poison
-    marks = [Mark("", colour, alpha=QUIET) for colour in PALETTE]
-    marks.append(Mark("poisoned", POISONED, "diamond", ring=True))
+    marks, mark = run_marks(plot.train_y, plot.n_poison)
     predicted = None if plot.logits is None else plot.logits.argmax(1)
     return MapScene(
         xy=np.concatenate([plot.train_xy, plot.shown_xy]),
-        n_clean=n,
+        n_clean=plot.n_clean,
         y=np.concatenate([plot.train_y, plot.poison_y]),
         classes=classes,
         marks=marks,
-        mark=np.concatenate([plot.train_y % len(PALETTE), np.full(m, len(PALETTE))]),
+        mark=mark,
         base_y=plot.base_y,
         base_index=plot.base_index,
         start_xy=np.where(plot.moved[:, None], plot.base_xy, np.nan),
@@ -174,6 +175,13 @@ def run_scene(plot: PlotData, classes: Sequence[str], *, run: str = "", shows_ta
         run=run,
         makes_images=plot.makes_images,
     )
+
+
+def run_marks(train_y: Array, n_poison: int) -> tuple[list[Mark], Array]:
+    """How clean points (n,), by class, and m poisoned samples are drawn, and the index (n + m,) into that."""
+    marks = [Mark("", colour, alpha=QUIET) for colour in PALETTE]
+    marks.append(Mark("poisoned", POISONED, "diamond", ring=True))
+    return marks, np.concatenate([train_y % len(PALETTE), np.full(n_poison, len(PALETTE))])
 
 
 def packed(values: Array, dtype: str) -> str:

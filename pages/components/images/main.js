@@ -49,6 +49,8 @@ export class ImageCard {
    */
   take({ cards, sheet, selected }) {
     const name = `${cards.kind} ${cards.run} ${cards.count}`;
+    // What is below stays where it is while a run goes, though its images have fewer words and a shorter strip.
+    this.root.style.minHeight = cards.isPreview ? `${this.root.offsetHeight}px` : "";
     this.cards = decode(cards);
     if (!(this.order in this.cards.orders)) this.order = Object.keys(this.cards.orders)[0];
     if (name !== this.name) {

@@ -48,9 +48,13 @@ export class FeatureMap {
     const isNew = this.scene?.id !== scene.id;
     if (isNew) {
       const fresh = decode(scene);
-      if (this.scene?.count !== fresh.count || this.scene.run !== fresh.run) this.selected = this.hovered = -1;
-      this.picture.view.reset();
-      this.picture.view.middle = null;
+      const isSame = this.scene?.count === fresh.count && this.scene.run === fresh.run;
+      if (!isSame) this.selected = this.hovered = -1;
+      if (!isSame || !fresh.isPreview || !this.scene.isPreview) {
+        this.picture.view.reset();
+        this.picture.view.middle = null;
+      }
+      if (this.scene?.run !== fresh.run) this.thumbs.clear();
       this.picture.pixels = null;
       this.scene = fresh;
     }
@@ -124,8 +128,7 @@ export class FeatureMap {
   /** Images are wanted: the server is asked for them once. */
   wantImages() {
     if (this.hasAsked || this.options?.big) return;
-    this.hasAsked = true;
-    this.report("images", true);
+    this.hasAsked = this.report("images", true) !== false;
   }
 
   /** Point at a row, -1 for none. */

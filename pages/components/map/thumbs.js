@@ -31,6 +31,11 @@ export class Thumbs {
     image.src = appAddress(sheet.url);
   }
 
+  /** Forget the images of another run. */
+  clear() {
+    Object.assign(this, { image: null, url: "", places: new Map() });
+  }
+
   has(row) {
     return this.image !== null && this.places.has(row);
   }
