@@ -136,8 +136,8 @@ def map_card(preview: Preview, asked: ExperimentSpec, plot: PlotData) -> None:
     _map.show(scene, key="map", alt=alt)
     with st.popover("How to read the map", icon=":material/info:", type="tertiary", key="map-words"):
         st.markdown(
-            f"Diamonds are the first {count:,} of {preview.n_poison:,} poisoned samples as they are at "
-            f"{previews.step_words(preview)}; lines lead to them from their base images. The clean points do not "
+            f"Diamonds are the first {count:,} of {preview.n_poison:,} poisoned samples as they are now "
+            f"({previews.step_words(preview)}); lines lead to them from their base images. The clean points do not "
             "move: their map is the same for every attack."
         )
 

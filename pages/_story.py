@@ -27,6 +27,7 @@ STYLE = """
 .st-key-whose { min-height: 2.8rem; }
 .st-key-whose-other { background: light-dark(#fff3d6, #3d3013); border-radius: 0.5rem; padding: 0 0.75rem; }
 @media (min-width: 1000px) {
+  .st-key-whose-other { flex-wrap: nowrap; }
   .st-key-lab-images, .st-key-lab-map, .st-key-lab-accuracy {
     height: clamp(27rem, 100vh - 16.25rem, 50rem); flex: none !important; overflow-y: auto;
     --page-map-height: clamp(15rem, 100vh - 28.5rem, 38rem);

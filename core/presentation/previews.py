@@ -14,8 +14,8 @@ from core.system.numbers import counted
 
 
 def step_words(preview: Preview) -> str:
-    """At which step of its stage the poison is shown: "step 90 of 150"."""
-    return f"step {preview.done:,} of {preview.total:,}" if preview.total > 1 else "at first"
+    """At which step of its stage the poison is shown: "step 90"."""
+    return f"step {preview.done:,}" if preview.done else "at the start"
 
 
 def going_sentence(n_train: int, n_poison: int, *, makes_images: bool) -> str:
@@ -31,14 +31,10 @@ def going_sentence(n_train: int, n_poison: int, *, makes_images: bool) -> str:
 
 
 def preview_remark(preview: Preview) -> str:
-    """What has to be known of the images of a preview."""
-    if preview.base_x is None:
+    """What has to be known of the images of a preview before they are looked at; "" for nothing."""
+    if preview.poison_x is not None:
         return ""
-    count = len(preview.base_x)
-    which = f"the first {count:,} of {preview.n_poison:,} as they are" if count < preview.n_poison else "as they are"
-    if preview.poison_x is None:
-        return f"Preview, {step_words(preview)}: no images yet, the attack works on features. Shown are base images."
-    return f"Preview, {step_words(preview)}: {which}."
+    return "No poisoned images yet: the attack works on features. Shown are the base images."
 
 
 def preview_sheet(preview: Preview) -> ImageSheet | None:
@@ -75,6 +71,8 @@ def preview_cards(preview: Preview, classes: Sequence[str], *, run: str) -> dict
         "orders": [["row", ORDERS["row"], packed(np.arange(count), "<i4")]],
         "factor": factor,
         "isPreview": True,
+        "step": step_words(preview),
+        "total": preview.n_poison,
     }
 
 

@@ -50,7 +50,7 @@ def test_what_a_run_has_made_so_far_is_in_the_places_of_the_result(monkeypatch: 
         assert words not in text
     (cards,), (scene,) = images, maps
     assert (cards["count"], cards["isPreview"]) == (4, True)
-    assert cards["remark"] == "Preview, step 1 of 1,000: as they are."
+    assert (cards["step"], cards["remark"]) == ("step 1", "")
     assert cards["classes"][:2] == ["T-shirt/top", "Trouser"]
     assert scene.is_preview
     assert scene.run == cards["run"] == app.session_state.spec.hash

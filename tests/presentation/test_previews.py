@@ -33,7 +33,7 @@ def test_before_there_are_images_the_base_stands_alone() -> None:
     assert sheet.each == 1
     assert previews.preview_cards(early, CLASSES, run="r")["factor"] == 0
     assert previews.preview_remark(early) == (
-        "Preview, step 40 of 1,000: no images yet, the attack works on features. Shown are base images."
+        "No poisoned images yet: the attack works on features. Shown are the base images."
     )
     assert previews.preview_sheet(replace(LATER, base_x=None)) is None
 
@@ -46,9 +46,11 @@ def test_cards_say_what_each_image_claims() -> None:
     assert data["factor"] == 127 // 40
 
 
-@pytest.mark.parametrize(("m", "which"), [(4, "as they are"), (60, "the first 4 of 60 as they are")])
-def test_the_remark_says_that_it_is_a_preview(m: int, which: str) -> None:
-    assert previews.preview_remark(replace(LATER, n_poison=m)) == f"Preview, step 40 of 1,000: {which}."
+@pytest.mark.parametrize(("done", "words"), [(0, "at the start"), (40, "step 40"), (1200, "step 1,200")])
+def test_each_image_says_that_it_is_a_preview(done: int, words: str) -> None:
+    data = previews.preview_cards(replace(LATER, done=done, n_poison=60), CLASSES, run="r")
+    assert (data["step"], data["count"], data["total"]) == (words, 4, 60)
+    assert previews.preview_remark(LATER) == ""
 
 
 def test_diamonds_stand_where_they_are_now_and_clean_points_stay() -> None:

@@ -9,7 +9,7 @@ import { unpack } from "../map/data.js";
 import { announce, follow } from "../map/link.js";
 import { listen } from "./input.js";
 import { Sheet } from "./sheet.js";
-import { captionsOf, claimOf, detailOf } from "./words.js";
+import { captionsOf, claimOf, detailOf, placeOf } from "./words.js";
 
 const BLINK_MS = 600;
 const MOST_PIXELS = 224;
@@ -95,7 +95,7 @@ export class ImageCard {
     if (!cards) return;
     Object.assign(this.root.dataset, { item, mode: this.mode, count: cards.count });
     const place = this.rows.indexOf(item);
-    this.part("place").textContent = `${(place + 1).toLocaleString("en")} of ${cards.count.toLocaleString("en")}`;
+    this.part("place").textContent = placeOf(cards, place);
     this.button("previous").disabled = place <= 0;
     this.button("next").disabled = place >= cards.count - 1;
     if (item < 0) return;

@@ -15,10 +15,17 @@ export function detailOf(cards, item) {
   return parts.join(" · ");
 }
 
+/** "3 of 60", of a preview "3 of the first 12 of 60". */
+export function placeOf(cards, place) {
+  const [now, count, total] = [place + 1, cards.count, cards.total ?? cards.count].map((number) => number.toLocaleString("en"));
+  return count === total ? `${now} of ${count}` : `${now} of the first ${count} of ${total}`;
+}
+
 /** What the two frames show in a mode: a caption each, and what a screen reader says. */
 export function captionsOf(cards, item, mode, isPoison) {
   const base = cards.classes[cards.before[item]];
-  const poisoned = ["poisoned", `The poisoned image: ${claimOf(cards, item)}`];
+  const when = cards.isPreview ? `, ${cards.step}` : "";
+  const poisoned = [`poisoned${when}`, `The poisoned image${when}: ${claimOf(cards, item)}`];
   if (cards.kind === "misread") return [["", ""], ["", `Test image of ${base}`]];
   const clean = ["base image", `The base image: ${base}`];
   if (mode === "blink") return [["", ""], isPoison ? poisoned : clean];
