@@ -92,19 +92,7 @@ def progress_row(status: "JobStatus", *, has_preview: bool) -> None:
 @st.fragment  # as that of a finished run is one, so that the browser keeps the component
 def images_card(preview: Preview, asked: ExperimentSpec) -> None:
     """The first poisoned images as they are now, in the component that shows those of a finished run."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader("Images", width="content")
-        st.segmented_control(
-            "Images to show",
-            list(_images.VIEWS),
-            format_func=_images.VIEWS.__getitem__,
-            default="poison",
-            key="images-view-so-far",
-            label_visibility="collapsed",
-            width="content",
-            disabled=True,
-            help="Which test images are misread is known once the run has ended.",
-        )
+    _images.heading(is_preview=True)
     sheet = previews.preview_sheet(preview)
     if sheet is None or preview.base_x is None:
         st.caption("These data have no images.")

@@ -23,10 +23,24 @@ VIEWS = {"poison": "Poison", "misread": "Newly misread"}
 @st.fragment
 def images_card(run: StoredRun, plot: PlotData) -> None:
     """What the attacker adds, or what it makes of the test."""
+    if heading() == "misread":
+        _show_misread(run)
+    else:
+        _show_pairs(run, plot)
+
+
+def heading(*, is_preview: bool = False) -> str | None:
+    """The heading of the card, with the choice of what it shows: a key of `VIEWS`.
+
+    Args:
+        is_preview: whether a run goes, so that there is no choice yet.
+    """
     st.session_state.setdefault(VIEW, next(iter(VIEWS)))
+    if is_preview:
+        st.session_state[VIEW] = "poison"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Images", width="content")
-        view = st.segmented_control(
+        return st.segmented_control(
             "Images to show",
             list(VIEWS),
             format_func=VIEWS.__getitem__,
@@ -34,12 +48,10 @@ def images_card(run: StoredRun, plot: PlotData) -> None:
             key=VIEW,
             label_visibility="collapsed",
             width="content",
-            help="The poisoned images, or the test images that they make the head misread.",
+            disabled=is_preview,
+            help="The poisoned images, or the test images that they make the head misread, which is known at the end of "
+            "a run.",
         )
-    if view == "misread":
-        _show_misread(run)
-    else:
-        _show_pairs(run, plot)
 
 
 def _show_pairs(run: StoredRun, plot: PlotData) -> None:

@@ -52,7 +52,8 @@ export class ImageCard {
     // What is below stays where it is while a run goes, though its images have fewer words and a shorter strip.
     this.root.style.minHeight = cards.isPreview ? `${this.root.offsetHeight}px` : "";
     this.cards = decode(cards);
-    if (!(this.order in this.cards.orders)) this.order = Object.keys(this.cards.orders)[0];
+    // A preview has one order alone: the one that a person has chosen is kept for what comes after it.
+    this.order = this.chosen in this.cards.orders ? this.chosen : Object.keys(this.cards.orders)[0];
     if (name !== this.name) {
       this.item = selected ?? this.rows[0] ?? -1;
       if (!this.canCompare) this.setMode("pair");
@@ -207,7 +208,7 @@ export class ImageCard {
   }
 
   setOrder(name) {
-    this.order = name;
+    this.order = this.chosen = name;
     this.select(this.rows[0]);
   }
 

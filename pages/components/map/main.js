@@ -55,6 +55,8 @@ export class FeatureMap {
         this.picture.view.middle = null;
       }
       if (this.scene?.run !== fresh.run) this.thumbs.clear();
+      // What is below stays where it is while a run goes, though the legend has other entries.
+      this.root.style.minHeight = fresh.isPreview ? `${this.root.offsetHeight}px` : "";
       this.picture.pixels = null;
       this.scene = fresh;
     }
