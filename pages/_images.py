@@ -49,8 +49,7 @@ def heading(*, is_preview: bool = False) -> str | None:
             label_visibility="collapsed",
             width="content",
             disabled=is_preview,
-            help="The poisoned images, or the test images that they make the head misread, which is known at the end of "
-            "a run.",
+            help="The poisoned images, or the test images that they make the head misread, known once a run has ended.",
         )
 
 

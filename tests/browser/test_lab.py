@@ -112,7 +112,6 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path:
     page.get_by_test_id("stExpandSidebarButton").click()
     run_button(page)
     expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
-    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
     expect(page.get_by_text("Result of these settings:")).to_be_visible()
     wide = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
