@@ -7,7 +7,7 @@ from core.attacks.registry import RECORDS as ATTACKS
 from core.data.registry import DataInfo
 from core.extractors.registry import EXTRACTORS
 from core.spec.experiment import ExperimentSpec
-from core.system.numbers import counted
+from core.system.numbers import counted, rounded
 from pages._controls import Choice, Number, Value
 from pages._upload_choice import UploadChoice
 
@@ -17,8 +17,6 @@ TRAINING, OTHER, SAME = "training", "other", "none"
 """Values in a link: the attacker has the training set, or other points; and the head's own extractor."""
 _FACTORS = (1e-3, 1e3)
 _MOST_RIDGE = 1e3
-_DIGITS = 6
-"""Of an expected λ, which a link holds as a multiple of the true one: enough for any that somebody means."""
 
 
 def control(key: str, chosen: Mapping[str, Value], data: DataInfo) -> Choice[str] | Number | None:
@@ -64,7 +62,7 @@ def to_fields(values: Mapping[str, Value]) -> dict[str, Any]:
     if values.get(POINTS, TRAINING) != TRAINING:
         fields["attacker_data"] = values[POINTS]
     if values.get(RIDGE, 1.0) != 1.0:
-        fields["attacker_ridge"] = float(f"{float(values['ridge']) * float(values[RIDGE]):.{_DIGITS}g}")
+        fields["attacker_ridge"] = rounded(float(values["ridge"]) * float(values[RIDGE]))
     if values.get(EXTRACTOR, SAME) != SAME:
         fields["attacker_extractor"] = values[EXTRACTOR]
     return fields

@@ -101,6 +101,16 @@ def digits(value: float | None, most: int = 6) -> str:
     return f"{Decimal(f'{value:.{most}g}') + 0:,f}"
 
 
+def rounded(value: float, most: int = 6) -> float:
+    """A number without what floating point has added to it: 0.1 · 3 is 0.3.
+
+    Args:
+        value: the number.
+        most: digits that count.
+    """
+    return float(f"{value:.{most}g}")
+
+
 def duration(seconds: float | None) -> str:
     """A duration that was measured: 7 s, 35 s, 4 min, 2.5 h."""
     if seconds is None or not math.isfinite(seconds):

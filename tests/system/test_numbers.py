@@ -161,6 +161,12 @@ def test_digits_that_count_are_written_without_an_exponent(value: float | None, 
     assert numbers.digits(value, most) == text
 
 
+def test_what_floating_point_adds_is_rounded_away() -> None:
+    assert numbers.rounded(0.1 * 3) == 0.3
+    assert numbers.rounded(1234.5678, 2) == 1200.0
+    assert numbers.rounded(0.0) == 0.0
+
+
 def formatted(path: Path) -> list[str]:
     """The fields of f-strings that format a number by themselves, with their lines."""
     fields = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FormattedValue)]
