@@ -18,13 +18,15 @@ CARRIED = "lab"
 """The key under which a page without controls carries those of the lab, so that a reload there does not lose them."""
 
 VIEWS: dict[str, tuple[str, ...]] = {
+    "lab": ("show", "targets"),
     "features": ("run", "map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
     "challenge": ("code", "me", "teacher"),
-    "lessons": ("class",),
+    "lessons": ("class", "show", "targets"),
     "gallery": ("of", "poisoned", "makes", "effect", "order"),
     "sweep": ("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
-    "compare": ("runs", "view"),
-    "defend": ("run", "with", "share"),
+    "compare": ("runs", "view", "page", "measure", "head"),
+    "defend": ("run", "with", "share", "group", "page", "heads", "bad"),
+    "extractors": ("measure",),
     "stages": ("run", "step"),
     "present": ("run", "step"),
     "projector": ("code",),

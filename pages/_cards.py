@@ -14,7 +14,8 @@ from core.spec.events import STAGES
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, fixed, named, percent
 from core.system.paths import results
-from pages import _map, _runs
+from pages import _map, _own, _runs
+from pages._own import Switch
 from pages._words import plain
 
 IMAGE_WIDTH = 84
@@ -69,11 +70,11 @@ def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None
         is_narrow: whether there is no room for the words on how to read it, which a button then opens.
     """
     st.subheader("Map of features")
-    show_stage2 = False
+    show_stage2 = _own.ask("targets", Switch(False) if has_stage2(plot) else None) or False
     if has_stage2(plot):
-        show_stage2 = st.toggle(
+        st.toggle(
             STAGE2,
-            key="map-stage2",
+            key=_own.widget("targets"),
             help="Crosses are the features that the images are optimised towards, diamonds the features that they "
             "reach.",
         )
@@ -89,6 +90,7 @@ def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None
             st.markdown(words)
     else:
         st.caption(words)
+    _own.write()
 
 
 def accuracy_card(run: StoredRun) -> None:

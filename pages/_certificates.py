@@ -10,7 +10,8 @@ from core.certificates.certificate import Certificates
 from core.storage import certified, features
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, fixed, named, percent
-from pages import _certificate_figures, _defences, _runs, _tasks
+from pages import _certificate_figures, _defences, _own, _runs, _tasks
+from pages._controls import Choice, Whole
 
 CHOICES = (25, 50, 100, 200)
 SECONDS = 30.0
@@ -45,12 +46,12 @@ def card(run: StoredRun) -> None:
     st.subheader("Certified accuracy")
     st.markdown(INTRODUCTION)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        partitions = st.segmented_control(
+        partitions = _own.ask("heads", Choice({count: str(count) for count in CHOICES}, PARTITIONS))
+        st.segmented_control(
             "Heads in the ensemble",
             CHOICES,
-            default=PARTITIONS,
             required=True,
-            key="certify-partitions",
+            key=_own.widget("heads"),
             help="More heads withstand more added points, but each is trained on fewer.",
         )
         certificates = certified.find(run.hash, partitions)
@@ -67,6 +68,7 @@ def card(run: StoredRun) -> None:
         if st.session_state.pop("certify-waiting", False):
             st.rerun()  # the page, which need not be redrawn any more
         both(run, certificates)
+        _own.write()
     elif st.session_state.get("certify-asked") == (run.hash, partitions):
         if not st.session_state.get("certify-waiting"):
             st.session_state["certify-waiting"] = True
@@ -88,12 +90,12 @@ def both(run: StoredRun, certificates: Certificates) -> None:
     added, flipped = certificates.added, certificates.flipped
     runs, here = attacks(run)
     end = max(len(added.certified) - 1, 1)
-    bad = st.slider(
+    bad = _own.ask("bad", Whole(0, end, min(m, end)))
+    st.slider(
         "How many bad images?",
         0,
         end,
-        min(m, end),
-        key=f"certify-bad-{run.hash}-{added.partitions}",
+        key=_own.widget("bad"),
         help=f"Whatever they are, and whoever made them. This run has {m:,}; from {end:,} on, nothing is guaranteed.",
     )
     left, right = st.columns(2)

@@ -8,8 +8,9 @@ from core.experiments.summary import RunSummary
 from core.presentation import comparison
 from core.system.arrays import Array
 from pages import _compare_figures as pictures
-from pages import _pick
+from pages import _own, _pick
 from pages._compare_runs import QUIET, ComparedRun
+from pages._controls import Choice
 
 MOST_CLASSES = 20
 PER_CLASS = {
@@ -24,15 +25,16 @@ MATRICES = {"change": "Change", "clean": "Clean", "poisoned": "Poisoned"}
 def classes_card(runs: Sequence[ComparedRun]) -> None:
     """Accuracy of each class, side by side where the classes are the same."""
     st.subheader("Accuracy per class")
-    shown = st.segmented_control(
+    shown = _own.ask("measure", Choice(PER_CLASS, "lost"))
+    st.segmented_control(
         "Measure",
         list(PER_CLASS),
         format_func=PER_CLASS.__getitem__,
-        default="lost",
         required=True,
-        key="compare-per-class",
+        key=_own.widget("measure"),
         help="Points lost: clean minus poisoned accuracy; negative where accuracy rose.",
     )
+    _own.write()
     groups = comparison.grouped([tuple(compared.classes) for compared in runs])
     if len(groups) > 1:
         st.caption("The runs have different classes and are shown in separate charts.")
@@ -43,18 +45,18 @@ def classes_card(runs: Sequence[ComparedRun]) -> None:
         classes = group[0].classes
         if len(largest) < len(classes):
             st.caption(f"The {len(largest)} of {len(classes)} classes with the largest change.")
-        values = [[per_class(summary, str(shown))[i] for i in largest] for summary in summaries]
+        values = [[per_class(summary, shown)[i] for i in largest] for summary in summaries]
         names = ", ".join(compared.name for compared in group)
         st.plotly_chart(
             pictures.class_bars(
                 values,
                 [classes[i] for i in largest],
                 [compared.place for compared in group],
-                PER_CLASS[str(shown)] + ("" if shown == "lost" else ", %"),
+                PER_CLASS[shown] + ("" if shown == "lost" else ", %"),
             ),
             key=f"compare-classes-{names}",
             config=QUIET,
-            alt=f"{PER_CLASS[str(shown)]} of each class in runs {names}",
+            alt=f"{PER_CLASS[shown]} of each class in runs {names}",
         )
 
 
@@ -69,17 +71,16 @@ def per_class(summary: RunSummary, what: str) -> list[float]:
 def matrices_card(runs: Sequence[ComparedRun]) -> None:
     """The confusion matrix of each run."""
     st.subheader("Confusion matrix")
-    shown = str(
-        st.segmented_control(
-            "Head",
-            list(MATRICES),
-            format_func=MATRICES.__getitem__,
-            default="change",
-            required=True,
-            key="compare-matrices",
-            help="The head whose predictions are counted; the change is poisoned minus clean.",
-        )
+    shown = _own.ask("head", Choice(MATRICES, "change"))
+    st.segmented_control(
+        "Head",
+        list(MATRICES),
+        format_func=MATRICES.__getitem__,
+        required=True,
+        key=_own.widget("head"),
+        help="The head whose predictions are counted; the change is poisoned minus clean.",
     )
+    _own.write()
     if shown == "change":
         st.caption(
             "Number of test images, poisoned minus clean. Orange: more than without poison; blue: fewer; empty: no "

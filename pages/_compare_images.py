@@ -6,8 +6,9 @@ import streamlit as st
 
 from core.presentation import comparison
 from pages import _compare_figures as pictures
-from pages import _words
+from pages import _own, _words
 from pages._compare_runs import ComparedRun
+from pages._controls import Whole
 
 PER_PAGE = 12
 SCROLL_HEIGHT = 545
@@ -32,6 +33,7 @@ def images_card(runs: Sequence[ComparedRun]) -> None:
             "not a base image of that run."
         )
         same_bases(runs, shared)
+        _own.write()
         return
     if len(runs) > 1:
         st.caption("These runs share no base image. Images of each run: base image | poisoned image.")
@@ -47,9 +49,10 @@ def images_card(runs: Sequence[ComparedRun]) -> None:
 
 def same_bases(runs: Sequence[ComparedRun], shared: Sequence[tuple[int | None, ...]]) -> None:
     """One strip a base image, page by page."""
-    page = 1
-    if len(shared) > PER_PAGE:
-        page = st.pagination(-(-len(shared) // PER_PAGE), key="compare-images-page")
+    pages = -(-len(shared) // PER_PAGE)
+    page = _own.ask("page", Whole(1, pages, 1) if pages > 1 else None) or 1
+    if pages > 1:
+        st.pagination(pages, default=page, key=_own.widget("page"))
     strips, captions = [], []
     for rows in shared[(page - 1) * PER_PAGE : page * PER_PAGE]:
         base = next(compared.base(row) for compared, row in zip(runs, rows, strict=True) if row is not None)

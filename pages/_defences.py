@@ -23,6 +23,7 @@ SECONDS = 3.0
 """What one chain takes, roughly, where the features are there."""
 SHARES = (1, 2, 3, 5, 10, 15, 20)
 """How much each may remove, in percent."""
+USUAL_SHARE = round(100 * SHARE)
 
 
 def chain_of(names: Sequence[str], share: int) -> Chain:

@@ -13,10 +13,12 @@ from core.storage import misread
 from core.storage.runs import StoredRun
 from core.system.errors import PoisonLabError
 from core.system.paths import results
-from pages import _components, _map, _misread, _runs
+from pages import _components, _map, _misread, _own, _runs
+from pages._controls import Choice
 
 KEY = "images"
-VIEW, ROW = "images-view", "images-row"
+VIEW, ROW = "show", "images-row"
+"""The key of the link that names the view; the key of the selected row in the session."""
 VIEWS = {"poison": "Poison", "misread": "Newly misread"}
 
 
@@ -27,30 +29,34 @@ def images_card(run: StoredRun, plot: PlotData) -> None:
         _show_misread(run)
     else:
         _show_pairs(run, plot)
+    _own.write()
 
 
-def heading(*, is_preview: bool = False) -> str | None:
+def heading(*, is_preview: bool = False) -> str:
     """The heading of the card, with the choice of what it shows: a key of `VIEWS`.
 
     Args:
-        is_preview: whether a run goes, so that there is no choice yet.
+        is_preview: whether a run goes, so that there is no choice yet; what was chosen is shown again after it.
     """
-    st.session_state.setdefault(VIEW, next(iter(VIEWS)))
+    view, key = "poison", _own.widget(VIEW)
     if is_preview:
-        st.session_state[VIEW] = "poison"
+        st.session_state[f"{key}-so-far"] = view
+    else:
+        view = _own.ask(VIEW, Choice(VIEWS, view))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Images", width="content")
-        return st.segmented_control(
+        st.segmented_control(
             "Images to show",
             list(VIEWS),
             format_func=VIEWS.__getitem__,
             required=True,
-            key=VIEW,
+            key=f"{key}-so-far" if is_preview else key,
             label_visibility="collapsed",
             width="content",
             disabled=is_preview,
             help="The poisoned images, or the test images that they make the head misread, known once a run has ended.",
         )
+    return view
 
 
 def _show_pairs(run: StoredRun, plot: PlotData) -> None:
@@ -129,7 +135,7 @@ def _nothing() -> None:
 
 def _turn_to_pairs() -> None:
     """A point of the map was selected while other images are shown; for callbacks."""
-    st.session_state[VIEW] = "poison"
+    st.session_state[_own.widget(VIEW)] = "poison"
     st.session_state[ROW] = _map.told(KEY, "row")
 
 

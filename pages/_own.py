@@ -1,6 +1,6 @@
 """What a page keeps in the URL for itself, beside the settings of the sidebar, so that a link opens the same view.
 
-A page has its keys in `KEYS`. It asks for each of them before it draws the widget, whose key is `widget(key)`, and says
+A page has its keys in `keys`. It asks for each of them before it draws the widget, whose key is `widget(key)`, and says
 what may be chosen there, for only the page knows that. The shell writes the link once the page is drawn; a fragment,
 which can be drawn alone, writes it itself.
 """
@@ -20,10 +20,8 @@ from pages._controls import Control, V, Value, number_text, read
 
 T = TypeVar("T")
 
-KEYS: dict[str, tuple[str, ...]] = {
-    page: keys for page, keys in _address.VIEWS.items() if page not in _address.WITHOUT_CONTROLS
-}
-"""The own keys of pages with controls, by path; none of them is a key of the sidebar."""
+BY_THE_PAGE: tuple[str, ...] = ("run", "runs", "step", "code")
+"""Keys that a page without controls reads and writes itself: another run there is another page to go back to."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,11 @@ class Switch:
 
 @dataclass(frozen=True)
 class Several(Generic[V]):
-    """Any number of several: `options` are their values."""
+    """Any number of several: `options` are their values, in the order of which they stand where `is_ordered`."""
 
     options: Sequence[V]
     default: list[V]
+    is_ordered: bool = False
 
     @property
     def allowed(self) -> str:
@@ -62,11 +61,12 @@ class Several(Generic[V]):
         """The values that a link means, or None."""
         known = {number_text(value): value for value in self.options}
         names = text.split(",") if text else []
-        return [known[name] for name in dict.fromkeys(names)] if set(names) <= known.keys() else None
+        return self.near([known[name] for name in dict.fromkeys(names)]) if set(names) <= known.keys() else None
 
     def near(self, value: Sequence[V]) -> list[V]:
         """Those that may be chosen."""
-        return [option for option in value if option in self.options]
+        first, second = (self.options, value) if self.is_ordered else (value, self.options)
+        return [option for option in first if option in second]
 
     def text(self, value: Sequence[Value]) -> str:
         """As they stand in a link."""
@@ -121,8 +121,11 @@ class Rows:
 
 
 def keys(page: str) -> tuple[str, ...]:
-    """The own keys of a page beside the settings of the sidebar."""
-    return KEYS.get(page, ())
+    """What a page asks for here, beside the settings of the sidebar."""
+    own = _address.VIEWS.get(page, ())
+    if page == "playground":  # its component has a link of its own
+        return ()
+    return tuple(key for key in own if key not in BY_THE_PAGE) if page in _address.WITHOUT_CONTROLS else own
 
 
 def follow(page: str, query: Mapping[str, str], *, is_kept: bool = False) -> None:
@@ -193,8 +196,11 @@ def ask(key: str, control: Control[T] | None, *, plain: T | None = None) -> T | 
 def write() -> None:
     """Bring the link in step with what was asked; also within a fragment."""
     state = st.session_state
-    own = keys(state.page)
-    state.link = _state.versioned({key: text for key, text in state.link.items() if key not in own} | state.own, own)
-    state.views[state.page] = dict(state.own)
+    own, is_alone = keys(state.page), state.page in _address.WITHOUT_CONTROLS
+    before = st.query_params.to_dict() if is_alone else state.link
+    state.link = {key: text for key, text in before.items() if key not in own} | state.own
+    if not is_alone:
+        state.link = _state.versioned(state.link, own)
+    state.views[state.page] = _address.own_part(state.page, state.link)
     if st.query_params.to_dict() != state.link:
         st.query_params.from_dict(state.link)

@@ -59,10 +59,23 @@ def open_button(spec: ExperimentSpec, *, widget: str, label: str = "Open in the 
         st.switch_page("lab.py", query_params=_state.to_query(values))
 
 
+@st.fragment
 def link_popover(path: str, query: Mapping[str, str], *, widget: str) -> None:
-    """A link to copy."""
-    with st.popover("Link", icon=":material/link:", key=widget, help="A link to this view, to copy and share."):
-        st.code(link(path, query), language=None, wrap_lines=True)
+    """A link to copy; one to the page itself also has what the page asks for by `_own` at the moment it is opened.
+
+    Args:
+        path: of the page.
+        query: what is always in the link.
+        widget: the popover's own key.
+    """
+    here = dict(st.session_state.own) if path == st.session_state.page else {}
+    words = "A link to this view, to copy and share."
+    with st.popover("Link", icon=":material/link:", key=widget, help=words, on_change="rerun"):
+        st.code(
+            link(path, dict(query) | {key: text for key, text in here.items() if key not in query}),
+            language=None,
+            wrap_lines=True,
+        )
 
 
 def lab_query(spec: ExperimentSpec) -> dict[str, str] | None:

@@ -53,19 +53,13 @@ def view(page: str) -> None:
     if query != link:
         st.query_params.from_dict(link)
     if shown.view is not None:
+        _own.follow(page, shown.view, is_kept=shown.is_kept)
         state.problems, known = [], (*_address.VIEWS.get(page, ()), _address.CARRIED)
         if shown.unknown:
             names = ", ".join(f"`{quoted(key)}`" for key in shown.unknown)
             state.problems = [f"Unknown: {names}. Known: {', '.join(known)}."]
     state.page, state.refusal = page, ""
-    note_view()
-
-
-def note_view() -> None:
-    """Note what the address says of a page without controls, to be found again; also within a fragment."""
-    state = st.session_state
-    state.link = st.query_params.to_dict()
-    state.views[state.page] = _address.own_part(state.page, state.link)
+    _own.write()
 
 
 def choose(values: Values, *, past_locks: bool = False) -> None:

@@ -6,13 +6,14 @@ import streamlit as st
 
 from core.system.numbers import percent
 from pages import _compare_figures as pictures
-from pages import _run_labels, _runs, _words
+from pages import _own, _run_labels, _runs, _words
 from pages._compare_classes import classes_card, matrices_card
 from pages._compare_figures import NAMES, SIGNS
 from pages._compare_images import images_card
 from pages._compare_maps import maps_card
 from pages._compare_runs import QUIET, ComparedRun, loaded
 from pages._compare_table import run_table
+from pages._controls import Choice
 
 LEAST, MOST = 2, len(NAMES)
 NOTHING = ""
@@ -81,38 +82,17 @@ def pickers(labels: dict[str, str], wanted: Sequence[str]) -> None:
             )
 
 
-def read_link() -> None:
-    """Set the view from the link, unless this page wrote it itself."""
-    state = st.session_state
-    asked = st.query_params.get("view", FIRST_VIEW)
-    if state.get("compare-link") == asked and "compare-view" in state:  # Streamlit forgets it on the way to other pages
-        return
-    if asked not in VIEWS:
-        st.warning(
-            f"The link names an unknown view: `{_words.plain(asked[:40])}`. There are {', '.join(VIEWS)}.",
-            icon=":material/link_off:",
-        )
-    state["compare-view"] = asked if asked in VIEWS else FIRST_VIEW
-
-
 def view_box() -> str:
     """Which view is shown, one at a time; it stands in the link."""
-    read_link()
-    view = str(
-        st.segmented_control(
-            "View",
-            list(VIEWS),
-            format_func=lambda name: VIEWS[name][0],
-            required=True,
-            key="compare-view",
-            help="One view at a time; the table above stays.",
-        )
+    view = _own.ask("view", Choice({name: words for name, (words, _) in VIEWS.items()}, FIRST_VIEW))
+    st.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=lambda name: VIEWS[name][0],
+        required=True,
+        key=_own.widget("view"),
+        help="One view at a time; the table above stays.",
     )
-    st.session_state["compare-link"] = view
-    if view == FIRST_VIEW:
-        st.query_params.pop("view", None)
-    elif st.query_params.get("view") != view:
-        st.query_params["view"] = view
     return view
 
 

@@ -13,12 +13,14 @@ from core.storage import defended
 from core.storage.runs import StoredRun
 from core.system.errors import StoreError
 from core.system.paths import results
-from pages import _cards, _certificates, _defences, _defend_each, _defend_figures, _map, _pick, _runs, _words
-from pages._defences import SHARES, WAIT_SECONDS
+from pages import _cards, _certificates, _defences, _defend_each, _defend_figures, _map, _own, _pick, _runs
+from pages._controls import Choice, Whole
+from pages._defences import SHARES, USUAL_SHARE, WAIT_SECONDS
 from pages._defend_figures import GROUPS
+from pages._own import Several
 
 PER_PAGE = 24
-DEFAULT = {"with": "sphere", "share": "5"}
+USUAL = "sphere"
 INTRODUCTION = (
     "Data-sanitisation defences filter the training set before the head is trained, without knowing which images are "
     "poisoned. Select defences to see which poisoned images they detect and miss, which clean images they remove, and "
@@ -31,37 +33,6 @@ GROUP_WORDS = {
 }
 
 
-def read_link() -> None:
-    """Set the controls from the link, unless this page wrote it itself."""
-    state = st.session_state
-    asked = {key: st.query_params.get(key, value) for key, value in DEFAULT.items()}
-    if state.get("defend-link") == asked and "defend-with" in state:  # Streamlit forgets it on the way to other pages
-        return
-    names = [name for name in asked["with"].split(",") if name]
-    unknown = [name for name in names if name not in DEFENCES]
-    if unknown:
-        st.warning(f"The link names an unknown defence: `{_words.plain(unknown[0][:40])}`.", icon=":material/link_off:")
-    if asked["share"] not in map(str, SHARES):
-        allowed = ", ".join(map(str, SHARES))
-        st.warning(
-            f"`share` is `{_words.plain(asked['share'][:40])}`; allowed: {allowed}. Using {DEFAULT['share']} instead.",
-            icon=":material/link_off:",
-        )
-    state["defend-with"] = [name for name in dict.fromkeys(names) if name in DEFENCES]
-    state["defend-share"] = int(asked["share"]) if asked["share"] in map(str, SHARES) else int(DEFAULT["share"])
-
-
-def write_link(names: Sequence[str], share: int) -> None:
-    """Write the controls into the link."""
-    query = {"with": ",".join(names), "share": str(share)}
-    st.session_state["defend-link"] = query
-    for key, value in query.items():
-        if value == DEFAULT[key]:
-            st.query_params.pop(key, None)
-        elif st.query_params.get(key) != value:
-            st.query_params[key] = value
-
-
 def select_run() -> None:
     """Defend the run that was picked; for callbacks."""
     st.session_state.turn = {"run": st.session_state["defend-run"]}
@@ -72,12 +43,12 @@ def controls(run: StoredRun) -> tuple[Any, ...]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _pick.run_box("Run", run, widget="defend-run", on_change=select_run)
         _pick.open_button(run.spec, widget="defend-lab")
-    read_link()
-    names = _defences.pills(widget="defend-with")
+    _own.ask("with", Several(list(DEFENCES), [USUAL], is_ordered=True))
+    names = _defences.pills(widget=_own.widget("with"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        share = _defences.slider(widget="defend-share")
+        _own.ask("share", Choice({share: f"{share} %" for share in SHARES}, USUAL_SHARE))
+        share = _defences.slider(widget=_own.widget("share"))
         _pick.link_popover("defend", {"run": run.hash, "with": ",".join(names), "share": str(share)}, widget="link-def")
-    write_link(names, share)
     if words := captions.evasion_caption(run.summary):
         st.caption(words)
     _defences.about(names)
@@ -108,6 +79,7 @@ def result(run: StoredRun, chain: tuple[Any, ...]) -> None:
         map_panel(run, plot, rows)
     with right.container(border=True):
         images_panel(run, plot, rows)
+    _own.write()
 
 
 def groups(verdict: DefenceVerdict, n_clean: int) -> dict[str, list[int]]:
@@ -135,15 +107,21 @@ def map_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]])
     st.caption("Defences work in feature space; they do not use positions on this map.")
 
 
+def first_page() -> None:
+    """Show another group from its first image on; for callbacks."""
+    st.session_state[_own.widget("page")] = 1
+
+
 def images_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int]]) -> None:
     """The images of one of the groups."""
-    group = st.segmented_control(
+    group = _own.ask("group", Choice(GROUPS, "missed" if rows["missed"] else "detected"))
+    st.segmented_control(
         "Images",
         list(GROUPS),
         format_func=lambda name: f"{GROUPS[name]} {len(rows[name]):,}",
-        default="missed" if rows["missed"] else "detected",
         required=True,
-        key="defend-group",
+        key=_own.widget("group"),
+        on_change=first_page,
         help="Which images are shown.",
     )
     chosen = rows[group]
@@ -152,7 +130,9 @@ def images_panel(run: StoredRun, plot: PlotData, rows: Mapping[str, Sequence[int
         st.markdown("None.")
         return
     pages = -(-len(chosen) // PER_PAGE)
-    page = st.pagination(pages, key=f"defend-page-{group}", max_visible_pages=5) if pages > 1 else 1
+    page = _own.ask("page", Whole(1, pages, 1) if pages > 1 else None) or 1
+    if pages > 1:
+        st.pagination(pages, default=page, key=_own.widget("page"), max_visible_pages=5)
     shown = chosen[(page - 1) * PER_PAGE : page * PER_PAGE]
     everything, n = _runs.images(str(results()), run.hash), plot.n_clean
     labels = [run.summary.classes[int(plot.train_y[row] if row < n else plot.poison_y[row - n])] for row in shown]
@@ -173,7 +153,7 @@ chain = controls(shown)
 waiting = defended.find(shown.hash, chain) is None
 st.session_state["defend-waiting"] = waiting
 st.fragment(result, run_every=WAIT_SECONDS if waiting else None)(shown, chain)
-share = int(st.session_state["defend-share"])
+share = int(st.session_state[_own.widget("share")])
 busy = st.session_state.get("defend-each") == (shown.hash, share)
 st.session_state["defend-ticking"] = busy
 st.fragment(_defend_each.single_defences, run_every=WAIT_SECONDS if busy else None)(shown, share)

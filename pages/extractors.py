@@ -12,7 +12,8 @@ from core.experiments import cost
 from core.extractors.registry import EXTRACTORS, ExtractorInfo, present
 from core.presentation import figures
 from core.system.numbers import digits
-from pages import _sidebar
+from pages import _own, _sidebar
+from pages._controls import Choice
 
 MEASURES = {"linear_probe": "Linear head", "knn": "Nearest neighbours"}
 PRETRAINED_ON = {"": "nothing", "imagenet": "ImageNet", **{name: record.title for name, record in DATA.items()}}
@@ -88,13 +89,13 @@ def titles() -> dict[str, str]:
 def qualities() -> None:
     """Linear and nearest-neighbour probes on the shipped data."""
     st.subheader("Quality of the features")
-    measure = st.segmented_control(
+    measure = _own.ask("measure", Choice(MEASURES, "linear_probe"))
+    st.segmented_control(
         "Measured by",
         list(MEASURES),
         format_func=MEASURES.__getitem__,
-        default="linear_probe",
         required=True,
-        key="measure",
+        key=_own.widget("measure"),
         help="How the features are evaluated: by a linear head trained on them, or by the labels of the nearest "
         "images.",
     )

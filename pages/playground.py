@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.presentation.plane import TITLES, Plane
 from core.system.errors import PoisonLabError
-from pages import _address, _plane, _playground, _sidebar
+from pages import _address, _own, _plane, _playground
 from pages._playground import View
 from pages._state import Locks
 
@@ -66,7 +66,7 @@ def write_link(points: Plane) -> None:
     whole = _address.carrying(link, state.experiment)
     if st.query_params.to_dict() != whole or state.pop("playground_followed", False):
         st.query_params.from_dict(whole)
-    _sidebar.note_view()
+    _own.write()
 
 
 def scenes() -> None:

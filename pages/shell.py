@@ -90,12 +90,14 @@ if page.url_path in _address.WITHOUT_CONTROLS:  # what these show is in their ow
     else:
         _login.account()
     _sidebar.view(page.url_path)
-    _sidebar.show_problems(box)
+    shown_problems = _sidebar.show_problems(box)
     _run_place.show(None)
     try:
         page.run()
     finally:  # also where the page stops early
-        _sidebar.note_view()
+        _own.write()
+        if st.session_state.problems != shown_problems:  # the page has read its own part of the link
+            _sidebar.show_problems(box)
 else:
     st.session_state.spec = _sidebar.experiment(page.url_path)
     _login.account()

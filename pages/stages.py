@@ -11,7 +11,7 @@ from core.storage.runs import StoredRun
 from core.system.errors import StoreError
 from core.system.numbers import digits, fixed, percent
 from core.system.paths import results
-from pages import _cards, _pick, _runs, _sidebar, _stage_figures
+from pages import _cards, _own, _pick, _runs, _stage_figures
 from pages._controls import Whole, read
 
 PLAY_SECONDS = 1.2
@@ -102,7 +102,7 @@ def trajectory(run: StoredRun, plot: PlotData, steps: list[ShownStep], playing: 
         _pick.link_popover("stages", {"run": run.hash, "step": str(now)}, widget="stages-link")
     if st.query_params.get("step", "0") != str(now):
         st.query_params["step"] = str(now)
-        _sidebar.note_view()
+        _own.write()
     here, stage_losses = steps[now], losses(run.summary)
     st.plotly_chart(
         _stage_figures.axis_figure(steps, now, stage_losses),

@@ -106,7 +106,7 @@ class Student:
             choices["seed"] = (1, self._new_seed)
         if self.tab.widget("run") is not None and self._is_small():
             choices["run"] = (4, self._run)
-        if self.tab.widget("images-view") is not None:
+        if self.tab.widget("lab-show") is not None:
             choices["card"] = (1.5, self._card)
         if self.tab.widget("trajectory-step") is not None:
             choices["walk"] = (4, lambda: self._move("trajectory-step"))
@@ -182,7 +182,7 @@ class Student:
 
     async def _card(self) -> None:
         """Look at the images that are misread and at those of the poison, or at the map with what stage 2 wanted."""
-        view, toggle = self.tab.widget("images-view"), self.tab.widget("map-stage2")
+        view, toggle = self.tab.widget("lab-show"), self.tab.widget("lab-targets")
         if toggle is not None and self.random.random() < 0.4:
             now = self.tab.states[toggle.id].bool_value
             self.did("rerun", await self.tab.set(toggle, not now))

@@ -84,7 +84,10 @@ def test_what_a_page_without_controls_does_not_know_is_named() -> None:
 
 def test_every_page_has_its_keys() -> None:
     assert set(_address.VIEWS["playground"]) == {*_playground.KEYS, *_state.LOCKS}
-    assert {
-        page: _address.VIEWS[page] for page in ("features", "challenge", "lessons", "gallery", "sweep")
-    } == _own.KEYS
+    with_controls = set(_address.VIEWS) - set(_address.WITHOUT_CONTROLS)
+    assert with_controls == {"lab", "features", "challenge", "lessons", "gallery", "sweep", "extractors"}
+    assert all(_own.keys(page) == _address.VIEWS[page] for page in with_controls)
+    assert _own.keys("defend") == ("with", "share", "group", "page", "heads", "bad")
+    assert _own.keys("compare") == ("view", "page", "measure", "head")
+    assert [_own.keys(page) for page in ("playground", "stages", "present", "status")] == [()] * 4
     assert all(_address.CARRIED not in keys for keys in _address.VIEWS.values())

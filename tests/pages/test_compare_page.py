@@ -61,7 +61,8 @@ def test_one_view_is_shown_at_a_time_and_stands_in_the_link() -> None:
 
 def test_an_unknown_view_is_said() -> None:
     app = opened("compare.py", runs=f"{FLIP},{NOISE}", view="magic")
-    assert "unknown view: `magic`. There are accuracy, images, map, classes, confusion." in shown_text(app)
+    words = "`view` is `magic`; allowed: accuracy, images, map, classes, confusion. Using accuracy instead."
+    assert words in shown_text(app)
     assert query(app) == {"runs": f"{FLIP},{NOISE}"}
 
 
@@ -264,3 +265,25 @@ def test_the_shared_map_has_the_poison_of_every_run_in_its_own_symbol() -> None:
 def test_a_strip_marks_what_is_missing() -> None:
     image = np.zeros((1, 8, 8), np.uint8)
     assert pictures.strip([image, None]) != pictures.strip([image, image])
+
+
+@pytest.mark.parametrize(("view", "key", "value"), [("classes", "measure", "poisoned"), ("confusion", "head", "clean")])
+def test_what_a_view_shows_is_in_the_link(view: str, key: str, value: str) -> None:
+    app = opened("compare.py", runs=f"{FLIP},{NOISE}", view=view)
+    rerun(app.button_group(key=f"compare-{key}").set_value(value))
+    link = {"runs": f"{FLIP},{NOISE}", "view": view, key: value}
+    assert query(app) == link
+    again = opened("compare.py", **link)
+    assert again.button_group(key=f"compare-{key}").value == value
+    assert not again.warning
+    app = rerun(app.switch_page("lab.py"))
+    for name in list(app.query_params):
+        del app.query_params[name]
+    assert query(rerun(app.switch_page("compare.py"))) == link
+
+
+def test_an_odd_measure_is_said() -> None:
+    app = opened("compare.py", runs=f"{FLIP},{NOISE}", view="classes", measure="magic")
+    words = "`measure` is `magic`; allowed: lost, poisoned, clean. Using lost instead."
+    assert [box.value for box in app.warning] == [words]
+    assert query(app) == {"runs": f"{FLIP},{NOISE}", "view": "classes"}

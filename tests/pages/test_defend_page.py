@@ -122,8 +122,9 @@ def test_no_defence_is_a_choice_too() -> None:
 
 def test_bad_links_are_told() -> None:
     app = opened("defend.py", run=HASH, **{"with": "loss,wall", "share": "7"})
-    assert "an unknown defence: wall" in shown_text(app).replace("`", "")
-    assert app.button_group(key="defend-with").value == ["loss"]
+    assert f"`with` is `loss,wall`; allowed: some of {', '.join(DEFENCES)}. Using sphere" in shown_text(app)
+    assert "`share` is `7`; allowed: 1, 2, 3, 5, 10, 15, 20. Using 5 instead." in shown_text(app)
+    assert app.button_group(key="defend-with").value == ["sphere"]
     assert app.select_slider(key="defend-share").value == 5
 
 
@@ -184,7 +185,7 @@ def test_a_run_without_features_says_how_long_they_take(engine: Tasks, monkeypat
 def certifying(partitions: int = 25) -> AppTest:
     """The page once its button has been pressed, drawn as often as it asks to be."""
     app = rerun(opened("defend.py", run=HASH))
-    rerun(app.button_group(key="certify-partitions").set_value(partitions))
+    rerun(app.button_group(key="defend-heads").set_value(partitions))
     rerun(app.button(key="certify").click())
     return rerun(app)
 
@@ -207,7 +208,7 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
     judged, certificates = ["defend-bars", "defend-each-bars"], ["certify-added", "certify-flipped"]
     assert [chart.key for chart in app.get("plotly_chart")] == judged + certificates
     assert [part.proto.component_name for part in app.get("bidi_component")] == ["poison-lab.map"]
-    bad = app.slider(key=f"certify-bad-{HASH}-25")
+    bad = app.slider(key="defend-bad")
     assert (bad.min, bad.max, bad.value) == (0, len(added.certified) - 1, min(10, len(added.certified) - 1))
     for points in (0, 1, int(bad.max)):
         rerun(bad.set_value(points))
@@ -215,12 +216,12 @@ def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -
         s = "" if points == 1 else "s"
         assert metrics[f"Guaranteed accuracy with {points} image{s} added"] == percent(added.at(points))
         assert metrics[f"Guaranteed accuracy with {points} label{s} flipped"] == percent(found.flipped.at(points))
-        bad = app.slider(key=f"certify-bad-{HASH}-25")
+        bad = app.slider(key="defend-bad")
 
 
 def test_another_number_of_heads_is_another_certificate(engine: Tasks) -> None:
     app = certifying(25)
-    rerun(app.button_group(key="certify-partitions").set_value(50))
+    rerun(app.button_group(key="defend-heads").set_value(50))
     assert "Under this attack, with" not in shown_text(app)
     rerun(app.button(key="certify").click())
     assert engine.asked[-1] == "certify 50"
@@ -310,3 +311,29 @@ def test_the_map_marks_what_was_found_missed_and_wrongly_removed() -> None:
     shapes = [scene.marks[i].shape for i in scene.mark]
     assert [shapes[row] for row in (4, n, n + 1, n + 2)] == ["cross", "open", "diamond", "diamond"]
     assert shapes.count("dot") == len(scene.xy) - 4
+
+
+def test_what_is_looked_at_is_in_the_link() -> None:
+    link = {"run": HASH, "with": "loss", "share": "20"}
+    app = rerun(opened("defend.py", **link))
+    found = defended.find(HASH, parse_chain(["loss:share=0.2"]))
+    assert found is not None
+    usual = "missed" if found.whole.poison_removed < 10 else "detected"
+    rerun(app.button_group(key="defend-group").set_value("wrong"))
+    assert usual != "wrong"
+    assert query(app) == {**link, "group": "wrong"}
+    rerun(app.button_group(key="defend-heads").set_value(50))
+    assert query(app) == {**link, "group": "wrong", "heads": "50"}
+    again = rerun(opened("defend.py", **query(app)))
+    assert again.button_group(key="defend-group").value == "wrong"
+    assert again.button_group(key="defend-heads").value == 50
+    assert len(again.get("image")) == found.whole.clean_lost
+    assert f"/defend?run={HASH}&with=loss&share=20&group=wrong&heads=50" in again.get("code")[0].value
+
+
+def test_how_many_bad_images_is_in_the_link(engine: Tasks) -> None:
+    app = certifying()
+    rerun(app.slider(key="defend-bad").set_value(1))
+    assert query(app) == {"run": HASH, "heads": "25", "bad": "1"}
+    again = rerun(opened("defend.py", **query(app)))
+    assert again.slider(key="defend-bad").value == 1

@@ -14,11 +14,12 @@ from streamlit.testing.v1 import AppTest
 from core.heads.scores import Score
 from core.presentation import image_cards
 from core.serving import engine as engine_module
+from core.spec.defaults import CURRENT
 from core.storage import misread
 from core.storage.misread import Misread
 from core.storage.runs import Store
 from pages import _map
-from tests.apps import drawn, opened, own_store, rerun, shown_text, small
+from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 from tests.storage.test_defended import separable
 
 LINK = {"attack": "label-flip", "train": "100", "test": "50", "budget": "10"}
@@ -65,7 +66,7 @@ def component(app: AppTest) -> dict[str, Any]:
 
 
 def misread_view(app: AppTest) -> AppTest:
-    return rerun(app.button_group(key="images-view").set_value("misread"))
+    return rerun(app.button_group(key="lab-show").set_value("misread"))
 
 
 def test_pairs_come_first_with_what_no_pixel_shows(store: Store) -> None:
@@ -136,3 +137,49 @@ def test_the_sheet_follows_the_place_that_the_browser_lacks(store: Store, monkey
     wanted[:] = [[run.hash, "row", 4]]
     assert items() == [3, 4, 5]
     assert small("noise").hash == run.hash
+
+
+def test_the_view_is_in_the_link_and_comes_back(store: Store) -> None:
+    run = store.put(drawn())
+    misread._MISREAD.write(misread._MISREAD.key(run.hash), Misread(2, (4, 9), (0, 1), (1, 2)).to_json())
+    app = misread_view(opened("lab.py", **LINK))
+    assert query(app) == {**LINK, "show": "misread"}
+    link = query(app)
+    again = opened("lab.py", **link)  # a reload, or the link in another browser
+    assert (query(again), component(again)["cards"]["kind"]) == (link, "misread")
+    app = rerun(app.switch_page("gallery.py"))
+    for key in list(app.query_params):
+        del app.query_params[key]
+    app = rerun(app.switch_page("lab.py"))  # by the navigation
+    assert (query(app), component(app)["cards"]["kind"]) == (link, "misread")
+    del app.query_params["show"]  # back in the browser
+    assert component(rerun(app))["cards"]["kind"] == "poison"
+    assert query(app) == LINK
+
+
+def test_a_view_that_there_is_not_is_said(store: Store) -> None:
+    store.put(drawn())
+    app = opened("lab.py", **LINK, show="all")
+    assert [box.value for box in app.error] == ["`show` is `all`; allowed: poison, misread. Using poison instead."]
+    assert query(app) == LINK
+    assert component(app)["cards"]["kind"] == "poison"
+
+
+def test_a_bare_link_to_a_view_says_which_defaults_it_means(store: Store) -> None:
+    store.put(drawn())
+    app = misread_view(opened("lab.py"))
+    assert query(app) == {"show": "misread", "defaults": str(CURRENT)}
+    assert opened("lab.py", **query(app)).session_state.spec == app.session_state.spec
+
+
+def test_targets_of_stage_2_are_in_the_link(store: Store) -> None:
+    for attack in ("label-flip", "ft-matching"):
+        store.put(drawn(attack))
+    link = {**LINK, "attack": "ft-matching"}
+    app = opened("lab.py", **link)
+    app = rerun(app.toggle(key="lab-targets").set_value(True))
+    assert query(app) == {**link, "targets": "on"}
+    again = opened("lab.py", **query(app))
+    assert again.toggle(key="lab-targets").value
+    without = opened("lab.py", **LINK, targets="on")
+    assert not without.session_state.own

@@ -13,7 +13,7 @@ from core.experiments import sweep
 from core.serving import engine as engine_module
 from core.storage.runs import Store
 from core.system.errors import EngineError
-from pages import _own, _progress, _state
+from pages import _address, _own, _progress, _state
 from pages._own import Rows, Several
 from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
 
@@ -62,7 +62,7 @@ def pinned(app: AppTest) -> str:
 
 def test_no_own_key_is_a_key_of_the_sidebar_or_of_lessons() -> None:
     taken = {*_state.all_keys(), _state.VERSION, *_state.LOCKS, *_progress.KEYS}
-    assert not any(taken & set(keys) for keys in _own.KEYS.values())
+    assert not any(taken & set(keys) for keys in map(_own.keys, _address.VIEWS))
 
 
 def test_a_link_to_features_opens_the_same_view() -> None:
@@ -261,3 +261,10 @@ def test_a_sweep_without_an_engine_says_so_and_shows_what_is_known(monkeypatch: 
     app = opened("sweep.py", **SETTINGS, budgets="10")
     assert errors(app) == ["No scheduler answers."]
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_several_stand_in_their_own_order_where_it_matters() -> None:
+    some: Any = Several(("range", "slab", "trim"), ["slab"], is_ordered=True)
+    assert some.parse("trim,range") == ["range", "trim"]
+    assert some.near(["trim", "magic", "range"]) == ["range", "trim"]
+    assert Several(("range", "trim"), ["trim"]).near(["trim", "range"]) == ["trim", "range"]
