@@ -10,8 +10,9 @@ from core.certificates.certificate import Certificates
 from core.storage import certified, features
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, fixed, named, percent
-from pages import _certificate_figures, _defences, _own, _runs, _tasks
+from pages import _certificate_figures, _defences, _own, _runs
 from pages._controls import Choice, Whole
+from pages._tasks import Wish
 
 CHOICES = (25, 50, 100, 200)
 SECONDS = 30.0
@@ -32,13 +33,14 @@ FLIPPED_WORDS = (
 )
 
 
+def wish(run: StoredRun, heads: int) -> Wish:
+    """The certificates of ensembles of so many heads."""
+    return Wish("certify", "core.storage.certified:certify", (run.hash, heads), "This can't be certified")
+
+
 def is_waiting(run: StoredRun) -> bool:
     """Whether a certificate was requested that is not computed yet."""
-    request: tuple[str, int] | None = st.session_state.get("certify-asked")
-    if request is None:
-        return False
-    spec_hash, partitions = request
-    return spec_hash == run.hash and certified.find(spec_hash, partitions) is None
+    return any(wish(run, heads).is_going and certified.find(run.hash, heads) is None for heads in CHOICES)
 
 
 def card(run: StoredRun) -> None:
@@ -56,32 +58,21 @@ def card(run: StoredRun) -> None:
         )
         certificates = certified.find(run.hash, partitions)
         if certificates is None:
-            st.button(
+            wish(run, partitions).button(
                 "Certify",
-                key="certify",
-                icon=":material/verified_user:",
-                on_click=st.session_state.update,
-                args=({"certify-asked": (run.hash, partitions)},),
+                icon="verified_user",
                 help="Trains hundreds of heads as one batch: seconds to a minute, depending on the machine.",
             )
     if certificates is not None:
-        if st.session_state.pop("certify-waiting", False):
-            st.rerun()  # the page, which need not be redrawn any more
+        wish(run, partitions).end()
         both(run, certificates)
         _own.write()
-    elif st.session_state.get("certify-asked") == (run.hash, partitions):
-        if not st.session_state.get("certify-waiting"):
-            st.session_state["certify-waiting"] = True
-            st.rerun()  # the button has drawn this part alone, once
-        key = f"certify-{run.hash}-{partitions}"
-        problem = _tasks.run(key, "core.storage.certified:certify", run.hash, partitions)
-        if problem:
-            _tasks.show_problem(problem, title="This can't be certified", widget="certify-again")
-        else:
-            words, seconds = "A worker is training the ensemble.", SECONDS
-            if not features.has_features(run):
-                words, seconds = _defences.wait_words(run), SECONDS + _defences.feature_seconds(run)
-            _tasks.show_progress(key, seconds, words)
+        return
+    words, seconds = "A worker is training the ensemble.", SECONDS
+    if not features.has_features(run):
+        words, seconds = _defences.wait_words(run), SECONDS + _defences.feature_seconds(run)
+    wish(run, partitions).follow(words, seconds)
+    _own.write()
 
 
 def both(run: StoredRun, certificates: Certificates) -> None:

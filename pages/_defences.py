@@ -18,7 +18,6 @@ from core.system.numbers import digits, fixed, percent
 from pages import _defend_figures, _tasks, _words
 
 QUIET = {"displayModeBar": False}
-WAIT_SECONDS = 0.7
 SECONDS = 3.0
 """What one chain takes, roughly, where the features are there."""
 SHARES = (1, 2, 3, 5, 10, 15, 20)

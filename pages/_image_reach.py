@@ -4,12 +4,14 @@ import streamlit as st
 
 from core.presentation import captions
 from core.presentation.figures.image_reach import image_reach_bars, image_reach_figure
-from core.storage import reached
+from core.storage import features, reached
 from core.storage.runs import StoredRun
 from core.system.numbers import fixed
-from pages import _tasks
+from pages import _defences
+from pages._tasks import Wish
 
-WAIT_SECONDS = 0.7
+SECONDS = 30.0
+"""What the four attacks on features take, roughly, at the default size."""
 ABOUT = (
     "Poisoned features are not images, and most lie where no image comes. Here the same budget and labels are "
     "used by features that stay near those of images: each within a distance of the features of one of this run's "
@@ -26,9 +28,14 @@ def applies(run: StoredRun) -> bool:
     return run.summary.description.makes_images and run.spec.constraint != "none"
 
 
+def wish(run: StoredRun) -> Wish:
+    """What images can do with a run's budget."""
+    return Wish("reach", "core.storage.reached:measure", (run.hash,), "This can't be measured")
+
+
 def is_waiting(run: StoredRun) -> bool:
     """Whether it was requested and is not measured yet."""
-    return st.session_state.get("reach-asked") == run.hash and reached.find(run.hash) is None
+    return wish(run).is_going and reached.find(run.hash) is None
 
 
 def card(run: StoredRun) -> None:
@@ -36,8 +43,7 @@ def card(run: StoredRun) -> None:
     st.markdown(ABOUT)
     reach = reached.find(run.hash)
     if reach is not None:
-        if st.session_state.pop("reach-waiting", False):
-            st.rerun()  # the page, which need not be redrawn any more
+        wish(run).end()
         st.markdown(captions.image_reach_caption(reach))
         summary = ", ".join(f"{name} {fixed(value)}" for name, value in image_reach_bars(reach).items())
         st.plotly_chart(
@@ -48,20 +54,10 @@ def card(run: StoredRun) -> None:
         )
         st.caption(ESTIMATES)
         return
-    st.button(
+    wish(run).button(
         "Measure",
-        key="reach-measure",
-        icon=":material/straighten:",
-        on_click=st.session_state.update,
-        args=({"reach-asked": run.hash},),
+        icon="straighten",
         help="Optimises poisoned features four times: some ten seconds to a minute, depending on the machine.",
     )
-    if st.session_state.get("reach-asked") == run.hash:
-        if not st.session_state.get("reach-waiting"):
-            st.session_state["reach-waiting"] = True
-            st.rerun()  # the button has drawn this part alone, once
-        problem = _tasks.run(f"reach-{run.hash}", "core.storage.reached:measure", run.hash)
-        if problem:
-            _tasks.show_problem(problem, title="This can't be measured", widget="reach-again")
-        else:
-            st.info("A worker is optimising features near the images of this run.", icon=":material/hourglass_top:")
+    extra = 0.0 if features.has_features(run) else _defences.feature_seconds(run)
+    wish(run).follow("A worker is optimising features near the images of this run.", SECONDS + extra)

@@ -8,7 +8,7 @@ from core.defences.verdict import DefenceVerdict
 from core.presentation.lessons import LessonStep
 from core.storage import defended
 from core.storage.runs import StoredRun
-from pages import _defences
+from pages import _defences, _tasks
 
 
 def chosen_chain(step: LessonStep, place: str) -> tuple[Any, ...]:
@@ -52,7 +52,7 @@ def defence_box(
         elif is_known:
             st.markdown("Already applied: the result is shown.", width="stretch")
     if is_waiting and run is not None:
-        st.fragment(applying, run_every=_defences.WAIT_SECONDS)(run, chain)
+        st.fragment(applying, run_every=_tasks.WAIT_SECONDS)(run, chain)
 
 
 def apply(run: StoredRun, chain: tuple[Any, ...]) -> None:

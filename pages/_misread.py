@@ -6,8 +6,6 @@ from core.storage import features, misread
 from core.storage.runs import StoredRun
 from pages import _defences, _tasks
 
-WAIT_SECONDS = 0.7
-
 
 def look(run: StoredRun) -> str | None:
     """Have a worker find them, once; what went wrong, None while nothing did."""
@@ -20,7 +18,7 @@ def _key(run: StoredRun) -> str:
 
 def wait(run: StoredRun) -> None:
     """The progress of the worker, after which the page is drawn again; why there is none."""
-    st.fragment(_progress, run_every=WAIT_SECONDS)(run)
+    st.fragment(_progress, run_every=_tasks.WAIT_SECONDS)(run)
 
 
 def _progress(run: StoredRun) -> None:

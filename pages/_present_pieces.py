@@ -11,7 +11,6 @@ from pages import _defences, _misread, _tasks
 
 SHARE = 5
 """What each defence may remove, in percent."""
-WAIT_SECONDS = 0.7
 MISREAD_STEP, DEFENCE_STEP = 4, 5
 
 
@@ -33,7 +32,7 @@ def watch(run: StoredRun, step: int) -> None:
     """
     if features.has_features(run) or step >= MISREAD_STEP:
         st.session_state["present-lacking"] = lacking(run)
-        st.fragment(work, run_every=WAIT_SECONDS)(run, step)
+        st.fragment(work, run_every=_tasks.WAIT_SECONDS)(run, step)
 
 
 def work(run: StoredRun, step: int) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -9,6 +10,9 @@ from core.system.errors import PoisonLabError
 from core.system.numbers import about, duration
 from core.system.paths import results
 from pages import _running
+
+WAIT_SECONDS = 0.7
+"""A part of a page that waits for a worker is drawn again after that."""
 
 
 def run(key: str, function: str, *arguments: object) -> str | None:
@@ -30,6 +34,71 @@ def run(key: str, function: str, *arguments: object) -> str | None:
             return str(error)
     problem: str | None = tasks[key].error
     return problem
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Work that waits for a person to ask for it: a button, then the progress, then what the worker has found.
+
+    The card that shows it is a fragment, which the page draws with a timer while `is_going` and nothing is found. Once
+    the button is pressed, and once the result is there, the whole page is drawn, so that the timer starts and ends.
+
+    Attributes:
+        name: of the kind of work; the keys of its widgets begin with it.
+        function: "module:function" of something that takes the store's folder and the arguments.
+        arguments: plain data, with the hash of the run first.
+        failure: what has failed where it does, as a heading.
+    """
+
+    name: str
+    function: str
+    arguments: tuple[str | int, ...]
+    failure: str
+
+    @property
+    def key(self) -> str:
+        """Of the work."""
+        return "-".join(map(str, (self.name, *self.arguments)))
+
+    @property
+    def is_going(self) -> bool:
+        """Whether somebody has asked for it in this session."""
+        return bool(st.session_state.get(f"{self.name}-asked") == self.arguments)
+
+    def button(self, label: str, *, icon: str, help: str) -> None:
+        """The button that asks for it."""
+        key = f"{self.name}-asked"
+        st.button(
+            label,
+            key=f"{self.name}-ask",
+            icon=f":material/{icon}:",
+            on_click=st.session_state.update,
+            args=({key: self.arguments},),
+            help=help,
+        )
+
+    def follow(self, words: str, seconds: float) -> None:
+        """Where it was asked for, how far it is, or what went wrong.
+
+        Args:
+            words: what is being done.
+            seconds: that it takes, roughly.
+        """
+        if not self.is_going:
+            return
+        if not st.session_state.get(f"{self.name}-waiting"):
+            st.session_state[f"{self.name}-waiting"] = True
+            st.rerun()
+        problem = run(self.key, self.function, *self.arguments)
+        if problem:
+            show_problem(problem, title=self.failure, widget=f"{self.name}-again")
+        else:
+            show_progress(self.key, seconds, words)
+
+    def end(self) -> None:
+        """Its result is there."""
+        if st.session_state.pop(f"{self.name}-waiting", False):
+            st.rerun()
 
 
 def show_progress(key: str, expected: float, words: str) -> None:

@@ -8,9 +8,9 @@ from core.presentation import point_table
 from core.storage import features, scored
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, digits, fixed
-from pages import _defences, _tasks, _words
+from pages import _defences, _words
+from pages._tasks import Wish
 
-WAIT_SECONDS = 0.7
 SECONDS = 15.0
 """What scoring the points of a run takes, roughly, where its features are there."""
 ABOUT = (
@@ -19,9 +19,14 @@ ABOUT = (
 )
 
 
+def wish(run: StoredRun) -> Wish:
+    """The scores of all points of a run."""
+    return Wish("why", "core.storage.scored:score", (run.hash,), "The points can't be scored")
+
+
 def is_waiting(run: StoredRun) -> bool:
     """Whether scores were requested and are not there yet."""
-    return st.session_state.get("why-asked") == run.hash and not scored.is_there(run.hash)
+    return wish(run).is_going and not scored.is_there(run.hash)
 
 
 def card(run: StoredRun, row: int) -> None:
@@ -30,29 +35,16 @@ def card(run: StoredRun, row: int) -> None:
     st.caption(ABOUT)
     scores = scored.find(run.hash)
     if scores is not None:
-        if st.session_state.pop("why-waiting", False):
-            st.rerun()  # the page, which need not be redrawn any more
+        wish(run).end()
         show(run, scores, row)
         return
-    st.button(
+    wish(run).button(
         "Score all points",
-        key="why-score",
-        icon=":material/troubleshoot:",
-        on_click=st.session_state.update,
-        args=({"why-asked": run.hash},),
+        icon="troubleshoot",
         help="Influence, out-of-fold label and every defence, for all points of this run: some ten seconds.",
     )
-    if st.session_state.get("why-asked") == run.hash:
-        if not st.session_state.get("why-waiting"):
-            st.session_state["why-waiting"] = True
-            st.rerun()  # the button has drawn this part alone, once
-        key = f"why-{run.hash}"
-        problem = _tasks.run(key, "core.storage.scored:score", run.hash)
-        if problem:
-            _tasks.show_problem(problem, title="The points can't be scored", widget="why-again")
-        else:
-            extra = 0.0 if features.has_features(run) else _defences.feature_seconds(run)
-            _tasks.show_progress(key, SECONDS + extra, "A worker is scoring all points.")
+    extra = 0.0 if features.has_features(run) else _defences.feature_seconds(run)
+    wish(run).follow("A worker is scoring all points.", SECONDS + extra)
 
 
 def show(run: StoredRun, scores: PointScores, row: int) -> None:

@@ -15,9 +15,10 @@ from core.system.errors import StoreError
 from core.system.paths import results
 from pages import _cards, _certificates, _defences, _defend_each, _defend_figures, _map, _own, _pick, _runs
 from pages._controls import Choice, Whole
-from pages._defences import SHARES, USUAL_SHARE, WAIT_SECONDS
+from pages._defences import SHARES, USUAL_SHARE
 from pages._defend_figures import GROUPS
 from pages._own import Several
+from pages._tasks import WAIT_SECONDS
 
 PER_PAGE = 24
 USUAL = "sphere"

@@ -9,7 +9,7 @@ from core.storage.runs import StoredRun
 from core.system.errors import PoisonLabError
 from core.system.numbers import fixed, percent
 from core.system.paths import results
-from pages import _map, _own, _points, _runs, _why, _words
+from pages import _map, _own, _points, _runs, _tasks, _why, _words
 from pages._controls import Choice, Whole
 from pages._own import Rows, Switch
 
@@ -272,7 +272,7 @@ def linked_views(run: StoredRun) -> None:
     if pins:
         with st.container(border=True, key="features-why"):
             waiting = _why.is_waiting(run)
-            st.fragment(_why.card, run_every=_why.WAIT_SECONDS if waiting else None)(run, pins[-1])
+            st.fragment(_why.card, run_every=_tasks.WAIT_SECONDS if waiting else None)(run, pins[-1])
     _own.write()
 
 

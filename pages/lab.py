@@ -25,6 +25,7 @@ from pages import (
     _sidebar,
     _state,
     _story,
+    _tasks,
 )
 from pages._run_labels import field_words
 from pages._words import plain
@@ -166,7 +167,7 @@ def _back_button(run: StoredRun) -> None:
 def image_reach(run: StoredRun) -> None:
     """What images can do at all, asked again and again while a worker measures it."""
     waiting = _image_reach.is_waiting(run)
-    st.fragment(_image_reach.card, run_every=_image_reach.WAIT_SECONDS if waiting else None)(run)
+    st.fragment(_image_reach.card, run_every=_tasks.WAIT_SECONDS if waiting else None)(run)
 
 
 def finished_screen(run: StoredRun, plot: PlotData, asked: ExperimentSpec | None, is_asked: bool) -> None:

@@ -1,6 +1,8 @@
 """A page of the app under Streamlit's own test driver, for the tests of pages that show finished runs."""
 
+import importlib
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,44 @@ SIZES = {"train_size": 100, "test_size": 50, "budget": 0.1}
 
 def _no_engine() -> None:
     raise EngineError("No test of a page starts a cluster.")
+
+
+class Tasks:
+    """An engine that has no runs and does tasks at once, or fails at them, or never ends.
+
+    Attributes:
+        asked: the tasks in their order: the function's name and what it is given beside the store and the run.
+        of: the runs that they are about, by hash.
+        error: what went wrong, for all tasks.
+        works: whether tasks end.
+    """
+
+    def __init__(self, instead: Mapping[str, Callable[[str], None]] | None = None) -> None:
+        """Args:
+        instead: what is done in place of a function, by its name; it gets the run's hash.
+        """
+        self.asked: list[str] = []
+        self.of: set[str] = set()
+        self.error: str | None = None
+        self.works = True
+        self._instead = instead or {}
+
+    def job(self, spec_hash: str) -> None:
+        return None
+
+    def was_interrupted(self, spec_hash: str) -> bool:
+        return False
+
+    def run_task(self, key: str, function: str, root: str, spec_hash: str, *what: Any) -> "Tasks":
+        module, _, name = function.partition(":")
+        words = (",".join(part) if isinstance(part, list) else str(part) for part in what)
+        self.asked.append(" ".join((name, *words)))
+        self.of.add(spec_hash)
+        if name in self._instead:
+            self._instead[name](spec_hash)
+        elif self.works:
+            getattr(importlib.import_module(module), name)(root, spec_hash, *what)
+        return self
 
 
 def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:

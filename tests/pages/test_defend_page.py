@@ -1,11 +1,9 @@
 """The page of defences: what is judged is shown, what is not is asked for, and the link tells all of it."""
 
 import ast
-import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,30 +19,10 @@ from core.storage import certified, defended, features
 from core.storage.runs import Store
 from core.system.numbers import percent
 from pages import _defend_each, _defend_figures
-from tests.apps import drawn, opened, own_store, query, rerun, shown_text, unfolded
+from tests.apps import Tasks, drawn, opened, own_store, query, rerun, shown_text, unfolded
 from tests.storage.test_defended import separable
 
 HASH = separable().spec.hash
-
-
-class Tasks:
-    """An engine that does tasks at once, or never."""
-
-    error: str | None = None
-
-    def __init__(self, *, works: bool = True) -> None:
-        self.works = works
-        self.asked: list[str] = []
-
-    def job(self, spec_hash: str) -> None:
-        return None
-
-    def run_task(self, key: str, function: str, root: str, spec_hash: str, *what: Any) -> "Tasks":
-        module, _, name = function.partition(":")
-        self.asked.append(",".join(*what) if name == "judge" else " ".join(map(str, (name, *what))))
-        if self.works:
-            getattr(importlib.import_module(module), name)(root, spec_hash, *what)
-        return self
 
 
 @pytest.fixture
@@ -62,10 +40,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Tasks) -> Sto
 
 def test_what_is_not_judged_yet_is_asked_for_and_then_shown(engine: Tasks) -> None:
     app = opened("defend.py", run=HASH, **{"with": "loss", "share": "10"})
-    assert engine.asked == ["loss:share=0.1"]
+    assert engine.asked == ["judge loss:share=0.1"]
     assert "A worker is filtering the training set" in shown_text(app)
     rerun(app)
-    assert engine.asked == ["loss:share=0.1"]
+    assert engine.asked == ["judge loss:share=0.1"]
     found = defended.find(HASH, parse_chain(["loss:share=0.1"]))
     assert found is not None
     metrics = {metric.label: metric.value for metric in app.metric}
@@ -186,25 +164,25 @@ def certifying(partitions: int = 25) -> AppTest:
     """The page once its button has been pressed, drawn as often as it asks to be."""
     app = rerun(opened("defend.py", run=HASH))
     rerun(app.button_group(key="defend-heads").set_value(partitions))
-    rerun(app.button(key="certify").click())
+    rerun(app.button(key="certify-ask").click())
     return rerun(app)
 
 
 def test_nothing_is_certified_before_someone_asks(engine: Tasks) -> None:
     app = rerun(opened("defend.py", run=HASH))
     assert "Certified accuracy" in [one.value for one in app.subheader]
-    assert engine.asked == ["sphere"]
+    assert engine.asked == ["judge sphere"]
     assert "Under this attack, with" not in shown_text(app)
 
 
 def test_what_is_certain_is_shown_beside_what_attacks_have_done(engine: Tasks) -> None:
     app = certifying()
-    assert engine.asked == ["sphere", "certify 25"]
+    assert engine.asked == ["judge sphere", "certify 25"]
     found = certified.find(HASH, 25)
     assert found is not None
     added = found.added
     assert f"Under this attack, with 10 points added, the ensemble reaches {percent(added.attacked)}" in shown_text(app)
-    assert "certify" not in [one.key for one in app.button]
+    assert "certify-ask" not in [one.key for one in app.button]
     judged, certificates = ["defend-bars", "defend-each-bars"], ["certify-added", "certify-flipped"]
     assert [chart.key for chart in app.get("plotly_chart")] == judged + certificates
     assert [part.proto.component_name for part in app.get("bidi_component")] == ["poison-lab.map"]
@@ -223,7 +201,7 @@ def test_another_number_of_heads_is_another_certificate(engine: Tasks) -> None:
     app = certifying(25)
     rerun(app.button_group(key="defend-heads").set_value(50))
     assert "Under this attack, with" not in shown_text(app)
-    rerun(app.button(key="certify").click())
+    rerun(app.button(key="certify-ask").click())
     assert engine.asked[-1] == "certify 50"
 
 

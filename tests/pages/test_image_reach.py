@@ -1,41 +1,23 @@
 """What images can do at all, on the lab: nothing before someone asks, then a worker, then the numbers."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.serving import engine as engine_module
 from core.storage import reached
 from core.storage.runs import Store
-from tests.apps import drawn, opened, own_store, rerun, shown_text, unfolded
+from tests.apps import Tasks, drawn, opened, own_store, rerun, shown_text, unfolded
 from tests.storage.test_reached import REACH
 
 TITLE = "What images can do at all"
 
 
-class Tasks:
-    """An engine that measures at once."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.error: str | None = None
-
-    def job(self, spec_hash: str) -> None:
-        return None
-
-    def was_interrupted(self, spec_hash: str) -> bool:
-        return False
-
-    def run_task(self, key: str, function: str, root: str, spec_hash: str, *rest: Any) -> "Tasks":
-        self.asked.append(f"{function} {spec_hash}")
-        reached._REACHED.write(reached._REACHED.key(spec_hash), REACH.to_json())
-        return self
-
-
 @pytest.fixture
 def engine() -> Tasks:
-    return Tasks()
+    return Tasks(
+        {"measure": lambda spec_hash: reached._REACHED.write(reached._REACHED.key(spec_hash), REACH.to_json())}
+    )
 
 
 @pytest.fixture
@@ -52,8 +34,8 @@ def test_it_is_measured_when_someone_asks(store: Store, engine: Tasks) -> None:
     assert engine.asked == []
     app = unfolded(app, "image-reach")
     assert "cost 12.1 points" not in shown_text(app).replace("**", "")
-    rerun(app.button(key="reach-measure").click())
-    assert engine.asked == [f"core.storage.reached:measure {run.hash}"]
+    rerun(app.button(key="reach-ask").click())
+    assert (engine.asked, engine.of) == (["measure"], {run.hash})
     text = shown_text(rerun(app)).replace("**", "")
     assert "cost 12.1 points, features within 25 % of some image's 7.4, the images of this run 5.7." in text
 

@@ -1,7 +1,6 @@
 """The card of images in the lab: pairs of base and poison, and the test images that a worker finds misread."""
 
 import base64
-import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -19,32 +18,10 @@ from core.storage import misread
 from core.storage.misread import Misread
 from core.storage.runs import Store
 from pages import _map
-from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
+from tests.apps import Tasks, drawn, opened, own_store, query, rerun, shown_text, small
 from tests.storage.test_defended import separable
 
 LINK = {"attack": "label-flip", "train": "100", "test": "50", "budget": "10"}
-
-
-class Tasks:
-    """An engine that does tasks at once, or fails at them, or never ends."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.error: str | None = None
-        self.works = True
-
-    def was_interrupted(self, spec_hash: str) -> bool:
-        return False
-
-    def job(self, spec_hash: str) -> None:
-        return None
-
-    def run_task(self, key: str, function: str, root: str, spec_hash: str, *what: Any) -> "Tasks":
-        self.asked.append(function)
-        module, _, name = function.partition(":")
-        if self.works:
-            getattr(importlib.import_module(module), name)(root, spec_hash, *what)
-        return self
 
 
 @pytest.fixture
@@ -84,11 +61,11 @@ def test_misread_images_are_found_once_and_shown(store: Store, engine: Tasks) ->
     app = opened("lab.py", **LINK)
     engine.works = False
     misread_view(app)
-    assert engine.asked == ["core.storage.misread:look"]
+    assert engine.asked == ["look"]
     assert "Comparing the two heads on the test images" in shown_text(app)
     misread._MISREAD.write(misread._MISREAD.key(run.hash), answer.to_json())
     shown = component(rerun(app))
-    assert engine.asked == ["core.storage.misread:look"]
+    assert engine.asked == ["look"]
     assert (shown["cards"]["kind"], shown["cards"]["count"], shown["sheet"]["each"]) == ("misread", 3, 1)
     assert "3 test images are newly misread" in shown["cards"]["remark"]
 

@@ -1,7 +1,6 @@
 """Why this point: nothing before someone asks, then a worker scores all points, then the card of the pinned one."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,27 +9,8 @@ from core.experiments.point_scores import ranks
 from core.serving import engine as engine_module
 from core.storage import scored
 from core.storage.runs import Store
-from tests.apps import drawn, opened, own_store, rerun, shown_text
+from tests.apps import Tasks, drawn, opened, own_store, rerun, shown_text
 from tests.storage.test_defended import separable
-
-
-class Tasks:
-    """An engine that scores at once."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.error: str | None = None
-
-    def job(self, spec_hash: str) -> None:
-        return None
-
-    def was_interrupted(self, spec_hash: str) -> bool:
-        return False
-
-    def run_task(self, key: str, function: str, root: str, spec_hash: str, *rest: Any) -> "Tasks":
-        self.asked.append(f"{function} {spec_hash}")
-        scored.score(root, spec_hash)
-        return self
 
 
 @pytest.fixture
@@ -58,8 +38,8 @@ def test_the_pinned_point_is_explained_once_all_are_scored(store: Store, engine:
     app = pinned(row)
     assert "Why this point" in shown_text(app)
     assert engine.asked == []
-    rerun(app.button(key="why-score").click())
-    assert engine.asked == [f"core.storage.scored:score {run.hash}"]
+    rerun(app.button(key="why-ask").click())
+    assert (engine.asked, engine.of) == (["score"], {run.hash})
     app = rerun(app)
     scores = scored.find(run.hash)
     assert scores is not None
