@@ -27,18 +27,6 @@ STYLE = """
 .st-key-no-map { min-height: var(--page-map-height, 22rem); }
 @media (max-width: 767px) { .st-key-going { min-height: 4.6rem; } .st-key-story { min-height: 3.2rem; } }
 """
-CLOSE_DRAWER = """
-<script>
-// On a phone the controls are a drawer above the page: once a run is asked for, the page shows how it goes.
-if (!window.poisonLabDrawer) {
-  window.poisonLabDrawer = true;
-  window.addEventListener("click", ({ target }) => {
-    if (window.innerWidth >= 768 || !target.closest?.(".st-key-run button, .st-key-again button")) return;
-    setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click(), 0);
-  });
-}
-</script>
-"""
 
 
 def screen(run: StoredRun, plot: PlotData, asked: ExperimentSpec) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.serving.engine import current
 from core.spec.experiment import ExperimentSpec
-from pages import _going, _pick, _running, _runs
+from pages import _pick, _running, _runs, _scripts
 
 if TYPE_CHECKING:
     from core.serving.job import Job
@@ -21,24 +21,6 @@ STYLE = (
 )
 """The place is above the page, at its corner, and takes no room of it."""
 
-ONE_STEP = """
-<script>
-// One entry of the browser's history for what a person does: Streamlit pushes one for the page, another for its query.
-if (!window.poisonLabHistory) {
-  window.poisonLabHistory = true;
-  let acted = false;
-  for (const kind of ["pointerdown", "click", "keydown"])
-    window.addEventListener(kind, () => { acted = true; }, {capture: true, passive: true});
-  const push = window.history.pushState.bind(window.history);
-  const replace = window.history.replaceState.bind(window.history);
-  window.history.pushState = (...entry) => {
-    (acted ? push : replace)(...entry);
-    acted = false;
-  };
-}
-</script>
-"""
-
 
 def show(asked: ExperimentSpec | None) -> None:
     """Draw the place; it is empty where nothing is going.
@@ -47,7 +29,7 @@ def show(asked: ExperimentSpec | None) -> None:
         asked: what the page itself shows, with its progress; None where it shows no run.
     """
     with st.container(key=PLACE):
-        st.html(ONE_STEP + _going.CLOSE_DRAWER, unsafe_allow_javascript=True)
+        _scripts.show()
         is_going = bool(going(asked))
         st.fragment(box, run_every=REFRESH_SECONDS if is_going else None)(asked, is_going)
 

@@ -13,6 +13,11 @@ STYLE = """<style>
 /* A formula breaks at its signs where it is wider than its column: a frame to scroll is out of reach of keys. */
 .stApp .katex-display { font-size: 0.92em; padding-block: 0.3em; overflow: visible; }
 .katex-display > .katex, .katex-display > .katex > .katex-html { white-space: normal; }
+/* A closed drawer lies beside the screen: what is in it is out of reach of Tab and of screen readers, too. */
+[data-testid=stSidebar][data-collapsed=true], [data-testid=stSidebar][data-collapsed=true] * {
+  visibility: hidden !important;
+  transition: visibility 0s 0.3s;
+}
 /* Room for what a page shows: Streamlit leaves 80 pixels at each side, and 96 above it. */
 @media (min-width: 768px) { [data-testid=stMainBlockContainer] { padding-inline: 2rem; } }
 /* What a run says while it goes has its room in the sidebar from the beginning, so that nothing moves. */

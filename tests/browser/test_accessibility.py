@@ -39,6 +39,11 @@ def found(page: Page) -> list[str]:
     page.set_viewport_size({"width": WIDTH, "height": min(max(HEIGHT, page.evaluate(CONTENT_HEIGHT)), MOST_HEIGHT)})
     settled(page)
     page.wait_for_timeout(FADE_MS)
+    return violations(page)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds in the page as it stands, a line each."""
     lines = []
     for rule in Axe().run(page, options=RULES).response["violations"]:
         for node in rule["nodes"][:MOST_NAMED]:

@@ -1,0 +1,91 @@
+"""What the browser does beside Streamlit's own scripts, on every page: one element without room."""
+
+import streamlit as st
+
+ONE_STEP = """
+// One entry of the browser's history for what a person does: Streamlit pushes one for the page, another for its query.
+let acted = false;
+for (const kind of ["pointerdown", "click", "keydown"])
+  window.addEventListener(kind, () => { acted = true; }, {capture: true, passive: true});
+const push = window.history.pushState.bind(window.history);
+const replace = window.history.replaceState.bind(window.history);
+window.history.pushState = (...entry) => {
+  (acted ? push : replace)(...entry);
+  acted = false;
+};
+"""
+
+CLOSE_DRAWER = """
+// On a phone the controls are a drawer above the page: once a run is asked for, the page shows how it goes.
+window.addEventListener("click", ({ target }) => {
+  if (window.innerWidth >= 768 || !target.closest?.(".st-key-run button, .st-key-again button")) return;
+  setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click(), 0);
+});
+"""
+
+LISTS = """
+// The drawer of a phone: Streamlit puts groups of pages between the items of one list; a screen reader gets none then.
+// Each group is a list of its own here, by its heading.
+const items = "[data-testid=stSidebarNavItems]";
+const roles = () => {
+  const all = document.querySelector(items);
+  if (!all) return;
+  all.setAttribute("role", "none");
+  for (const child of all.children) {
+    const heading = child.querySelector("[data-testid=stNavSectionHeader] p");
+    child.setAttribute("role", heading ? "list" : "none");
+    if (heading) child.setAttribute("aria-label", heading.textContent);
+  }
+};
+new MutationObserver(roles).observe(document.body, {childList: true, subtree: true});
+roles();
+"""
+
+SPOKEN = """
+// What changes by itself is said to screen readers in the words of the page: a run's stage, and how far it is now and
+// then; what the poison does; how a prediction compares.
+const PAUSE_MS = 15000;
+const status = document.createElement("p");
+status.id = "spoken";
+status.setAttribute("role", "status");
+status.style.cssText = "position: fixed; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0";
+document.body.append(status);
+const known = new Map();
+const wordsOf = (place) => {
+  const parts = place.querySelectorAll("p");
+  const isIcon = (node) => node.parentElement.closest("[data-testid=stIconMaterial], [aria-hidden=true]");
+  return Array.from(parts, (part) => {
+    const walk = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    let text = "";
+    while (walk.nextNode()) if (!isIcon(walk.currentNode)) text += walk.currentNode.data;
+    return text.trim();
+  }).join(" ");
+};
+let timer = 0;
+const speak = () => {
+  timer = 0;
+  const bars = Array.from(document.querySelectorAll("[data-testid=stProgress]"));
+  const places = [...bars, ...document.querySelectorAll(".st-key-story, .st-key-verdict")];
+  places.forEach((place, i) => {
+    const text = wordsOf(place);
+    const isBar = i < bars.length;
+    const gist = isBar ? text.split(/, step| ·/)[0] : text;
+    if (isBar) place.querySelector("[role=progressbar]")?.setAttribute("aria-label", gist);
+    const key = isBar ? i : place.className;
+    const before = known.get(key) ?? {gist: "", text: "", time: 0};
+    const isLate = isBar && Date.now() - before.time > PAUSE_MS && before.text !== text;
+    if (!text || (gist === before.gist && !isLate)) return;
+    known.set(key, {gist, text, time: Date.now()});
+    status.textContent = text;
+  });
+  for (const key of known.keys()) if (Number.isInteger(key) && key >= bars.length) known.delete(key);
+};
+const soon = () => { timer ||= setTimeout(speak, 200); };
+new MutationObserver(soon).observe(document.body, {childList: true, subtree: true, characterData: true});
+"""
+
+
+def show() -> None:
+    """Start the scripts, once in a browser's window."""
+    script = f"if (!window.poisonLab) {{ window.poisonLab = true;{ONE_STEP}{CLOSE_DRAWER}{LISTS}{SPOKEN}}}"
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)

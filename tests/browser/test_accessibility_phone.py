@@ -1,0 +1,83 @@
+"""What keeps people out on a phone, with the drawer closed and open: axe-core's rules of WCAG 2.1, A and AA."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import server as app_server
+from tests.browser.server import settled
+from tests.browser.test_accessibility import PHONE, SCHEME, violations
+from tests.links import LINKS
+
+pytestmark = pytest.mark.browser
+
+FADE_MS = 500
+WITHOUT_DRAWER = ("present", "projector")
+"""Pages for a projector: neither navigation nor settings."""
+GROUPS = {
+    "Learn": ["Lessons", "Playground", "Challenge", "For teachers"],
+    "Explore": ["Gallery", "Compare", "Sweep", "Stages", "Features", "Defend", "Audit"],
+    "Set-up": ["Extractors", "Upload your own data", "Status"],
+}
+IN_DRAWER = "document.activeElement.closest('[data-testid=stSidebar]') !== null"
+
+
+def opened(browser: Browser, url: str) -> Page:
+    page = browser.new_page(viewport=PHONE)
+    page.set_default_timeout(app_server.PAGE_MS)
+    expect.set_options(timeout=app_server.PAGE_MS)
+    page.goto(url)
+    page.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
+    settled(page)
+    return page
+
+
+def open_drawer(page: Page) -> None:
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.locator(
+        "[data-testid=stSidebar][data-collapsed=false], [data-testid=stSidebar]:not([data-collapsed])"
+    ).wait_for()
+    expect(page.get_by_test_id("stSidebarNavItems")).to_be_visible()
+
+
+def in_both_themes(page: Page) -> dict[str, list[str]]:
+    """What axe-core finds, light and dark."""
+    found = {}
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_function(SCHEME, arg=theme)
+        page.wait_for_timeout(FADE_MS)
+        found[theme] = violations(page)
+    return found
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_nothing_keeps_people_out_on_a_phone(browser: Browser, address: str, name: str) -> None:
+    page = opened(browser, f"{address}/{LINKS[name]}")
+    nothing = {"light": [], "dark": []}
+    assert in_both_themes(page) == nothing
+    if name.partition("-")[0] not in WITHOUT_DRAWER:
+        open_drawer(page)
+        assert in_both_themes(page) == nothing
+    page.close()
+
+
+def test_the_drawer_lists_the_pages_by_group(browser: Browser, address: str) -> None:
+    page = opened(browser, f"{address}/lab")
+    open_drawer(page)
+    drawer = page.get_by_test_id("stSidebar")
+    drawer.get_by_role("button", name="View ").first.click()
+    for group, names in GROUPS.items():
+        links = drawer.get_by_role("list", name=group).get_by_role("listitem").get_by_role("link")
+        assert [words.strip().splitlines()[-1] for words in links.all_inner_texts()] == names
+    page.close()
+
+
+def test_a_closed_drawer_is_out_of_reach_of_keys(browser: Browser, address: str) -> None:
+    page = opened(browser, f"{address}/lab")
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert not page.evaluate(IN_DRAWER)
+    assert page.get_by_role("link", name="Gallery").count() == 0
+    open_drawer(page)
+    assert page.get_by_role("link", name="Gallery").count() == 1
+    page.close()
