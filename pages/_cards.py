@@ -82,7 +82,7 @@ def map_card(run: StoredRun, plot: PlotData, *, is_narrow: bool = False) -> None
         _runs.scene(str(results()), run.hash, show_stage2),
         key="map",
         images_of=run.hash,
-        alt="Map of the clean training features by class, with the poisoned samples and their base images",
+        alt=captions.map_words(plot, run.summary.classes),
     )
     words = captions.map_caption(plot, "in a ring of their label's colour")
     if is_narrow:
@@ -114,7 +114,7 @@ def accuracy_bars(run: StoredRun) -> None:
         _runs.figure(str(results()), run.hash, "accuracy"),
         key="accuracy",
         config={"displayModeBar": False},
-        alt=f"Test accuracy, clean and poisoned: a drop of {fixed(run.summary.drop())} points",
+        alt=captions.accuracy_words(run.summary),
     )
 
 
@@ -125,7 +125,7 @@ def class_bars(run: StoredRun) -> None:
         _runs.figure(str(results()), run.hash, "per-class"),
         key="per-class",
         config={"displayModeBar": False},
-        alt="Points of accuracy lost per class, most on top",
+        alt=captions.class_words(run.summary),
     )
 
 

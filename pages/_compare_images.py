@@ -30,7 +30,7 @@ def images_card(runs: Sequence[ComparedRun]) -> None:
         shown = " | ".join(["the base image", *(f"poisoned image of {compared.name}" for compared in runs)])
         st.caption(
             f"{len(shared):,} base images are used by more than one run. From left to right: {shown}. A cross: "
-            "not a base image of that run."
+            "not a base image of that run. Label kept: the poisoned image has the label of its base image."
         )
         same_bases(runs, shared)
         _own.write()

@@ -62,19 +62,17 @@ def verdict(question: Question, answer: str, facts: dict[str, Fact] | None, spec
     """The prediction beside the result of the run."""
     given = f"{answer} {question.guess.unit}" if question.guess else plain(question.answers(spec)[int(answer)])
     st.markdown(f"**{question.ask}**")
-    said, result = st.columns([1, 1.6], vertical_alignment="center")
-    said.markdown(f":material/psychology: You predicted: **{given}**")
-    if facts is None:
-        result.markdown(":material/hourglass_empty: The result: **not there yet**")
-        _class_tally.show_tally()
-        return
-    if question.is_right(answer, facts, spec):
-        result.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
-    else:
-        right = plain(question.right(facts))
-        unit = f" {question.guess.unit}" if question.guess else ""
-        result.info(
-            question.result_text(facts), title=f"The result is different: {right}{unit}", icon=":material/lightbulb:"
-        )
-    st.markdown(question.why)
+    with st.container(key="verdict"):  # said to screen readers, see `_scripts`
+        said, result = st.columns([1, 1.6], vertical_alignment="center")
+        said.markdown(f":material/psychology: You predicted: **{given}**")
+        if facts is None:
+            result.markdown(":material/hourglass_empty: The result: **not there yet**")
+        elif question.is_right(answer, facts, spec):
+            result.success(question.result_text(facts), title="As you predicted", icon=":material/check_circle:")
+        else:
+            right = plain(question.right(facts)) + (f" {question.guess.unit}" if question.guess else "")
+            words = f"The result is different: {right}"
+            result.info(question.result_text(facts), title=words, icon=":material/lightbulb:")
+    if facts is not None:
+        st.markdown(question.why)
     _class_tally.show_tally()

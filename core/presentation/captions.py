@@ -1,5 +1,7 @@
 """Captions of the figures of a finished run, for pages and reports."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,6 +18,8 @@ from core.spec.vectors import NO_EXTRACTOR
 from core.storage.misread import Misread
 from core.system.numbers import counted, digits, duration, fixed, percent
 
+MOST_CLAIMS = 3
+"""So many labels of the poison are named."""
 FEW_CLASSES = 4
 """Up to so many classes, the share of each is named; else of the smallest and the largest."""
 
@@ -48,6 +52,45 @@ def knowledge_sentence(spec: ExperimentSpec) -> str:
     if spec.attacker_extractor is not None:
         parts.append(f"{title(extractor_info, spec.attacker_extractor)}, not the head's extractor")
     return f"The attacker knew {'; '.join(parts)}." if parts else ""
+
+
+def before_after_words(summary: RunSummary) -> str:
+    """The before/after for those who can't see it: both accuracies and what lies between them."""
+    drop = summary.drop()
+    change = f"{fixed(abs(drop))} points {'lost' if drop >= 0 else 'gained'}"
+    before, after = percent(summary.clean.accuracy), percent(summary.poisoned.accuracy)
+    return f"Test accuracy {before} without poison, {after} with poison: {change}"
+
+
+def accuracy_words(summary: RunSummary) -> str:
+    """The accuracies of all heads of a run, for those who can't see their bars."""
+    accuracies = summary.accuracies()
+    values = ", ".join(f"{SCORES[key][0]} {percent(accuracies[key])}" for key in SCORES if key in accuracies)
+    return f"Test accuracy: {values}; a drop of {fixed(summary.drop())} points"
+
+
+def class_words(summary: RunSummary) -> str:
+    """The points lost in each class, most first, for those who can't see their bars."""
+    lost = summary.class_drops()
+    known = sorted((i for i in range(len(lost)) if not math.isnan(lost[i])), key=lambda i: -lost[i])
+    return "Points of accuracy lost per class: " + ", ".join(f"{summary.classes[i]} {fixed(lost[i])}" for i in known)
+
+
+def map_words(plot: PlotData, classes: Sequence[str]) -> str:
+    """The map for those who can't see it: how many points there are, and what the poison claims to be, most first.
+
+    Args:
+        plot: of the run.
+        classes: class names.
+    """
+    counts = Counter(plot.poison_y.tolist()).most_common()
+    claims = ", ".join(f"{count:,} as {classes[label]}" for label, count in counts[:MOST_CLAIMS])
+    rest = sum(count for _, count in counts[MOST_CLAIMS:])
+    others = f", {rest:,} as others" if rest else ""
+    return (
+        f"Map of {counted(plot.n_clean, 'clean training feature')} by class and of "
+        f"{counted(plot.n_poison, 'poisoned sample')}, labelled: {claims}{others}"
+    )
 
 
 def before_after_caption(summary: RunSummary, low: float, high: float) -> str:

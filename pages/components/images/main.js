@@ -9,11 +9,14 @@ import { unpack } from "../map/data.js";
 import { announce, follow } from "../map/link.js";
 import { listen } from "./input.js";
 import { Sheet } from "./sheet.js";
-import { captionsOf, claimOf, detailOf, placeOf } from "./words.js";
+import { captionsOf, claimOf, detailOf, meaningOf, nameOf, placeOf } from "./words.js";
 
 const BLINK_MS = 600;
 const MOST_PIXELS = 224;
 const THUMB_PIXELS = 40;
+/** Where the window is tall, the strip is a grid of larger images; the styles say the same. */
+const TALL = matchMedia("(min-width: 1000px) and (min-height: 900px)");
+const TALL_THUMB_PIXELS = 56;
 /** Images in the strip at once. */
 const PAGE = 24;
 /** Room of the arrow between the two: where a card is 298 pixels wide, images of 28 are shown at 140. */
@@ -33,6 +36,9 @@ export class ImageCard {
     this.ending = [follow(this, (run, row) => this.hear(run, row)), listen(this)];
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(root);
+    const redraw = () => this.draw(true);
+    TALL.addEventListener("change", redraw);
+    this.ending.push(() => TALL.removeEventListener("change", redraw));
   }
 
   part(name) {
@@ -101,6 +107,7 @@ export class ImageCard {
     this.button("next").disabled = place >= cards.count - 1;
     if (item < 0) return;
     this.part("claim").textContent = claimOf(cards, item);
+    this.part("meaning").textContent = meaningOf(cards, item);
     this.part("detail").textContent = detailOf(cards, item);
     const isThere = sheet.has(item);
     this.root.classList.toggle("waiting", !isThere);
@@ -154,12 +161,12 @@ export class ImageCard {
       button.type = "button";
       button.dataset.item = item;
       button.tabIndex = item === this.item ? 0 : -1;
-      button.setAttribute("aria-label", claimOf(this.cards, item));
+      button.setAttribute("aria-label", `${claimOf(this.cards, item)}, ${nameOf(this.cards, item)}`);
       button.setAttribute("aria-current", item === this.item);
       button.title = claimOf(this.cards, item);
       const canvas = document.createElement("canvas");
       canvas.setAttribute("aria-hidden", "true");
-      this.sheet.draw(canvas, item, this.sheet.sheet.each - 1, THUMB_PIXELS);
+      this.sheet.draw(canvas, item, this.sheet.sheet.each - 1, TALL.matches ? TALL_THUMB_PIXELS : THUMB_PIXELS);
       button.append(canvas);
       return button;
     });

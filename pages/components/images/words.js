@@ -7,9 +7,23 @@ export function claimOf(cards, item) {
   return before === after ? `${before}, label kept` : `${before} → claims ${after}`;
 }
 
+/** What a claim means, in words that need no explanation. */
+export function meaningOf(cards, item) {
+  if (cards.kind === "misread") return "";
+  const [before, after] = [cards.before, cards.after].map((labels) => cards.classes[labels[item]]);
+  return before === after
+    ? `Label kept: the training set has it as ${after}, like its base image.`
+    : `The training set has it as ${after}, though its base image is ${before}.`;
+}
+
+/** Which image it is. */
+export function nameOf(cards, item) {
+  return `${cards.kind === "misread" ? "test image" : "poisoned sample"} ${cards.numbers[item]}`;
+}
+
 /** Which image it is, and what was measured of it. */
 export function detailOf(cards, item) {
-  const parts = [`${cards.kind === "misread" ? "test image" : "poisoned sample"} ${cards.numbers[item]}`];
+  const parts = [nameOf(cards, item)];
   if (cards.shift) parts.push(`shift ${cards.shift[item].toFixed(2)}`);
   if (cards.gap) parts.push(`gap ${cards.gap[item].toFixed(2)}`);
   return parts.join(" · ");
