@@ -33,7 +33,7 @@ STYLE = """
 .st-key-whose-other { background: light-dark(#fff3d6, #3d3013); border-radius: 0.5rem; padding: 0 0.75rem; }
 .lab-classes { display: none; width: 100%; border-collapse: collapse; font-size: 0.85rem; }
 .lab-classes caption { text-align: left; padding-bottom: 0.4rem; font-weight: 600; }
-.lab-classes th { font-weight: 400; text-align: left; padding: 0.1rem 0.5rem 0.1rem 0; white-space: nowrap; }
+.lab-classes th { font-weight: 400; text-align: left; padding: 0.1rem 0.5rem 0.1rem 0; width: 1%; white-space: nowrap; }
 .lab-classes td:last-child { text-align: right; width: 3rem; font-variant-numeric: tabular-nums; }
 .lab-classes i { display: block; height: 0.75rem; border-radius: 2px; }
 @media (min-width: 1000px) and (min-height: 960px) { .lab-classes { display: table; } }

@@ -7,7 +7,7 @@ from core.experiments.point_scores import PointScores, ranks
 from core.presentation import point_table
 from core.storage import features, scored
 from core.storage.runs import StoredRun
-from core.system.numbers import counted, digits, fixed
+from core.system.numbers import counted, digits
 from pages import _defences, _words
 from pages._tasks import Wish
 
@@ -56,11 +56,12 @@ def show(run: StoredRun, scores: PointScores, row: int) -> None:
         row: of the point.
     """
     classes, n = run.summary.classes, len(scores)
+    influence = 1e3 * float(scores.influence[row])
     held_out, label = int(scores.held_out[row]), int(scores.y[row])
     with st.container(horizontal=True):
         st.metric(
             "Influence",
-            f"{fixed(1e3 * scores.influence[row], 2, sign=True)} ‰",
+            f"{'+' if influence > 0 else ''}{digits(influence, 3)} ‰",
             place(ranks(scores.influence)[row], n, "harmful"),
             delta_color="off",
             delta_arrow="off",
@@ -91,23 +92,24 @@ def show(run: StoredRun, scores: PointScores, row: int) -> None:
     removed = [name for name in scores.suspicion if scores.removed[name][row]]
     names = ": " + ", ".join(defence_title(name) for name in removed) if removed else ""
     st.markdown(f"**{len(removed)}** of {counted(len(scores.suspicion), 'defence')} would remove it{names}.")
+    rows = [
+        {
+            "Defence": defence_title(name),
+            "Rank": int(ranks(values)[row]),
+            "Suspicion": float(values[row]),
+            "Removed": "yes" if scores.removed[name][row] else "no",
+        }
+        for name, values in scores.suspicion.items()
+    ]
     st.dataframe(
-        [
-            {
-                "Defence": defence_title(name),
-                "Rank": int(ranks(values)[row]),
-                "Suspicion": float(values[row]),
-                "Removes it": bool(scores.removed[name][row]),
-            }
-            for name, values in scores.suspicion.items()
-        ],
+        sorted(rows, key=lambda line: line["Rank"]),
         key="why-defences",
         hide_index=True,
-        alt="Rank and suspicion of the point by every defence",
+        alt="Rank and suspicion of the point by every defence, the most suspicious on top",
         column_config={
             "Rank": st.column_config.NumberColumn(help=f"Among {n:,} points; equal suspicion shares the better rank."),
             "Suspicion": st.column_config.NumberColumn(
-                format="%.4g", help="In units of the defence; comparable between points only."
+                format="%.3g", help="In units of the defence; comparable between points only."
             ),
         },
     )

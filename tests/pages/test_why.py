@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.catalog.choices import defence_title
 from core.experiments.point_scores import ranks
 from core.serving import engine as engine_module
 from core.storage import scored
@@ -49,6 +50,11 @@ def test_the_pinned_point_is_explained_once_all_are_scored(store: Store, engine:
     place = int(ranks(scores.influence)[row])
     assert f"{place:,} of {len(scores):,} by how harmful" in [metric.delta for metric in app.metric]
     table = next(frame.value for frame in app.dataframe if "Rank" in frame.value)
-    assert table["Rank"].tolist() == [int(ranks(values)[row]) for values in scores.suspicion.values()]
+    places = {defence_title(name): int(ranks(values)[row]) for name, values in scores.suspicion.items()}
+    assert table["Rank"].tolist() == sorted(places.values())
+    assert dict(zip(table["Defence"], table["Rank"], strict=True)) == places
+    yes = {defence_title(name) for name, values in scores.removed.items() if values[row]}
+    assert set(table["Defence"][table["Removed"] == "yes"]) == yes
+    assert float(values["Influence"].removesuffix(" ‰")) == pytest.approx(1e3 * float(scores.influence[row]), rel=0.01)
     removed = sum(bool(values[row]) for values in scores.removed.values())
     assert f"{removed} of {len(scores.suspicion)} defences would remove it" in shown_text(app).replace("**", "")
