@@ -135,11 +135,35 @@ def test_names_are_text_and_say_what_is_claimed(browser: Browser) -> None:
         before, after = (CLASSES[int(y[FIRST])] for y in (PLOT.base_y, PLOT.poison_y))
         expect(page.locator(".claim")).to_have_text(f"{before} → claims {after}")
         expect(page.locator(".detail")).to_have_text(f"poisoned sample {FIRST} · shift {PLOT.shift[FIRST]:.2f}")
+        meaning = f"The training set has it as {after}, though its base image is {before}."
+        expect(page.locator(".meaning")).to_have_text(meaning)
+        label = f"{before} → claims {after}, poisoned sample {FIRST}"
+        expect(page.locator(".strip [aria-current=true]")).to_have_attribute("aria-label", label)
         bag = next(i for i in range(PLOT.n_poison) if CLASSES[int(PLOT.base_y[i])] == "<b>Bag</b>")
         page.evaluate("item => card.select(item)", bag)
         expect(page.locator(".claim")).to_contain_text("<b>Bag</b> → claims")
         assert page.locator(".image-card b").count() == 0
         expect(frame(page, "left")).to_have_attribute("aria-label", "The base image: <b>Bag</b>")
+
+
+def test_a_kept_label_is_explained(browser: Browser) -> None:
+    with started(browser) as page:
+        page.evaluate("data => card.take(data)", data(after=packed(PLOT.base_y, "<u2")))
+        before = CLASSES[int(PLOT.base_y[FIRST])]
+        expect(page.locator(".claim")).to_have_text(f"{before}, label kept")
+        words = f"Label kept: the training set has it as {before}, like its base image."
+        expect(page.locator(".meaning")).to_have_text(words)
+
+
+def test_a_tall_window_shows_more_and_larger_images_to_choose_from(browser: Browser) -> None:
+    with started(browser) as page:
+        thumb = page.locator(".strip canvas").first
+        expect(thumb).to_have_css("width", "28px")
+        page.set_viewport_size({"width": 1200, "height": 1000})
+        expect(thumb).to_have_css("width", "56px")
+        tops = page.eval_on_selector_all(".strip button", "all => new Set(all.map(b => b.offsetTop)).size")
+        per_row = page.evaluate("Math.floor((document.querySelector('.strip').clientWidth + 3) / (56 + 6 + 3))")
+        assert tops == -(-min(PLOT.n_poison, 24) // per_row)
 
 
 def test_base_and_poison_blink_in_one_place_without_the_server(browser: Browser) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.heads.scores import Score
@@ -129,3 +130,26 @@ def test_what_no_pixel_shows_is_said_of_pairs() -> None:
     assert captions.pairs_remark(plot) == ""
     assert "only the labels are wrong" in captions.pairs_remark(replace(plot, poison_x=plot.base_x))
     assert "feature vectors, not images" in captions.pairs_remark(replace(plot, poison_x=None))
+
+
+def test_figures_are_said_in_numbers() -> None:
+    result = drawn_result(tiny_spec(), 0.8, 0.65)
+    summary, plot = result.summary(), result.plot
+    assert captions.before_after_words(summary) == (
+        "Test accuracy 80.0 % without poison, 65.0 % with poison: 15.0 points lost"
+    )
+    better = replace(summary, poisoned=Score(0.85, summary.poisoned.per_class))
+    assert captions.before_after_words(better).endswith("85.0 % with poison: 5.0 points gained")
+    assert captions.accuracy_words(summary).startswith("Test accuracy: Clean 80.0 %, ")
+    assert captions.accuracy_words(summary).endswith("Poisoned 65.0 %; a drop of 15.0 points")
+    three = replace(
+        summary,
+        classes=("a", "b", "c"),
+        clean=Score(0.8, [0.9, 0.5, float("nan")]),
+        poisoned=Score(0.6, [0.8, 0.1, float("nan")]),
+    )
+    assert captions.class_words(three) == "Points of accuracy lost per class: b 40.0, a 10.0"
+    few = replace(plot, poison_y=np.array([3, 1, 1, 2, 4, 3, 1]))
+    with_counts = captions.map_words(few, [f"class {i}" for i in range(10)])
+    assert with_counts.startswith(f"Map of {plot.n_clean} clean training features by class and of ")
+    assert with_counts.endswith("labelled: 3 as class 1, 2 as class 3, 1 as class 2, 1 as others")
