@@ -33,6 +33,7 @@ RESERVED = frozenset(
         *("map", "left", "right", "colour", "head", "moves", "lasso", "page", "pin"),
         *("kind", "attacks", "budgets", "extractors", "seeds", "turn", "at"),
         *("code", "me", "teacher", "class", "of", "poisoned", "makes", "effect", "order"),
+        *("show", "targets", "measure"),
     }
 )
 """Names that the app's links use; parameters of attacks are in the same links, by their names."""

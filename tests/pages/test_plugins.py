@@ -16,7 +16,7 @@ from core.serving import engine as engine_module
 from core.spec.experiment import parse_spec
 from core.storage import features
 from core.storage.runs import Store
-from pages import _own, _progress, _state
+from pages import _address, _own, _progress, _state
 from tests.apps import opened, own_store, query, rerun, shown_text
 from tests.catalog.test_plugins import changed
 from tests.links import PAGES
@@ -88,7 +88,8 @@ def errors(app: AppTest) -> list[str]:
 
 def test_names_that_links_use_are_no_parameters_of_plugins() -> None:
     shared = set(_state.all_keys()) - set(_state.parameter_keys())
-    own = {key for keys in _own.KEYS.values() for key in keys}
+    with_controls = set(_address.VIEWS) - set(_address.WITHOUT_CONTROLS)
+    own = {key for page in with_controls for key in _own.keys(page)}
     assert shared | own | {*_state.LOCKS, _state.VERSION, *_progress.KEYS} <= RESERVED
 
 
