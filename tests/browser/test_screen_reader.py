@@ -117,11 +117,11 @@ def test_a_lesson_is_said_from_its_question_to_its_end(page: Page, address: str)
     expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
     settled(page)
     main = page.get_by_test_id("stMain")
+    says_last(page, re.compile(r"^Step 1 of \d"))
     asked = said(main)
     for words in ('heading "Label flips, the baseline" [level=1]', 'progressbar "Step 1 of', 'radio "From 1 to 5"'):
         assert words in asked
     assert 'button "Submit prediction" [disabled]' in asked
-    says_last(page, re.compile(r"^Step 1 of \d"))
     question = main.get_by_role("radiogroup").first
     name = question.get_attribute("aria-label") or ""
     tab_to(page, question.get_by_role("radio").first)
