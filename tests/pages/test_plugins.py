@@ -17,10 +17,9 @@ from core.spec.experiment import parse_spec
 from core.storage import features
 from core.storage.runs import Store
 from pages import _address, _own, _progress, _state
-from tests.apps import opened, own_store, query, rerun, shown_text
+from tests.apps import Tasks, opened, own_store, query, rerun, shown_text
 from tests.catalog.test_plugins import changed
 from tests.links import PAGES
-from tests.pages.test_defend_page import Tasks
 from tests.plugins import BLEND, NORM, loaded
 
 VALUES = {"train_size": 40, "test_size": 20, "budget": 0.1}
@@ -155,7 +154,7 @@ def test_pages_of_a_run_show_it(page: str, key: str, either: str, made: tuple[Re
 @pytest.mark.usefixtures("with_plugins")
 def test_the_example_defence_goes_over_a_run(made: tuple[Result, Result], engine: Engine) -> None:
     app = rerun(opened("defend.py", run=hashes(made)[0], **{"with": "norm", "share": "10"}))
-    assert engine.asked == ["norm:share=0.1"]
+    assert engine.asked == ["judge norm:share=0.1"]
     (about,) = [caption for caption in app.caption if caption.value.startswith("**Norm**: ")]
     assert about.value == "**Norm**: Removes the points with the longest feature vectors."
     assert about.proto.help == "An example."
@@ -164,7 +163,9 @@ def test_the_example_defence_goes_over_a_run(made: tuple[Result, Result], engine
 
 def test_without_the_plugin_a_link_to_its_defence_says_so(made: tuple[Result, Result]) -> None:
     app = opened("defend.py", run=hashes(made)[0], **{"with": "norm"})
-    assert "an unknown defence: norm" in shown_text(app).replace("`", "")
+    (problem,) = (box.value for box in app.warning)
+    assert problem.startswith("`with` is `norm`; allowed: some of ")
+    assert problem.endswith(". Using sphere instead.")
 
 
 def test_without_the_plugin_features_are_not_computed_again(
