@@ -66,15 +66,16 @@ const speak = () => {
   timer = 0;
   const bars = Array.from(document.querySelectorAll("[data-testid=stProgress]"));
   const places = [...bars, ...document.querySelectorAll(".st-key-story, .st-key-verdict")];
+  const texts = places.map(wordsOf);
+  const gists = texts.map((text, i) => (i < bars.length ? text.split(/, step| ·/)[0] : text));
   places.forEach((place, i) => {
-    const text = wordsOf(place);
-    const isBar = i < bars.length;
-    const gist = isBar ? text.split(/, step| ·/)[0] : text;
+    const [text, gist, isBar] = [texts[i], gists[i], i < bars.length];
     if (isBar) place.querySelector("[role=progressbar]")?.setAttribute("aria-label", gist);
     const key = isBar ? i : place.className;
     const before = known.get(key) ?? {gist: "", text: "", time: 0};
     const isLate = isBar && Date.now() - before.time > PAUSE_MS && before.text !== text;
     if (!text || (gist === before.gist && !isLate)) return;
+    if (gists.some((other) => other !== gist && other.endsWith(gist))) return; // another bar says it with more words
     known.set(key, {gist, text, time: Date.now()});
     status.textContent = text;
   });

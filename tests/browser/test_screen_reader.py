@@ -83,7 +83,7 @@ def test_an_experiment_is_said_from_its_settings_to_its_result(page: Page, addre
     says_last(page, re.compile(f"^{story}"))
     settled(page)
     before = [words for words in heard(page) if not words.startswith(("3 ", "60 "))]
-    known = ("Queued", "Starting", "Waiting", *STAGES.values())
+    known = ("Run going: ", "Queued", "Starting", "Waiting", *STAGES.values())
     assert before
     assert [words for words in before if not words.startswith(known)] == []
     assert heard(page)[-1] == page.locator(".st-key-story p").inner_text()
@@ -102,7 +102,7 @@ def test_a_run_that_goes_has_a_named_bar(page: Page, address: str) -> None:
     settled(page)
     page.locator(".st-key-run button").click()
     stage = STAGES["stage2"]
-    says_last(page, re.compile(f"^{stage}"))
+    says_last(page, re.compile(f"^Run going: {stage}"))
     bar = page.get_by_test_id("stSidebar").get_by_role("progressbar", name=stage)
     expect(bar).to_have_attribute("aria-valuenow", re.compile(r"\d+"))
     page.get_by_role("button", name="Cancel").click()
