@@ -53,7 +53,7 @@ document.body.append(status);
 const known = new Map();
 const wordsOf = (place) => {
   const parts = place.querySelectorAll("p");
-  const isIcon = (node) => node.parentElement.closest("[data-testid=stIconMaterial], [aria-hidden=true]");
+  const isIcon = (node) => node.parentElement.closest("[role=img], [data-testid=stIconMaterial], [aria-hidden=true]");
   return Array.from(parts, (part) => {
     const walk = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
     let text = "";
