@@ -67,7 +67,18 @@ def test_what_is_known_is_not_measured_again(task: ImageTask, monkeypatch: pytes
         monkeypatch.setattr(images, name, fresh)
     row = {"clean": 80.0, "drop": 1.0, "images": 2, "seconds": 3.0, "target_hit": None, "target_missed_before": False}
     known = dict.fromkeys(images.TITLES, row)
-    assert images.measure(task, 0, dict(known), "python", Path()) == known
+    assert list(images.measure(task, 0, dict(known), "python", Path())) == []
+
+
+def test_each_attack_is_written_down_as_it_comes(task: ImageTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: dict[str, images.Row] = {}
+    monkeypatch.setattr(images, "ours", lambda *_: (4.0, task.x[:2], task.y[:2]))
+    given = []
+    monkeypatch.setattr(images, "theirs", lambda *at: given.append(at[2]["seconds"]) or (9.0, task.x[:2], task.y[:2]))
+    for name in images.measure(task, 0, known, "python", Path()):
+        assert name == list(known)[-1]
+    assert list(known) == list(images.TITLES)
+    assert given == [4.0] * 4  # peers get the time of the portfolio
 
 
 def test_the_table_tells_means_and_targets() -> None:
@@ -76,6 +87,6 @@ def test_the_table_tells_means_and_targets() -> None:
 
     values = {"0": {"fw-input": row(4, None), "matching": row(0, True)}, "1": {"fw-input": row(6, None)}}
     assert images.table(values).splitlines()[2:] == [
-        "| `fw-input` | own | 5.0 ± 1.4 | 4.0 ± 0.0 |  |",
-        "| ART, gradient matching (targeted) | own | 0.0 | 4.0 | 1 of 1, 1 before |",
+        "| `fw-input` | own | 2 | 5.0 ± 1.4 | 4.0 ± 0.0 |  |",
+        "| ART, gradient matching (targeted) | own | 1 | 0.0 | 4.0 | 1 of 1, 1 before |",
     ]

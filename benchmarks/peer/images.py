@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,21 +106,26 @@ def measured(name: str, task: ImageTask, poison: tuple[float, Array, Array]) -> 
     }
 
 
-def measure(task: ImageTask, seed: int, known: dict[str, Row], peer: str, art: Path) -> dict[str, Row]:
-    """What is not measured yet of a seed, by the name of the attack; `known` gains each as it comes."""
+def measure(task: ImageTask, seed: int, known: dict[str, Row], peer: str, art: Path) -> Iterator[str]:
+    """Measure what is missing of a seed, into `known`; yields the name of each attack once it is there.
+
+    Args:
+        task: the data.
+        seed: of the attacks.
+        known: rows by the name of the attack.
+        peer, art: see `main`.
+    """
     m = round(BUDGET * len(task.y))
-    for name in OURS:
-        if name not in known:
-            known[name] = measured(name, task, ours(name, task, BUDGET, seed))
+    for name in (name for name in OURS if name not in known):
+        known[name] = measured(name, task, ours(name, task, BUDGET, seed))
+        yield name
     c = 1 / ((len(task.y) + m) * RIDGE)
     values = {"m": m, "c": c, "seed": seed, "seconds": known[next(iter(OURS))]["seconds"]}
     secml = [peer, str(Path(__file__).resolve().parent / "secml_images.py")]
-    for name in list(TITLES)[len(OURS) :]:
-        if name not in known:
-            command = secml if name == "secml" else [sys.executable, "-m", "benchmarks.peer.art_images", name]
-            poison = theirs(command, task, values, None if name == "secml" else art)
-            known[name] = measured(name, task, poison)
-    return known
+    for name in (name for name in list(TITLES)[len(OURS) :] if name not in known):
+        command = secml if name == "secml" else [sys.executable, "-m", "benchmarks.peer.art_images", name]
+        known[name] = measured(name, task, theirs(command, task, values, None if name == "secml" else art))
+        yield name
 
 
 def table(values: dict[str, dict[str, Row]]) -> str:
@@ -135,12 +141,14 @@ def table(values: dict[str, dict[str, Row]]) -> str:
             [
                 title,
                 labels,
+                str(len(runs)),
                 mean_and_deviation([run["drop"] for run in runs]),
                 mean_and_deviation([run["seconds"] for run in runs]),
                 f"{sum(hits)} of {len(hits)}, {before} before" if hits else "",
             ]
         )
-    return markdown_table(["Attack", "Labels", "Points lost", "Processor s", "Target taken for the other"], rows)
+    header = ["Attack", "Labels", "Seeds", "Points lost", "Processor s", "Target taken for the other"]
+    return markdown_table(header, rows)
 
 
 def main() -> None:
@@ -153,15 +161,21 @@ def main() -> None:
     path = report.FOLDER / "peer-images.json"
     values: dict[str, dict[str, Row]] = json.loads(path.read_text())["values"] if path.exists() else {}
     for seed in SEEDS:
-        measure(ImageTask.of(seed), seed, values.setdefault(str(seed), {}), arguments.peer, arguments.art.resolve())
-        print(seed, values[str(seed)], flush=True)
-        clean = mean_and_deviation([of_seed["fw-input"]["clean"] for of_seed in values.values()])
-        note = (
-            f"Mean ± standard deviation over {len(values)} seeds; clean accuracy {clean} %. One thread each. On "
-            f"{report.machine()}. {report.load()}"
-        )
-        content = {"machine": report.machine(), "values": json.loads(finite_json.dumps(values))}
-        report.write("peer-images", f"{table(values)}\n\n{note}", content)
+        known = values.setdefault(str(seed), {})
+        for name in measure(ImageTask.of(seed), seed, known, arguments.peer, arguments.art.resolve()):
+            print(seed, name, known[name], flush=True)
+            write(values)
+
+
+def write(values: dict[str, dict[str, Row]]) -> None:
+    """Write the table of benchmarks/README.md, and the numbers beside it."""
+    clean = mean_and_deviation([next(iter(of_seed.values()))["clean"] for of_seed in values.values() if of_seed])
+    note = (
+        f"Mean ± standard deviation over the seeds of a row; clean accuracy {clean} %. One thread each. On "
+        f"{report.machine()}. {report.load()}"
+    )
+    content = {"machine": report.machine(), "values": json.loads(finite_json.dumps(values))}
+    report.write("peer-images", f"{table(values)}\n\n{note}", content)
 
 
 if __name__ == "__main__":
