@@ -86,7 +86,10 @@ def test_the_table_tells_means_and_targets() -> None:
         return {"drop": drop, "seconds": 4.0, "target_hit": hit, "target_missed_before": hit is True}
 
     values = {"0": {"fw-input": row(4, None), "matching": row(0, True)}, "1": {"fw-input": row(6, None)}}
-    assert images.table(values).splitlines()[2:] == [
+    lines = images.table(values).splitlines()[2:]
+    assert len(lines) == len(images.TITLES)
+    assert lines[0] == "| `best-input` | chosen | 0 | not measured |  |  |"
+    assert [line for line in lines if "not measured" not in line] == [
         "| `fw-input` | own | 2 | 5.0 ± 1.4 | 4.0 ± 0.0 |  |",
         "| ART, gradient matching (targeted) | own | 1 | 0.0 | 4.0 | 1 of 1, 1 before |",
     ]

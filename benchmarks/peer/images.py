@@ -134,6 +134,7 @@ def table(values: dict[str, dict[str, Row]]) -> str:
     for name, (title, labels) in TITLES.items():
         runs = [of_seed[name] for of_seed in values.values() if name in of_seed]
         if not runs:
+            rows.append([title, labels, "0", "not measured", "", ""])
             continue
         hits = [run["target_hit"] for run in runs if run["target_hit"] is not None]
         before = sum(run["target_missed_before"] for run in runs)
