@@ -37,6 +37,9 @@ VIEWS: dict[str, tuple[str, ...]] = {
 }
 """Each page's own keys, by its path."""
 
+YOUNGER: tuple[str, ...] = ("show", "targets", "measure")
+"""Own keys that came after the versions of the defaults: alone in an address, they are of today's."""
+
 WITHOUT_CONTROLS: tuple[str, ...] = ("compare", "defend", "stages", "present", "projector", "playground", "status")
 """Pages whose address holds their own keys alone; the sidebar's controls are not drawn there."""
 
@@ -135,7 +138,8 @@ def experiment_part(page: str, query: Query) -> dict[str, str]:
 def whole_experiment(page: str, query: Query) -> dict[str, str]:
     """The same, with the version of the defaults that a link means which names a view of its page and no setting."""
     said = experiment_part(page, query)
-    return said or ({_state.VERSION: str(FIRST)} if own_part(page, query) else {})
+    is_old = any(key not in YOUNGER for key in own_part(page, query))
+    return said or ({_state.VERSION: str(FIRST)} if is_old else {})
 
 
 def unknown_keys(page: str, query: Query) -> tuple[str, ...]:

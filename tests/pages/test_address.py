@@ -74,6 +74,8 @@ def test_a_view_without_a_version_is_of_the_first_defaults() -> None:
     assert follow(None, Address("features", view)) == Shown({"defaults": "1"}, view)
     assert follow(None, Address("features", {**view, "defaults": "2"})) == Shown({"defaults": "2"}, view)
     assert follow(held(), Address("features", view)) == Shown(None, view), "the settings that are there stay"
+    young = {"show": "misread"}
+    assert follow(None, Address("lab", young)) == Shown({}, young), "no link of before versions has it"
 
 
 def test_what_a_page_without_controls_does_not_know_is_named() -> None:

@@ -146,7 +146,8 @@ def test_a_bare_link_to_a_view_says_which_defaults_it_means(store: Store) -> Non
     store.put(drawn())
     app = misread_view(opened("lab.py"))
     assert query(app) == {"show": "misread", "defaults": str(CURRENT)}
-    assert opened("lab.py", **query(app)).session_state.spec == app.session_state.spec
+    for link in (query(app), {"show": "misread"}):
+        assert opened("lab.py", **link).session_state.spec == app.session_state.spec
 
 
 def test_targets_of_stage_2_are_in_the_link(store: Store) -> None:
