@@ -41,6 +41,22 @@ new MutationObserver(roles).observe(document.body, {childList: true, subtree: tr
 roles();
 """
 
+TABLES = """
+// A table that is wider than the screen is scrolled in its own frame, by keys as well.
+const reach = () => {
+  for (const frame of document.querySelectorAll("[data-testid=stMarkdownContainer]:has(> table)")) {
+    if (frame.scrollWidth <= frame.clientWidth || frame.tabIndex === 0) continue;
+    frame.tabIndex = 0;
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", "Table, scrolled sideways");
+  }
+};
+let reaching = 0;
+const reachSoon = () => { reaching ||= setTimeout(() => { reaching = 0; reach(); }, 200); };
+new MutationObserver(reachSoon).observe(document.body, {childList: true, subtree: true});
+window.addEventListener("resize", reachSoon);
+"""
+
 SPOKEN = """
 // What changes by itself is said to screen readers in the words of the page: a run's stage, and how far it is now and
 // then; what the poison does; how a prediction compares.
@@ -88,5 +104,5 @@ new MutationObserver(soon).observe(document.body, {childList: true, subtree: tru
 
 def show() -> None:
     """Start the scripts, once in a browser's window."""
-    script = f"if (!window.poisonLab) {{ window.poisonLab = true;{ONE_STEP}{CLOSE_DRAWER}{LISTS}{SPOKEN}}}"
+    script = f"if (!window.poisonLab) {{ window.poisonLab = true;{ONE_STEP}{CLOSE_DRAWER}{LISTS}{TABLES}{SPOKEN}}}"
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)

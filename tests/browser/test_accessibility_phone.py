@@ -81,3 +81,13 @@ def test_a_closed_drawer_is_out_of_reach_of_keys(browser: Browser, address: str)
     open_drawer(page)
     assert page.get_by_role("link", name="Gallery").count() == 1
     page.close()
+
+
+def test_a_wide_table_is_scrolled_by_keys(browser: Browser, address: str) -> None:
+    page = opened(browser, f"{address}/{LINKS['compare']}")
+    table = page.get_by_role("region", name="Table, scrolled sideways").first
+    expect(table).to_be_visible()
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    page.close()
