@@ -5,7 +5,7 @@ from itertools import product
 
 from core.attacks.registry import record_of
 from core.catalog import choices
-from core.evidence import grid, rule_claims
+from core.evidence import grid, knowledge, rule_claims
 from core.evidence.claim import Claim, above, below
 from core.evidence.measurements import Comparison, Measurements, accuracy_drop, paired, stage2_drop
 
@@ -192,4 +192,5 @@ CLAIMS = (
         {"holds in part": "Where an attack costs next to nothing, ten times as much of it does, too."},
     ),
     *rule_claims.CLAIMS,
+    *knowledge.CLAIMS,
 )

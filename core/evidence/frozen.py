@@ -4,10 +4,11 @@ What was measured on some seeds only counts by these, from two on; the page says
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.defences.registry import RECORDS
-from core.evidence.measurements import Key, MeasuredRow, key_of
+from core.evidence import knowledge
+from core.evidence.measurements import Key, Limited, MeasuredRow, key_of
 from core.spec.experiment import ExperimentSpec
 from core.spec.registry import PLUGINS
 
@@ -25,12 +26,14 @@ class Frozen:
         defences: names of the defences that were measured on any of these.
         missing: settings that were measured on fewer seeds.
         missing_defences: names of the defences that were not measured on all rows.
+        limited: what attackers that know less did, see `core.evidence.knowledge.drops`.
     """
 
     rows: list[MeasuredRow]
     defences: list[str]
     missing: list[Key]
     missing_defences: list[str]
+    limited: Limited = field(default_factory=dict)
 
 
 def frozen(experiments: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRow]) -> Frozen:
@@ -52,7 +55,7 @@ def frozen(experiments: Sequence[ExperimentSpec], known: Mapping[str, MeasuredRo
     names = [name for name in RECORDS if name not in PLUGINS]
     measured = [name for name in names if any(name in row["defences"] for row in rows)]
     partly = [name for name in names if not all(name in row["defences"] for row in rows)]
-    return Frozen(rows, measured, list(dict.fromkeys(missing)), partly)
+    return Frozen(rows, measured, list(dict.fromkeys(missing)), partly, knowledge.drops(experiments, known))
 
 
 def _without_seed(spec: ExperimentSpec) -> str:

@@ -1,7 +1,7 @@
 """Look-up of measurements by experiment, and comparisons seed by seed."""
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,6 +10,10 @@ from core.experiments.sweep import Interval, interval
 
 MeasuredRow = dict[str, Any]
 """A row of docs/results.json: see `core.evidence.attacks.measured`."""
+
+
+Limited = Mapping[tuple[str, str], Mapping[int, tuple[float, float]]]
+"""Points lost to an attacker that knows everything and to one that knows less, by attack, what it has, and seed."""
 
 
 class Key(NamedTuple):
@@ -33,11 +37,13 @@ class Measurements:
     """Measurements by experiment and seed.
 
     Args:
-        measured: rows of docs/results.json.
+        measured: rows of docs/results.json, of attackers that know everything.
+        limited: see `core.evidence.knowledge.drops`.
     """
 
-    def __init__(self, measured: Iterable[MeasuredRow]) -> None:
+    def __init__(self, measured: Iterable[MeasuredRow], limited: Limited | None = None) -> None:
         """Group by seed."""
+        self.limited: Limited = limited or {}
         self.by_key: dict[Key, dict[int, MeasuredRow]] = {}
         for row in measured:
             self.by_key.setdefault(key_of(row["spec"]), {})[row["spec"]["seed"]] = row

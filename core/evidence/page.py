@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from core.attacks.registry import RECORDS
 from core.catalog import choices
-from core.evidence import certificates, grid
+from core.evidence import certificates, grid, knowledge
 from core.evidence.claim import Claim
 from core.evidence.claims import CLAIMS, FEATURES, IMAGES
 from core.evidence.classroom import mean_and_interval
@@ -30,10 +30,12 @@ def page(evidence: Frozen, certified: Sequence[MeasuredRow], lessons: str, colou
         lessons: see `core.evidence.classroom.text`.
         colour: see `core.evidence.vendors.text`.
     """
-    measurements, defences = Measurements(evidence.rows), evidence.defences
+    measurements, defences = Measurements(evidence.rows, evidence.limited), evidence.defences
     parts = [_head(measurements, evidence.rows[0]), "## The claims, point by point", _verdicts(measurements)]
     parts += [_claim(claim, measurements) for claim in CLAIMS]
     parts += ["## What the filters find, and what they give back", _filters(measurements, defences)]
+    if less := knowledge.text(measurements):
+        parts += ["## What attackers that know less can do", less]
     parts += ["## What no attack can take", certificates.text(measurements, certified)]
     parts += ["## What a class may see", lessons, "## Colour: emoji of three vendors", colour]
     for pair in dict.fromkeys(key[:2] for key in measurements.by_key):

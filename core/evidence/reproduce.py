@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.evidence import certificates, classroom, page, vendors
+from core.evidence import certificates, classroom, knowledge, page, vendors
 from core.evidence.attacks import measured
 from core.evidence.frozen import frozen
 from core.experiments.measure import measure_until
@@ -23,7 +23,7 @@ def reproduce(
     minutes: float | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Measure every experiment, the certificates of their clean data, and the experiments of lessons and of emoji.
+    """Measure every experiment, certificates of the clean data, attackers that know less, and lessons and emoji.
 
     Args:
         experiments: see `core.evidence.grid.specs`.
@@ -44,6 +44,7 @@ def reproduce(
     for specs, name, measure_one, found in (
         (experiments, "results.json", measured, known),
         (certified, "certificates.json", certificates.measured, certain),
+        (knowledge.specs(experiments), "results.json", measured, known),
         (classroom.specs(seeds), "results.json", measured, known),
         (vendors.specs(seeds), "results.json", measured, known),
     ):

@@ -75,12 +75,13 @@ def test_at_least_eight_ship_in_order() -> None:
     assert len(LESSONS) >= 8
     assert len({lesson.id for lesson in LESSONS}) == len(LESSONS)
     assert [lesson.title for lesson in LESSONS[:2]] == ["Poison by hand", "What a linear head sees"]
-    assert [lesson.title for lesson in LESSONS[-5:]] == [
+    assert [lesson.title for lesson in LESSONS[-6:]] == [
         "Why unlearnable examples fail on a frozen extractor",
         "Choosing a defence",
         "Attack and defence in turns",
         "Why the test stays hidden",
         "Nothing needs to be mislabelled",
+        "What an attacker has to know",
     ]
 
 
