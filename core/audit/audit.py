@@ -35,7 +35,7 @@ def conduct(
     Args:
         plan: of the audit.
         folder: to write; of an earlier audit of the same pipeline, to go on.
-        minutes: after which no further cell begins; None for no limit.
+        minutes: after which no further cell begins, and nothing further of one; None for no limit.
         device: "auto", "cpu" or "cuda".
         report: called after every cell.
 
@@ -49,13 +49,18 @@ def conduct(
     end = None if minutes is None else time.monotonic() + 60 * minutes
     rows = measured(folder)
     (folder / STOP).unlink(missing_ok=True)
-    missing = [cell for cell in plan.cells if cell.spec.hash not in rows]
+    # What a lack of time had cut short is measured again, as the first and with all the time.
+    missing = [cell for cell in plan.cells if rows.get(cell.spec.hash, {"is_cut": True}).get("is_cut")]
     done = len(plan.cells) - len(missing)
+
+    def is_late() -> bool:
+        return end is not None and time.monotonic() >= end
+
     for cell in missing:
-        if (folder / STOP).exists() or (rows and end is not None and time.monotonic() >= end):
+        if (folder / STOP).exists() or (rows and is_late()):
             break
         try:
-            rows[cell.spec.hash] = measure(cell, device, stopping(folder))
+            rows[cell.spec.hash] = measure(cell, device, stopping(folder), is_late)
         except Cancelled:
             break
         done += 1

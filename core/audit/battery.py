@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from core.defences.algorithms.cross_validation import held_out_probabilities
 from core.defences.chain import parse_chain
 from core.defences.evaluation import Poisoned
 from core.experiments import cost
+from core.experiments.result import Result
 from core.experiments.run import run
 from core.heads import logistic as head
 from core.heads.neighbours import nearest, neighbours
@@ -41,7 +43,9 @@ _NEXT = Event("evaluate")
 """What an observer gets before each piece of work that reports no steps of its own."""
 
 
-def measure(cell: Cell, device: str = "auto", on_event: Observer = silent) -> Row:
+def measure(
+    cell: Cell, device: str = "auto", on_event: Observer = silent, is_late: Callable[[], bool] = lambda: False
+) -> Row:
     """Run one cell of an audit.
 
     Args:
@@ -49,9 +53,10 @@ def measure(cell: Cell, device: str = "auto", on_event: Observer = silent) -> Ro
         device: "auto", "cpu" or "cuda".
         on_event: receives the run's progress, and an event before each further piece of work; raises
             `core.system.errors.Cancelled` to stop it.
+        is_late: asked before each further piece of work, of which none begins once it says so.
 
     Returns:
-        Plain data: accuracies in [0, 1], and whatever the cell asks for.
+        Plain data: accuracies in [0, 1], and whatever the cell asks for; "is_cut" where something of that is missing.
 
     Raises:
         PoisonLabError: see `core.experiments.run.run`.
@@ -76,27 +81,50 @@ def measure(cell: Cell, device: str = "auto", on_event: Observer = silent) -> Ro
         "n_test": len(result.features["test_y"]),
         "n_poison": len(result.poison.y),
     }
-    place, n_classes, ridge = devices.choose(device), len(result.classes), cell.spec.ridge
-    if cell.judged:
-        poisoned = Poisoned.of(result.features, n_classes, ridge, place)
-        row["defences"] = {}
-        for name in cell.judged:
-            on_event(_NEXT)
-            row["defences"][name] = _judged(poisoned, name)
-    if cell.judged and not cell.is_evaded:
+    for piece in _pieces(cell, result, row, devices.choose(device), on_event):
+        if is_late():
+            row["is_cut"] = True
+            break
         on_event(_NEXT)
-        row["heads"] = other_heads(result.features, n_classes, ridge, on_event)
-    if cell.augmented:
-        row["heads"][views.title(cell.spec)] = augmented_head(result, place, on_event)
-    if cell.certified:
-        on_event(_NEXT)
-        row["certificate"] = evaluation.added(result.features, n_classes, ridge, PARTITIONS, place).to_json()
-        on_event(_NEXT)
-        row["flips"] = evaluation.flipped(result.features, n_classes, ridge, place, NOISE).to_json()
-        on_event(_NEXT)
-        row["dirt"] = dirt(result.features, n_classes, ridge)
+        piece()
     row["seconds"] = time.monotonic() - start
     return row
+
+
+def _pieces(
+    cell: Cell, result: Result, row: Row, place: torch.device, on_event: Observer
+) -> Iterator[Callable[[], None]]:
+    """Each piece of work that a cell asks for beyond its run; called, it adds to the row.
+
+    Args:
+        cell: see `measure`.
+        result: of its run.
+        row: takes what is found.
+        place: where to compute.
+        on_event: see `measure`.
+    """
+    n_classes, ridge = len(result.classes), cell.spec.ridge
+    if cell.judged:
+        poisoned, found = Poisoned.of(result.features, n_classes, ridge, place), dict[str, Any]()
+        row["defences"] = found
+        for name in cell.judged:
+            yield partial(_into, found, name, partial(_judged, poisoned, name))
+    if cell.judged and not cell.is_evaded:
+        heads = row["heads"] = dict[str, Any]()
+        for name, train in other_heads(result.features, n_classes, ridge).items():
+            yield partial(_into, heads, name, train)
+    if cell.augmented:
+        yield partial(_into, row["heads"], views.title(cell.spec), partial(augmented_head, result, place, on_event))
+    if cell.certified:
+        added = partial(evaluation.added, result.features, n_classes, ridge, PARTITIONS, place)
+        yield partial(_into, row, "certificate", lambda: added().to_json())
+        flipped = partial(evaluation.flipped, result.features, n_classes, ridge, place, NOISE)
+        yield partial(_into, row, "flips", lambda: flipped().to_json())
+        yield partial(_into, row, "dirt", partial(dirt, result.features, n_classes, ridge))
+
+
+def _into(found: dict[str, Any], name: str, find: Callable[[], Any]) -> None:
+    found[name] = find()
 
 
 def _judged(poisoned: Poisoned, name: str) -> dict[str, Any]:
@@ -112,8 +140,8 @@ def _judged(poisoned: Poisoned, name: str) -> dict[str, Any]:
 
 
 def other_heads(
-    features: Mapping[str, Array], n_classes: int, ridge: float, on_event: Observer = silent
-) -> dict[str, dict[str, float]]:
+    features: Mapping[str, Array], n_classes: int, ridge: float
+) -> dict[str, Callable[[], dict[str, float]]]:
     """What is left of the damage where the defender trains something that the attacker did not expect.
 
     Args:
@@ -121,10 +149,9 @@ def other_heads(
             `test_y` (t,).
         n_classes: c.
         ridge: λ that the attacker expects.
-        on_event: called before each head.
 
     Returns:
-        By head, the accuracy without poison under "clean" and with it under "poisoned".
+        By head, a function that trains it: the accuracy without poison under "clean" and with it under "poisoned".
     """
     z, y = features["train_z"], features["train_y"]
     both, labels = np.concatenate([z, features["poison_z"]]), np.concatenate([y, features["poison_y"]])
@@ -140,6 +167,12 @@ def other_heads(
             warnings.simplefilter("ignore")  # of constant coordinates, and of solvers that stop early
             return float(model.fit(points, names).score(test_z, test_y))
 
+    def svm(points: Array, names: Array) -> float:
+        return library(LinearSVC(C=1 / (ridge * len(names))), points, names)
+
+    def network(points: Array, names: Array) -> float:
+        return library(MLPClassifier((64,), early_stopping=True, max_iter=100, random_state=0), points, names)
+
     trained: dict[str, Callable[[Array, Array], float]] = {
         "the same head": lambda points, names: logistic(points, names, 1.0),
         "λ ten times smaller": lambda points, names: logistic(points, names, 0.1),
@@ -147,16 +180,14 @@ def other_heads(
         "features of unit norm": lambda points, names: logistic(points, names, 1.0, is_normalised=True),
         "nearest class mean": lambda points, names: library(NearestCentroid(), points, names),
         "10 nearest neighbours": lambda points, names: library(KNeighborsClassifier(10), points, names),
-        "linear SVM": lambda points, names: library(LinearSVC(C=1 / (ridge * len(names))), points, names),
-        "small network": lambda points, names: library(
-            MLPClassifier((64,), early_stopping=True, max_iter=100, random_state=0), points, names
-        ),
+        "linear SVM": svm,
+        "small network": network,
     }
-    found = {}
-    for name, train in trained.items():
-        on_event(_NEXT)
-        found[name] = {"clean": train(z, y), "poisoned": train(both, labels)}
-    return found
+
+    def with_and_without(train: Callable[[Array, Array], float]) -> dict[str, float]:
+        return {"clean": train(z, y), "poisoned": train(both, labels)}
+
+    return {name: partial(with_and_without, train) for name, train in trained.items()}
 
 
 def _unit(z: Array) -> Array:

@@ -36,3 +36,8 @@ def left_of_damage(found: Mapping[str, float]) -> str:
         found: accuracies in [0, 1], "clean" and "poisoned".
     """
     return f"{fixed(100 * (found['clean'] - found['poisoned']))} of {fixed(100 * found['clean'])} %"
+
+
+def class_words(name: str) -> str:
+    """A class within a sentence: one that is only a number would read as a count."""
+    return f"class {name}" if name.isdecimal() else name

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.audit.battery import NOISE, measure
 from core.audit.comparison import compare
 from core.audit.document import document
 from core.audit.folder import Row, read_report, stop
-from core.audit.plan import Plan, attacks_for, cell_spec, make_plan
+from core.audit.plan import Plan, attacks_for, cell_spec, make_plan, seconds
 from core.audit.ridge import GRID
 from core.certificates import evaluation
 from core.cli.main import main
@@ -112,7 +113,7 @@ def test_it_stops_and_goes_on_without_measuring_again(
     rows = json.loads((folder / "measured.json").read_text())
     measured: list[str] = []
 
-    def known(cell: Any, device: str, on_event: Observer) -> Row:
+    def known(cell: Any, device: str, on_event: Observer, is_late: Any) -> Row:
         measured.append(cell.spec.hash)
         if len(measured) == 3:
             (tmp_path / "stop").touch()
@@ -130,7 +131,7 @@ def test_it_stops_and_goes_on_without_measuring_again(
 def test_a_stop_ends_the_experiment_that_runs(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
-    def long(cell: Any, device: str, on_event: Observer) -> Row:
+    def long(cell: Any, device: str, on_event: Observer, is_late: Any) -> Row:
         begun.append(cell.spec.hash)
         stop(tmp_path)
         for step in range(1000):
@@ -145,6 +146,35 @@ def test_a_stop_ends_the_experiment_that_runs(plan: Plan, tmp_path: Path, monkey
     assert begun == [plan.cells[0].spec.hash]
 
 
+def test_what_the_time_cuts_short_is_said_and_measured_when_it_goes_on(
+    plan: Plan, content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = plan.cells[0]
+    assert whole.judged
+    few = replace(plan, cells=plan.cells[:2])
+    asked: list[int] = []
+
+    def three(cell: Any, device: str, on_event: Observer, is_late: Any) -> Row:
+        asked.clear()
+        return measure(cell, "cpu", on_event, lambda: asked.append(1) or len(asked) > 3)
+
+    monkeypatch.setattr(audit, "measure", three)
+    first = conduct(few, tmp_path)
+    assert [found["name"] for found in first["defences"]] == sorted(
+        list(DEFENCES)[:3], key=[found["name"] for found in content["defences"]].index
+    )
+    assert (first["heads"], first["certificate"], first["dirt"]) == ({}, None, None)
+    assert any(
+        sentence.startswith("The time ran out while Random label flips at 3 %") for sentence in first["left_out"]
+    )
+    assert "Slab" in (tmp_path / "audit.html").read_text()
+    monkeypatch.setattr(audit, "measure", measure)
+    second = conduct(few, tmp_path)
+    assert len(second["defences"]) == len(DEFENCES)
+    assert second["certificate"] == content["certificate"]
+    assert not any("ran out" in sentence for sentence in second["left_out"])
+
+
 def test_every_part_of_an_experiment_can_be_stopped(plan: Plan) -> None:
     whole = plan.cells[0]
     assert whole.certified
@@ -152,7 +182,7 @@ def test_every_part_of_an_experiment_can_be_stopped(plan: Plan) -> None:
     measure(whole, "cpu", lambda event: stages.append(event.stage))
     after_run = len(stages) - 1 - stages[::-1].index("clean")
     # Each defence, each head, both certificates, and the clean data; the run itself evaluates once.
-    assert stages[after_run:].count("evaluate") == len(DEFENCES) + 1 + 8 + 3 + 1
+    assert stages[after_run:].count("evaluate") == len(DEFENCES) + 8 + 3 + 1
 
 
 def test_attackers_that_know_less_stand_beside_the_one_that_knows_all(content: dict[str, Any], plan: Plan) -> None:
@@ -230,6 +260,26 @@ def whole(file: Path) -> dict[str, Any]:
 def unmeasured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has not run anything yet: its plans are those of the default rates."""
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_what_evades_or_knows_less_counts_and_is_left_out_where_it_would_take_the_curves_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = ExperimentSpec()
+    usual = make_plan(base, 10)
+    assert sum(cell.is_evaded for cell in usual.cells) == 5
+    assert [cell.limit for cell in usual.cells if cell.limit and cell.attack == "tgda-feature"] == ["points", "ridge"]
+    curves = seconds(cell.spec for cell in usual.cells if cell.in_curve)
+    others = seconds(cell.spec for cell in usual.cells if not cell.in_curve)
+    assert usual.expected == pytest.approx((curves + others) / 0.7)
+    estimate = cost.estimate
+    monkeypatch.setattr(
+        cost, "estimate", lambda *given: {stage: 30 * value for stage, value in estimate(*given).items()}
+    )
+    slow = make_plan(base, 10)
+    assert not [cell for cell in slow.cells if not cell.in_curve]
+    assert any("by attackers that evade a defence, or that know less, is left out" in text for text in slow.left_out)
 
 
 @pytest.mark.usefixtures("unmeasured")

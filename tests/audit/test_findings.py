@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.audit import findings
+from core.audit import advice, findings
 
 
 def report(**values: Any) -> dict[str, Any]:
@@ -19,19 +19,19 @@ def judged(attack: str, recall: float) -> dict[str, Any]:
 
 
 def test_no_filter_is_judged_by_an_attack_that_it_did_not_see() -> None:
-    actions = findings.actions(report(defences=[judged("flips", 0.9)]))
+    actions = advice.actions(report(defences=[judged("flips", 0.9)]))
     assert not any("ilter" in action for action in actions)
     assert "below 0.2 % of the training set" in actions[0]
     assert "coat" in actions[1]
 
 
 def test_a_filter_is_advised_with_its_numbers_or_refused_with_them() -> None:
-    advised = findings.actions(report(defences=[judged("features", 0.9)]))[1]
+    advised = advice.actions(report(defences=[judged("features", 0.9)]))[1]
     assert advised == (
         "Filter by Loss: it finds 90 % of the poison for 2.0 % of the clean points, and regains 1.0 points. Of poison "
         "made to pass it, it finds 10 %."
     )
-    refused = findings.actions(report(defences=[judged("features", 0.4)]))[1]
+    refused = advice.actions(report(defences=[judged("features", 0.4)]))[1]
     assert refused.startswith("Do not rely on a filter: none finds 50 %")
 
 
@@ -56,10 +56,36 @@ def test_a_curve_takes_the_most_telling_whole_grid_of_an_audit_that_was_stopped(
 
 def test_secrecy_is_judged_by_what_it_leaves_of_the_damage() -> None:
     row = {"attack": "features", "has": "other points of the same data", "drop": 1.5, "known": 1.6}
-    kept = findings.actions(report(limited=[row]))[-1]
+    kept = advice.actions(report(limited=[row]))[-1]
     assert kept == (
         "Do not count on secrecy: an attacker with other points of the same data still takes 1.5 of 1.6 points."
     )
-    helps = findings.actions(report(limited=[row, {**row, "has": "λ = 0.01 instead of 0.001", "drop": 0.2}]))[-1]
+    helps = advice.actions(report(limited=[row, {**row, "has": "λ = 0.01 instead of 0.001", "drop": 0.2}]))[-1]
     assert helps.startswith("Keep to yourself what the attacker needs: with λ = 0.01 instead of 0.001, it takes 0.2")
-    assert not any("secre" in action for action in findings.actions(report(limited=[{**row, "attack": "flips"}])))
+    assert not any("secre" in action for action in advice.actions(report(limited=[{**row, "attack": "flips"}])))
+
+
+def critical(*budgets: float | None) -> list[dict[str, Any]]:
+    return [
+        {"points": points, "budget": budget, "low": budget, "high": budget, "most": 0.3}
+        for points, budget in zip((1.0, 5.0, 10.0), budgets, strict=True)
+    ]
+
+
+def test_points_are_lost_to_whichever_attack_takes_them_first() -> None:
+    whole = report()
+    flips = {**whole["attacks"][0], "attack": "flips", "title": "Flips", "critical": critical(0.006, None, None)}
+    features = {**whole["attacks"][0], "critical": critical(0.02, 0.08, None)}
+    features["curve"] = [{"budget": 0.003, "drop": 1.2, "low": 1.2, "high": 1.2}]
+    both = {**whole, "attacks": [flips, features]}
+    assert advice.strongest(both)["attack"] == "flips"
+    lost = "1 point, 0.6 %; 5 points, 8 % by Features; 10 points, not reached below 30 %."
+    assert f"Budgets at which accuracy is lost: {lost}" in advice.verdict(both)
+    assert "below 0.6 % of the training set, no attack that was measured costs 1 point." in advice.actions(both)[0]
+
+
+def test_a_class_that_is_a_number_is_called_a_class() -> None:
+    numbered = report(classes=["3", "7"])
+    numbered["attacks"][0]["critical"] = critical(0.002, None, None)
+    assert "Class 7 suffers most: 6.0 points." in advice.verdict(numbered)
+    assert advice.actions(numbered)[1].startswith("Watch the accuracy of class 7 on")
