@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from core.system.errors import Cancelled
 
 Report = Callable[[Cell, Row, int, int], None]
 """Called with a cell, its row, the number of cells done, and of all."""
+_SHARE = 0.5
+"""Of the time that is left, what one cell has: of large data, judging the first would else take the others' time."""
 LOOK_SECONDS = 0.2
 """Between two looks for the file that stops an audit."""
 
@@ -53,20 +56,23 @@ def conduct(
     missing = [cell for cell in plan.cells if rows.get(cell.spec.hash, {"is_cut": True}).get("is_cut")]
     done = len(plan.cells) - len(missing)
 
-    def is_late() -> bool:
-        return end is not None and time.monotonic() >= end
-
     for cell in missing:
-        if (folder / STOP).exists() or (rows and is_late()):
+        begun = time.monotonic()
+        if (folder / STOP).exists() or (rows and end is not None and begun >= end):
             break
+        until = None if end is None else begun + _SHARE * max(0.0, end - begun)
         try:
-            rows[cell.spec.hash] = measure(cell, device, stopping(folder), is_late)
+            rows[cell.spec.hash] = measure(cell, device, stopping(folder), partial(_is_over, until))
         except Cancelled:
             break
         done += 1
         write(folder / MEASURED, finite_json.dumps(rows, indent=1))
         report(cell, rows[cell.spec.hash], done, len(plan.cells))
     return write_report(plan, folder, rows) if rows else {}
+
+
+def _is_over(until: float | None) -> bool:
+    return until is not None and time.monotonic() >= until
 
 
 def stopping(folder: Path) -> Observer:

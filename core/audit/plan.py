@@ -142,21 +142,23 @@ def make_plan(
     seeds = tuple(range(base.seed, base.seed + grid[1]))
     curve = [cell for seed in seeds for attack in grids for cell in _curve(base, [attack], grids[attack], seed)]
     judged = _with_judges(curve, grid[0], base.seed)
-    # On a machine that is busier than expected, what an audit should have at least is there before anything else.
+    # On a machine that is busier than expected, what an audit should have at least is there before anything else; then
+    # what takes seconds, before what takes minutes.
     cheap = [cell for cell in judged if cell.attack in flips_and_features]
     wanted = [cell for cell in cheap if cell.spec.budget in _FIRST and cell.spec.seed in seeds[: WANTED[1]]]
     images = [cell for cell in judged if cell.attack not in flips_and_features]
     first_images = [cell for cell in images if cell.spec.seed == base.seed]
     others = [cell for cell in cheap if cell not in wanted]
     others += [cell for cell in images if cell.spec.seed != base.seed]
+    of_images = list[Cell]()  # by attackers that know less
     for attack in [attack for attack in grids if attack in on_images]:
         more = _limited(base, attack, grid[0])
         its_seconds = seconds((cell.spec for cell in more), device, known)
         if expected + its_seconds <= available:
-            limited, expected = [*limited, *more], expected + its_seconds
+            of_images, expected = [*of_images, *more], expected + its_seconds
         else:
             skipped.append(f"{attack} by an attacker that knows less")
-    cells = (*wanted, *first_images, *evaded, *limited, *others)
+    cells = (*wanted, *evaded, *limited, *first_images, *of_images, *others)
     augmented, spent = set[str](), 0.0
     for cell in [cell for cell in judged if cell.judged and views.is_augmentable(base, cell.attack)]:
         its_seconds = 0.0 if cell.spec.hash in known else views.seconds(cell.spec, device)
@@ -309,9 +311,10 @@ def _left_out(grids: Mapping[str, Grid], skipped: Sequence[str], minutes: float,
     ]
     whole = [attack for attack, (budgets, seeds) in grids.items() if len(budgets) >= WANTED[0] and seeds >= WANTED[1]]
     if len(whole) < WANTED[2] or expected > 60 * minutes:
+        do = "minute does" if minutes == 1 else "minutes do"
         sentences.append(
-            f"{digits(minutes, 3)} minutes do not suffice for {WANTED[0]} budgets × {WANTED[1]} seeds × {WANTED[2]} "
-            f"attacks on this machine; this plan is expected to take {digits(expected / 60, 2)}. Give more time or a "
-            "GPU, or take fewer training images."
+            f"{digits(minutes, 3)} {do} not suffice for {WANTED[0]} budgets × {WANTED[1]} seeds × {WANTED[2]} attacks "
+            f"on this machine; this plan is expected to take {digits(expected / 60, 2)}. Give more time or a GPU, or "
+            "take fewer training images."
         )
     return tuple(sentences)

@@ -2,12 +2,13 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from core.attacks.registry import record_of
 from core.audit import limits
 from core.catalog.choices import resolve
 from core.evidence import grid
-from core.evidence.claim import Claim, at_least
+from core.evidence.claim import Claim, at_least, below
 from core.evidence.measurements import Comparison, Limited, MeasuredRow, Measurements, accuracy_drop
 from core.experiments.sweep import Interval, interval
 from core.spec.experiment import ExperimentSpec, parse_spec
@@ -18,7 +19,7 @@ ATTACKS = ("fw-input", "ft-matching", "tgda-feature")
 """The strongest of each family."""
 PAIR, LABEL_RULE = grid.PAIRS[0], "clean"
 HALF = 50.0
-"""Percent of its damage of which an attacker has to keep more for secrecy to be worth little."""
+"""Percent of its damage: where an attacker keeps more without something, keeping that secret is worth little."""
 
 Pair = tuple[ExperimentSpec, str, ExperimentSpec]
 """An experiment whose attacker knows everything, what another one does not know, and the experiment of that."""
@@ -53,13 +54,13 @@ def drops(experiments: Iterable[ExperimentSpec], known: Mapping[str, MeasuredRow
         known: measured rows by the hash of the spec.
 
     Returns:
-        By attack and by what its attacker has in words, a pair of drops for each seed.
+        By attack, what its attacker does not know, and what it has in words, a pair of drops for each seed.
     """
-    found: dict[tuple[str, str], dict[int, tuple[float, float]]] = {}
+    found: dict[tuple[str, str, str], dict[int, tuple[float, float]]] = {}
     for spec, limit, limited in pairs(experiments):
         if spec.hash in known and limited.hash in known:
             both = accuracy_drop(known[spec.hash]), accuracy_drop(known[limited.hash])
-            found.setdefault((spec.attack.name, limits.words(spec, limit)), {})[spec.seed] = both
+            found.setdefault((spec.attack.name, limit, limits.words(spec, limit)), {})[spec.seed] = both
     return found
 
 
@@ -76,7 +77,7 @@ def text(measurements: Measurements) -> str:
             _mean([left for _, left in by_seed.values()]),
             ", ".join(f"{fixed(full)} → {fixed(left)}" for _, (full, left) in sorted(by_seed.items())),
         ]
-        for (attack, has), by_seed in measurements.limited.items()
+        for (attack, _, has), by_seed in measurements.limited.items()
     ]
     header = ["Attack", "The attacker has", "Seeds", "Drop where it knows all", "Drop", "By seed"]
     intro = (
@@ -93,26 +94,31 @@ def _mean(values: Sequence[float]) -> str:
     return plus_minus(found.mean, found.high - found.mean if found.seeds > 1 else None)
 
 
-def _kept(measurements: Measurements) -> list[Comparison]:
+def _kept(measurements: Measurements, limit: str) -> list[Comparison]:
+    """The percent of its damage that each attack keeps without something, see `core.audit.limits`."""
     comparisons = []
-    for (attack, has), by_seed in measurements.limited.items():
-        full = statistics.mean(full for full, _ in by_seed.values())
-        shares = {seed: 100 * left / full for seed, (_, left) in by_seed.items()}
-        comparisons.append(Comparison(f"`{attack}` with {has}: what it keeps of its damage", [shares], "percent"))
+    for (attack, without, has), by_seed in measurements.limited.items():
+        if without == limit:
+            full = statistics.mean(full for full, _ in by_seed.values())
+            shares = {seed: 100 * left / full for seed, (_, left) in by_seed.items()}
+            comparisons.append(Comparison(f"`{attack}` with {has}: what it keeps of its damage", [shares], "percent"))
     return comparisons
 
 
 CLAIMS = (
     Claim(
-        "knowledge",
-        "Secrecy protects little: an attacker that lacks the training set, λ or the extractor keeps more than half of "
-        "its damage.",
+        "points",
+        "An attacker that has other images of the same kind, in place of the training set, keeps more than half of its "
+        "damage.",
         "ours",
-        _kept,
+        partial(_kept, limit=limits.POINTS),
         at_least(HALF),
-        {
-            "holds in part": "What is right for one sample of the data, or for one λ, is nearly right for another; an "
-            "image that fools one extractor need not fool another one."
-        },
+    ),
+    Claim(
+        "standin",
+        "An attacker that has another extractor, in place of the head's, keeps less than half of its damage.",
+        "ours",
+        partial(_kept, limit=limits.EXTRACTOR),
+        below(HALF),
     ),
 )

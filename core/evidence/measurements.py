@@ -12,8 +12,9 @@ MeasuredRow = dict[str, Any]
 """A row of docs/results.json: see `core.evidence.attacks.measured`."""
 
 
-Limited = Mapping[tuple[str, str], Mapping[int, tuple[float, float]]]
-"""Points lost to an attacker that knows everything and to one that knows less, by attack, what it has, and seed."""
+Limited = Mapping[tuple[str, str, str], Mapping[int, tuple[float, float]]]
+"""Points lost to an attacker that knows everything and to one that knows less; by attack, what it does not know,
+what it has, and seed."""
 
 
 class Key(NamedTuple):

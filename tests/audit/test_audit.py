@@ -290,7 +290,10 @@ def test_the_wanted_grid_comes_first() -> None:
     assert {(cell.spec.budget, cell.spec.seed) for cell in first} == {
         (budget, seed) for budget in (0.01, 0.03, 0.1, 0.3) for seed in (0, 1, 2)
     }
-    assert plan.cells[len(first)].attack == plan.attacks[-1]
+    further = [cell for cell in plan.cells[len(first) :] if cell.is_evaded or cell.limit][:7]
+    assert list(plan.cells[len(first) : len(first) + 7]) == further
+    assert {cell.attack for cell in further} == {"tgda-feature"}
+    assert plan.cells[len(first) + 7].attack == plan.attacks[-1]
     assert len(set(plan.cells)) == len(plan.cells)
 
 
