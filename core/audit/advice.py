@@ -36,7 +36,7 @@ def verdict(report: Mapping[str, Any]) -> str:
         f"Poison of {percent_of(point['budget'])} of the training set costs {fixed(point['drop'])} points ({spread}) "
         f"by the strongest attack that was measured, {attack['title']}.",
         f"Budgets at which accuracy is lost: {'; '.join(_critical(report, attack))}.",
-        f"{_sentence(class_words(classes[worst]))} suffers most: {fixed(attack['class_drops'][worst])} points.",
+        f"{class_words(classes[worst], begins=True)} suffers most: {fixed(attack['class_drops'][worst])} points.",
     ]
     if report.get("is_uneven"):
         sentences.append(
@@ -151,8 +151,3 @@ def _secrets(limited: Sequence[Mapping[str, Any]], attack: Mapping[str, Any]) ->
 def _certified(certificate: Mapping[str, Any], points: int) -> float:
     curve = certificate["certified"]
     return float(curve[points]) if points < len(curve) else 0.0
-
-
-def _sentence(words: str) -> str:
-    """Words as the beginning of a sentence."""
-    return words[:1].upper() + words[1:]

@@ -38,6 +38,11 @@ def left_of_damage(found: Mapping[str, float]) -> str:
     return f"{fixed(100 * (found['clean'] - found['poisoned']))} of {fixed(100 * found['clean'])} %"
 
 
-def class_words(name: str) -> str:
-    """A class within a sentence: one that is only a number would read as a count."""
-    return f"class {name}" if name.isdecimal() else name
+def class_words(name: str, *, begins: bool = False) -> str:
+    """A class within a sentence: one that is only a number would read as a count.
+
+    Args:
+        name: of the class.
+        begins: whether the sentence begins with it.
+    """
+    return f"{'Class' if begins else 'class'} {name}" if name.isdecimal() else name

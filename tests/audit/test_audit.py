@@ -45,7 +45,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plan(file: Path) -> Plan:
     base = parse_spec({"data": f"features:{file}", "train_size": 200, "test_size": 200})
-    whole = make_plan(base, 1)
+    whole = make_plan(base, 60)
     chosen = [cell for cell in whole.cells if cell.spec.budget in (0.03, 0.1) and cell.spec.seed < 2]
     return Plan(whole.base, tuple(chosen), (0.03, 0.1), (0, 1), whole.attacks, 1.0, whole.left_out)
 
