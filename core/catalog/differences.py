@@ -32,9 +32,9 @@ FIELD_LABELS: dict[str, str] = {
     "train_size": "training images",
     "test_size": "test images",
     "ridge": "ridge λ",
-    "attacker_data": "points that the attacker has",
-    "attacker_ridge": "λ that the attacker expects",
-    "attacker_extractor": "extractor of the attacker",
+    "attacker_data": "attacker's points",
+    "attacker_ridge": "attacker's λ",
+    "attacker_extractor": "attacker's extractor",
     "seed": "seed",
     "plugins": "plug-ins",
 }
@@ -110,6 +110,8 @@ def value_text(field: str, value: Any) -> str:
             return lower_first(LABEL_TITLES[value])
         case "input_size" | "side":
             return f"{value} px"
+        case "attacker_data":
+            return "other ones" if value == "other" else "training set"
     if isinstance(value, tuple):
         return ", ".join(f"{name} {digest[:8]}" for name, digest in value) or "none"
     if isinstance(value, str):

@@ -66,7 +66,9 @@ def test_each_field_is_found_alone(field: str) -> None:
 def test_an_attacker_that_knows_less_is_told_from_one_that_knows_all() -> None:
     specs = [ExperimentSpec(), ExperimentSpec(attacker_ridge=0.5)]
     assert differences(specs) == [("attacker_ridge", ["the defender's", 0.5])]
-    assert "λ that the attacker expects (A: the defender's; B: 0.5)" in sentence(specs, ["A", "B"])
+    assert "attacker's λ (A: the defender's; B: 0.5)" in sentence(specs, ["A", "B"])
+    others = [ExperimentSpec(), ExperimentSpec(attacker_data="other")]
+    assert "attacker's points (A: training set; B: other ones)" in sentence(others, ["A", "B"])
     assert differences([ExperimentSpec(), ExperimentSpec(ridge=0.5)]) == [("ridge", [0.001, 0.5])]
 
 
