@@ -9,6 +9,8 @@ from core.spec.experiment import ExperimentSpec
 from core.system.errors import SpecError
 
 POINTS, RIDGE, EXTRACTOR = "points", "ridge", "extractor"
+NAMES = {POINTS: "training set", RIDGE: "λ", EXTRACTOR: "extractor"}
+"""What an attacker may not know, for people."""
 FIELDS = ("attacker_data", "attacker_ridge", "attacker_extractor")
 """The fields of a spec that hold the attacker's knowledge."""
 FACTOR = 10.0

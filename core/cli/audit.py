@@ -91,9 +91,11 @@ def audit(
 
 
 def _line(cell: "Cell", row: dict[str, Any], done: int, total: int) -> None:
+    from core.audit.limits import NAMES
+
     how = f" made to pass {cell.judged[0]}" if cell.is_evaded else ""
     if cell.limit:
-        how = f" not knowing the {cell.limit}"
+        how = f" not knowing the {NAMES[cell.limit]}"
     typer.echo(
         f"{done}/{total} {cell.attack}{how} {digits(100 * cell.spec.budget)} % seed {cell.spec.seed}: "
         f"{fixed(100 * row['clean'])} % to {fixed(100 * row['poisoned'])} % in {fixed(row['seconds'], 0)} s"
