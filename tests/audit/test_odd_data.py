@@ -19,7 +19,7 @@ from core.spec.experiment import parse_spec
 def brief(values: dict[str, Any], attacks: tuple[str, ...] = ("flips", "tgda-feature")) -> Plan:
     """The plan of an audit at the reference budget with one seed, and nothing that has to evade."""
     base = resolve(parse_spec({**values, defaults.KEY: defaults.CURRENT}))
-    whole = make_plan(base, 1)
+    whole = make_plan(base, 60)
     cells = tuple(
         cell
         for cell in whole.cells
