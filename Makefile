@@ -96,9 +96,9 @@ audit: constraints.txt ## Look all packages up among known vulnerabilities; need
 bench: $(VENV)/.run ## Time the default experiment and write benchmarks/README.md
 	@$(BIN)/python -m benchmarks.timing
 
-example-audit: $(VENV)/.run ## Audit the default pipeline for ten minutes and write docs/example-audit
+example-audit: $(VENV)/.run ## Audit the default pipeline for half an hour and write docs/example-audit
 	@home=$$(mktemp -d) && rm -rf docs/example-audit \
-		&& POISON_LAB_HOME=$$home $(BIN)/python -m core audit --out docs/example-audit --minutes 10 \
+		&& POISON_LAB_HOME=$$home $(BIN)/python -m core audit --out docs/example-audit --minutes 27 \
 		&& rm -rf $$home docs/example-audit/measured.json
 
 gallery: $(VENV)/.run ## Compute the experiments that ship in assets/gallery

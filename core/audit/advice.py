@@ -36,8 +36,10 @@ def verdict(report: Mapping[str, Any]) -> str:
         f"Poison of {percent_of(point['budget'])} of the training set costs {fixed(point['drop'])} points ({spread}) "
         f"by the strongest attack that was measured, {attack['title']}.",
         f"Budgets at which accuracy is lost: {'; '.join(_critical(report, attack))}.",
-        f"{class_words(classes[worst], begins=True)} suffers most: {fixed(attack['class_drops'][worst])} points.",
     ]
+    if attack["class_drops"][worst] > 0:
+        name, lost = class_words(classes[worst], begins=True), fixed(attack["class_drops"][worst])
+        sentences.append(f"{name} suffers most: {lost} points.")
     if report.get("is_uneven"):
         sentences.append(
             f"Classes are uneven: balanced accuracy, the mean over classes, is {fixed(100 * report['balanced'])} %, "
