@@ -36,22 +36,22 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
     page, is_phone = browser.new_page(viewport=SIZES[size]), size == "phone"
     page.set_default_timeout(RUN_MS)
     page.goto(f"{address}/lab?attack=label-flip&{SMALL}")  # it fits the map of these clean points
-    expect(page.locator(".map[data-count]").first).to_be_visible()
+    expect(page.locator(".map[data-count]").first).to_be_visible(timeout=RUN_MS)
     app_server.settled(page)
     if not page.get_by_text("Result of these settings:").is_visible():
         press_run(page, is_phone=is_phone)
     expect(page.get_by_text("Result of these settings:")).to_be_visible(timeout=RUN_MS)
 
     page.goto(f"{address}/lab?attack=tgda-input&steps=5000&seed=0&{SMALL}&lr={0.01 if is_phone else 0.02}")
-    expect(page.get_by_text("Result of other settings")).to_be_visible()
-    expect(page.locator(".map[data-count]").first).to_be_visible()
+    expect(page.get_by_text("Result of other settings")).to_be_visible(timeout=RUN_MS)
+    expect(page.locator(".map[data-count]").first).to_be_visible(timeout=RUN_MS)
     for component in (".image-card", ".map"):
         page.locator(component).first.evaluate("element => { element.dataset.mine = 'yes' }")
     press_run(page, is_phone=is_phone)
     progress = page.locator(".st-key-going")
-    expect(progress).to_be_in_viewport()
+    expect(progress).to_be_in_viewport(timeout=app_server.PAGE_MS)
     if is_phone:
-        expect(page.get_by_test_id("stSidebar")).to_have_attribute("aria-expanded", "false")
+        expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
 
     expect(page.get_by_text("are being made: what is shown here is a preview.")).to_be_visible(timeout=RUN_MS)
     expect(page.locator(".image-card")).to_have_attribute("data-count", "10")
@@ -72,7 +72,7 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
     if is_phone:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("The run was cancelled")).to_be_visible()
+    expect(page.get_by_text("The run was cancelled")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text("Result of other settings")).to_be_attached()
     expect(page.locator(".image-card figcaption").last).not_to_contain_text("step")
     page.close()
