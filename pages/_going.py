@@ -40,8 +40,6 @@ def screen(run: StoredRun, plot: PlotData, asked: ExperimentSpec) -> None:
     job = _story.job_of(asked)
     status = None if job is None else job.status()
     if job is None or status is None or status.finished:
-        if status is not None and status.state == "failed":  # on a phone the sidebar, which says why, is closed
-            st.toast(f"The run failed: {status.error}", icon=":material/error:", duration="long")
         st.rerun()
     preview = job.preview
     if preview is None:

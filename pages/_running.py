@@ -44,11 +44,17 @@ def submit(spec: ExperimentSpec, *, again: bool = False) -> None:
         job = engine().submit(spec, _runs.person(), again=again)
     except PoisonLabError as error:
         state.submit_error = str(error)
+        say_above("The run did not start", str(error))
         return
     state.submit_error = ""
     state.left.discard(job.id)
     if job.id not in state.watched:
         state.watched.append(job.id)
+
+
+def say_above(title: str, words: str) -> None:
+    """Say above the page, too, what went wrong: on a phone the drawer, which says it, is closed."""
+    st.toast(f"**{title}.** {words}", icon=":material/error:", duration="long")
 
 
 def submit_all(specs: Iterable[ExperimentSpec]) -> None:
@@ -199,6 +205,10 @@ def job_box(job: "Job", status: "JobStatus", *, is_asked: bool, shows_curve: boo
         if status.finished:
             if status.state == "failed":
                 st.error(status.error or "", title="The run failed", icon=":material/error:")
+                said = st.session_state.setdefault("said-failures", set())
+                if job.run_id not in said:
+                    said.add(job.run_id)
+                    say_above("The run failed", status.error or "")
             else:
                 after = f" after {duration(status.elapsed)}" if status.elapsed else ""
                 st.info(f"The run was cancelled{after}; nothing was stored.", icon=":material/cancel:")

@@ -10,8 +10,9 @@ from core.experiments.summary import CurvePoint
 from core.serving import engine as engine_module
 from core.serving.status import JobStatus
 from core.spec.preview import Preview
+from core.system.errors import EngineError
 from pages import _going, _images, _map, _story
-from tests.apps import opened, shown_text
+from tests.apps import opened, rerun, shown_text, small
 from tests.fakes import drawn_preview
 from tests.pages.test_manners import IdleEngine
 
@@ -91,3 +92,40 @@ def test_an_attack_that_measures_nothing_shows_no_accuracy(monkeypatch: pytest.M
     text = shown_text(opened("lab.py", seed="5"))
     assert "This attack measures nothing on its way" in text
     assert DROP not in text
+
+
+class FullEngine(IdleEngine):
+    """Refuses every run, or has one that has failed."""
+
+    def __init__(self, failed: object = None) -> None:
+        self._failed = failed
+
+    def submit(self, spec: object, person: str, *, again: bool = False) -> None:
+        raise EngineError("10 runs are in flight; wait for one of them.")
+
+    def job(self, spec_hash: str) -> object:  # type: ignore[override]
+        return self._failed
+
+
+def test_a_refused_run_is_said_above_the_page_as_a_phones_drawer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "get_engine", FullEngine)
+    app = opened("lab.py", seed="5")
+    assert not app.toast
+    app = rerun(app.button(key="run").click())
+    assert [toast.value for toast in app.toast] == [
+        "**The run did not start.** 10 runs are in flight; wait for one of them."
+    ]
+    assert not rerun(app).toast
+
+
+def test_a_run_that_fails_is_said_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = replace(RUNNING, state="failed", error="The data are gone; put them back.")
+    job = SimpleNamespace(id="x", run_id="x-1", people={"a"}, status=lambda: status, spec=small())
+    monkeypatch.setattr(engine_module, "get_engine", lambda: FullEngine(job))
+    app = opened("lab.py", seed="5")
+    app.session_state["watched"] = ["x"]
+    app = rerun(app)
+    assert [toast.value for toast in app.toast] == ["**The run failed.** The data are gone; put them back."]
+    app = rerun(app)
+    assert not app.toast
+    assert "The data are gone" in shown_text(app)
