@@ -65,7 +65,7 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
         time.sleep(0.2)
     expect(page.locator(".image-card figcaption").last).to_contain_text("poisoned, step ")
     expect(progress).to_contain_text("Run going: Optimising pixels")
-    assert tops(page) == places
+    assert tops(page) == pytest.approx(places, abs=1)
     for component in (".image-card", ".map"):
         expect(page.locator(component).first).to_have_attribute("data-mine", "yes")  # nothing was mounted again
 

@@ -54,6 +54,7 @@ EXPERIMENTS: list[dict[str, Any]] = [
 class FakeJob:
     def __init__(self, spec: ExperimentSpec) -> None:
         self.id, self.spec, self.people, self.now = spec.hash, spec, {"me"}, RUNNING
+        self.run_id, self.preview = f"{self.id}-1", None
 
     def status(self) -> JobStatus:
         return self.now
