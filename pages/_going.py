@@ -9,7 +9,7 @@ from core.experiments.plot_data import PlotData
 from core.presentation import previews
 from core.presentation.figures.so_far import so_far_figure, so_far_words
 from core.spec.experiment import ExperimentSpec
-from core.spec.preview import Preview
+from core.spec.preview import MOST_CLEAN, Preview
 from core.storage.runs import StoredRun
 from pages import _cards, _images, _map, _running, _story
 
@@ -103,7 +103,7 @@ def map_card(preview: Preview, asked: ExperimentSpec, plot: PlotData) -> None:
     scene = previews.preview_scene(preview, data_info(asked.data).classes, run=asked.hash)
     if scene is None:
         with st.container(key="no-map"):
-            st.caption(NO_MAP if preview.train_xy is None else MANY_POINTS)
+            st.caption(MANY_POINTS if asked.train_size > MOST_CLEAN else NO_MAP)
         return
     count = len(preview.y)
     alt = f"Map of the clean training features by class, with {count} poisoned samples as they are now"

@@ -79,10 +79,12 @@ def test_a_run_that_is_over_is_not_followed(state: str, monkeypatch: pytest.Monk
     assert not images[0].get("isPreview")
 
 
-def test_the_first_run_on_its_images_has_no_map_to_stand_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("most", "words"), [(2000, _going.NO_MAP), (1999, _going.MANY_POINTS)])
+def test_without_a_map_to_stand_on_the_page_says_why(most: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_going, "MOST_CLEAN", most)
     images, maps = going(RUNNING, replace(drawn_preview(1), xy=None, train_xy=None, train_y=None), monkeypatch)
     text = shown_text(opened("lab.py", seed="5"))
-    assert _going.NO_MAP in text
+    assert words in text
     assert images
     assert maps == []
 
