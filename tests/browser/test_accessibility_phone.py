@@ -1,18 +1,24 @@
-"""What keeps people out on a phone, with the drawer closed and open: axe-core's rules of WCAG 2.1, A and AA."""
+"""What keeps people out on a phone: axe-core's rules of WCAG 2.1, A and AA, drawer closed and open, and too wide a page."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import server as app_server
 from tests.browser.server import settled
-from tests.browser.test_accessibility import PHONE, SCHEME, violations
+from tests.browser.test_accessibility import PHONE, SCHEME, WIDEST, violations
+from tests.browser.test_links import notes_breaches
 from tests.links import LINKS
 
 pytestmark = pytest.mark.browser
 
 FADE_MS = 500
-WITHOUT_DRAWER = ("present", "projector")
-"""Pages for a projector: neither navigation nor settings."""
+DRAWERS = ("lab", "lab-features", "lessons-step", "gallery")
+"""Links of pages whose drawers differ: an experiment, another one, a lesson's, and pages alone, as on all others."""
+WIDER = """[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]
+  .filter(e => e.getBoundingClientRect().right > 392 && e.offsetParent && !e.closest('[data-testid=stDataFrame]'))
+  .filter(e => !['auto', 'scroll'].includes(getComputedStyle(e.closest('table')?.parentElement ?? e).overflowX))
+  .map(e => e.tagName + ' ' + e.className)"""
+"""Elements that the page cuts off, rather than scroll."""
 GROUPS = {
     "Learn": ["Lessons", "Playground", "Challenge", "For teachers"],
     "Explore": ["Gallery", "Compare", "Sweep", "Stages", "Features", "Defend", "Audit"],
@@ -21,14 +27,17 @@ GROUPS = {
 IN_DRAWER = "document.activeElement.closest('[data-testid=stSidebar]') !== null"
 
 
-def opened(browser: Browser, url: str) -> Page:
+def phone(browser: Browser) -> Page:
     page = browser.new_page(viewport=PHONE)
     page.set_default_timeout(app_server.PAGE_MS)
     expect.set_options(timeout=app_server.PAGE_MS)
+    return page
+
+
+def opened(page: Page, url: str) -> None:
     page.goto(url)
     page.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
     settled(page)
-    return page
 
 
 def open_drawer(page: Page) -> None:
@@ -52,17 +61,23 @@ def in_both_themes(page: Page) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("name", LINKS)
 def test_nothing_keeps_people_out_on_a_phone(browser: Browser, address: str, name: str) -> None:
-    page = opened(browser, f"{address}/{LINKS[name]}")
+    page = phone(browser)
+    broken = notes_breaches(page)
+    opened(page, f"{address}/{LINKS[name]}")
     nothing = {"light": [], "dark": []}
     assert in_both_themes(page) == nothing
-    if name.partition("-")[0] not in WITHOUT_DRAWER:
+    assert page.evaluate(WIDEST) == ""
+    assert page.evaluate(WIDER) == []
+    if name in DRAWERS:
         open_drawer(page)
         assert in_both_themes(page) == nothing
+    assert broken == []
     page.close()
 
 
 def test_the_drawer_lists_the_pages_by_group(browser: Browser, address: str) -> None:
-    page = opened(browser, f"{address}/lab")
+    page = phone(browser)
+    opened(page, f"{address}/lab")
     open_drawer(page)
     drawer = page.get_by_test_id("stSidebar")
     drawer.get_by_role("button", name="View ").first.click()
@@ -73,7 +88,8 @@ def test_the_drawer_lists_the_pages_by_group(browser: Browser, address: str) -> 
 
 
 def test_a_closed_drawer_is_out_of_reach_of_keys(browser: Browser, address: str) -> None:
-    page = opened(browser, f"{address}/lab")
+    page = phone(browser)
+    opened(page, f"{address}/lab")
     for _ in range(8):
         page.keyboard.press("Tab")
         assert not page.evaluate(IN_DRAWER)

@@ -5,15 +5,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from core.system.paths import ROOT
 from tests.browser import server as app_server
-from tests.links import LINKS, PAGES
+from tests.links import PAGES
 
 pytestmark = pytest.mark.browser
-
-PHONE = {"width": 400, "height": 900}
-WIDER = """[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]
-  .filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent && !e.closest('[data-testid=stDataFrame]'))
-  .filter(e => !['auto', 'scroll'].includes(getComputedStyle(e.closest('table')?.parentElement ?? e).overflowX))
-  .map(e => e.tagName + ' ' + e.className)"""
 
 
 def notes_breaches(page: Page) -> list[str]:
@@ -57,16 +51,3 @@ def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, add
     assert complaints == []
     assert broken == []
     context.close()
-
-
-@pytest.mark.parametrize("name", [*PAGES, "lessons-ask"])
-def test_nothing_is_wider_than_a_phone(name: str, browser: Browser, address: str) -> None:
-    page = browser.new_page(viewport=PHONE)
-    page.set_default_timeout(app_server.PAGE_MS)
-    broken = notes_breaches(page)
-    page.goto(f"{address}/{LINKS[name]}")
-    page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
-    app_server.settled(page)
-    assert page.evaluate(WIDER) == []
-    assert broken == []
-    page.close()
