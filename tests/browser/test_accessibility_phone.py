@@ -1,4 +1,4 @@
-"""What keeps people out on a phone: axe-core's rules of WCAG 2.1, A and AA, drawer closed and open, and too wide a page."""
+"""What keeps people out on a phone: axe-core's rules of WCAG 2.1, A and AA, drawer closed and open, and its width."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
