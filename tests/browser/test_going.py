@@ -53,7 +53,7 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
     if is_phone:
         expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
 
-    expect(page.get_by_text("are being made: what is shown here is a preview.")).to_be_visible(timeout=RUN_MS)
+    expect(page.locator(".st-key-story")).to_contain_text("are being made: what is shown here", timeout=RUN_MS)
     expect(page.locator(".image-card")).to_have_attribute("data-count", "10")
     expect(page.locator(".image-card figcaption").last).to_have_text("poisoned, at the start")
     expect(page.locator(".map").first).to_have_attribute("data-count", "110")
@@ -72,7 +72,7 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
     if is_phone:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("The run was cancelled")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_test_id("stSidebar").get_by_text("The run was cancelled")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text("Result of other settings")).to_be_attached()
     expect(page.locator(".image-card figcaption").last).not_to_contain_text("step")
     page.close()
