@@ -110,9 +110,8 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path:
     page = browser.new_page(viewport={"width": 400, "height": 900})
     page.goto(f"{address}/lab?{SMALL}&budget=21")
     page.get_by_test_id("stExpandSidebarButton").click()
-    run_button(page)
-    expect(page.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("Result of these settings:")).to_be_visible()
+    run_button(page)  # which closes the drawer
+    expect(page.get_by_text("Result of these settings:")).to_be_visible(timeout=RUN_MS)
     wide = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
         ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
