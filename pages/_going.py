@@ -16,7 +16,6 @@ from pages import _cards, _images, _map, _running, _story
 if TYPE_CHECKING:
     from core.serving.status import JobStatus
 
-REFRESH_SECONDS = 1.0
 NO_MAP = (
     "No map yet: that of these images is fitted once, at the end of the first run on them. Later runs show here how "
     "the poisoned samples move."

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from core.serving.status import JobStatus
 
 REFRESH_SECONDS = 1.0
+QUEUE_SECONDS = 3.0
+"""Of runs that are not the next: a class that waits would else keep the server busy with looking."""
 
 
 def engine() -> "Engine":
@@ -102,8 +104,16 @@ def show(wanted: list[ExperimentSpec], row: Callable[[bool], DeltaGenerator | No
     state.setdefault("left", set())
     state.setdefault("submit_error", "")
     with engine_errors_shown():
-        state.polling = any(not job.status().finished for job in watched_jobs(wanted))
-        st.fragment(_card, run_every=REFRESH_SECONDS if state.polling else None)(wanted, row)
+        state.polling = refresh_seconds(job.status() for job in watched_jobs(wanted))
+        st.fragment(_card, run_every=state.polling)(wanted, row)
+
+
+def refresh_seconds(statuses: "Iterable[JobStatus]") -> float | None:
+    """The time after which a page looks at runs again; None where all have finished."""
+    going = [status for status in statuses if not status.finished]
+    if not going:
+        return None
+    return QUEUE_SECONDS if all(status.state == "queued" and status.place > 1 for status in going) else REFRESH_SECONDS
 
 
 @contextmanager
@@ -127,8 +137,8 @@ def _card(wanted: list[ExperimentSpec], row: Callable[[bool], DeltaGenerator | N
             compare_again(job_id)
         state.watched = [job_id for job_id in state.watched if job_id not in finished]
         st.rerun()
-    if state.polling != any(not status.finished for status in statuses.values()):
-        st.rerun()  # the page draws this card with a timer while something is in flight, else without
+    if state.polling != refresh_seconds(statuses.values()):
+        st.rerun()  # the page draws this card with the timer
     hashes = [spec.hash for spec in wanted]
     buttons = row(any(name in statuses and not statuses[name].finished for name in hashes))
     if state.submit_error:

@@ -101,13 +101,7 @@ def _class_table(summary: RunSummary) -> str:
 
 def _bar(lost: float, longest: float) -> str:
     color = POISONED if lost > 0 else CLEAN
-    return f'<i style="width: {100 * abs(lost) / longest:.0f}%; background: {color}"></i>'
-
-
-def is_going(asked: ExperimentSpec | None) -> bool:
-    """Whether a run of these settings is queued or running; starts no engine."""
-    job = None if asked is None else job_of(asked)
-    return job is not None and not job.status().finished
+    return f'<i style="width: {round(100 * abs(lost) / longest)}%; background: {color}"></i>'
 
 
 def job_of(spec: ExperimentSpec) -> "Job | None":

@@ -204,8 +204,10 @@ def result_section(run: StoredRun, asked: ExperimentSpec | None, is_asked: bool)
         _cards.numbers(run.summary)
         st.error(problem, title="The figures of this run can't be shown", icon=":material/broken_image:")
         return
-    if asked is not None and _story.is_going(asked):
-        st.fragment(_going.screen, run_every=_going.REFRESH_SECONDS)(run, plot, asked)
+    job = None if asked is None else _story.job_of(asked)
+    seconds = None if job is None else _running.refresh_seconds([job.status()])
+    if asked is not None and seconds is not None:
+        st.fragment(_going.screen, run_every=seconds)(run, plot, asked)
     else:
         with st.container():  # as a fragment is one, so that the components stay when a run begins and ends
             finished_screen(run, plot, asked, is_asked)

@@ -8,10 +8,10 @@ import pytest
 
 from core.experiments.summary import CurvePoint
 from core.serving import engine as engine_module
-from core.serving.status import JobStatus
+from core.serving.status import JobStatus, State
 from core.spec.preview import Preview
 from core.system.errors import EngineError
-from pages import _going, _images, _map, _story
+from pages import _going, _images, _map, _running, _story
 from tests.apps import opened, rerun, shown_text, small
 from tests.fakes import drawn_preview
 from tests.pages.test_manners import IdleEngine
@@ -131,3 +131,21 @@ def test_a_run_that_fails_is_said_there_once(monkeypatch: pytest.MonkeyPatch) ->
     app = rerun(app)
     assert not app.toast
     assert "The data are gone" in shown_text(app)
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds"),
+    [
+        ((), None),
+        ((("done", 0), ("failed", 0), ("cancelled", 0)), None),
+        ((("running", 0),), 1.0),
+        ((("queued", 1),), 1.0),
+        ((("queued", 2),), 3.0),
+        ((("queued", 5), ("done", 0)), 3.0),
+        ((("queued", 5), ("running", 0)), 1.0),
+    ],
+)
+def test_a_page_looks_less_often_at_runs_that_are_not_the_next(
+    states: tuple[tuple[State, int], ...], seconds: float | None
+) -> None:
+    assert _running.refresh_seconds(replace(RUNNING, state=state, place=place) for state, place in states) == seconds
