@@ -20,6 +20,7 @@ from core.system.paths import ROOT
 from pages import _runs
 from tests.drawn import drawn_result
 
+UNSEEN = re.compile(r"<(script|style)\b.*?</\1>", re.DOTALL)
 SIZES = {"train_size": 100, "test_size": 50, "budget": 0.1}
 
 
@@ -111,9 +112,9 @@ def query(app: AppTest) -> dict[str, str]:
 
 
 def shown_text(app: AppTest) -> str:
-    """Every sentence on the page, free of HTML and of Markdown's backslashes."""
+    """Every sentence on the page, free of HTML, of scripts and styles, and of Markdown's backslashes."""
     kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
     text = [element.value for kind in kinds for element in app.get(kind)]
-    text += [element.proto.body for element in app.get("html")]
+    text += [UNSEEN.sub("", element.proto.body) for element in app.get("html")]
     text += [element.proto.text for element in app.get("progress")]
     return re.sub(r"<[^>]+>|\\", "", "\n".join(text))
