@@ -57,22 +57,6 @@ new MutationObserver(reachSoon).observe(document.body, {childList: true, subtree
 window.addEventListener("resize", reachSoon);
 """
 
-TABLES = """
-// A table that is wider than its place can be scrolled by keys.
-const wide = "[data-testid=stMarkdownContainer]:has(> table)";
-let looks = 0;
-const reach = () => {
-  looks = 0;
-  for (const place of document.querySelectorAll(wide)) {
-    if (place.scrollWidth > place.clientWidth) place.tabIndex = 0;
-    else place.removeAttribute("tabindex");
-  }
-};
-const reachSoon = () => { looks ||= setTimeout(reach, 200); };
-new MutationObserver(reachSoon).observe(document.body, {childList: true, subtree: true});
-window.addEventListener("resize", reachSoon);
-"""
-
 SPOKEN = """
 // What changes by itself is said to screen readers in the words of the page: a run's stage, and how far it is now and
 // then; what the poison does; how a prediction compares.

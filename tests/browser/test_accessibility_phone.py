@@ -100,7 +100,8 @@ def test_a_closed_drawer_is_out_of_reach_of_keys(browser: Browser, address: str)
 
 
 def test_a_wide_table_is_scrolled_by_keys(browser: Browser, address: str) -> None:
-    page = opened(browser, f"{address}/{LINKS['compare']}")
+    page = phone(browser)
+    opened(page, f"{address}/{LINKS['compare']}")
     table = page.get_by_role("region", name="Table, scrolled sideways").first
     expect(table).to_be_visible()
     table.focus()

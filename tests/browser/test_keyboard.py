@@ -123,7 +123,7 @@ def test_a_prediction_is_made(page: Page, address: str) -> None:
     page.keyboard.press("Space")
     tab_to(page, page.get_by_role("button", name="Submit prediction"))
     page.keyboard.press("Enter")
-    expect(page.get_by_text("You predicted: ")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("You predicted: ")).to_be_visible()
 
 
 def test_a_presentation_turns_by_arrow_keys(page: Page, address: str) -> None:

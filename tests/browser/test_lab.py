@@ -100,7 +100,9 @@ def test_report_is_made_when_it_is_asked_for(page: Page, address: str, tmp_path:
 def test_cancel_a_long_run(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?{LONG}")
     run_button(page)
-    expect(page.get_by_test_id("stProgress").get_by_text("Optimising poisoned features")).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_test_id("stProgress").get_by_text("Optimising poisoned features").first).to_be_visible(
+        timeout=RUN_MS
+    )
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("The run was cancelled")).to_be_visible()
     expect(page.locator(".st-key-run button")).to_be_enabled()

@@ -40,7 +40,7 @@ def test_a_lesson_from_its_link_to_its_end(page: Page, fresh_address: str) -> No
     expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
     predict(page, "From 1 to 5")
     run(page)
-    expect(page.get_by_text("Flipped copies: 12; points lost:")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("Flipped copies: 12; points lost:")).to_be_visible()
     page.wait_for_url(lambda url: "done=flips1" in url)
 
     button(page, "Next step").click()
@@ -53,10 +53,10 @@ def test_a_lesson_from_its_link_to_its_end(page: Page, fresh_address: str) -> No
     slider.press("End")
     expect(page.get_by_text("120 poisoned among 520 training images")).to_be_visible()
     page.reload()  # the prediction and the changed control are in the link
-    expect(page.get_by_text("You predicted: From 2 to 10")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("You predicted: From 2 to 10")).to_be_visible()
     expect(page.get_by_text("120 poisoned among 520 training images")).to_be_visible()
     run(page)
-    expect(page.get_by_text("A budget of 30.0 % costs")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("A budget of 30.0 % costs")).to_be_visible()
 
     button(page, "Next step").click()
     expect(page.get_by_role("heading", name="The budget, exactly")).to_be_visible()
@@ -80,7 +80,7 @@ def test_a_run_is_defended_in_a_lesson(page: Page, address: str) -> None:
     expect(page.get_by_text("Press “Apply it”")).to_be_visible()
     button(page, "Apply it").click()
     expect(page.get_by_text("Already applied")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text(re.compile(r"It detects \d+\.\d % of the 40;"))).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text(re.compile(r"It detects \d+\.\d % of the 40;"))).to_be_visible()
     page.wait_for_url(lambda url: "done=defend1" in url)
     page.reload()
     expect(page.get_by_text("Already applied")).to_be_visible()
