@@ -5,6 +5,8 @@ the keys before it: `control` says so, and the sidebar's widgets, the reader of 
 all ask it, so that they can't disagree.
 """
 
+import functools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from core.spec import defaults as spec_defaults
 from core.spec.experiment import CONSTRAINTS, LABEL_RULES, ExperimentSpec, parse_spec
 from core.spec.models import AttackSettings, parameters
 from core.spec.registry import EVADABLE
+from core.system import paths
 from core.system.errors import PoisonLabError, SpecError
 from pages import _knowledge
 from pages._controls import Choice, Control, Number, Value, Whole, number_text, quoted, read
@@ -27,6 +30,7 @@ from pages._upload_choice import UploadChoice
 Values = dict[str, Value]
 
 BUDGET_PERCENT = (0.5, 30.0)
+LOOK_SECONDS = 10.0
 LEVELS = 255
 """δ is chosen in steps of the 8-bit images that are exported."""
 _SMALLEST = 1e-6
@@ -151,7 +155,17 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
 
 
 def _data_title(record: DataInfo) -> str:
-    return record.title if torchvision_sets.present(record) else f"{record.title} (not downloaded)"
+    is_here = _is_present(record, str(paths.data()), int(time.monotonic() / LOOK_SECONDS))
+    return record.title if is_here else f"{record.title} (not downloaded)"
+
+
+@functools.lru_cache(maxsize=256)
+def _is_present(record: DataInfo, folder: str, period: int) -> bool:
+    """Whether a data set is on this machine, as looked up once in a period.
+
+    A page asks for every control dozens of times, and each look at the disk would make it wait for all other pages.
+    """
+    return torchvision_sets.present(record)
 
 
 def _parameter(usual: AttackSettings, key: str, chosen: Mapping[str, Value]) -> Choice[str] | Number | None:

@@ -322,6 +322,7 @@ def test_sidebar_says_which_setting_a_choice_is(link: dict[str, str], setting: s
 
 def test_data_to_be_fetched_is_chosen_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(_state, "LOOK_SECONDS", 1e-6)
     app = lab()
     embedded = [record.title for record in DATA.values() if record.embedded]
     assert app.selectbox(key="ask-data").options[: len(embedded)] == embedded
