@@ -25,13 +25,10 @@ MATRICES = {"change": "Change", "clean": "Clean", "poisoned": "Poisoned"}
 def classes_card(runs: Sequence[ComparedRun]) -> None:
     """Accuracy of each class, side by side where the classes are the same."""
     st.subheader("Accuracy per class")
-    shown = _own.ask("measure", Choice(PER_CLASS, "lost"))
-    st.segmented_control(
+    shown = _own.segments(
+        "measure",
         "Measure",
-        list(PER_CLASS),
-        format_func=PER_CLASS.__getitem__,
-        required=True,
-        key=_own.widget("measure"),
+        Choice(PER_CLASS, "lost"),
         help="Points lost: clean minus poisoned accuracy; negative where accuracy rose.",
     )
     _own.write()
@@ -71,13 +68,10 @@ def per_class(summary: RunSummary, what: str) -> list[float]:
 def matrices_card(runs: Sequence[ComparedRun]) -> None:
     """The confusion matrix of each run."""
     st.subheader("Confusion matrix")
-    shown = _own.ask("head", Choice(MATRICES, "change"))
-    st.segmented_control(
+    shown = _own.segments(
+        "head",
         "Head",
-        list(MATRICES),
-        format_func=MATRICES.__getitem__,
-        required=True,
-        key=_own.widget("head"),
+        Choice(MATRICES, "change"),
         help="The head whose predictions are counted; the change is poisoned minus clean.",
     )
     _own.write()

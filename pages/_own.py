@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from pages import _address, _state
-from pages._controls import Control, V, Value, number_text, read
+from pages._controls import Choice, Control, V, Value, number_text, read
 
 T = TypeVar("T")
 
@@ -190,6 +190,23 @@ def ask(key: str, control: Control[T] | None, *, plain: T | None = None) -> T | 
     state.own_values[key] = value
     if value != (control.default if plain is None else plain):
         state.own[key] = control.text(value)
+    return value
+
+
+def segments(key: str, label: str, choice: Choice[V], *, help: str) -> V:
+    """What is chosen for a key by buttons in a row, of which one is always pressed.
+
+    Args:
+        key: one of the page's own keys.
+        label: of the buttons.
+        choice: what may be chosen.
+        help: what the choice is about.
+    """
+    value = ask(key, choice)
+    options = choice.options
+    st.segmented_control(
+        label, list(options), format_func=options.__getitem__, required=True, key=widget(key), help=help
+    )
     return value
 
 

@@ -89,13 +89,10 @@ def titles() -> dict[str, str]:
 def qualities() -> None:
     """Linear and nearest-neighbour probes on the shipped data."""
     st.subheader("Quality of the features")
-    measure = _own.ask("measure", Choice(MEASURES, "linear_probe"))
-    st.segmented_control(
+    measure = _own.segments(
+        "measure",
         "Measured by",
-        list(MEASURES),
-        format_func=MEASURES.__getitem__,
-        required=True,
-        key=_own.widget("measure"),
+        Choice(MEASURES, "linear_probe"),
         help="How the features are evaluated: by a linear head trained on them, or by the labels of the nearest "
         "images.",
     )
