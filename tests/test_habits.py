@@ -68,3 +68,15 @@ def test_the_fault_report_asks_for_the_output_of_a_command_that_there_is(templat
     assert named == ["doctor", "doctor"]
     commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
     assert set(named) <= commands
+
+
+def test_browser_tests_look_for_what_is_shown() -> None:
+    """A page's own `get_by_text` finds, now and then, the region that says its words again to a screen reader."""
+    files = {path.relative_to(ROOT): path.read_text() for path in (ROOT / "tests" / "browser").rglob("test_*.py")}
+    by_streamlit = {
+        path: text
+        for path, text in files.items()
+        if "tests.browser.server" in text or "tests.browser import server" in text
+    }
+    assert len(by_streamlit) > 20
+    assert {path for path, text in by_streamlit.items() if re.search(r"\bpage\.get_by_text\(", text)} == set()

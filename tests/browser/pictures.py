@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from core.spec.defaults import CURRENT
 from tests.browser import server as app_server
 from tests.browser.screenshots import THEMES, WAIT_MS, shoot
+from tests.browser.server import shown
 from tests.links import LINKS
 
 STILLS = {"lab": "lab", "features": "features", "stages": "stages", "compare": LINKS["compare"], "lessons": "lessons"}
@@ -63,7 +64,7 @@ def moving(page: Page, url: str, path: Path) -> None:
     first, running = _frame(page), []
     run.click()
     end = time.monotonic() + WAIT_MS / 1000
-    while not page.get_by_text("Already computed").is_visible():
+    while not shown(page, "Already computed").is_visible():
         if time.monotonic() > end:
             raise RuntimeError("the run of the moving picture does not end")
         frame = _frame(page)

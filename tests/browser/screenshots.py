@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.browser import server as app_server
+from tests.browser.server import shown
 from tests.links import LINKS
 
 SMALL = "attack=ft-matching&train=400&test=200&budget=10&steps=20&match_steps=10&finish_steps=5"
@@ -59,7 +60,7 @@ def finish(page: Page) -> None:
     page.wait_for_timeout(1000)
     if page.locator(".st-key-run button").is_enabled():
         page.locator(".st-key-run button").click()
-    page.get_by_text("Already computed").wait_for()
+    shown(page, "Already computed").wait_for()
 
 
 def pages(browser: Browser, address: str, folder: Path, names: Sequence[str]) -> None:
@@ -81,18 +82,18 @@ def states(browser: Browser, address: str, folder: Path) -> None:
         for size in SIZES:
             for theme in THEMES:
                 with opened(browser, f"{address}/lab?{query}", size, theme) as page:
-                    page.get_by_text("Already computed").wait_for()
+                    shown(page, "Already computed").wait_for()
                     shoot(page, folder / f"{name}-{size}-{theme}.png")
     with opened(browser, f"{address}/lab?{SMALL}", "wide", "dark") as page:
         for text in ("Attack parameters", "Sizes and seed", "Optimisation curves", "Export"):
-            page.get_by_text(text).click()
-        page.get_by_text("Show the feature targets").click()
+            shown(page, text).click()
+        shown(page, "Show the feature targets").click()
         shoot(page, folder / "opened-wide-dark.png")
     with opened(browser, f"{address}/lab?budget=99&attack=magic&colour=red", "phone", "light") as page:
         shoot(page, folder / "bad-link-phone-light.png")
     with opened(browser, f"{address}/lab?{NO_WEIGHTS}", "wide", "dark") as page:
         page.locator(".st-key-run button").click()
-        page.get_by_text("The run failed").wait_for()
+        shown(page, "The run failed").wait_for()
         shoot(page, folder / "failed-wide-dark.png")
     with opened(browser, f"{address}/lab?{SMALL}", "phone", "light") as page:
         page.get_by_test_id("stExpandSidebarButton").click()
@@ -107,7 +108,7 @@ def states(browser: Browser, address: str, folder: Path) -> None:
             phone.get_by_test_id("stProgress").get_by_text("Optimising").wait_for()
             shoot(phone, folder / "running-phone-dark.png")
         page.get_by_role("button", name="Cancel").click()
-        page.get_by_text("The run was cancelled").wait_for()
+        shown(page, "The run was cancelled").wait_for()
         shoot(page, folder / "cancelled-wide-light.png")
 
 

@@ -1,6 +1,7 @@
 """A real server of the app and a real browser, for the browser tests and for screenshots."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -112,6 +113,11 @@ def settled(page: Page) -> None:
     """Wait until the page's script has ended and everything that it sent is drawn."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+
+
+def shown(place: Page | Locator, text: str | re.Pattern[str], *, exact: bool = False) -> Locator:
+    """What shows these words; not the region that says them again to a screen reader."""
+    return place.get_by_text(text, exact=exact).and_(place.locator(":not(#spoken)"))
 
 
 def go(page: Page, name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.server import settled
+from tests.browser.server import settled, shown
 from tests.links import LINKS
 
 pytestmark = pytest.mark.browser
@@ -92,7 +92,7 @@ def popover(page: Page) -> None:
 
 
 def refused(page: Page) -> None:
-    expect(page.get_by_text("Part of this link").or_(page.get_by_role("alert")).first).to_be_visible()
+    expect(shown(page, "Part of this link").or_(page.get_by_role("alert")).first).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from core.serving.middleware import PERSON_COOKIE
 from core.storage import gallery
 from tests.browser import server as app_server
+from tests.browser.server import shown
 from tests.browser.test_bring import zip_of
 from tests.links import PAGES
 
@@ -49,7 +50,7 @@ def stands(page: Page, url: str) -> None:
     expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
     app_server.settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    expect(page.get_by_text("Page not found")).to_have_count(0)
+    expect(shown(page, "Page not found")).to_have_count(0)
     assert page.url.partition("?")[0] == url
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.extractors.networks import network
 from core.pretraining.train import export
-from tests.browser.server import server, settled
+from tests.browser.server import server, settled, shown
 from tests.pictures import pets, zipped
 
 pytestmark = pytest.mark.browser
@@ -47,17 +47,17 @@ def large_zip(place: Path, megabytes: int) -> Path:
 def test_more_than_50_megabytes_are_stored_and_leave_the_memory(page: Page, address: str, tmp_path: Path) -> None:
     """As Streamlit's own limit was once 50 MB, the page said 500 MB, and an upload ended with "AxiosError"."""
     page.locator(".st-key-file-images input[type=file]").set_input_files(large_zip(tmp_path, 60))
-    expect(page.get_by_text("Stored as upload:noise-")).to_be_visible()
-    expect(page.get_by_text("21 to train, 9 to test")).to_have_count(2)
-    expect(page.get_by_text("AxiosError")).to_have_count(0)
+    expect(shown(page, "Stored as upload:noise-")).to_be_visible()
+    expect(shown(page, "21 to train, 9 to test")).to_have_count(2)
+    expect(shown(page, "AxiosError")).to_have_count(0)
     with urllib.request.urlopen(f"{address}/_stcore/metrics") as answer:
         assert b"UploadedFileManager" not in answer.read(), "nothing is held any more"
     page.get_by_role("radio", name="torchvision").click()  # another run of the page, which does not have the file
-    expect(page.get_by_text("Choose the architecture of the weights")).to_be_visible()
+    expect(shown(page, "Choose the architecture of the weights")).to_be_visible()
     settled(page)
-    expect(page.get_by_text("Stored as upload:noise-")).to_be_visible()
+    expect(shown(page, "Stored as upload:noise-")).to_be_visible()
     page.locator("[class*=st-key-remove-upload-noise]").get_by_role("button").click()
-    expect(page.get_by_text("Stored as upload:noise-")).to_have_count(0)
+    expect(shown(page, "Stored as upload:noise-")).to_have_count(0)
 
 
 def test_what_is_too_large_is_refused_in_words(
@@ -68,47 +68,47 @@ def test_what_is_too_large_is_refused_in_words(
         page = browser.new_page()
         page.goto(f"{address}/bring")
         page.locator(".st-key-file-images input[type=file]").set_input_files(large_zip(tmp_path, 2))
-        expect(page.get_by_text("File must be 1.0MB or smaller")).to_be_visible()
-        expect(page.get_by_text("POISON_LAB_IMAGE_UPLOAD_MEGABYTES raises the limit")).to_be_visible()
-        expect(page.get_by_text("AxiosError")).to_have_count(0)
+        expect(shown(page, "File must be 1.0MB or smaller")).to_be_visible()
+        expect(shown(page, "POISON_LAB_IMAGE_UPLOAD_MEGABYTES raises the limit")).to_be_visible()
+        expect(shown(page, "AxiosError")).to_have_count(0)
         page.close()
 
 
 def test_images_are_shown_kept_and_used(page: Page, tmp_path: Path) -> None:
     page.locator(".st-key-file-images input[type=file]").set_input_files(zip_of(tmp_path, "cats", "dogs"))
-    expect(page.get_by_text("Stored as upload:pets-")).to_be_visible()
-    expect(page.get_by_text("21 to train, 9 to test")).to_have_count(2)
+    expect(shown(page, "Stored as upload:pets-")).to_be_visible()
+    expect(shown(page, "21 to train, 9 to test")).to_have_count(2)
     expect(page.get_by_alt_text("Images of dogs")).to_be_visible()
-    expect(page.get_by_text("2 classes: cats 30, dogs 30.")).to_be_visible()
-    expect(page.get_by_text("1 file was passed over: 1 hidden.")).to_be_visible()
+    expect(shown(page, "2 classes: cats 30, dogs 30.")).to_be_visible()
+    expect(shown(page, "1 file was passed over: 1 hidden.")).to_be_visible()
     page.get_by_role("button", name="Use it in the lab").first.click()
     expect(page.get_by_role("heading", name="Poison Lab")).to_be_visible()
     page.wait_for_url("**/lab?data=upload%3Apets-*")
-    expect(page.get_by_text("poisoned among 43 training images")).to_be_visible()
+    expect(shown(page, "poisoned among 43 training images")).to_be_visible()
 
 
 def test_weights_are_checked_kept_and_removed(page: Page, tmp_path: Path) -> None:
     about = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": 28, "arch": "resnet10-small", "data": "mnist"}
     export(tmp_path / "mine.safetensors", network("resnet10-small"), {**about, "method": "moco"})
     page.locator("[class*=st-key-file-own] input[type=file]").set_input_files(tmp_path / "mine.safetensors")
-    expect(page.get_by_text("Stored as upload:mine-")).to_be_visible()
-    expect(page.get_by_text("Pretrained on: mnist; method: moco")).to_be_visible()
+    expect(shown(page, "Stored as upload:mine-")).to_be_visible()
+    expect(shown(page, "Pretrained on: mnist; method: moco")).to_be_visible()
     # The memory holds the file no more: what is said of it afterwards is said of what was stored.
-    page.get_by_text("What the tensors can't show").click()
+    shown(page, "What the tensors can't show").click()
     page.get_by_role("textbox", name="Mean").fill("0.1,0.2,0.3")
     page.get_by_role("textbox", name="Mean").press("Enter")
-    expect(page.get_by_text("normalised with mean 0.100, 0.200, 0.300")).to_be_visible()
+    expect(shown(page, "normalised with mean 0.100, 0.200, 0.300")).to_be_visible()
     page.locator("[class*=st-key-remove-upload-mine]").first.get_by_role("button").click()
     expect(page.locator("[class*=st-key-remove-upload-mine]")).to_have_count(1)
     # By its key: while the page is still being drawn, the last "Remove" is one of an earlier upload.
     page.locator("[class*=st-key-remove-upload-mine]").get_by_role("button").click()
-    expect(page.get_by_text("Stored as upload:mine-")).to_have_count(0)
-    expect(page.get_by_text("mine.safetensors: 512 features")).to_have_count(0)
+    expect(shown(page, "Stored as upload:mine-")).to_have_count(0)
+    expect(shown(page, "mine.safetensors: 512 features")).to_have_count(0)
 
 
 def test_what_is_refused_is_told_and_not_kept(page: Page, tmp_path: Path) -> None:
-    expect(page.get_by_text("Your uploads", exact=True)).to_be_visible()
+    expect(shown(page, "Your uploads", exact=True)).to_be_visible()
     page.locator(".st-key-file-images input[type=file]").set_input_files(zip_of(tmp_path, "cats"))
-    expect(page.get_by_text("Rejected; nothing was stored")).to_be_visible()
-    expect(page.get_by_text("pets.zip holds one class of images; two or more are needed")).to_be_visible()
-    expect(page.get_by_text("pets: 1 classes")).to_have_count(0)
+    expect(shown(page, "Rejected; nothing was stored")).to_be_visible()
+    expect(shown(page, "pets.zip holds one class of images; two or more are needed")).to_be_visible()
+    expect(shown(page, "pets: 1 classes")).to_have_count(0)

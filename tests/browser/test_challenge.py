@@ -16,7 +16,7 @@ from core.challenge.hidden import hidden_rows
 from core.challenge.people import join
 from core.challenge.submissions import hand_in_attack
 from core.system import paths
-from tests.browser.server import PAGE_MS, settled
+from tests.browser.server import PAGE_MS, settled, shown
 from tests.challenge.conftest import next_round
 from tests.challenge.conftest import opened as opened_challenge
 
@@ -57,7 +57,7 @@ def taking_part(visit: Visit, address: str, code: str, name: str) -> Page:
     page.get_by_role("textbox", name="Code").fill(code.lower())
     page.get_by_role("textbox", name="Your name").fill(name)
     page.get_by_role("button", name="Take part").click()
-    expect(page.get_by_text(f"You are {name} in {code}")).to_be_visible()
+    expect(shown(page, f"You are {name} in {code}")).to_be_visible()
     settled(page)
     return page
 
@@ -86,38 +86,38 @@ def test_a_class_attacks_and_defends(visit: Visit, address: str, tmp_path: Path)
     key = re.findall("teacher=([0-9a-f]{32})", teacher.url)[0]
     attacker = taking_part(visit, address, code, EVIL)
     projector = visit(f"{address}/projector?code={code.replace('-', '')}")
-    expect(projector.get_by_text("The first round has not started yet.")).to_be_visible()
+    expect(shown(projector, "The first round has not started yet.")).to_be_visible()
     assert attacker.locator(".st-key-hand-in-attack").count() == 0
 
     press(teacher, "challenge-start")
-    expect(projector.get_by_text(re.compile(r"Attack round, 1 of 4: \d+:\d\d left"))).to_be_visible()
+    expect(shown(projector, re.compile(r"Attack round, 1 of 4: \d+:\d\d left"))).to_be_visible()
     expect(attacker.locator(".st-key-ask-data input")).to_be_disabled()
     press(attacker, "hand-in-attack")
-    expect(attacker.get_by_text("Confirmed: it will be judged")).to_be_visible()
-    expect(attacker.get_by_text(re.compile(r"Label flip: -?[\d.]+ points of damage"))).to_be_visible(timeout=JUDGED_MS)
+    expect(shown(attacker, "Confirmed: it will be judged")).to_be_visible()
+    expect(shown(attacker, re.compile(r"Label flip: -?[\d.]+ points of damage"))).to_be_visible(timeout=JUDGED_MS)
     damage = points(projector, EVIL)
     expect(projector.locator(".projector .what").last).to_have_text("Label flip")
-    expect(attacker.get_by_text(f"Label flip: {damage} points of damage")).to_be_visible()
+    expect(shown(attacker, f"Label flip: {damage} points of damage")).to_be_visible()
 
     press(teacher, "challenge-end")
     press(teacher, "challenge-start")
     defender = taking_part(visit, address, code, "Bob")
     defender.locator(".st-key-challenge-with").get_by_text("Sphere", exact=True).click()
     press(defender, "hand-in-defence")
-    expect(defender.get_by_text("Confirmed: it will be judged")).to_be_visible()
+    expect(shown(defender, "Confirmed: it will be judged")).to_be_visible()
     left = points(projector, "Bob", "Defences")
-    expect(projector.get_by_text(f"best pair: {EVIL} against Bob, {left} points")).to_be_visible()
+    expect(shown(projector, f"best pair: {EVIL} against Bob, {left} points")).to_be_visible()
 
     press(teacher, "challenge-freeze")
-    expect(projector.get_by_text("frozen until the reveal")).to_be_visible()
+    expect(shown(projector, "frozen until the reveal")).to_be_visible()
     late = taking_part(visit, address, code, "Cy")
     late.locator(".st-key-challenge-with").get_by_text("Neighbours' labels", exact=True).click()
     press(late, "hand-in-defence")
-    expect(late.get_by_text(re.compile(r"leaves -?[\d.]+ points"))).to_be_visible(timeout=JUDGED_MS)
-    expect(projector.get_by_text("Cy", exact=True)).to_have_count(0)
+    expect(shown(late, re.compile(r"leaves -?[\d.]+ points"))).to_be_visible(timeout=JUDGED_MS)
+    expect(shown(projector, "Cy", exact=True)).to_have_count(0)
     press(teacher, "challenge-reveal")
     last = points(projector, "Cy", "Defences")
-    expect(projector.get_by_text("The challenge is over.")).to_be_visible()
+    expect(shown(projector, "The challenge is over.")).to_be_visible()
 
     with teacher.expect_download() as download:
         press(teacher, "challenge-csv")
@@ -194,7 +194,7 @@ def test_a_judged_run_opens_by_no_link(page: str, challenge: Challenge, visit: V
         opened.goto(f"{fresh_address}/{link}")
         opened.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
         settled(opened)
-        expect(opened.get_by_text("Already computed")).to_have_count(0)
+        expect(shown(opened, "Already computed")).to_have_count(0)
         if page != "lab":
             expect(opened.get_by_test_id("stAlert").first).to_be_visible()
 
@@ -206,4 +206,4 @@ def test_codes_are_not_found_by_trying(visit: Visit, address: str) -> None:
         page.get_by_role("textbox", name="Your name").fill("Eve")
         page.get_by_role("button", name="Take part").click()
         settled(page)
-    expect(page.get_by_text("Too many wrong codes were tried")).to_be_visible()
+    expect(shown(page, "Too many wrong codes were tried")).to_be_visible()

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.server import shown
+
 pytestmark = pytest.mark.browser
 
 RUN_MS = 120_000
@@ -14,10 +16,10 @@ SMALL = "attack=label-flip&train=200&test=50&budget=10"
 def test_a_run_is_defended(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?{SMALL}")
     page.locator(".st-key-run button").click()
-    expect(page.get_by_text(re.compile("On 50 test images"))).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, re.compile("On 50 test images"))).to_be_visible(timeout=RUN_MS)
     page.get_by_role("link", name="Defend").last.click()
     expect(page.get_by_role("heading", name="Defend", exact=True)).to_be_visible()
-    expect(page.get_by_text("Poison detected")).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, "Poison detected")).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(re.compile(r"\d+ of 20"))
     page.locator(".st-key-defend-with").get_by_text("Trimmed head", exact=True).click()
     page.wait_for_url(lambda url: "with=sphere%2Ctrim" in url)
@@ -25,4 +27,4 @@ def test_a_run_is_defended(page: Page, address: str) -> None:
     expect(page.locator(".st-key-defend-map .over")).to_be_visible()
     page.get_by_role("button", name=re.compile("^Evaluate ")).click()
     expect(page.locator(".st-key-defend-each-bars").get_by_text("Label issues")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text(re.compile("of 9 evaluated"))).to_have_count(0)
+    expect(shown(page, re.compile("of 9 evaluated"))).to_have_count(0)

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.spec.defaults import CURRENT
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +17,7 @@ MAP = ".st-key-features-chart .map"
 
 
 def count(page: Page, kind: str) -> Locator:
-    return page.get_by_text(re.compile(rf"^[\d,]+ {kind}, [\d,]+ of them poisoned$"))
+    return shown(page, re.compile(rf"^[\d,]+ {kind}, [\d,]+ of them poisoned$"))
 
 
 def drawn(page: Page) -> None:
@@ -65,13 +66,13 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     grid = page.locator(".st-key-features-table canvas [role=grid]")
     expect(grid).to_have_attribute("aria-rowcount", str(min(lassoed, 50) + 1))
     page.wait_for_url(lambda url: "lasso=" in url)
-    expect(page.get_by_text("Select a row to show its image")).to_be_visible()
+    expect(shown(page, "Select a row to show its image")).to_be_visible()
     shows(page, "pinned", 0)
 
     choose_row(page, 1)
     expect(page.get_by_role("heading", name="Pinned")).to_be_visible()
     shows(page, "pinned", 1)
-    expect(page.get_by_text("Its nearest neighbours in feature space")).to_be_visible()
+    expect(shown(page, "Its nearest neighbours in feature space")).to_be_visible()
     expect(page.get_by_alt_text(re.compile(r" · \d\.\d\d$"))).to_have_count(10)
     expect(count(page, "lassoed")).to_have_text(words)  # drawing the ring does not lose the lasso
     shows(page, "lassoed", lassoed)
@@ -84,7 +85,7 @@ def test_lasso_pin_and_link(page: Page, browser: Browser, fresh_address: str) ->
     again.goto(page.url)
     drawn(again)
     expect(count(again, "lassoed")).to_have_text(words)
-    expect(again.get_by_text(pinned, exact=True)).to_be_visible()
+    expect(shown(again, pinned, exact=True)).to_be_visible()
     shows(again, "pinned", 1)
     shows(again, "lassoed", lassoed)
     expect(again.locator(".st-key-features-map").get_by_role("radio", name="PCA")).to_be_checked()
@@ -113,7 +114,7 @@ def test_a_click_on_the_map_pins_a_point_beside_its_neighbours(page: Page, addre
     row = int(page.locator(MAP).get_attribute("data-selected") or -1)
     assert row >= 2000
     page.wait_for_url(lambda url: f"pin={row}" in url)
-    expect(page.get_by_text(f"poisoned sample {row - 2000}: ").first).to_be_visible()
+    expect(shown(page, f"poisoned sample {row - 2000}: ").first).to_be_visible()
     shows(page, "pinned", 1)
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Pinned")).to_have_count(0)
@@ -123,12 +124,12 @@ def test_a_click_on_the_map_pins_a_point_beside_its_neighbours(page: Page, addre
 def test_another_page_of_the_table_keeps_the_pin(page: Page, address: str) -> None:
     page.goto(f"{address}/features?pin=2001")
     drawn(page)
-    expect(page.get_by_text("poisoned sample 1: ")).to_be_visible()
+    expect(shown(page, "poisoned sample 1: ")).to_be_visible()
     page.get_by_role("button", name="Page 2", exact=True).click()
     page.wait_for_url(lambda url: "page=2" in url)
     choose_row(page, 0)
     page.wait_for_url(lambda url: "pin=2001%2C2009" in url or "pin=2001,2009" in url)
-    expect(page.get_by_text("poisoned sample 9: ")).to_be_visible()
+    expect(shown(page, "poisoned sample 9: ")).to_be_visible()
     shows(page, "pinned", 2)
     page.get_by_role("button", name="Unpin").click()
     shows(page, "pinned", 0)
@@ -137,10 +138,10 @@ def test_another_page_of_the_table_keeps_the_pin(page: Page, address: str) -> No
 
 def test_a_bad_view_is_explained(page: Page, address: str) -> None:
     page.goto(f"{address}/features?map=moon&pin=1&defaults={CURRENT}")
-    expect(page.get_by_text("allowed: umap, pca, plane")).to_be_visible()
+    expect(shown(page, "allowed: umap, pca, plane")).to_be_visible()
     page.wait_for_url(lambda url: "pin=1" in url and "map=" not in url)
     page.get_by_role("link", name="Lab", exact=True).click()
-    expect(page.get_by_text("Already computed")).to_be_visible()
+    expect(shown(page, "Already computed")).to_be_visible()
     page.wait_for_url(f"{address}/lab")
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     page.go_back()

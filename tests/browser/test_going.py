@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = pytest.mark.browser
 
@@ -38,12 +39,12 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
     page.goto(f"{address}/lab?attack=label-flip&{SMALL}")  # it fits the map of these clean points
     expect(page.locator(".map[data-count]").first).to_be_visible(timeout=RUN_MS)
     app_server.settled(page)
-    if not page.get_by_text("Result of these settings:").is_visible():
+    if not shown(page, "Result of these settings:").is_visible():
         press_run(page, is_phone=is_phone)
-    expect(page.get_by_text("Result of these settings:")).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, "Result of these settings:")).to_be_visible(timeout=RUN_MS)
 
     page.goto(f"{address}/lab?attack=tgda-input&steps=5000&seed=0&{SMALL}&lr={0.01 if is_phone else 0.02}")
-    expect(page.get_by_text("Result of other settings")).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, "Result of other settings")).to_be_visible(timeout=RUN_MS)
     expect(page.locator(".map[data-count]").first).to_be_visible(timeout=RUN_MS)
     for component in (".image-card", ".map"):
         page.locator(component).first.evaluate("element => { element.dataset.mine = 'yes' }")
@@ -73,6 +74,6 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_test_id("stSidebar").get_by_text("The run was cancelled")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("Result of other settings")).to_be_attached()
+    expect(shown(page, "Result of other settings")).to_be_attached()
     expect(page.locator(".image-card figcaption").last).not_to_contain_text("step")
     page.close()

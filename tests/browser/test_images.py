@@ -20,7 +20,7 @@ from core.presentation.maps.scene import packed
 from core.storage.gallery import entries
 from core.system.arrays import Array
 from pages import _components
-from tests.browser.server import settled
+from tests.browser.server import settled, shown
 from tests.drawn import drawn_result
 from tests.fakes import tiny_spec
 
@@ -251,7 +251,7 @@ def test_images_without_a_change_have_nothing_to_compare(browser: Browser) -> No
     with started(browser) as page:
         page.evaluate("data => card.take(data)", data(factor=0, remark="No pixel is changed."))
         expect(page.get_by_role("button", name="Blink")).to_be_hidden()
-        expect(page.get_by_text("No pixel is changed.")).to_be_visible()
+        expect(shown(page, "No pixel is changed.")).to_be_visible()
         assert page.locator("figure:visible").count() == 1
 
 
@@ -309,7 +309,7 @@ def test_newly_misread_test_images_are_shown_and_the_map_leads_back(page: Page, 
     np.testing.assert_array_equal(drawn(canvas), enlarged(np.asarray(tested.test_x[row]), 1))
     count, righted, more = (int(word) for word in re.findall(r"(\d+)", images.locator(".remark").inner_text())[:3])
     assert count - righted == more
-    expect(page.get_by_text(f"make {more} more of 1,000 test images wrong").first).to_be_visible()
+    expect(shown(page, f"make {more} more of 1,000 test images wrong").first).to_be_visible()
     item = click_poison(page, plot)
     expect(images).to_have_attribute("data-item", str(item))
     expect(detail).to_contain_text(f"poisoned sample {item} ")

@@ -23,6 +23,7 @@ from streamlit.proto.NewSession_pb2 import Config, NewSession
 from core.system.paths import ROOT
 from core.system.settings import UploadLimits
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -101,14 +102,14 @@ def test_the_server_gets_ready(address: str) -> None:
 
 def test_the_lab_opens_the_run_that_ships(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_text("Already computed: the result is beside.")).to_be_visible()
+    expect(shown(page, "Already computed: the result is beside.")).to_be_visible()
     page.wait_for_url(f"{address}/lab")
 
 
 def test_another_experiment_runs(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?attack=label-flip&train=100&test=50&budget=20")
     page.locator(".st-key-run button").click()
-    expect(page.get_by_text("Already computed: the result is beside.")).to_be_visible()
+    expect(shown(page, "Already computed: the result is beside.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -124,7 +125,7 @@ def test_the_theme_is_ours(scheme: str, page: Page, address: str) -> None:
 def test_the_limits_of_uploads_are_ours(page: Page, address: str) -> None:
     page.goto(f"{address}/bring")
     megabytes = UploadLimits().images
-    expect(page.get_by_text(f"{megabytes}MB per file")).to_be_visible()
+    expect(shown(page, f"{megabytes}MB per file")).to_be_visible()
 
 
 def test_the_other_options_of_the_configuration_hold(page: Page, address: str) -> None:

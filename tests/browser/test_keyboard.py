@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import server as app_server
-from tests.browser.server import settled
+from tests.browser.server import settled, shown
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +50,7 @@ def tab_to(page: Page, wanted: Locator, *, shows: bool = True, key: str = "Tab")
 
 def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?attack=label-flip&train=100&test=50")
-    expect(page.get_by_text("3 poisoned among 103 training images")).to_be_visible()
+    expect(shown(page, "3 poisoned among 103 training images")).to_be_visible()
     settled(page)
     tab_to(page, page.locator(".st-key-ask-attack input"))
     page.keyboard.type("Noise")
@@ -58,7 +58,7 @@ def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
     page.wait_for_url(lambda url: "attack=noise" in url)
     tab_to(page, page.locator(".st-key-ask-budget").get_by_role("slider"))
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("4 poisoned among 104 training images")).to_be_visible()
+    expect(shown(page, "4 poisoned among 104 training images")).to_be_visible()
     tab_to(page, page.get_by_test_id("stExpander").filter(has_text="Rules of the poison").locator("summary"))
     page.keyboard.press("Enter")
     tab_to(page, page.locator(".st-key-ask-constraint").get_by_role("radio", name="None"))
@@ -73,7 +73,7 @@ def test_an_experiment_is_set_up_and_run(page: Page, address: str) -> None:
     settled(page)
     tab_to(page, page.locator(".st-key-run button"), key="Shift+Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile(r"On 50 test images; 4 poisoned samples cost .+"))).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, re.compile(r"On 50 test images; 4 poisoned samples cost .+"))).to_be_visible(timeout=RUN_MS)
 
 
 def test_pages_are_reached_from_the_navigation(page: Page, address: str) -> None:
@@ -128,10 +128,10 @@ def test_a_prediction_is_made(page: Page, address: str) -> None:
 
 def test_a_presentation_turns_by_arrow_keys(page: Page, address: str) -> None:
     page.goto(f"{address}/present")
-    expect(page.get_by_text("1 of 6")).to_be_visible()
+    expect(shown(page, "1 of 6")).to_be_visible()
     settled(page)
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("2 of 6")).to_be_visible()
+    expect(shown(page, "2 of 6")).to_be_visible()
     settled(page)
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("1 of 6")).to_be_visible()
+    expect(shown(page, "1 of 6")).to_be_visible()

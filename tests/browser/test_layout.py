@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = pytest.mark.browser
 
@@ -82,13 +83,13 @@ def test_a_run_moves_nothing(browser: Browser, address: str) -> None:
     before = {selector: box(page, selector) for selector in watched}
     page.locator(".st-key-run button").click()
     expect(page.get_by_test_id("stSidebar").get_by_test_id("stProgress")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("Optimising poisoned features").first).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, "Optimising poisoned features").first).to_be_visible(timeout=RUN_MS)
     app_server.settled(page)
     expect(page.locator(".st-key-lab-accuracy .st-key-so-far .js-plotly-plot").first).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("Training images read right, %:").first).to_be_visible()
+    expect(shown(page, "Training images read right, %:").first).to_be_visible()
     during = {selector: box(page, selector) for selector in watched}
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("The run was cancelled")).to_be_visible()
+    expect(shown(page, "The run was cancelled")).to_be_visible()
     moved = {name: during[name]["y"] - before[name]["y"] for name in watched}
     assert {name: by for name, by in moved.items() if abs(by) > 1} == {}
     page.close()

@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from core.system.paths import ROOT
 from tests.browser import server as app_server
+from tests.browser.server import shown
 from tests.links import PAGES
 
 pytestmark = pytest.mark.browser
@@ -44,8 +45,8 @@ def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, add
     expect(heading).to_be_visible()
     app_server.settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    expect(page.get_by_text("Page not found")).to_have_count(0)
-    expect(page.get_by_text("can't be used as they are")).to_have_count(0)
+    expect(shown(page, "Page not found")).to_have_count(0)
+    expect(shown(page, "can't be used as they are")).to_have_count(0)
     assert (heading.inner_text() == "Poison Lab") == (path == "lab")
     assert page.url.partition("?")[0] == f"{address}/{path}"
     assert complaints == []

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytest.importorskip("authlib", reason="no Authlib: pip install -r requirements-login.txt")
 pytestmark = pytest.mark.browser
@@ -41,10 +42,10 @@ def test_a_login_there_and_back(base: str, page: Page, tmp_path: Path, monkeypat
         monkeypatch.setenv("POISON_LAB_ALLOWED", "example.org")
         with app_server.server(tmp_path, own, base) as address:
             page.goto(f"{address}/gallery")
-            expect(page.get_by_text("This lab is for people who have an account.")).to_be_visible()
+            expect(shown(page, "This lab is for people who have an account.")).to_be_visible()
             expect(page.get_by_role("heading", name="Gallery")).to_have_count(0)
             page.get_by_role("button", name="Log in").click()
-            expect(page.get_by_text("Logged in as ada@example.org")).to_be_visible()
+            expect(shown(page, "Logged in as ada@example.org")).to_be_visible()
             page.goto(f"{address}/bring")
             expect(page.get_by_role("heading", name="Upload your own data")).to_be_visible()
             page.get_by_role("button", name="Log out").click()

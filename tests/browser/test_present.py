@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = pytest.mark.browser
 
@@ -55,8 +56,8 @@ def whole(page: Page, address: str) -> None:
     page.goto(f"{address}/present?step=5")
     expect(page.get_by_role("heading", name="A filter takes most of it back")).to_be_visible(timeout=RUN_MS)
     page.goto(f"{address}/present?step=4")
-    expect(page.get_by_text("Right before, wrong now")).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("Filters are being tried")).to_have_count(0, timeout=RUN_MS)
+    expect(shown(page, "Right before, wrong now")).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, "Filters are being tried")).to_have_count(0, timeout=RUN_MS)
 
 
 def test_slides_fill_a_projector(page: Page, address: str) -> None:
@@ -65,7 +66,7 @@ def test_slides_fill_a_projector(page: Page, address: str) -> None:
         page.set_viewport_size({"width": width, "height": height})
         for step in range(1, 7):
             page.goto(f"{address}/present?step={step}")
-            expect(page.get_by_text(f"{step} of 6")).to_be_visible()
+            expect(shown(page, f"{step} of 6")).to_be_visible()
             page.locator(".slide h1").wait_for()
             app_server.settled(page)
             assert page.evaluate(OVERFLOW) == [0, 0], (width, step)

@@ -14,7 +14,7 @@ from core.challenge.people import join
 from core.challenge.submissions import hand_in_attack, hand_in_defence
 from core.challenge.verdicts import Pair, Verdict
 from pages._projector import ROWS
-from tests.browser.server import PAGE_MS, server, settled
+from tests.browser.server import PAGE_MS, server, settled, shown
 from tests.browser.test_accessibility import RULES
 from tests.challenge.conftest import next_round
 from tests.challenge.conftest import opened as opened_challenge
@@ -95,7 +95,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             yield Room(address, challenges)
 
 
-def shown(browser: Browser, room: Room, what: str, size: tuple[int, int], theme: Any = "light") -> Page:
+def projected(browser: Browser, room: Room, what: str, size: tuple[int, int], theme: Any = "light") -> Page:
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)
     page.set_default_timeout(PAGE_MS)
     page.goto(f"{room.address}/projector?code={room.challenges[what].code}")
@@ -110,7 +110,7 @@ def shown(browser: Browser, room: Room, what: str, size: tuple[int, int], theme:
 def test_the_last_row_of_a_room_reads_it(
     what: str, size: tuple[int, int], theme: str, browser: Browser, room: Room
 ) -> None:
-    page = shown(browser, room, what, size, theme)
+    page = projected(browser, room, what, size, theme)
     found = page.evaluate(MEASURE)
     assert found["smallest"] >= LEAST_TEXT
     assert found["code"] >= LEAST_CODE
@@ -125,7 +125,7 @@ def test_the_last_row_of_a_room_reads_it(
 
 
 def test_the_board_has_the_best_twelve_of_each_kind(browser: Browser, room: Room) -> None:
-    page = shown(browser, room, "both", SCREENS[0])
+    page = projected(browser, room, "both", SCREENS[0])
     attacks, defences = (table.locator("tbody tr") for table in page.locator(".projector table").all())
     expect(attacks).to_have_count(ROWS)
     expect(defences).to_have_count(ROWS)
@@ -136,20 +136,20 @@ def test_the_board_has_the_best_twelve_of_each_kind(browser: Browser, room: Room
         f"2 more; best so far: {NAMES[-3]} 21.0, {NAMES[-2]} 22.0, {NAMES[-1]} 23.0",
         "2 more; best so far: Defender 11 14.5, Defender 12 14.0, Defender 13 13.5",
     ]
-    expect(page.get_by_text(f"best pair: {NAMES[-1]} against Defender 13, 13.5 points")).to_be_visible()
+    expect(shown(page, f"best pair: {NAMES[-1]} against Defender 13, 13.5 points")).to_be_visible()
     page.close()
 
 
 def test_predictions_are_in_place_of_the_board_while_the_teacher_shows_them(browser: Browser, room: Room) -> None:
-    page = shown(browser, room, "predictions", SCREENS[0])
-    expect(page.get_by_text("30 answers; 40 % said: Less than 2.")).to_be_visible()
+    page = projected(browser, room, "predictions", SCREENS[0])
+    expect(shown(page, "30 answers; 40 % said: Less than 2.")).to_be_visible()
     assert page.locator(".bars .share").all_inner_texts() == ["40 % (12)", "40 % (12)", "20 % (6)"]
     widths = [box["width"] for bar in page.locator(".bars .bar").all() if (box := bar.bounding_box())]
     assert widths[0] == pytest.approx(2 * widths[2], rel=0.02)
-    expect(page.get_by_text("Attacks", exact=True)).to_have_count(0)
+    expect(shown(page, "Attacks", exact=True)).to_have_count(0)
     challenge = room.challenges["predictions"]
     challenge.change(lambda course: course.with_predictions(STEP, shown=False))
-    expect(page.get_by_text("Attacks", exact=True)).to_be_visible()
+    expect(shown(page, "Attacks", exact=True)).to_be_visible()
     challenge.change(lambda course: course.with_predictions(STEP, shown=True))
     expect(page.locator(".bars")).to_be_visible()
     page.close()
@@ -157,7 +157,7 @@ def test_predictions_are_in_place_of_the_board_while_the_teacher_shows_them(brow
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, room: Room) -> None:
     for what in room.challenges:
-        page = shown(browser, room, what, (390, 844))
+        page = projected(browser, room, what, (390, 844))
         found = page.evaluate(MEASURE)
         assert found["right"] <= 390
         assert found["across"] == 0

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +22,7 @@ def heading(page: Page, name: str) -> None:
 
 
 def is_the_lab(page: Page) -> None:
-    expect(page.get_by_text(BUDGET)).to_be_visible()
+    expect(shown(page, BUDGET)).to_be_visible()
     page.wait_for_url(lambda url: f"/lab?{LINK}" in url)
     app_server.settled(page)
 
@@ -31,7 +32,7 @@ def test_settings_survive_a_visit_by_the_navigation(page: Page, address: str, na
     page.goto(f"{address}/lab?{LINK}")
     is_the_lab(page)
     app_server.go(page, name)
-    expect(page.get_by_text(BUDGET)).to_have_count(1 if name == "Gallery" else 0)
+    expect(shown(page, BUDGET)).to_have_count(1 if name == "Gallery" else 0)
     app_server.settled(page)
     if name == "Present":  # it has no navigation
         page.go_back()
@@ -60,7 +61,7 @@ def test_one_press_of_back_and_forward_for_each_visit(page: Page, address: str) 
 
 def test_a_reload_elsewhere_keeps_the_settings_of_the_lab(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?{LINK}&lock=budget")
-    expect(page.get_by_text(BUDGET)).to_be_visible()
+    expect(shown(page, BUDGET)).to_be_visible()
     app_server.settled(page)
     app_server.go(page, "Defend")
     heading(page, "Defend")
@@ -68,13 +69,13 @@ def test_a_reload_elsewhere_keeps_the_settings_of_the_lab(page: Page, address: s
     page.reload()
     heading(page, "Defend")
     app_server.go(page, "Lab")
-    expect(page.get_by_text(BUDGET)).to_be_visible()
+    expect(shown(page, BUDGET)).to_be_visible()
     expect(page.locator(".st-key-ask-budget").get_by_role("slider")).to_be_disabled()
 
 
 def test_a_step_of_a_lesson_keeps_its_preset(page: Page, address: str) -> None:
     page.goto(f"{address}/lessons?lesson=flips")
-    preset = page.get_by_text("12 poisoned among 412 training images")
+    preset = shown(page, "12 poisoned among 412 training images")
     expect(preset).to_be_visible()
     app_server.settled(page)
     app_server.go(page, "Defend")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.spec.events import STAGES
-from tests.browser.server import settled
+from tests.browser.server import settled, shown
 from tests.browser.test_keyboard import tab_to
 
 pytestmark = pytest.mark.browser
@@ -75,7 +75,7 @@ def test_an_experiment_is_said_from_its_settings_to_its_result(page: Page, addre
     says_last(page, SENTENCE)
 
     page.goto(f"{address}/lab?attack=label-flip&train=100&test=40")
-    expect(page.get_by_text("Computes these settings")).to_be_visible()
+    expect(shown(page, "Computes these settings")).to_be_visible()
     settled(page)
     tab_to(page, page.locator(".st-key-run button"))
     page.keyboard.press("Enter")
@@ -98,7 +98,7 @@ def test_an_experiment_is_said_from_its_settings_to_its_result(page: Page, addre
 
 def test_a_run_that_goes_has_a_named_bar(page: Page, address: str) -> None:
     page.goto(f"{address}/lab?attack=tgda-feature&steps=5000&train=400&test=50&seed=7")
-    expect(page.get_by_text("Computes these settings")).to_be_visible()
+    expect(shown(page, "Computes these settings")).to_be_visible()
     settled(page)
     page.locator(".st-key-run button").click()
     stage = STAGES["stage2"]
@@ -114,7 +114,7 @@ def test_a_run_that_goes_has_a_named_bar(page: Page, address: str) -> None:
 def test_a_lesson_is_said_from_its_question_to_its_end(page: Page, address: str) -> None:
     page.add_init_script(HEAR)
     page.goto(f"{address}/lessons?lesson=flips")
-    expect(page.get_by_text("12 poisoned among 412 training images")).to_be_visible()
+    expect(shown(page, "12 poisoned among 412 training images")).to_be_visible()
     settled(page)
     main = page.get_by_test_id("stMain")
     says_last(page, re.compile(r"^Step 1 of \d"))
@@ -132,7 +132,7 @@ def test_a_lesson_is_said_from_its_question_to_its_end(page: Page, address: str)
     page.keyboard.press("Enter")
     says_last(page, "You predicted: From 1 to 5 The result: not there yet")
     assert name in said(main)
-    expect(page.get_by_text("on this machine")).to_be_visible()
+    expect(shown(page, "on this machine")).to_be_visible()
     settled(page)
     tab_to(page, page.get_by_role("button", name="Run it"))
     page.keyboard.press("Enter")

@@ -8,6 +8,7 @@ from core.storage import gallery
 from core.storage.runs import load
 from core.system.paths import GALLERY
 from tests.browser import server as app_server
+from tests.browser.server import shown
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +21,7 @@ def test_a_link_opens_a_step_and_the_keys_move_it(page: Page, address: str) -> N
     expect(page.get_by_role("heading", name="1 · Target head")).to_be_visible()
     expect(page.locator(".st-key-trajectory-axis .main-svg").first).to_be_visible()
     expect(page.locator(".katex").first).to_be_visible()
-    expect(page.get_by_text("There are no poisoned samples yet")).to_be_visible()
+    expect(shown(page, "There are no poisoned samples yet")).to_be_visible()
     page.locator(".st-key-trajectory-step").get_by_role("slider").press("End")
     expect(page.get_by_role("heading", name="Poisoned set")).to_be_visible()
     expect(page.get_by_alt_text("Poisoned image labelled").first).to_be_visible()
@@ -34,6 +35,6 @@ def test_it_plays_by_itself_until_it_is_stopped(page: Page, address: str) -> Non
     toggle = page.locator(".st-key-trajectory-play").get_by_text("Play")
     toggle.click()
     expect(page.get_by_role("heading", name="2 · Poisoned features")).to_be_visible(timeout=app_server.PAGE_MS)
-    expect(page.get_by_text("Diamonds are the poisoned samples")).to_be_visible()
+    expect(shown(page, "Diamonds are the poisoned samples")).to_be_visible()
     toggle.click()
     page.wait_for_url(lambda url: f"step={last}" not in url)

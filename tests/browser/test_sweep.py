@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.server import shown
+
 pytestmark = pytest.mark.browser
 
 RUN_MS = 180_000
@@ -41,7 +43,7 @@ def test_the_budget_moves_images_map_and_accuracy_together(page: Page, fresh_add
     shows(page, 3)
     page.locator(".st-key-sweep-turn").get_by_role("combobox").click()
     page.get_by_role("option", name="TGDA, features").click()
-    expect(page.get_by_text("This attack makes features, not images.")).to_be_visible()
+    expect(shown(page, "This attack makes features, not images.")).to_be_visible()
     page.wait_for_url(lambda url: "turn=" not in url and "at=3" in url)
     shows(page, 3)
 
@@ -65,7 +67,7 @@ def test_play_goes_through_all_budgets_and_leaves_the_link_alone(page: Page, add
 def test_a_small_sweep_to_its_end(page: Page, address: str) -> None:
     page.goto(f"{address}/sweep?attack=label-flip&budget=10&train=100&test=60&attacks=label-flip&budgets=10,20")
     page.get_by_role("button", name="Run 4").click()
-    expect(page.get_by_text("All 4 runs are stored")).to_be_visible(timeout=RUN_MS)
+    expect(shown(page, "All 4 runs are stored")).to_be_visible(timeout=RUN_MS)
     lines = page.locator(".st-key-sweep-chart .scatterlayer .trace")
     expect(lines).to_have_count(3)
     expect(metric(page, "Poisoned images")).to_have_text("10")

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from core.serving.middleware import PERSON_COOKIE
 from core.system.paths import ROOT
 from tests.browser import server as app_server
+from tests.browser.server import shown
 from tests.browser.test_bring import zip_of
 from tests.patience import until
 from tests.serving.test_cluster import Cluster
@@ -134,27 +135,27 @@ def visit(browser: Browser, site: Site, person: str, path: str) -> Page:
 def poisoned(page: Page) -> Locator:
     """The accuracy with poison, in a fold that is drawn once it is open."""
     page.get_by_test_id("stExpander").filter(has_text="How: the accuracy").locator("summary").click()
-    return page.locator("[data-testid=stMetric]").filter(has=page.get_by_text("Poisoned", exact=True))
+    return page.locator("[data-testid=stMetric]").filter(has=shown(page, "Poisoned", exact=True))
 
 
 def test_what_one_server_has_computed_and_kept_the_other_shows(browser: Browser, site: Site, tmp_path: Path) -> None:
     ada, grace = (site.person_at(port) for port in site.ports)
     first = visit(browser, site, ada, f"lab?{SMALL}")
     first.locator(".st-key-run button").click()
-    expect(first.get_by_text("Already computed")).to_be_visible(timeout=RUN_MS)
+    expect(shown(first, "Already computed")).to_be_visible(timeout=RUN_MS)
     drop = poisoned(first).text_content() or ""
     second = visit(browser, site, grace, f"lab?{SMALL}")
-    expect(second.get_by_text("Already computed")).to_be_visible()
+    expect(shown(second, "Already computed")).to_be_visible()
     assert poisoned(second).text_content() == drop
     assert "%" in drop
 
     first.goto(f"{site.address}/bring")
     first.locator(".st-key-file-images input[type=file]").set_input_files(zip_of(tmp_path, "cats", "dogs"))
-    stored = first.get_by_text("Stored as upload:pets-")
+    stored = shown(first, "Stored as upload:pets-")
     expect(stored).to_be_visible()
     [name] = re.findall(r"upload:pets-\w+", stored.inner_text())
     second.goto(f"{site.address}/lab?data={quote(name)}")
-    expect(second.get_by_text("poisoned among 43 training images")).to_be_visible()
+    expect(shown(second, "poisoned among 43 training images")).to_be_visible()
     for page in (first, second):
         page.context.close()
 
@@ -205,7 +206,7 @@ def test_when_a_server_ends_its_people_come_to_the_other_and_return(browser: Bro
     site.running[port].close()
     try:
         page.reload()
-        expect(page.get_by_text("Already computed")).to_be_visible()
+        expect(shown(page, "Already computed")).to_be_visible()
         assert site.server_of(ada) == other
     finally:
         site.start(port)
