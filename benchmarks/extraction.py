@@ -3,6 +3,8 @@
 .venv/bin/python -m benchmarks.extraction
 """
 
+import argparse
+import json
 import os
 import resource
 import statistics
@@ -10,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,9 +68,8 @@ def seconds(extractor: str, device: torch.device) -> tuple[float, float]:
 
 
 def print_growth() -> None:
-    """Print how many bytes this process grew by while it extracted argv[2] images with argv[3], read from argv[4]."""
-    count, extractor, path = int(sys.argv[2]), sys.argv[3], sys.argv[4]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Print the bytes that this process grew by: argv[2] images of argv[4] through the extractor argv[3] on argv[5]."""
+    count, extractor, path, device = int(sys.argv[2]), sys.argv[3], sys.argv[4], torch.device(sys.argv[5])
     model = build(info(extractor), info(extractor).input_sizes[0], device)
     images = np.load(path, mmap_mode="r")[:count]
     cached(model, images[: at_once(model, images.shape[1:], device)], device)
@@ -75,15 +78,15 @@ def print_growth() -> None:
     print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
 
 
-def memory_growth(extractor: str) -> dict[int, int]:
-    """Bytes of peak memory, beyond those of one batch, of extracting few and many images, in processes of their own."""
+def memory_growth(extractor: str, device: str) -> dict[int, int]:
+    """Bytes of peak host memory, beyond a batch, of extracting few and many images, each by its own process."""
     memory = {}
     for count in (FEW, MANY):
         with tempfile.TemporaryDirectory() as folder:
             np.save(Path(folder) / "x.npy", read(data_info(DATA), "train")[0][:count])
             command = [sys.executable, "-m", "benchmarks.extraction", "grown", str(count), extractor]
             done = subprocess.run(
-                [*command, f"{folder}/x.npy"],
+                [*command, f"{folder}/x.npy", device],
                 env=paths.environment(Path(folder)),
                 capture_output=True,
                 check=True,
@@ -93,31 +96,44 @@ def memory_growth(extractor: str) -> dict[int, int]:
     return memory
 
 
-def main() -> None:
-    """Measure on the CPU and, where there is one, on the GPU."""
-    torch.set_num_threads(os.cpu_count() or 1)
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    values: dict[str, dict[str, object]] = {}
+def table(values: Mapping[str, Any]) -> str:
+    """A line for each extractor and device."""
     rows = []
-    for extractor in EXTRACTORS:
-        memory = memory_growth(extractor)
-        for device in devices:
+    for name, found in values.items():
+        bare, whole = found["bare"], found["extraction"]
+        mebibytes = (f"{found['memory'][str(count)] / 2**20:.0f} MiB" for count in (FEW, MANY))
+        rows.append([name, f"{IMAGES / bare:,.0f}", f"{IMAGES / whole:,.0f}", f"{whole / bare:.3f}", *mebibytes])
+    header = ["Extractor", "Bare, images/s", "Extraction, images/s", "Ratio of times", f"Memory, {FEW:,}", f"{MANY:,}"]
+    return markdown_table(header, rows)
+
+
+def main() -> None:
+    """Measure; what another device took before stays."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__)
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="only this; both by default, where there is a GPU")
+    only = parser.parse_args().device
+    torch.set_num_threads(os.cpu_count() or 1)
+    here = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    found: dict[str, Any] = json.loads((report.FOLDER / "extraction.json").read_text())
+    for device in (only,) if only else here:
+        values = {}
+        where = f"{report.load()} On {report.machine()}."
+        for extractor in EXTRACTORS:
+            memory = {str(count): taken for count, taken in memory_growth(extractor, device).items()}
             with tempfile.TemporaryDirectory() as home:
                 os.environ["POISON_LAB_HOME"] = home
                 bare, whole = seconds(extractor, torch.device(device))
-            values[f"{extractor} {device}"] = {"bare": bare, "extraction": whole, "memory": memory}
-            mebibytes = (f"{memory[count] / 2**20:.0f} MiB" for count in (FEW, MANY))
-            ratio = f"{whole / bare:.3f}"
-            rows.append(
-                [f"`{extractor}`, {device}", f"{IMAGES / bare:,.0f}", f"{IMAGES / whole:,.0f}", ratio, *mebibytes]
-            )
-    header = ["Extractor", "Bare, images/s", "Extraction, images/s", "Ratio of times", f"Memory, {FEW:,}", f"{MANY:,}"]
-    machine = report.machine()
-    text = (
-        f"{markdown_table(header, rows)}\n\nMedians of {ROUNDS} rounds in turn, in batches as runs have them, float32. "
-        f"Memory is what the process grew by beyond its first batch. {report.load()} On {machine}."
+            values[f"`{extractor}`, {device}"] = {"bare": bare, "extraction": whole, "memory": memory}
+        found[device] = {"where": where, "values": values}
+    text = "\n".join(
+        [
+            table({name: each for device in found.values() for name, each in device["values"].items()}),
+            f"\nMedians of {ROUNDS} rounds in turn, in batches as runs have them, float32. Memory is what the process "
+            "grew by beyond its first batch.",
+            *(f"\n{device}: {each['where']}" for device, each in found.items()),
+        ]
     )
-    report.write("extraction", text, {"machine": machine, "values": values})
+    report.write("extraction", text, found)
     print(text)
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,9 @@ def run_values(result: dict[str, Any], total: float) -> Run:
     }
 
 
-def measure_all(repeats: int, options: list[str]) -> dict[str, dict[str, list[Run]]]:
-    """Runs by device and state; a device that this machine lacks has none."""
-    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    runs: dict[str, dict[str, list[Run]]] = {device: {state: [] for state in STATES} for device in ("cpu", "cuda")}
+def measure_all(devices: Sequence[str], repeats: int, options: list[str]) -> dict[str, dict[str, list[Run]]]:
+    """Runs by device and state."""
+    runs: dict[str, dict[str, list[Run]]] = {device: {state: [] for state in STATES} for device in devices}
     for device in devices:
         for _ in range(repeats):
             with tempfile.TemporaryDirectory() as folder:
@@ -96,9 +96,13 @@ def measure_all(repeats: int, options: list[str]) -> dict[str, dict[str, list[Ru
 
 
 def timing_table(runs: dict[str, dict[str, list[Run]]]) -> str:
-    """The median seconds of each stage; columns of a device that was not there say so."""
-    stages = [stage for stage in STAGE_TITLES if any(stage in run["seconds"] for run in runs["cpu"]["cold"])]
-    cells = {column: runs[column[0]][column[1]] for column in COLUMNS}
+    """The median seconds of each stage; columns of a device that has no runs say so."""
+    stages = [
+        stage
+        for stage in STAGE_TITLES
+        if any(stage in run["seconds"] for device in runs.values() for run in device.get("cold", []))
+    ]
+    cells = {(device, state): runs[device].get(state, []) for device, state in COLUMNS}
     rows = [[STAGE_TITLES[stage], *(_cell(cells[column], stage) for column in COLUMNS)] for stage in stages]
     return markdown_table(["Seconds", *(f"{device}, {state}" for device, state in COLUMNS)], rows)
 
@@ -111,18 +115,25 @@ def _cell(runs: list[Run], stage: str) -> str:
 
 
 def main() -> None:
-    """Measure on the CPU and, where there is one, on the GPU; write benchmarks/README.md and timing.json."""
+    """Measure; write benchmarks/README.md and timing.json, where what another device took before stays."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1, help="runs of each column; the table shows medians")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="only this; both by default, where there is a GPU")
     parser.add_argument("--try", dest="options", nargs=argparse.REMAINDER, help="options of `core run`; only prints")
     arguments = parser.parse_args()
-    load = report.load()
-    runs = measure_all(arguments.repeats, arguments.options or [])
-    counted = "One run" if arguments.repeats == 1 else f"Median of {arguments.repeats} runs"
-    text = f"{timing_table(runs)}\n\n{counted} per column, on {report.machine()}. {load}"
+    here = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    devices = (arguments.device,) if arguments.device else here
+    counted = "one run" if arguments.repeats == 1 else f"median of {arguments.repeats} runs"
+    where = f"{counted} a column, on {report.machine()}. {report.load()}"
+    runs = measure_all(devices, arguments.repeats, arguments.options or [])
+    found = {device: {"where": where, "runs": runs[device]} for device in devices}
+    if arguments.options is None:
+        found = {**json.loads((report.FOLDER / "timing.json").read_text()), **found}
+    table = timing_table({device: found[device]["runs"] if device in found else {} for device, _ in COLUMNS})
+    text = "\n".join([table, *(f"\n{device}: {each['where']}" for device, each in found.items())])
     print(text)
     if arguments.options is None:
-        report.write("timing", text, {"machine": report.machine(), "load": load, "runs": runs})
+        report.write("timing", text, found)
 
 
 if __name__ == "__main__":
