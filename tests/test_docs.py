@@ -65,12 +65,25 @@ def test_the_page_on_operating_explains_every_number(name: str) -> None:
     assert f"| `{variable(name)}` | {setting.description} (default {setting.default:,}) |" in OPERATING
 
 
+VERIFIED = {
+    "test_features_are_those_of_the_cpu",
+    "test_batches_are_halved_until_they_fit",
+    "test_a_batch_that_was_measured_fits_and_gives_the_features_of_small_ones",
+    "test_a_step_of_pretraining_that_does_not_fit_says_what_to_do",
+    "test_two_runs_on_one_device_are_those_of_a_device_of_their_own",
+    "test_a_worker_gives_back_the_memory_of_a_run_and_metrics_tell_what_is_taken",
+    "test_batches_are_the_same_wherever_the_images_lie",
+}
+"""Tests in tests/gpu/ that passed on a GPU as they stand; whoever changes one takes it out."""
+
+
 def test_the_page_on_operating_lists_the_tests_that_no_gpu_has_run() -> None:
-    """All of them, until somebody has; who has, takes them out here and there."""
+    """All that are not `VERIFIED`."""
     (listed,) = re.findall(r"<!-- unverified -->\n(.*?)<!-- /unverified -->", OPERATING, re.S)
     files = (paths.ROOT / "tests" / "gpu").glob("test_*.py")
-    tests = [name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)]
-    assert sorted(re.findall(r"^\| `(test_\w+)` \|", listed, re.M)) == sorted(tests)
+    tests = {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)}
+    assert tests >= VERIFIED
+    assert sorted(re.findall(r"^\| `(test_\w+)` \|", listed, re.M)) == sorted(tests - VERIFIED)
 
 
 def test_a_proxy_lets_pass_what_the_server_takes() -> None:

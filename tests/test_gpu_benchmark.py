@@ -24,8 +24,8 @@ def cells(text: str) -> list[list[str]]:
 
 def test_what_was_not_measured_stays_empty() -> None:
     rows = cells(gpu.table({"large": {"value": 7.91}, "extraction": {"value": 0.634}}))
-    assert [row[3] for row in rows] == ["0.63", "", "", "7.9 s"]
-    assert [row[1] for row in rows] == ["0.11", "15 s", "", "146 s"]
+    assert [row[3] for row in rows] == ["0.63", "", "", "", "7.9 s", ""]
+    assert [row[1] for row in rows] == ["0.11", "15 s", "", "", "146 s", ""]
 
 
 def test_the_page_has_a_place_for_each_table_and_no_figure_that_no_gpu_gave() -> None:
@@ -52,7 +52,8 @@ def test_tables_go_to_another_folder_one_after_the_other(tmp_path: Path) -> None
 def test_the_large_run_is_the_one_of_the_paper() -> None:
     large = gpu.Sizes().large
     assert (large.train_size, large.n_poison, large.attack.name) == (50_000, 1_500, "ft-matching")
-    assert gpu.ROWS.keys() == {"extraction", "default", "default, no caches", "large"}
+    strongest = gpu.Sizes().strongest
+    assert (strongest.train_size, strongest.n_poison, strongest.attack.name) == (50_000, 1_500, "fw-input")
 
 
 def test_extraction_is_measured_beside_the_best_loop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,15 +90,15 @@ class MoCo(Method):
         self.slow = copy.deepcopy(nn.Sequential(self.backbone, self.projector)).requires_grad_(False)
         self.register_buffer("queue", F.normalize(torch.randn(length, PROJECTION), dim=1))
         self.register_buffer("position", torch.zeros((), dtype=torch.long))
+        self._keys = torch.empty(0, PROJECTION)  # of the last batch, until the step is over
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """The InfoNCE loss of two views (N, C, H, W) each, which take turns as the query."""
         a, b = (F.normalize(self.projector(self.backbone(x)), dim=1) for x in (first, second))
         with torch.no_grad():
             slow_a, slow_b = (F.normalize(self.slow(x), dim=1) for x in (first, second))
-        loss = (self._loss(a, slow_b) + self._loss(b, slow_a)) / 2
-        self._enqueue(slow_a)
-        return loss
+        self._keys = slow_a
+        return (self._loss(a, slow_b) + self._loss(b, slow_a)) / 2
 
     def _loss(self, query: Tensor, key: Tensor) -> Tensor:
         positive = (query * key).sum(1, keepdim=True)
@@ -106,23 +106,22 @@ class MoCo(Method):
         return F.cross_entropy(scores.float(), torch.zeros(len(query), dtype=torch.long, device=query.device))
 
     @torch.no_grad()
+    def after_step(self) -> None:
+        """Put the embeddings of the momentum copy into the queue, and update the copy; all in place."""
+        self._enqueue(self._keys)
+        fast = nn.Sequential(self.backbone, self.projector)
+        # One kernel for all parameters, where a loop would start one for each.
+        update = get_ema_multi_avg_fn(self.momentum)  # type: ignore[no-untyped-call]
+        update([*self.slow.parameters()], [*fast.parameters()], 0)
+
     def _enqueue(self, keys: Tensor) -> None:
         if dist.is_available() and dist.is_initialized():
             parts = [torch.empty_like(keys) for _ in range(dist.get_world_size())]
             dist.all_gather(parts, keys.contiguous())
             keys = torch.cat(parts)
         rows = (self.position + torch.arange(len(keys), device=keys.device)) % len(self.queue)
-        # In place of the old tensor, which the loss's graph still holds.
-        self.queue = self.queue.index_copy(0, rows, keys.to(self.queue))
-        self.position = (self.position + len(keys)) % len(self.queue)
-
-    @torch.no_grad()
-    def after_step(self) -> None:
-        """Update the momentum copy."""
-        fast = nn.Sequential(self.backbone, self.projector)
-        # One kernel for all parameters, where a loop would start one for each.
-        update = get_ema_multi_avg_fn(self.momentum)  # type: ignore[no-untyped-call]
-        update([*self.slow.parameters()], [*fast.parameters()], 0)
+        self.queue.index_copy_(0, rows, keys.to(self.queue))
+        self.position.add_(len(keys)).remainder_(len(self.queue))
 
 
 METHODS: dict[str, type[Method]] = {"simclr": SimCLR, "moco": MoCo}

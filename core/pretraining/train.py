@@ -20,11 +20,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from core.extractors import networks
 from core.extractors.features import extract
-from core.pretraining.augment import Augmentation, two_views
+from core.pretraining.augment import Augmentation
 from core.pretraining.batches import Batches
 from core.pretraining.checkpoint import State
 from core.pretraining.methods import METHODS
 from core.pretraining.probes import knn_accuracy
+from core.pretraining.step import Step
 from core.system import finite_json
 from core.system.errors import InsufficientMemory, PoisonLabError
 from core.system.files import replacing
@@ -122,8 +123,13 @@ def pretrain(
         method = METHODS[settings.method](networks.network(settings.arch), width, settings.temperature)
     method = method.to(device).to(memory_format=torch.channels_last)
     on_gpu = device.type == "cuda"
+    recorded = on_gpu and world == 1
     optimiser = torch.optim.AdamW(
-        method.parameters(), lr=settings.rate, weight_decay=settings.weight_decay, fused=on_gpu or None
+        method.parameters(),
+        lr=torch.tensor(settings.rate, device=device) if recorded else settings.rate,
+        weight_decay=settings.weight_decay,
+        fused=on_gpu or None,
+        capturable=recorded,
     )
     total = settings.epochs * steps
     # torch divides by the length of the rise less a step, which a tenth of ten steps leaves nothing of.
@@ -134,6 +140,9 @@ def pretrain(
     state = State(method, optimiser, schedule, asdict(settings))
     if checkpoint is not None:
         state.restore(checkpoint)
+    if recorded:  # a checkpoint brings a rate in host memory, or a number
+        for group in optimiser.param_groups:
+            group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32).to(device)
     trained: nn.Module = method
     if world > 1:
         if on_gpu:
@@ -141,25 +150,18 @@ def pretrain(
         trained = DistributedDataParallel(method, find_unused_parameters=settings.method == "moco")
     normalised = _Normalise(*normalise, device)
     batches = Batches(x, device)
+    train_on = Step(method, trained, optimiser, settings.augmentation, normalised, device, recorded=recorded)
     losses = torch.zeros(steps, device=device)
     for epoch in range(state.epoch, settings.epochs):
         begun = time.perf_counter()
         method.train()
         batches.shuffle(torch.randperm(len(x), generator=torch.Generator().manual_seed(_seed(settings.seed, epoch))))
-        generator = torch.Generator(device).manual_seed(_seed(settings.seed, epoch, rank))
+        train_on.seed(_seed(settings.seed, epoch, rank))
         # Nothing here may ask the device for a value: a GPU is handed the next steps while it computes.
         with _explain_out_of_memory(settings.batch):
             for step in range(steps):
-                images = batches.take(step * settings.batch + rank * share, share)
-                views = normalised(two_views(images, settings.augmentation, generator, at_once=on_gpu)).chunk(2)
-                with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
-                    loss = trained(*views)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
+                losses[step] = train_on(batches.take(step * settings.batch + rank * share, share))
                 schedule.step()
-                method.after_step()
-                losses[step] = loss.detach()
                 if rank == 0 and step < steps - 1:
                     report(Progress(epoch, settings.epochs, step + 1, steps))
             mean = sum(losses.tolist()) / steps

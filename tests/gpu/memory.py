@@ -27,11 +27,11 @@ def too_small_for(
         assert peaks[0] < 0.8 * peaks[1], "two sizes that differ, or the test shows nothing"
         torch.cuda.empty_cache()
         total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(sum(peaks) / 2 / total, device)
+        torch.cuda.set_per_process_memory_fraction(sum(peaks) / 2 / total)
         try:
             yield
         finally:
-            torch.cuda.set_per_process_memory_fraction(1.0, device)
+            torch.cuda.set_per_process_memory_fraction(1.0)
             torch.cuda.empty_cache()
         return
     forward = extractor.forward

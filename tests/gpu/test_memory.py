@@ -69,13 +69,13 @@ def test_a_step_of_pretraining_that_does_not_fit_says_what_to_do(
         torch.cuda.empty_cache()
         room = torch.cuda.memory_reserved(device) + (160 << 20)
         total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(room / total, device)
+        torch.cuda.set_per_process_memory_fraction(room / total)
     else:
-        monkeypatch.setattr("core.pretraining.train.two_views", out_of_memory)
+        monkeypatch.setattr("core.pretraining.step.two_views", out_of_memory)
     try:
         with pytest.raises(InsufficientMemory, match="not enough for steps of 64 images: use a smaller batch"):
             pretrain(x, settings, normalise=((0.5,) * 3, (0.25,) * 3), device=device)
     finally:
         if device.type == "cuda":
-            torch.cuda.set_per_process_memory_fraction(1.0, device)
+            torch.cuda.set_per_process_memory_fraction(1.0)
             torch.cuda.empty_cache()

@@ -1,15 +1,19 @@
 """Pretraining keeps a GPU busy: no step waits for it, and images lie there or are copied meanwhile."""
 
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from core.data.readers import read
 from core.data.registry import DATA
+from core.pretraining import step
 from core.pretraining.batches import Batches
 from core.pretraining.methods import METHODS
-from core.pretraining.train import Settings, pretrain
+from core.pretraining.step import WARM_UP
+from core.pretraining.train import Progress, Settings, pretrain
 
 NORMALISE = ((0.3, 0.3, 0.3), (0.35, 0.35, 0.35))
 
@@ -36,7 +40,40 @@ def waits(method: str, steps: int, device: torch.device) -> int:
 @pytest.mark.parametrize("method", METHODS)
 def test_more_steps_wait_no_more_often(method: str, device: torch.device) -> None:
     waits(method, 1, device)  # what is loaded and chosen once
-    assert waits(method, 6, device) == waits(method, 2, device)
+    least = WARM_UP + 1  # of which the last is recorded
+    assert waits(method, least + 6, device) == waits(method, least + 2, device)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_recorded_steps_are_the_steps(method: str, device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the random numbers, the rate and the queue of each step: the same losses as without a recording."""
+
+    def losses() -> list[float]:
+        settings = Settings(method=method, epochs=3, batch=16)
+        return pretrain(images(160), settings, normalise=NORMALISE, device=device).losses
+
+    recorded = losses()
+    monkeypatch.setattr(step, "WARM_UP", 1_000)
+    assert losses() == pytest.approx(recorded, rel=1e-2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_goes_on_from_a_checkpoint(method: str, device: torch.device, tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.epoch == 1 and progress.step == 5:
+            raise Killed
+
+    def run(checkpoint: Path | None, report: Callable[[Progress], None] = lambda progress: None) -> list[float]:
+        settings = Settings(method=method, epochs=3, batch=16)
+        x = images(160)
+        return pretrain(x, settings, normalise=NORMALISE, device=device, checkpoint=checkpoint, report=report).losses
+
+    with pytest.raises(Killed):
+        run(tmp_path / "run.checkpoint", kill)
+    assert run(tmp_path / "run.checkpoint") == pytest.approx(run(None), rel=1e-2)
 
 
 def test_batches_are_the_same_wherever_the_images_lie(device: torch.device) -> None:

@@ -35,11 +35,14 @@ def test_moco_keys_fill_the_queue_in_turn_and_wrap_around() -> None:
     x = torch.rand(4, 1, 2, 2)
     before = method.queue.clone()
     method(x, x)
+    assert torch.equal(method.queue, before), "the loss still needs it"
+    method.after_step()
     assert int(method.position) == 4
     assert torch.equal(method.queue[4:], before[4:])
     assert not torch.equal(method.queue[:4], before[:4])
     torch.testing.assert_close(method.queue[:4].norm(dim=1), torch.ones(4))
     method(x, x)
+    method.after_step()
     assert int(method.position) == 2
     assert torch.equal(method.queue[4:].norm(dim=1).round(), torch.ones(2))
 

@@ -173,7 +173,7 @@ def test_too_little_memory_for_a_step_is_said_in_a_sentence(monkeypatch: pytest.
     def full(*_: object, **__: object) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("core.pretraining.train.two_views", full)
+    monkeypatch.setattr("core.pretraining.step.two_views", full)
     with pytest.raises(InsufficientMemory, match="not enough for steps of 16 images: use a smaller batch"):
         train()
 
