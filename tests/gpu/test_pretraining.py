@@ -49,8 +49,8 @@ def test_recorded_steps_are_the_steps(method: str, device: torch.device, monkeyp
     """With the random numbers, the rate and the queue of each step: the same losses as without a recording."""
 
     def losses() -> list[float]:
-        settings = Settings(method=method, epochs=3, batch=16)
-        return pretrain(images(160), settings, normalise=NORMALISE, device=device).losses
+        settings = Settings(method=method, epochs=2, batch=8)
+        return pretrain(images(64), settings, normalise=NORMALISE, device=device).losses
 
     recorded = losses()
     monkeypatch.setattr(step, "WARM_UP", 1_000)
@@ -67,8 +67,8 @@ def test_it_goes_on_from_a_checkpoint(method: str, device: torch.device, tmp_pat
             raise Killed
 
     def run(checkpoint: Path | None, report: Callable[[Progress], None] = lambda progress: None) -> list[float]:
-        settings = Settings(method=method, epochs=3, batch=16)
-        x = images(160)
+        settings = Settings(method=method, epochs=2, batch=8)
+        x = images(64)
         return pretrain(x, settings, normalise=NORMALISE, device=device, checkpoint=checkpoint, report=report).losses
 
     with pytest.raises(Killed):
