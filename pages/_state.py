@@ -68,7 +68,12 @@ VERSION = spec_defaults.KEY
 
 def parameter_keys() -> tuple[str, ...]:
     """Every parameter of any attack; those that others depend on come first."""
-    own = (key for record in ATTACKS.values() for key in parameters(record.settings))
+    return _parameter_keys(tuple(record.settings for record in ATTACKS.values()))
+
+
+@functools.lru_cache(maxsize=16)  # a page asks for them hundreds of times; other plug-ins are other settings
+def _parameter_keys(attacks: tuple[type[AttackSettings], ...]) -> tuple[str, ...]:
+    own = (key for settings in attacks for key in parameters(settings))
     return tuple(dict.fromkeys(("stage2", "target", "radius", "bases", *own)))
 
 
@@ -84,7 +89,22 @@ def all_keys() -> tuple[str, ...]:
 
 def default_attack(name: str, version: int) -> AttackSettings:
     """An attack with the defaults of a version."""
-    return parse_spec({"attack": name, VERSION: version}).attack
+    return _default_spec(version, attack=name).attack
+
+
+def _default_spec(version: int, *, data: str | None = None, attack: str | None = None) -> ExperimentSpec:
+    """The experiment of a version that names nothing, or only data or an attack that there are."""
+    own = None if attack is None else ATTACKS[attack].settings
+    return parsed_default(version, data, attack, own)
+
+
+@functools.lru_cache(maxsize=256)  # a page asks for them hundreds of times
+def parsed_default(
+    version: int, data: str | None, attack: str | None, settings: type[AttackSettings] | None
+) -> ExperimentSpec:
+    """Arguments as of `_default_spec`, and the settings of the attack: those of another plug-in may have its name."""
+    named = {"data": data, "attack": attack, VERSION: version}
+    return parse_spec({key: value for key, value in named.items() if value is not None})
 
 
 Setting = Choice[str] | Choice[int] | Number
@@ -100,17 +120,17 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
         version: of the defaults; None: of today's.
     """
     version = version or spec_defaults.CURRENT
-    default = parse_spec({VERSION: version})
+    default = _default_spec(version)
     data = data_info(str(chosen.get("data", default.data)))
     if data.width:
         if key in ("extractor", "px", "side"):
             return None
-        default = parse_spec({"data": data.name, VERSION: version})
+        default = _default_spec(version, data=data.name)
     extractor = extractor_info(str(chosen.get("extractor", default.extractor)))
     attack = str(chosen.get("attack", default.attack.name))
     match key:
         case "data":
-            return UploadChoice({name: _data_title(record) for name, record in DATA.items()}, default.data)
+            return UploadChoice(_data_titles(), default.data)
         case "from" | "to" if data.domains:
             usual = data.domains[0] if key == "from" else str(chosen["from"])
             return Choice({name: name for name in data.domains}, usual)
@@ -134,7 +154,7 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
         case "delta" if chosen["constraint"] == "perturbation":
             return Whole(1, LEVELS, round(LEVELS * default.delta))
         case "labels":
-            rule = parse_spec({"attack": attack, VERSION: version}).label_rule
+            rule = _default_spec(version, attack=attack).label_rule
             return Choice({name: LABEL_RULES[name] for name in ATTACKS[attack].label_rules}, rule)
         case "train" | "test":
             most = data.train_images if key == "train" else data.test_images
@@ -154,9 +174,13 @@ def control(key: str, chosen: Mapping[str, Value], version: int | None = None) -
     return None
 
 
-def _data_title(record: DataInfo) -> str:
-    is_here = _is_present(record, str(paths.data()), int(time.monotonic() / LOOK_SECONDS))
-    return record.title if is_here else f"{record.title} (not downloaded)"
+def _data_titles() -> dict[str, str]:
+    """The words for each data set."""
+    folder, period = str(paths.data()), int(time.monotonic() / LOOK_SECONDS)
+    return {
+        name: record.title if _is_present(record, folder, period) else f"{record.title} (not downloaded)"
+        for name, record in DATA.items()
+    }
 
 
 @functools.lru_cache(maxsize=256)
@@ -295,10 +319,29 @@ def versioned(query: Mapping[str, str], own: Sequence[str] = ()) -> dict[str, st
     Args:
         own: keys that the page reads itself.
     """
-    says_something = any(key in query for key in (*all_keys(), *LOCKS, *own))
-    if says_something and _values(query, spec_defaults.FIRST) != _values(query, spec_defaults.CURRENT):
-        return {**query, VERSION: str(spec_defaults.CURRENT)}
+    known = all_keys()
+    says_something = any(key in query for key in (*known, *LOCKS, *own))
+    if says_something:
+        settings = tuple((key, query[key]) for key in known if key in query)
+        if is_version_dependent(settings, tuple(ATTACKS), str(paths.home()), int(time.monotonic() / LOOK_SECONDS)):
+            return {**query, VERSION: str(spec_defaults.CURRENT)}
     return dict(query)
+
+
+@functools.lru_cache(maxsize=1024)  # a page asks several times for its link, which asks for all controls twice
+def is_version_dependent(
+    settings: tuple[tuple[str, str], ...], attacks: tuple[str, ...], home: str, period: int
+) -> bool:
+    """Whether the settings of a link mean something else by the first defaults than by today's.
+
+    Args:
+        settings: keys and texts of the link.
+        attacks: that can be chosen.
+        home: where uploads are, which a link may name.
+        period: in which it is looked up once.
+    """
+    query = dict(settings)
+    return _values(query, spec_defaults.FIRST) != _values(query, spec_defaults.CURRENT)
 
 
 @dataclass(frozen=True)

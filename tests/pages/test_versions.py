@@ -1,5 +1,6 @@
 """What changes between versions, as the pages show it: defaults of links, images that are read otherwise, results."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,9 +35,18 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture
-def changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    _forget_defaults()
     monkeypatch.setattr(defaults, "CURRENT", 2)
     monkeypatch.setattr(defaults, "EARLIER", {1: THEN})
+    yield
+    _forget_defaults()
+
+
+def _forget_defaults() -> None:
+    """Forget what pages remember of the defaults, which no server changes while it runs."""
+    _state.is_version_dependent.cache_clear()
+    _state.parsed_default.cache_clear()
 
 
 def meant(link: dict[str, str], own: tuple[str, ...] = ()) -> ExperimentSpec:
