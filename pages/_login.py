@@ -23,10 +23,16 @@ def is_required() -> bool:
         return False
 
 
+def is_logged_in() -> bool:
+    """Whether somebody is, which is asked only where there is a login: Streamlit looks for its secrets each time."""
+    return bool(st.session_state.get("has_login", True) and st.user.get("is_logged_in"))
+
+
 def gate() -> None:
     """Ask for a login where the server requires one; stops the page for those who may not enter."""
     try:
-        if not is_required():
+        st.session_state.has_login = is_required()
+        if not st.session_state.has_login:
             return
         if st.user.get("is_logged_in"):
             verified = st.user.get("email_verified") is not False
@@ -51,7 +57,7 @@ def gate() -> None:
 
 def account() -> None:
     """Who is logged in, and a button to log out."""
-    if st.user.get("is_logged_in"):
+    if is_logged_in():
         with st.sidebar.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"Logged in as {st.user.get('email') or st.user.get('name') or 'someone'}", width="stretch")
             st.button("Log out", key="log-out", on_click=st.logout, icon=":material/logout:")

@@ -53,9 +53,7 @@ def show(
         if wanted is not None and wanted != ""
     ]
     options = {"height": height, "big": big, "lasso": on_lasso is not None, "card": card and not big, "alt": alt}
-    component = st.components.v2.component(
-        _components.declare("map", FOLDER), html=_components.html(FOLDER, "map.html"), css="style.css", js="main.js"
-    )
+    component = _components.component("map", FOLDER, "map/map.html", css="style.css", js="main.js")
     component(
         key=key,
         data={

@@ -6,8 +6,6 @@ The head is solved in the browser. The server hands over the points once, and is
 from collections.abc import Mapping
 from typing import Any
 
-import streamlit as st
-
 from core.presentation import plane
 from core.presentation.plane import Plane
 from core.spec.experiment import ExperimentSpec
@@ -41,12 +39,7 @@ def mount(shown: Plane, view: View, locks: Locks, *, key: str) -> Mapping[str, A
         locks: what can't be changed.
         key: of the element.
     """
-    component = st.components.v2.component(
-        _components.declare(NAME, NAME),
-        html=_components.html(NAME, "playground.html"),
-        css="style.css",
-        js="main.js",
-    )
+    component = _components.component(NAME, NAME, f"{NAME}/playground.html", css="style.css", js="main.js")
     data = {
         "plane": shown.as_data(),
         "view": view.as_data(),

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from core.storage.runs import RunRow, Store, StoredRun
 from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import GALLERY, results
+from pages import _login
 from pages._words import plain
 
 CACHED_RUNS = 64
@@ -105,7 +107,7 @@ def facts(run: StoredRun, beside: StoredRun | None = None, verdict: DefenceVerdi
 
 def person() -> str:
     """Who makes a request: the login, else the cookie of `app.py`, else a name for this session."""
-    if st.user.get("is_logged_in"):
+    if _login.is_logged_in():
         who = f"{st.user.get('iss')}\n{st.user.get('sub')}"
         return f"login:{hashlib.sha256(who.encode()).hexdigest()}"
     cookie = st.context.cookies.get(PERSON_COOKIE)
@@ -169,7 +171,7 @@ def plot(spec_hash: str) -> PlotData:
     return _plot(str(results()), spec_hash)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@lru_cache(maxsize=4)  # Streamlit's caches take longer to look up than a page has for what it asks a dozen times
 def _store(root: str, shipped: str) -> Store:
     return Store(Path(root), Path(shipped))
 

@@ -7,6 +7,7 @@ affect code that does not use it.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -307,6 +308,12 @@ def read(*names: str) -> Settings:
     Raises:
         SettingError: one of these is invalid; the message names it, its value and what is allowed.
     """
+    return _parsed(names, tuple(os.environ.get(variable(name)) for name in Settings.model_fields))
+
+
+@lru_cache(maxsize=64)  # every page reads some, and pydantic takes a millisecond for it
+def _parsed(names: tuple[str, ...], texts: tuple[str | None, ...]) -> Settings:
+    """The settings that `read` gives, for as long as the environment says the same: `texts`, by field."""
     try:
         return Settings()
     except ValidationError as error:
