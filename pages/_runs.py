@@ -3,7 +3,6 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,9 +27,11 @@ from core.storage.runs import RunRow, Store, StoredRun
 from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import GALLERY, results
+from core.system.shared import shared
 from pages import _login
 from pages._words import plain
 
+# What pages ask for dozens of times is kept by `shared`: Streamlit's own caches take ten times as long to look it up.
 CACHED_RUNS = 64
 LOCAL = "local"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -67,7 +68,8 @@ def find(spec_hash: str) -> StoredRun | None:
             run, _ = _run(str(results()), spec_hash)
     except StoreError:
         return None
-    store().use(spec_hash)  # its files may have been read long ago
+    if not run.shipped:
+        store().use(spec_hash)  # its files may have been read long ago
     return run
 
 
@@ -171,12 +173,12 @@ def plot(spec_hash: str) -> PlotData:
     return _plot(str(results()), spec_hash)
 
 
-@lru_cache(maxsize=4)  # Streamlit's caches take longer to look up than a page has for what it asks a dozen times
+@shared(4)
 def _store(root: str, shipped: str) -> Store:
     return Store(Path(root), Path(shipped))
 
 
-@st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
+@shared(CACHED_RUNS)
 def _run(root: str, spec_hash: str) -> tuple[StoredRun, int | None]:
     """A run, and when it was written."""
     written, run = store().written(spec_hash), store().get(spec_hash)
@@ -185,12 +187,12 @@ def _run(root: str, spec_hash: str) -> tuple[StoredRun, int | None]:
     return run, written
 
 
-@st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
+@shared(CACHED_RUNS)
 def _plot(root: str, spec_hash: str) -> PlotData:
     return require_plot(_run(root, spec_hash)[0])
 
 
-@st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
+@shared(CACHED_RUNS)
 def scene(root: str, spec_hash: str, shows_targets: bool) -> dict[str, object]:
     """The map of a run, as the browser gets it; built once for everyone."""
     classes = _run(root, spec_hash)[0].summary.classes
@@ -210,13 +212,13 @@ FIGURES: dict[str, Callable[[RunSummary], object]] = {
 }
 
 
-@st.cache_resource(max_entries=4 * CACHED_RUNS, show_spinner=False)
+@shared(4 * CACHED_RUNS)
 def figure(root: str, spec_hash: str, name: str) -> object:
     """A figure of `FIGURES` of a run; built once for everyone."""
     return FIGURES[name](_run(root, spec_hash)[0].summary)
 
 
-@st.cache_resource(max_entries=CACHED_RUNS, show_spinner=False)
+@shared(CACHED_RUNS)
 def amplification(root: str, spec_hash: str) -> int:
     """By how much the differences of a run's images are amplified."""
     plot = _plot(root, spec_hash)
@@ -229,13 +231,13 @@ def images(root: str, spec_hash: str) -> points.PointImages:
     return points.images(_run(root, spec_hash)[0].spec, _plot(root, spec_hash))
 
 
-@st.cache_resource(max_entries=50, show_spinner=False)
+@shared(50)
 def pair_sheet(root: str, spec_hash: str, rows: tuple[int, ...]) -> ImageSheet:
     """Base and poisoned image of some poisoned samples, in full resolution."""
     return image_cards.pair_sheet(_plot(root, spec_hash), rows)
 
 
-@st.cache_resource(max_entries=50, show_spinner=False)
+@shared(50)
 def test_sheet(root: str, spec_hash: str, rows: tuple[int, ...]) -> ImageSheet:
     """Some test images of a run, in full resolution.
 
@@ -245,13 +247,13 @@ def test_sheet(root: str, spec_hash: str, rows: tuple[int, ...]) -> ImageSheet:
     return image_sheet([[image] for image in points.tested_images(_run(root, spec_hash)[0].spec, rows)])
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
+@shared(100)
 def samples(root: str, spec_hash: str, count: int) -> bytes:
     """A PNG row of the first poisoned images of a run."""
     return figures.image_row(_made(_plot(root, spec_hash).poison_x)[:count], figures.STRIP_PIXELS)
 
 
-@st.cache_data(max_entries=1000, show_spinner=False)
+@shared(1000)
 def sample(root: str, spec_hash: str, row: int) -> bytes:
     """A PNG of one poisoned image of a run."""
     return figures.image_row([_made(_plot(root, spec_hash).poison_x)[row]], figures.STRIP_PIXELS, gap=0)

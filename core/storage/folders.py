@@ -31,16 +31,18 @@ class RunFolders:
 
     def places(self, spec_hash: str) -> list[RunFolder]:
         """Folders that hold a run, the local one before the shipped one; empty if there is none."""
+        return [folder for folder in self._candidates(spec_hash) if folder.exists]
+
+    def _candidates(self, spec_hash: str) -> list[RunFolder]:
+        """Where a run may be; nowhere by what is no hash."""
         if not is_hash(spec_hash):
             return []
-        places = [RunFolder(self.root / spec_hash, False)]
-        if self.shipped is not None:
-            places.append(RunFolder(self.shipped / spec_hash, True))
-        return [folder for folder in places if folder.exists]
+        shipped = [] if self.shipped is None else [RunFolder(self.shipped / spec_hash, True)]
+        return [RunFolder(self.root / spec_hash, False), *shipped]
 
     def is_own(self, spec_hash: str) -> bool:
         """Whether there is a local folder of this run."""
-        return any(not folder.shipped for folder in self.places(spec_hash))
+        return is_hash(spec_hash) and RunFolder(self.root / spec_hash, False).exists
 
     def read(self, spec_hash: str) -> StoredRun | None:
         """The run of a spec; None if there is none, or if it was damaged and has been quarantined."""
@@ -59,10 +61,10 @@ class RunFolders:
 
     def written(self, spec_hash: str) -> int | None:
         """Time at which the folder of a run was written, in nanoseconds of the epoch; None if there is none."""
-        for folder in self.places(spec_hash):
+        for folder in self._candidates(spec_hash):  # pages ask dozens of times: one look at the disk for each
             try:
                 return (folder.path / "manifest.json").stat().st_mtime_ns
-            except OSError:  # being replaced by another process
+            except OSError:  # not there, or being replaced by another process
                 continue
         return None
 
