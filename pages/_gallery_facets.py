@@ -1,6 +1,7 @@
 """What the shipped experiments can be filtered by, and what is special about each. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from core.attacks.registry import record_of
 from core.catalog.differences import differences, field_label, value_text
@@ -49,6 +50,7 @@ def fits(values: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> bool
     return all(not wanted or values[facet] in wanted for facet, wanted in chosen.items())
 
 
+@lru_cache(maxsize=256)  # the gallery says it of all, each time that it is drawn
 def special(spec: ExperimentSpec, default: ExperimentSpec) -> str:
     """What an experiment does otherwise than the default one, in a line."""
     parts = []

@@ -39,12 +39,17 @@ def card(entry: gallery.Entry, run: StoredRun) -> None:
         "Open",
         key=f"open-{run.hash}",
         icon=":material/science:",
-        on_click=_sidebar.choose,
-        args=(_state.from_spec(entry.spec),),
+        on_click=choose,
+        args=(entry,),
         help="Opens it in the lab.",
     )
     if opened:
         st.switch_page("lab.py", query_params=_state.to_query(_state.from_spec(entry.spec)))
+
+
+def choose(entry: gallery.Entry) -> None:
+    """Set the controls to an experiment; for callbacks, as asking for the controls of all cards takes long."""
+    _sidebar.choose(_state.from_spec(entry.spec))
 
 
 def pictures(run: StoredRun) -> None:
