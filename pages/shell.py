@@ -1,7 +1,5 @@
 """The frame of every page: navigation, the experiment's controls in the sidebar, what is wrong with them."""
 
-from typing import Literal
-
 import streamlit as st
 
 from core.catalog import plugins
@@ -21,6 +19,7 @@ from pages import (  # noqa: E402 (the window's title need not wait for the impo
     _address,
     _going,
     _login,
+    _navigation,
     _own,
     _run_place,
     _sidebar,
@@ -29,8 +28,7 @@ from pages import (  # noqa: E402 (the window's title need not wait for the impo
     _teach_locks,
 )
 
-st.html(_style.STYLE)
-st.html(f"<style>{_run_place.STYLE}{_story.STYLE}{_going.STYLE}</style>")
+st.html(f"{_style.STYLE}<style>{_run_place.STYLE}{_story.STYLE}{_going.STYLE}</style>")
 _login.gate()
 
 
@@ -50,27 +48,27 @@ def start() -> None:
     """The page at the bare address. Streamlit gives the default page no path of its own, links need one."""
 
 
-teaching: Literal["visible", "hidden"] = "hidden" if _teach_locks.has_locks() else "visible"  # students have its links
+teaching: _navigation.Visibility = "hidden" if _teach_locks.has_locks() else "visible"  # students have its links
 
 root = st.Page(start, title="Start", default=True, visibility="hidden")
-lab = st.Page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
-challenge = st.Page("challenge.py", title="Challenge", icon=":material/trophy:", url_path="challenge")
-projector = st.Page("projector.py", title="Projector", url_path="projector", visibility="hidden")
-playground = st.Page("playground.py", title="Playground", icon=":material/touch_app:", url_path="playground")
-gallery = st.Page("gallery.py", title="Gallery", icon=":material/collections:", url_path="gallery")
-sweep = st.Page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
-features = st.Page("features.py", title="Features", icon=":material/scatter_plot:", url_path="features")
-stages = st.Page("stages.py", title="Stages", icon=":material/conversion_path:", url_path="stages")
-extractors = st.Page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
-compare = st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
-defend = st.Page("defend.py", title="Defend", icon=":material/shield:", url_path="defend")
-audit = st.Page("audit.py", title="Audit", icon=":material/fact_check:", url_path="audit")
-present = st.Page("present.py", title="Present", icon=":material/co_present:", url_path="present")
-lessons = st.Page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
+lab = _navigation.page("lab.py", title="Lab", icon=":material/science:", url_path="lab")
+challenge = _navigation.page("challenge.py", title="Challenge", icon=":material/trophy:", url_path="challenge")
+projector = _navigation.page("projector.py", title="Projector", url_path="projector", visibility="hidden")
+playground = _navigation.page("playground.py", title="Playground", icon=":material/touch_app:", url_path="playground")
+gallery = _navigation.page("gallery.py", title="Gallery", icon=":material/collections:", url_path="gallery")
+sweep = _navigation.page("sweep.py", title="Sweep", icon=":material/stacked_line_chart:", url_path="sweep")
+features = _navigation.page("features.py", title="Features", icon=":material/scatter_plot:", url_path="features")
+stages = _navigation.page("stages.py", title="Stages", icon=":material/conversion_path:", url_path="stages")
+extractors = _navigation.page("extractors.py", title="Extractors", icon=":material/hub:", url_path="extractors")
+compare = _navigation.page("compare.py", title="Compare", icon=":material/compare:", url_path="compare")
+defend = _navigation.page("defend.py", title="Defend", icon=":material/shield:", url_path="defend")
+audit = _navigation.page("audit.py", title="Audit", icon=":material/fact_check:", url_path="audit")
+present = _navigation.page("present.py", title="Present", icon=":material/co_present:", url_path="present")
+lessons = _navigation.page("lessons.py", title="Lessons", icon=":material/school:", url_path="lessons")
 cast = ":material/cast_for_education:"
-teach = st.Page("teach.py", title="For teachers", icon=cast, url_path="teach", visibility=teaching)
-upload = st.Page("bring.py", title="Upload your own data", icon=":material/upload:", url_path="bring")
-status = st.Page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
+teach = _navigation.page("teach.py", title="For teachers", icon=cast, url_path="teach", visibility=teaching)
+upload = _navigation.page("bring.py", title="Upload your own data", icon=":material/upload:", url_path="bring")
+status = _navigation.page("status.py", title="Status", icon=":material/monitor_heart:", url_path="status")
 
 groups = {  # Streamlit draws those without a name first, each by itself
     "": [root, lab, present],

@@ -190,7 +190,7 @@ def test_readme_leads_to_every_page_of_the_documentation() -> None:
 
 def test_the_page_on_using_names_every_page_of_the_app() -> None:
     shell = (paths.ROOT / "pages" / "shell.py").read_text()
-    titles = re.findall(r'st\.Page\("\w+\.py", title="([^"]+)"', shell)
+    titles = re.findall(r'_navigation\.page\("\w+\.py", title="([^"]+)"', shell)
     assert len(titles) >= 13
     section = USING.partition("\n## The app's pages\n")[2].partition("\n## ")[0]
     named = re.findall(r"^\| \*([^*|]+)\* \| .+ \|$", section, re.M)
