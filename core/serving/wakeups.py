@@ -13,15 +13,18 @@ import asyncio
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
+OWN = ("_write_to_self", "_process_self_data")
+"""Methods of Python's own loops that are no part of their interface: without them all stays as it is."""
+
 
 def join_wakeups(loop: asyncio.AbstractEventLoop) -> None:
     """Let an event loop of asyncio write no byte to itself while one is on its way.
 
     A no-op, which only costs speed, for loops of another kind.
     """
-    if not isinstance(loop, BaseSelectorEventLoop):
+    if not (isinstance(loop, BaseSelectorEventLoop) and all(hasattr(loop, name) for name in OWN)):
         return
-    asyncio_loop: Any = loop  # of what follows, Python's own loops alone have names
+    asyncio_loop: Any = loop
     write, read = asyncio_loop._write_to_self, asyncio_loop._process_self_data
     is_on_its_way = False
 
