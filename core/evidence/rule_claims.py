@@ -64,7 +64,10 @@ CLAIMS = (
         {
             "too close to tell": "The attack moves an image until the extractor sees another class, so that the head "
             "disbelieves its label whichever rule gave it; what the rules differ by is less than what the seeds do. "
-            "That correctly labelled poison harms at all is not in doubt: its drops are in the tables below."
+            "That correctly labelled poison harms at all is not in doubt: its drops are in the tables below.",
+            "holds in part": "Under Frank-Wolfe own labels are ahead. The attack moves an image until the extractor "
+            "sees another class, so that the head disbelieves its label whichever rule gave it; for the other attacks "
+            "what the rules differ by is less than what the seeds do.",
         },
     ),
     Claim(
@@ -73,6 +76,11 @@ CLAIMS = (
         "ours",
         _chosen,
         above,
+        {
+            "does not hold": "Influence is of first order, at the present head: it ranks labels by what one more point "
+            "would do, and the head has moved on when all of them are there. An attacker with a free choice of labels "
+            "takes less than one that keeps those of the images.",
+        },
     ),
     Claim(
         "frank-wolfe",
@@ -93,7 +101,7 @@ CLAIMS = (
         at_least(-MARGIN),
         {
             "holds in part": "It picks by the accuracy on the training images, which poison made for them flatters: of "
-            "1,000 images that is too coarse to tell its members apart, and what two seeds leave open is more than "
+            "1,000 images that is too coarse to tell its members apart, and what three seeds leave open is more than "
             "what the members differ by."
         },
     ),
