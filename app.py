@@ -25,7 +25,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 # `streamlit run` puts the script's folder on the path, which is `pages`.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from core.serving import nodelay, wakeups
+from core.serving import nodelay
 from core.serving.middleware import PersonCookie, SecurityHeaders
 from core.serving.uploads import UploadMemory
 from core.system.errors import SettingError
@@ -139,7 +139,6 @@ def stop_engine() -> None:
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Warm the pages and the engine up beside the server, so that the first page does not wait for them."""
     nodelay.enable_nodelay()
-    wakeups.join_wakeups(asyncio.get_running_loop())
     starting = asyncio.create_task(asyncio.to_thread(start))
     try:
         yield {"engine": starting}

@@ -52,17 +52,18 @@ def test_a_move_is_in_the_address_and_a_reload_keeps_it(page: Page, address: str
 
 
 def test_going_back_shows_what_was_there(page: Page, address: str) -> None:
+    """`last`: until the new page is whole, Streamlit leaves what was there before it."""
     ready(page, f"{address}/playground?data=blobs")
     page.get_by_role("link", name="One point, anywhere").click()
     page.wait_for_url(re.compile("budget=1"))
-    expect(page.locator("[data-part=used]")).to_contain_text("0 of 1 points")
+    expect(page.locator("[data-part=used]").last).to_contain_text("0 of 1 points")
     expect(page.get_by_label("Constraint")).to_have_value("none")
     page.get_by_role("link", name="Past the trimmed head").click()
     page.wait_for_url(re.compile("budget=15"))
     page.go_back()
-    expect(page.locator("[data-part=used]")).to_contain_text("0 of 1 points")
+    expect(page.locator("[data-part=used]").last).to_contain_text("0 of 1 points")
     page.go_back()
-    expect(page.locator("[data-part=used]")).to_contain_text("0 of 9 points")
+    expect(page.locator("[data-part=used]").last).to_contain_text("0 of 9 points")
     expect(page.get_by_label("Constraint")).to_have_value("valid")
 
 
