@@ -80,7 +80,9 @@ def theirs(command: list[str], task: ImageTask, values: Row, art: Path | None) -
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         if art is not None:
             environment["PYTHONPATH"] = str(art)
-        subprocess.run([*command, str(task_file), str(poison_file)], check=True, capture_output=True, env=environment)
+        subprocess.run(
+            [*command, str(task_file), str(poison_file)], check=True, stdout=subprocess.DEVNULL, env=environment
+        )
         with np.load(poison_file, allow_pickle=False) as file:
             made = file["x"].reshape(-1, *task.x.shape[1:])
             return float(file["seconds"]), eight_bit(made), file["y"].astype(np.int64)
