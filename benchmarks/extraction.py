@@ -111,12 +111,11 @@ def table(values: Mapping[str, Any]) -> str:
 def main() -> None:
     """Measure; what another device took before stays."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__)
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="only this; both by default, where there is a GPU")
-    only = parser.parse_args().device
+    report.add_device(parser)
+    chosen = report.devices(parser, parser.parse_args().device)
     devices.use_all_cores()  # keeps freed memory as well, as runs do
-    here = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
     found: dict[str, Any] = json.loads((report.FOLDER / "extraction.json").read_text())
-    for device in (only,) if only else here:
+    for device in chosen:
         values = {}
         where = f"{report.load()} On {report.machine()}."
         for extractor in EXTRACTORS:

@@ -1,5 +1,6 @@
 """Where measurements are written: tables between markers of benchmarks/README.md, and JSON beside it."""
 
+import argparse
 import os
 import platform
 import re
@@ -29,6 +30,19 @@ def machine() -> str:
 def load() -> str:
     """How busy the machine is with other work, in one sentence."""
     return f"Load average of the minute before: {os.getloadavg()[0]:.1f}."
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option `--device`."""
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="only this; both by default, where there is a GPU")
+
+
+def devices(parser: argparse.ArgumentParser, only: str | None) -> tuple[str, ...]:
+    """Where to measure: on the device of `--device`, or on all that there are; ends the command if it is not there."""
+    here = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    if only is not None and only not in here:
+        parser.error("torch sees no GPU here.")
+    return here if only is None else (only,)
 
 
 def write(name: str, text: str, values: Any, folder: Path = FOLDER) -> None:

@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks import report
 from core.catalog.lookup import data_info
 from core.serving.engine import Engine
@@ -118,11 +116,10 @@ def main() -> None:
     """Measure; write benchmarks/README.md and timing.json, where what another device took before stays."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1, help="runs of each column; the table shows medians")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="only this; both by default, where there is a GPU")
+    report.add_device(parser)
     parser.add_argument("--try", dest="options", nargs=argparse.REMAINDER, help="options of `core run`; only prints")
     arguments = parser.parse_args()
-    here = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    devices = (arguments.device,) if arguments.device else here
+    devices = report.devices(parser, arguments.device)
     counted = "one run" if arguments.repeats == 1 else f"median of {arguments.repeats} runs"
     where = f"{counted} a column, on {report.machine()}. {report.load()}"
     runs = measure_all(devices, arguments.repeats, arguments.options or [])

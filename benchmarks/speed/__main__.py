@@ -65,17 +65,14 @@ def main() -> None:
     """Measure part by part."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="only this; what is known of the other one stays")
+    report.add_device(parser)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works; prints only")
     arguments = parser.parse_args()
     if unknown := [part for part in arguments.parts if part not in PARTS]:
         parser.error(f"there is no part {unknown[0]}; allowed: {', '.join(PARTS)}.")
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        parser.error("torch sees no GPU here.")
     torch.set_num_threads(os.cpu_count() or 1)
     machine, load = report.machine(), report.load()
-    here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    devices = [torch.device(name) for name in ([arguments.device] if arguments.device else here)]
+    devices = [torch.device(name) for name in report.devices(parser, arguments.device)]
     for name in arguments.parts or PARTS:
         part, start = PARTS[name], time.perf_counter()
         document = joined(

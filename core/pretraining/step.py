@@ -1,6 +1,6 @@
 """A step of pretraining: two views, the loss, the update; on a GPU a recorded graph of all its kernels.
 
-A small network's step is some five hundred kernels, each of which takes a GPU less time than Python takes to start it.
+A small network's step is many short kernels, each of which takes a GPU less time than Python takes to start it.
 Recorded once and replayed (CUDA graphs, Gray 2019), the step takes the time of its kernels.
 """
 
