@@ -7,7 +7,7 @@ import streamlit as st
 from core.catalog.differences import value_text
 from core.certificates import PARTITIONS
 from core.certificates.certificate import Certificates
-from core.storage import certified, features
+from core.storage import certified
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, fixed, named, percent
 from pages import _certificate_figures, _defences, _own, _runs
@@ -35,7 +35,7 @@ FLIPPED_WORDS = (
 
 def wish(run: StoredRun, heads: int) -> Wish:
     """The certificates of ensembles of so many heads."""
-    return Wish("certify", "core.storage.certified:certify", (run.hash, heads), "This can't be certified")
+    return Wish("certify", "core.storage.certified:certify", run, "This can't be certified", (heads,))
 
 
 def is_waiting(run: StoredRun) -> bool:
@@ -68,10 +68,7 @@ def card(run: StoredRun) -> None:
         both(run, certificates)
         _own.write()
         return
-    words, seconds = "A worker is training the ensemble.", SECONDS
-    if not features.has_features(run):
-        words, seconds = _defences.wait_words(run), SECONDS + _defences.feature_seconds(run)
-    wish(run, partitions).follow(words, seconds)
+    wish(run, partitions).follow("A worker is training the ensemble.", SECONDS)
     _own.write()
 
 

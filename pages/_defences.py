@@ -8,12 +8,9 @@ from core.defences.chain import Chain, as_text, parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.defences.settings import SHARE
 from core.defences.verdict import DefenceStep, DefenceVerdict
-from core.experiments import cost
 from core.presentation import by_class, captions
-from core.storage import defended, features
+from core.storage import defended
 from core.storage.runs import StoredRun
-from core.system import numbers
-from core.system.errors import SpecError
 from core.system.numbers import digits, fixed, percent
 from pages import _defend_figures, _tasks, _words
 
@@ -90,23 +87,12 @@ def query(run: StoredRun, chain: Chain) -> dict[str, str]:
 def evaluate(run: StoredRun, chain: Chain) -> str | None:
     """Have a worker evaluate a chain, once; the error message, None while there is none."""
     key, texts = defended.key(run.hash, chain), [as_text(defence) for defence in chain]
-    return _tasks.run(key, "core.storage.defended:judge", run.hash, texts)
+    return _tasks.run_on(run, key, "core.storage.defended:judge", texts)
 
 
 def show_problem(problem: str, *, widget: str) -> None:
     """The error message, and a button to try again."""
     _tasks.show_problem(problem, title="The defences can't be evaluated", widget=widget)
-
-
-def wait_words(run: StoredRun) -> str:
-    """What the worker is doing."""
-    if features.has_features(run):
-        return "A worker is filtering the training set and retraining the head."
-    try:
-        seconds = numbers.about(cost.total(run.spec))
-    except SpecError as error:  # its attack or data is not available any more
-        return f"This run ships without its features and can't be recomputed here. {error}"
-    return f"This run ships without its features: a worker computes them first, once, which takes {seconds}."
 
 
 def show_wait(run: StoredRun, key: str) -> None:
@@ -116,16 +102,7 @@ def show_wait(run: StoredRun, key: str) -> None:
         run: that is defended.
         key: of the task.
     """
-    expected = SECONDS + (0.0 if features.has_features(run) else feature_seconds(run))
-    _tasks.show_progress(key, expected, wait_words(run))
-
-
-def feature_seconds(run: StoredRun) -> float:
-    """About how long the features of a run that ships without them take; 0 where they can't be recomputed here."""
-    try:
-        return cost.total(run.spec)
-    except SpecError:
-        return 0.0
+    _tasks.show_progress(run, key, SECONDS, "A worker is filtering the training set and retraining the head.")
 
 
 def verdict_card(verdict: DefenceVerdict, classes: Sequence[str]) -> None:

@@ -4,10 +4,9 @@ import streamlit as st
 
 from core.presentation import captions
 from core.presentation.figures.image_reach import image_reach_bars, image_reach_figure
-from core.storage import features, reached
+from core.storage import reached
 from core.storage.runs import StoredRun
 from core.system.numbers import fixed
-from pages import _defences
 from pages._tasks import Wish
 
 SECONDS = 30.0
@@ -30,7 +29,7 @@ def applies(run: StoredRun) -> bool:
 
 def wish(run: StoredRun) -> Wish:
     """What images can do with a run's budget."""
-    return Wish("reach", "core.storage.reached:measure", (run.hash,), "This can't be measured")
+    return Wish("reach", "core.storage.reached:measure", run, "This can't be measured", needs_features=False)
 
 
 def is_waiting(run: StoredRun) -> bool:
@@ -59,5 +58,4 @@ def card(run: StoredRun) -> None:
         icon="straighten",
         help="Optimises poisoned features four times: some ten seconds to a minute, depending on the machine.",
     )
-    extra = 0.0 if features.has_features(run) else _defences.feature_seconds(run)
-    wish(run).follow("A worker is optimising features near the images of this run.", SECONDS + extra)
+    wish(run).follow("A worker is optimising features near the images of this run.", SECONDS)

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core.storage import features, misread
+from core.storage import misread
 from core.storage.runs import StoredRun
-from pages import _defences, _tasks
+from pages import _tasks
 
 
 def look(run: StoredRun) -> str | None:
     """Have a worker find them, once; what went wrong, None while nothing did."""
-    return _tasks.run(_key(run), "core.storage.misread:look", run.hash)
+    return _tasks.run_on(run, _key(run), "core.storage.misread:look")
 
 
 def _key(run: StoredRun) -> str:
@@ -27,7 +27,5 @@ def _progress(run: StoredRun) -> None:
     problem = look(run)
     if problem:
         _tasks.show_problem(problem, title="Misread images can't be found", widget="misread-again")
-    elif features.has_features(run):
-        _tasks.show_progress(_key(run), 1.0, "Comparing the two heads on the test images:")
     else:
-        _tasks.show_progress(_key(run), _defences.feature_seconds(run), "Recomputing the run with its features first:")
+        _tasks.show_progress(run, _key(run), 1.0, "Comparing the two heads on the test images:")

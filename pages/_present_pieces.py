@@ -6,7 +6,6 @@ from core.defences.registry import RECORDS as DEFENCES
 from core.defences.verdict import DefenceVerdict
 from core.storage import defended, features, misread
 from core.storage.runs import StoredRun
-from core.system.numbers import about
 from pages import _defences, _misread, _tasks
 
 SHARE = 5
@@ -53,6 +52,5 @@ def work(run: StoredRun, step: int) -> None:
         _tasks.show_problem(text, title="Defences can't be tried here", widget="present-again")
     else:
         total = len(DEFENCES) + 1
-        seconds = _defences.feature_seconds(run)
-        first = "" if features.has_features(run) else f" The run is computed again first: {about(seconds)}."
-        st.progress((total - left) / total, text=f"Filters are being tried: {total - left} of {total}.{first}")
+        words = f"Filters are being tried: {total - left} of {total}. {_tasks.features_words(run)}"
+        st.progress((total - left) / total, text=words)

@@ -243,6 +243,8 @@ def progress_words(status: "JobStatus") -> str:
     left = "" if status.seconds_left is None else f" · {about(status.seconds_left)} left"
     if status.lacks_workers:
         return f"{WAITING}: no worker is available yet"
+    if status.behind_tasks:
+        return f"{QUEUED}, position {status.place}: a worker has to end other work first"
     if status.state == "queued":
         return f"{QUEUED}, position {status.place}{left}"
     stage = STAGES.get(status.stage, "Starting")

@@ -3,20 +3,26 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.storage import features
+from core.storage.runs import StoredRun
 from core.system.errors import PoisonLabError
 from core.system.numbers import about, duration
 from core.system.paths import results
-from pages import _running
+from pages import _running, _runs
+
+if TYPE_CHECKING:
+    from core.serving.job import Job
 
 WAIT_SECONDS = 0.7
 """A part of a page that waits for a worker is drawn again after that."""
 
 
 def run(key: str, function: str, *arguments: object) -> str | None:
-    """Have a worker do something about a stored run, once.
+    """Have a worker do something, once.
 
     Args:
         key: the same for the same work.
@@ -36,6 +42,34 @@ def run(key: str, function: str, *arguments: object) -> str | None:
     return problem
 
 
+def run_on(stored: StoredRun, key: str, function: str, *arguments: object) -> str | None:
+    """Have a worker do something about a stored run, once, after what that needs: see `run`.
+
+    Args:
+        stored: the run. Where it ships without its features, it is computed again first: as a run among the runs, so
+            that it takes its turn, shows how far it is, and is computed once for all who need it.
+        key: the same for the same work.
+        function: "module:function" of something that takes the store's folder, the run's hash and these arguments.
+        arguments: plain data.
+    """
+    if _has_features(stored):
+        return run(key, function, stored.hash, *arguments)
+    tasks = st.session_state.setdefault("tasks", {})
+    if stored.hash not in tasks:
+        try:
+            tasks[stored.hash] = _running.engine().submit(stored.spec, _runs.person(), again=True)
+        except PoisonLabError as error:
+            return str(error)
+    status = tasks[stored.hash].status()
+    if not status.finished or _has_features(stored):
+        return None
+    return status.error or f"The run that computes the features of this one ended without them ({status.state})."
+
+
+def _has_features(stored: StoredRun) -> bool:
+    return features.has_features(_runs.find(stored.hash) or stored)  # it may have been computed again meanwhile
+
+
 @dataclass(frozen=True)
 class Wish:
     """Work that waits for a person to ask for it: a button, then the progress, then what the worker has found.
@@ -45,25 +79,29 @@ class Wish:
 
     Attributes:
         name: of the kind of work; the keys of its widgets begin with it.
-        function: "module:function" of something that takes the store's folder and the arguments.
-        arguments: plain data, with the hash of the run first.
+        function: "module:function" of something that takes the store's folder, the run's hash and the arguments.
+        run: that it is about.
         failure: what has failed where it does, as a heading.
+        arguments: plain data.
+        needs_features: whether the worker takes the features of the run, see `run_on`.
     """
 
     name: str
     function: str
-    arguments: tuple[str | int, ...]
+    run: StoredRun
     failure: str
+    arguments: tuple[str | int, ...] = ()
+    needs_features: bool = True
 
     @property
     def key(self) -> str:
         """Of the work."""
-        return "-".join(map(str, (self.name, *self.arguments)))
+        return "-".join(map(str, (self.name, self.run.hash, *self.arguments)))
 
     @property
     def is_going(self) -> bool:
         """Whether somebody has asked for it in this session."""
-        return bool(st.session_state.get(f"{self.name}-asked") == self.arguments)
+        return bool(st.session_state.get(f"{self.name}-asked") == self.key)
 
     def button(self, label: str, *, icon: str, help: str) -> None:
         """The button that asks for it."""
@@ -73,7 +111,7 @@ class Wish:
             key=f"{self.name}-ask",
             icon=f":material/{icon}:",
             on_click=st.session_state.update,
-            args=({key: self.arguments},),
+            args=({key: self.key},),
             help=help,
         )
 
@@ -82,18 +120,21 @@ class Wish:
 
         Args:
             words: what is being done.
-            seconds: that it takes, roughly.
+            seconds: that it takes, roughly, where the run has its features.
         """
         if not self.is_going:
             return
         if not st.session_state.get(f"{self.name}-waiting"):
             st.session_state[f"{self.name}-waiting"] = True
             st.rerun()
-        problem = run(self.key, self.function, *self.arguments)
+        if self.needs_features:
+            problem = run_on(self.run, self.key, self.function, *self.arguments)
+        else:
+            problem = run(self.key, self.function, self.run.hash, *self.arguments)
         if problem:
             show_problem(problem, title=self.failure, widget=f"{self.name}-again")
         else:
-            show_progress(self.key, seconds, words)
+            show_progress(self.run, self.key, seconds, words)
 
     def end(self) -> None:
         """Its result is there."""
@@ -101,14 +142,26 @@ class Wish:
             st.rerun()
 
 
-def show_progress(key: str, expected: float, words: str) -> None:
-    """A bar for work that reports no steps: it nears its end and only the result ends it.
+def features_words(stored: StoredRun) -> str:
+    """How far the run is that computes the features which a run ships without; empty where they are there."""
+    job: Job | None = st.session_state.get("tasks", {}).get(stored.hash)
+    if job is None or _has_features(stored):
+        return ""
+    return f"This run ships without its features and is computed again first: {_running.progress_words(job.status())}"
+
+
+def show_progress(stored: StoredRun, key: str, expected: float, words: str) -> None:
+    """A bar for work about a stored run. It reports no steps: the bar nears its end and only the result ends it.
 
     Args:
-        key: of the work, as `run` got it.
+        stored: the run.
+        key: of the work, as `run_on` got it.
         expected: about how many seconds it takes.
         words: what is being done.
     """
+    if before := features_words(stored):
+        st.progress(st.session_state["tasks"][stored.hash].status().fraction, text=before)
+        return
     since = st.session_state.setdefault("tasks-since", {}).setdefault(key, time.monotonic())
     seconds = time.monotonic() - since
     elapsed = f"{duration(seconds)} of {about(max(1.0, expected))}"

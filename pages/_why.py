@@ -5,10 +5,10 @@ import streamlit as st
 from core.catalog.choices import defence_title
 from core.experiments.point_scores import PointScores, ranks
 from core.presentation import point_table
-from core.storage import features, scored
+from core.storage import scored
 from core.storage.runs import StoredRun
 from core.system.numbers import counted, digits
-from pages import _defences, _words
+from pages import _words
 from pages._tasks import Wish
 
 SECONDS = 15.0
@@ -21,7 +21,7 @@ ABOUT = (
 
 def wish(run: StoredRun) -> Wish:
     """The scores of all points of a run."""
-    return Wish("why", "core.storage.scored:score", (run.hash,), "The points can't be scored")
+    return Wish("why", "core.storage.scored:score", run, "The points can't be scored")
 
 
 def is_waiting(run: StoredRun) -> bool:
@@ -43,8 +43,7 @@ def card(run: StoredRun, row: int) -> None:
         icon="troubleshoot",
         help="Influence, out-of-fold label and every defence, for all points of this run: some ten seconds.",
     )
-    extra = 0.0 if features.has_features(run) else _defences.feature_seconds(run)
-    wish(run).follow("A worker is scoring all points.", SECONDS + extra)
+    wish(run).follow("A worker is scoring all points.", SECONDS)
 
 
 def show(run: StoredRun, scores: PointScores, row: int) -> None:

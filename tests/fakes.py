@@ -145,6 +145,12 @@ def held(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "au
     return tiny_result(spec)
 
 
+def wait_for(name: str) -> None:
+    """A task that ends once there is a file of this name."""
+    while not (home() / name).exists():
+        time.sleep(0.02)
+
+
 def deaf(spec: ExperimentSpec, on_event: Observer = silent, *, device: str = "auto") -> Result:
     """Says nothing for a minute, so that only force can stop it."""
     mark(f"ran-{spec.seed}")

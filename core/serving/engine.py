@@ -81,8 +81,8 @@ class Engine:
         self.connection = Connection(scheduler, n_workers)
         for spec_hash in self._journal.interrupted():
             log.warning("Run %s was interrupted when its server stopped", spec_hash, extra={"run": spec_hash})
-        self._jobs = Jobs(slots=lambda: self.connection.slots, cancel=self._cancel)
         self._tasks = Tasks(self.connection, log_form)
+        self._jobs = Jobs(lambda: self.connection.slots, self._cancel, lambda: self._tasks.in_flight)
         self._dispatcher = Dispatcher(self.connection, self._jobs, self.store, self._end, grace)
         self.ahead = Ahead(
             self.connection, self.store, self._execution, lambda: self._somebody_waits, limit=ahead, grace=grace
@@ -229,7 +229,7 @@ class Engine:
     @property
     def _somebody_waits(self) -> bool:
         with self._jobs.lock:
-            return bool(self._jobs.in_flight()) or self._tasks.in_flight
+            return bool(self._jobs.in_flight()) or self._tasks.in_flight > 0
 
     def _execution(self, topic: str, *, again: bool = False, previews: bool = False) -> Execution:
         return Execution(

@@ -28,10 +28,12 @@ class Position:
     Attributes:
         place: k for the k-th.
         wait: estimated seconds until it starts; None if there is no worker.
+        behind_tasks: whether no run keeps it waiting, but tasks do, and nobody knows how long they take.
     """
 
     place: int
     wait: float | None
+    behind_tasks: bool = False
 
 
 class Owner(Protocol):
@@ -155,6 +157,7 @@ class Job:
                 curve=list(self._curve),
                 error=self._error,
                 lacks_workers=position is not None and position.wait is None,
+                behind_tasks=position is not None and position.behind_tasks,
             )
 
     def wait(self, timeout: float | None = None) -> JobStatus:
@@ -257,6 +260,6 @@ class Job:
     def _seconds_until_end(self, position: Position | None, now: float) -> float | None:
         if self._state == "running":
             return self._progress.seconds_left(now)
-        if position is None or position.wait is None:
+        if position is None or position.wait is None or position.behind_tasks:
             return None
         return position.wait + sum(self.expected.values())

@@ -20,12 +20,19 @@ class Jobs:
     Args:
         slots: returns the number of runs that can currently execute at a time.
         cancel: implements `Job.cancel`.
+        tasks: returns how many tasks, which go first, are on their way beside the jobs.
     """
 
-    def __init__(self, slots: Callable[[], int], cancel: Callable[[Job, str | None], bool]) -> None:
+    def __init__(
+        self,
+        slots: Callable[[], int],
+        cancel: Callable[[Job, str | None], bool],
+        tasks: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.lock = threading.RLock()
         self._slots = slots
         self._cancel = cancel
+        self._tasks = tasks
         self._numbers = itertools.count()
         self._by_run: dict[str, Job] = {}
         self._latest: dict[str, Job] = {}
@@ -79,7 +86,9 @@ class Jobs:
         if not slots:
             return Position(index + 1, None)
         running = [other for other in self._by_run.values() if other.state == "running"]
-        return Position(index + 1, _first_free(running, queue[:index], slots, now))
+        free = slots - len(running)
+        behind_tasks = free - self._tasks() <= index < free
+        return Position(index + 1, _first_free(running, queue[:index], slots, now), behind_tasks)
 
     def expected_wait(self) -> float:
         """Estimated seconds that a new job would wait; the caller holds the lock."""

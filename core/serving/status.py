@@ -22,10 +22,11 @@ class JobStatus:
         fraction: completed fraction of the run's duration, in [0, 1].
         started: epoch seconds at which a worker started it; None before that and for stored results.
         elapsed: seconds since then, until it finished.
-        seconds_left: estimate, including time in the queue; None once it has finished.
+        seconds_left: estimate, including time in the queue; None once it has finished, and where nobody knows.
         curve: of events with values, oldest first; empty for stored results, which contain the whole curve.
         error: message for the user, if it failed.
         lacks_workers: whether it is queued and the cluster has no workers.
+        behind_tasks: whether it is queued and only waits for tasks, such as an audit, that the workers are busy with.
     """
 
     state: State
@@ -40,6 +41,7 @@ class JobStatus:
     curve: list[CurvePoint]
     error: str | None
     lacks_workers: bool = False
+    behind_tasks: bool = False
 
     @property
     def finished(self) -> bool:

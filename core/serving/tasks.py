@@ -76,7 +76,7 @@ class Tasks:
             return self._tasks[key]
 
     @property
-    def in_flight(self) -> bool:
-        """Whether any task is unfinished."""
+    def in_flight(self) -> int:
+        """How many tasks are unfinished."""
         with self._lock:
-            return any(not task.finished for task in self._tasks.values())
+            return sum(not task.finished for task in self._tasks.values())

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,18 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.certificates import PARTITIONS
 from core.defences.chain import parse_chain
 from core.defences.registry import RECORDS as DEFENCES
 from core.experiments.result import Result
 from core.heads.scores import Score
 from core.presentation.by_class import by_class
 from core.serving import engine as engine_module
-from core.storage import certified, defended, features
+from core.serving.status import State
+from core.storage import certified, defended
 from core.storage.runs import Store
 from core.system.numbers import percent
-from pages import _defend_each, _defend_figures
+from pages import _defend_each, _defend_figures, _runs
 from tests.apps import Tasks, drawn, opened, own_store, query, rerun, shown_text, unfolded
 from tests.storage.test_defended import separable
 
@@ -154,10 +157,52 @@ def test_trouble_is_told(engine: Tasks) -> None:
     assert "died or was lost" in shown_text(opened("defend.py", run=HASH))
 
 
-def test_a_run_without_features_says_how_long_they_take(engine: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine.works = False
-    monkeypatch.setattr(features, "has_features", lambda run: False)
-    assert "ships without its features" in shown_text(opened("defend.py", run=HASH))
+@pytest.fixture
+def shipped(store: Store) -> Result:
+    """A run that ships without its features, as most of the gallery do, and is not in the store."""
+    shutil.rmtree(store.root / HASH)
+    result = separable()
+    run = Store(_runs.GALLERY, shipped=None).put(result)
+    (run.folder / "features.npz").unlink()
+    return result
+
+
+def test_a_run_without_features_is_computed_again_first(engine: Tasks, store: Store, shipped: Result) -> None:
+    """As a run, once, for whatever the page asks: it takes its turn, and its progress is shown."""
+    app = opened("defend.py", run=HASH)
+    rerun(app.button(key="defend-all").click())
+    rerun(app.button(key="certify-ask").click())
+    assert engine.asked == ["run"]
+    before = "This run ships without its features and is computed again first: Optimising poisoned features"
+    assert before in shown_text(app)
+    store.put(shipped)
+    engine.again = replace(engine.again, state="done")
+    rerun(app)
+    assert engine.asked[:2] == ["run", "judge sphere"]
+    assert {task.split(":")[0] for task in engine.asked[1:]} == {
+        f"certify {PARTITIONS}",
+        *(f"judge {name}" for name in DEFENCES),
+    }
+    assert before not in shown_text(app)
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    ("state", "error", "words"),
+    [
+        ("failed", "The worker process died.", "The worker process died."),
+        ("cancelled", None, "ended without them (cancelled)"),
+        ("done", None, "ended without them (done)"),
+    ],
+)
+def test_features_that_do_not_come_are_told(engine: Tasks, state: State, error: str | None, words: str) -> None:
+    engine.again = replace(engine.again, state=state, error=error)
+    app = opened("defend.py", run=HASH)
+    assert words in shown_text(app)
+    engine.again = replace(engine.again, state="running", error=None)
+    rerun(app.button(key="defend-again").click())
+    assert engine.asked == ["run", "run"], "it is asked for again"
+    assert words not in shown_text(app)
 
 
 def certifying(partitions: int = 25) -> AppTest:

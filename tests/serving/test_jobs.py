@@ -49,6 +49,33 @@ def test_without_workers_nobody_knows_when_a_turn_comes() -> None:
     assert jobs.newest_first() == [second, first]
 
 
+@pytest.mark.parametrize(
+    ("slots", "running", "tasks", "behind"),
+    [
+        (1, 0, 0, [False, False]),
+        (1, 0, 1, [True, False]),
+        (2, 0, 1, [False, True]),
+        (2, 0, 2, [True, True]),
+        (2, 1, 1, [True, False]),
+        (2, 1, 5, [True, False]),
+        (2, 2, 1, [False, False]),
+        (3, 0, 1, [False, False]),
+    ],
+)
+def test_a_run_that_only_tasks_keep_waiting_knows_no_time(
+    slots: int, running: int, tasks: int, behind: list[bool]
+) -> None:
+    """A slot is free of runs, but tasks go first, and nobody knows how long they take."""
+    jobs = Jobs(lambda: slots, lambda *_: False, lambda: tasks)
+    for seed in range(320, 320 + running + 2):
+        jobs.add(Job(tiny_spec(seed), "", jobs, number=jobs.next_number()))
+    for job in jobs.all()[:running]:
+        job.begin("worker")
+    statuses = [job.status() for job in jobs.all()[running:]]
+    assert [status.behind_tasks for status in statuses] == behind
+    assert [status.seconds_left is None for status in statuses] == behind
+
+
 def test_the_wait_is_shared_out_among_the_slots() -> None:
     slots = 1
     jobs = Jobs(slots=lambda: slots, cancel=lambda *_: False)
