@@ -33,13 +33,28 @@ COMMON: dict[str, Any] = {"defaults": CURRENT, "test_size": 10_000}
 LONG = 22
 """Cycles of the joint ascent that give Frank-Wolfe the work of the portfolio: it has 3 exchanges, 3 matchings and 16
 cycles in all, and an exchange is the work of two and a half cycles."""
+LEVERAGE = {"name": "fw-input", "outer": "leverage"}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fw-input": ("`fw-input`, 3 %", {}),
     "transfer": ("`fw-input`, 3 %, transfer: `resnet10-small-mnist`", {"extractor": "resnet10-small-mnist"}),
     "perturbation": ("`fw-input`, 3 %, `perturbation` at 8/255", {"constraint": "perturbation"}),
     "ft-matching": ("`ft-matching`, 3 %, rule `adversarial`", {"attack": "ft-matching", "label_rule": "adversarial"}),
+    "leverage": ("`fw-input`, 3 %, `outer=leverage`", {"attack": LEVERAGE}),
+    "leverage-transfer": (
+        "`fw-input`, 3 %, `outer=leverage`, transfer: `resnet10-small-mnist`",
+        {"attack": LEVERAGE, "extractor": "resnet10-small-mnist"},
+    ),
+    "leverage-ten": ("`fw-input`, 10 %, `outer=leverage`", {"attack": LEVERAGE, "budget": 0.1}),
+    "leverage-perturbation": (
+        "`fw-input`, 3 %, `outer=leverage`, `perturbation` at 8/255",
+        {"attack": LEVERAGE, "constraint": "perturbation"},
+    ),
     "ten": ("`fw-input`, 10 %", {"budget": 0.1}),
     "best-input": ("`best-input`, 3 %, rule `chosen`", {"attack": "best-input", "label_rule": "chosen"}),
+    "best-leverage": (
+        "`best-input`, 3 %, rule `chosen`, `outer=leverage`",
+        {"attack": {"name": "best-input", "outer": "leverage"}, "label_rule": "chosen"},
+    ),
     "long": (
         f"`fw-input`, 3 %, {LONG} cycles: as much work as `best-input`",
         {"attack": {"name": "fw-input", "cycles": LONG}},

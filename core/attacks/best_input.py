@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from core.attacks.parts.settings import OuterName
 from core.attacks.parts.stages import (
     FEATURE_MATCHING,
     FRANK_WOLFE,
@@ -72,6 +73,7 @@ class BestInput(AttackSettings):
         description="How many the start that is kept has at least, each with the full step size at first.",
     )
     lr: float = Field(0.1, gt=0, le=10, title="Step size", description="Adam's step, of pixels in [0, 1].")
+    outer: OuterName = "alike"
 
     def unread(self, label_rule: str) -> set[str]:
         """What belongs to starts that are left out."""
@@ -94,8 +96,11 @@ def run(settings: BestInput, scene: "Scene", plan: "Plan", observe: "Observer") 
     from functools import partial
 
     from core.attacks.algorithms import portfolio
+    from core.attacks.algorithms.ascent_on_pixels import DAMPING
     from core.attacks.algorithms.base import Draft
+    from core.attacks.algorithms.outer import LEVERAGE_DAMPING, outer_of
 
+    outer, damping = outer_of(settings.outer, scene), DAMPING if settings.outer == "alike" else LEVERAGE_DAMPING
     starts: dict[str, portfolio.Start] = {}
     if settings.match_steps:
         starts["matched"] = partial(
@@ -113,10 +118,14 @@ def run(settings: BestInput, scene: "Scene", plan: "Plan", observe: "Observer") 
             rounds=settings.rounds,
             atoms=settings.atoms,
             steps=settings.inner_steps,
+            damping=damping,
+            outer=outer,
         )
     starts["real"] = partial(portfolio.real_images, scene)
     field = portfolio.candidates(scene, plan, starts, observe, by_influence=settings.bases == "influence")
-    best, first = portfolio.race(scene, field, settings.cycles, settings.joint_steps, settings.lr, observe)
+    best, first = portfolio.race(
+        scene, field, settings.cycles, settings.joint_steps, settings.lr, observe, damping=damping, outer=outer
+    )
     notes = {note_of(TRIED, one.start, one.rule): one.train_accuracy for one in first}
     notes[note_of(KEPT, best.start, best.rule)] = best.train_accuracy
     x, base, y = best.x, best.plan.base, best.plan.y

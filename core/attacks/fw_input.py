@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from core.attacks.parts.settings import OuterName
 from core.attacks.parts.stages import FRANK_WOLFE, TOTAL_GRADIENT_ASCENT_ON_PIXELS, exchange_work
 from core.attacks.record import AttackRecord, Stage
 from core.spec.experiment import ExperimentSpec
@@ -66,9 +67,12 @@ class FWInput(AttackSettings):
         description="Added to the curvature of the head's loss: less turns the attack towards what is memorised.",
     )
 
+    outer: OuterName = "alike"
+
     def unread(self, label_rule: str) -> set[str]:
-        """Without a joint ascent it has no cycles and no step size."""
-        return {"cycles", "lr"} if self.joint_steps == 0 else set()
+        """Without a joint ascent it has no cycles and no step size; counting by leverage has a damping of its own."""
+        joint = {"cycles", "lr"} if self.joint_steps == 0 else set()
+        return joint | ({"damping"} if self.outer == "leverage" else set())
 
 
 def run(settings: FWInput, scene: "Scene", plan: "Plan", observe: "Observer") -> "Draft":
@@ -83,9 +87,13 @@ def run(settings: FWInput, scene: "Scene", plan: "Plan", observe: "Observer") ->
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas
     from core.attacks.algorithms.frank_wolfe import Exchange, Poison
+    from core.attacks.algorithms.outer import LEVERAGE_DAMPING, outer_of
     from core.spec.events import made_from, part_of
 
-    exchange = Exchange(scene, plan, settings.atoms, settings.inner_steps, settings.damping)
+    outer, damping = outer_of(settings.outer, scene), settings.damping
+    if settings.outer == "leverage":
+        damping = LEVERAGE_DAMPING
+    exchange = Exchange(scene, plan, settings.atoms, settings.inner_steps, damping, outer)
     by_influence = settings.bases == "influence"
     start = exchange.influential() if by_influence else Poison.real(scene, plan.base, plan.y)
     poison, notes = exchange.run(start, settings.rounds, observe)
@@ -94,7 +102,7 @@ def run(settings: FWInput, scene: "Scene", plan: "Plan", observe: "Observer") ->
         canvas = Canvas.of(scene, plan)
         for i in range(settings.cycles):
             part = part_of(made_from(observe, plan.base, plan.y), i, settings.cycles)
-            x = ascend(scene, plan, canvas, x, settings.joint_steps, settings.lr, part, settings.damping)
+            x = ascend(scene, plan, canvas, x, settings.joint_steps, settings.lr, part, damping, outer)
     return Draft(x=x, base=poison.base, y=poison.y, notes=notes)
 
 

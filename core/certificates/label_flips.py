@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 from torch import Tensor
 
-from core.attacks.algorithms.implicit import DAMPING, damage
+from core.attacks.algorithms.implicit import DAMPING
+from core.attacks.algorithms.outer import ALIKE
 from core.certificates.certificate import Noise
 from core.certificates.partitions import TOLERANCE, Certified, counted
 from core.heads import logistic as head
@@ -76,7 +77,7 @@ def harmful(z: Tensor, y: Tensor, n_classes: int, ridge: float, theta: Tensor, f
     problem = head.HeadProblem(head.with_ones(z), y, n_classes, ridge)
     place = problem.at(theta)
     curvature = place.curvature
-    _, outer = damage(place.logits, problem.z, y)
+    _, outer = ALIKE(place.logits, problem.z, y)
     q = head.conjugate_gradients(lambda v: curvature(v) + DAMPING * v, outer, tol=1e-6)
     # The gradients of a point under two labels differ by its features, in the rows of the two labels.
     score = problem.z @ q.T

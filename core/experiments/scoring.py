@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.algorithms.implicit import DAMPING, damage, influences
+from core.attacks.algorithms.implicit import DAMPING, influences
+from core.attacks.algorithms.outer import ALIKE
 from core.defences.algorithms.base import TrainingSet, losses
 from core.defences.algorithms.cross_validation import held_out_logits
 from core.defences.execution import judge
@@ -90,7 +91,7 @@ def influence_of_copies(
     """
     problem = head.HeadProblem(head.with_ones(z), y, len(theta), ridge)
     place = problem.at(theta)
-    _, outer = damage(place.logits[:n_clean], problem.z[:n_clean], y[:n_clean])
+    _, outer = ALIKE(place.logits[:n_clean], problem.z[:n_clean], y[:n_clean])
     curvature = place.curvature
     q = head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=_TOLERANCE)
     return influences(theta, q, z).gather(1, y[:, None])[:, 0] / len(y)

@@ -9,7 +9,8 @@ from torch import Tensor
 from core.attacks.algorithms.base import Attacked
 from core.attacks.algorithms.evasion import TOLERANCE
 from core.attacks.algorithms.frank_wolfe import Exchange, Poison, State
-from core.attacks.algorithms.implicit import DAMPING, clean_response, damage, influences, pullback
+from core.attacks.algorithms.implicit import DAMPING, clean_response, influences, pullback
+from core.attacks.algorithms.outer import ALIKE
 from core.attacks.algorithms.plan import allowed_pairs, make_plan, rank_by_passing
 from core.attacks.execution import execute
 from core.extractors import batches
@@ -58,7 +59,7 @@ def outer_loss(z: Tensor, y: Tensor, weights: Tensor) -> float:
         # All biases may move together: the least-squares step leaves that direction alone.
         flat = flat - torch.linalg.lstsq(hessian, gradient, driver="gelsd").solution
     assert float(torch.autograd.functional.jacobian(objective, flat).norm()) < 1e-13
-    return float(damage(scene.problem.z @ flat.reshape(c, -1).T, scene.problem.z, scene.y)[0])
+    return float(ALIKE(scene.problem.z @ flat.reshape(c, -1).T, scene.problem.z, scene.y)[0])
 
 
 def test_differences_of_the_closed_form_are_those_of_refitted_outer_losses() -> None:
@@ -66,7 +67,7 @@ def test_differences_of_the_closed_form_are_those_of_refitted_outer_losses() -> 
     scene, weight = tiny.scene(), 1e-4
     problem = scene.problem
     theta = head.solve(problem, scene.clean_head, tol=1e-13)
-    _, outer = damage(problem.z @ theta.T, problem.z, scene.y)
+    _, outer = ALIKE(problem.z @ theta.T, problem.z, scene.y)
     q = head.conjugate_gradients(problem.gradient(theta)[1], outer, tol=1e-13, max_iter=5000)
     closed = influences(theta, q, scene.z)
     pairs = [(0, 3), (0, 8), (17, int(scene.y[17])), (101, 5), (250, 0)]
@@ -203,7 +204,7 @@ def test_the_outer_loss_rises_from_round_to_round_and_exceeds_that_of_real_image
 
     def refitted(poison: Poison) -> float:
         theta = scene.retrained(poison.z, poison.y)
-        return float(damage(scene.problem.z @ theta.T, scene.problem.z, scene.y)[0])
+        return float(ALIKE(scene.problem.z @ theta.T, scene.problem.z, scene.y)[0])
 
     assert refitted(start) == pytest.approx(losses[0], abs=1e-6)
     assert refitted(poison) == pytest.approx(losses[-1], abs=1e-6)
@@ -235,7 +236,7 @@ def test_it_harms_more_than_real_images_under_the_same_rule() -> None:
     def loss(made: Attacked) -> float:
         assert made.x is not None
         theta = scene.retrained(scene.features(made.x), made.y)
-        return float(damage(scene.problem.z @ theta.T, scene.problem.z, scene.y)[0])
+        return float(ALIKE(scene.problem.z @ theta.T, scene.problem.z, scene.y)[0])
 
     for rule in ("random", "adversarial", "chosen"):
         made = attack(label_rule=rule, attack={"joint_steps": 0, "inner_steps": 20})

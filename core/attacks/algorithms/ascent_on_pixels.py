@@ -6,6 +6,7 @@ from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.implicit import Damage, maximise
+from core.attacks.algorithms.outer import ALIKE, Outer
 from core.spec.events import Observer
 
 DAMPING = 1e-2
@@ -21,6 +22,7 @@ def ascend(
     lr: float,
     observe: Observer,
     damping: float = DAMPING,
+    outer: Outer = ALIKE,
 ) -> Tensor:
     """Images (m, C, H, W) by total gradient ascent: the head's implicit gradient, pulled back through f.
 
@@ -33,8 +35,9 @@ def ascend(
         lr: its step size, for pixels in [0, 1].
         observe: receives the progress.
         damping: of the implicit system.
+        outer: the outer loss.
     """
-    damage, ascent = Damage(scene, plan.y), Ascent(x, lr, steps, canvas.project)
+    damage, ascent = Damage(scene, plan.y, outer), Ascent(x, lr, steps, canvas.project)
     return maximise(
         damage,
         ascent,

@@ -23,6 +23,7 @@ from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.evasion import TOLERANCE
 from core.attacks.algorithms.implicit import Damage, Probe, clean_response, influences, pullback
+from core.attacks.algorithms.outer import ALIKE, Outer
 from core.attacks.algorithms.plan import allowed_pairs, rank_by_passing
 from core.heads import logistic as head
 from core.spec.events import Event, Observer, Snapshot, part_of
@@ -101,20 +102,23 @@ class Exchange:
         n_atoms: number of atoms of a round; at most m.
         steps: of an atom's ascent.
         damping: of the implicit system.
+        outer: the outer loss.
     """
 
-    def __init__(self, scene: Scene, plan: Plan, n_atoms: int, steps: int, damping: float) -> None:
+    def __init__(
+        self, scene: Scene, plan: Plan, n_atoms: int, steps: int, damping: float, outer: Outer = ALIKE
+    ) -> None:
         self._scene = scene
         self._plan = plan
         self._n_atoms = min(n_atoms, plan.n_poison)
         self._steps = steps
         self._damping = damping
         self._allowed = allowed_pairs(scene, plan)
-        self._damage = Damage(scene, plan.y)
+        self._damage = Damage(scene, plan.y, outer)
 
     def influential(self) -> Poison:
         """The m real images of largest influence at the clean head."""
-        q, _ = clean_response(self._scene, self._damping)
+        q, _ = clean_response(self._scene, self._damping, self._damage.outer)
         return Poison.real(self._scene, *self._best_pairs(self._scene.clean_head, q, self._plan.n_poison))
 
     def run(self, start: Poison, rounds: int, observe: Observer) -> tuple[Poison, dict[str, float]]:

@@ -23,11 +23,10 @@ from torch import Tensor
 from core.attacks.algorithms.ascent import Ascent
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.evasion import TOLERANCE
+from core.attacks.algorithms.outer import ALIKE, Outer
 from core.heads import logistic as head
 from core.spec.events import Event, Observer, Snapshot
 
-SHARPNESS = 2.0
-"""Factor of the logits in the outer loss, which makes it closer to the 0-1 loss that it stands for."""
 SINGLE_TOLERANCE = 1e-5
 """Looser solves of the implicit system are done in float32."""
 DAMPING = 3e-3
@@ -65,25 +64,6 @@ def pullback(
     return torch.mm(left, scale * torch.cat([direction, theta])[:, :-1], out=out)
 
 
-def damage(logits: Tensor, z1: Tensor, y: Tensor, sharpness: float = SHARPNESS) -> tuple[Tensor, Tensor]:
-    """The outer loss, the mean probability of not predicting the true class, and its gradient (c, d + 1) in theta.
-
-    With sharpness s it is the mean of 1 - softmax(s theta z)_y, which saturates: points that are already
-    misclassified stop contributing.
-
-    Args:
-        logits: (N, c) of a head theta (c, d + 1).
-        z1: (N, d + 1) features with ones.
-        y: (N,) labels.
-        sharpness: s.
-    """
-    p = torch.softmax(sharpness * logits, dim=1)
-    true = p.gather(1, y[:, None])
-    residual = p * true
-    residual.scatter_add_(1, y[:, None], -true)
-    return 1.0 - true.mean(), sharpness * residual.T @ z1 / len(y)
-
-
 @dataclass(frozen=True)
 class Probe:
     """The effect of one set of poisoned features on the head.
@@ -104,8 +84,9 @@ class Probe:
 class Damage:
     """Evaluates poisoned features repeatedly for one clean training set, warm-starting every solve."""
 
-    def __init__(self, scene: Scene, poison_y: Tensor) -> None:
-        """Prepare for poison with labels `poison_y` (m,)."""
+    def __init__(self, scene: Scene, poison_y: Tensor, outer: Outer = ALIKE) -> None:
+        """Prepare for poison with labels `poison_y` (m,), and for an outer loss."""
+        self.outer = outer
         self.n = len(scene.y)
         self.y = scene.y
         self.poison_y = poison_y
@@ -136,7 +117,7 @@ class Damage:
         solved = head.solved(self.problem, self.theta, tol=tol)
         self.theta, logits = solved.theta, solved.logits[:n]
         accuracy = float(logits.argmax(1).eq(self.y).double().mean())
-        loss, outer = damage(logits, z1[:n], self.y)
+        loss, outer = self.outer(logits, z1[:n], self.y)
         curvature = solved.curvature
         if cg_tol > SINGLE_TOLERANCE:
             curvature, outer = curvature.single(), outer.float()
@@ -148,17 +129,18 @@ class Damage:
         return Probe(self.theta, accuracy, float(loss), gradient)
 
 
-def clean_response(scene: Scene, damping: float = DAMPING) -> tuple[Tensor, Tensor]:
+def clean_response(scene: Scene, damping: float = DAMPING, outer: Outer = ALIKE) -> tuple[Tensor, Tensor]:
     """q (c, d + 1) of the module's docstring at the clean head, and the probabilities (n, c) of the training points.
 
     Args:
         scene: what the attacker knows.
         damping: added to the Hessian.
+        outer: the outer loss.
     """
     place = scene.problem.at(scene.clean_head)
-    _, outer = damage(place.logits, scene.problem.z, scene.y)
+    _, gradient = outer(place.logits, scene.problem.z, scene.y)
     curvature = place.curvature
-    return head.conjugate_gradients(lambda v: curvature(v) + damping * v, outer, tol=1e-6), place.p
+    return head.conjugate_gradients(lambda v: curvature(v) + damping * v, gradient, tol=1e-6), place.p
 
 
 def influences(theta: Tensor, q: Tensor, z: Tensor) -> Tensor:

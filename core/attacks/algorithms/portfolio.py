@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from core.attacks.algorithms.ascent_on_pixels import DAMPING, ascend
+from core.attacks.algorithms.ascent_on_pixels import ascend
 from core.attacks.algorithms.base import Plan, Scene
 from core.attacks.algorithms.canvas import Canvas
 from core.attacks.algorithms.frank_wolfe import Exchange, Poison
 from core.attacks.algorithms.implicit import Damage, influential
 from core.attacks.algorithms.inversion import match_with_restarts
+from core.attacks.algorithms.outer import Outer
 from core.attacks.algorithms.plan import draw_plan
 from core.attacks.algorithms.tgda import tgda_features
 from core.attacks.starts import RULES, field_sizes
@@ -92,17 +93,17 @@ def matched_images(
 
 
 def exchanged_images(
-    scene: Scene, plan: Plan, observe: Observer, *, rounds: int, atoms: int, steps: int
+    scene: Scene, plan: Plan, observe: Observer, *, rounds: int, atoms: int, steps: int, damping: float, outer: Outer
 ) -> tuple[Plan, Tensor, None]:
     """Frank-Wolfe over the poison.
 
     Args:
         scene, plan: see `make_plan`.
         observe: receives the progress.
-        rounds, atoms, steps: see `core.attacks.algorithms.frank_wolfe.Exchange`.
+        rounds, atoms, steps, damping, outer: see `core.attacks.algorithms.frank_wolfe.Exchange`.
     """
     start = Poison.real(scene, plan.base, plan.y)
-    poison, _ = Exchange(scene, plan, atoms, steps, DAMPING).run(start, rounds, observe)
+    poison, _ = Exchange(scene, plan, atoms, steps, damping, outer).run(start, rounds, observe)
     return replace(plan, base=poison.base, y=poison.y), poison.x, None
 
 
@@ -134,7 +135,15 @@ def candidates(
 
 
 def race(
-    scene: Scene, field: Sequence[Candidate], cycles: int, steps: int, lr: float, observe: Observer
+    scene: Scene,
+    field: Sequence[Candidate],
+    cycles: int,
+    steps: int,
+    lr: float,
+    observe: Observer,
+    *,
+    damping: float,
+    outer: Outer,
 ) -> tuple[Candidate, list[Candidate]]:
     """Let candidates ascend, and drop the worse half after each cycle.
 
@@ -144,6 +153,7 @@ def race(
         cycles: that the winner has at least.
         steps, lr: of a cycle.
         observe: receives the progress.
+        damping, outer: of the ascent.
 
     Returns:
         The winner, and all candidates as they were after their first cycle, in their order.
@@ -155,16 +165,18 @@ def race(
         left = []
         for candidate in sorted(best, key=lambda candidate: candidate.index):
             part = part_of(for_target(observe, candidate.index), done, sum(sizes))
-            left.append(_ascended(scene, candidate, steps, lr, part))
+            left.append(_ascended(scene, candidate, steps, lr, part, damping, outer))
             done += 1
         first = left if done == len(field) else first
     return left[0], first
 
 
-def _ascended(scene: Scene, candidate: Candidate, steps: int, lr: float, observe: Observer) -> Candidate:
+def _ascended(
+    scene: Scene, candidate: Candidate, steps: int, lr: float, observe: Observer, damping: float, outer: Outer
+) -> Candidate:
     """The candidate after a cycle, unless that made it worse."""
     plan, canvas = candidate.plan, Canvas.of(scene, candidate.plan)
-    x = ascend(scene, plan, canvas, candidate.x, steps, lr, made_from(observe, plan.base, plan.y))
+    x = ascend(scene, plan, canvas, candidate.x, steps, lr, made_from(observe, plan.base, plan.y), damping, outer)
     return max(candidate, judged(scene, replace(candidate, x=x)), key=lambda some: some.rank)
 
 

@@ -1,6 +1,6 @@
 """Settings that several attacks share."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,20 @@ from core.spec.models import AttackSettings, choices
 
 RADII = (1.0, 3.0, 10.0)
 """Radii that the search for a target tries; features have norm about 3."""
+
+
+OuterName = Annotated[
+    Literal["alike", "leverage"],
+    Field(
+        title="Training points count",
+        description="In what the attacker raises: all alike, or those less that the clean head has learnt by heart (by "
+        "their leverage), as other points do not follow them. The second is the stronger.",
+        json_schema_extra=choices(alike="Alike", leverage="By leverage"),
+        # Omitted from JSON at its first default, so that experiments that predate it keep their hashes.
+        exclude_if=lambda value: value == "alike",
+    ),
+]
+"""Which outer loss, see `core.attacks.algorithms.outer`."""
 
 
 class TargetSettings(AttackSettings):

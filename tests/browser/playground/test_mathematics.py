@@ -8,7 +8,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page
 
-from core.attacks.algorithms.implicit import damage, influences
+from core.attacks.algorithms.implicit import influences
+from core.attacks.algorithms.outer import ALIKE
 from core.defences.algorithms.base import TrainingSet
 from core.defences.chain import parse_chain
 from core.defences.execution import judge
@@ -126,7 +127,7 @@ def test_outer_loss_and_influence_are_those_of_core(data: str, page: Page) -> No
     theta = converged(points, view)
     z, y = training_set(points, view)
     train = torch.tensor(points.train_x), torch.tensor(points.train_y)
-    value, gradient = damage(head.logits(theta, train[0]), head.with_ones(train[0]), train[1])
+    value, gradient = ALIKE(head.logits(theta, train[0]), head.with_ones(train[0]), train[1])
     curvature = head.HeadProblem(head.with_ones(z), y, c, view.ridge).at(theta).curvature
     q = head.conjugate_gradients(curvature, gradient, tol=1e-12)
     places = torch.tensor([[0.3, -0.2], [2.0, 1.0], [-3.0, 2.5]], dtype=torch.float64)
