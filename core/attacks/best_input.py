@@ -7,11 +7,12 @@ from pydantic import Field
 from core.attacks.parts.settings import OuterName
 from core.attacks.parts.stages import (
     FEATURE_MATCHING,
-    FRANK_WOLFE,
     ONLY_IMAGES,
     TOTAL_GRADIENT_ASCENT,
     TOTAL_GRADIENT_ASCENT_ON_PIXELS,
+    exchange_explained,
     exchange_work,
+    outer_steps,
 )
 from core.attacks.record import AttackRecord, Stage, Workload
 from core.attacks.starts import KEPT, RULES, TRIED, field_sizes, note_of
@@ -150,6 +151,7 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
         else ""
     )
     return [
+        *outer_steps(settings.outer),
         f"Make several starts: {', and '.join(filter(None, [', '.join(starts[:-1]), starts[-1]]))}.{rules}",
         f"Move the pixels of each start for {counted(settings.joint_steps, 'step')} along the gradient of the harm, "
         f"drop the worse half by the accuracy on the training images, and so on; the last one has at least "
@@ -190,7 +192,7 @@ RECORD = AttackRecord(
         ),
         Stage(
             "exchange",
-            explain=lambda settings: FRANK_WOLFE,
+            explain=lambda settings: exchange_explained(settings.outer),
             work=lambda settings, load: (
                 exchange_work(settings.rounds, settings.atoms, settings.inner_steps, load) * _rules(load)
             ),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from core.attacks.parts.settings import OuterName
-from core.attacks.parts.stages import FRANK_WOLFE, TOTAL_GRADIENT_ASCENT_ON_PIXELS, exchange_work
+from core.attacks.parts.stages import TOTAL_GRADIENT_ASCENT_ON_PIXELS, exchange_explained, exchange_work, outer_steps
 from core.attacks.record import AttackRecord, Stage
 from core.spec.experiment import ExperimentSpec
 from core.spec.models import AttackSettings, choices
@@ -59,6 +59,7 @@ class FWInput(AttackSettings):
         description="How often it starts over with its full step size, from the best images so far.",
     )
     lr: float = Field(0.1, gt=0, le=10, title="Step size", description="Adam's step, of pixels in [0, 1].")
+    outer: OuterName = "alike"
     damping: float = Field(
         1e-2,
         ge=0,
@@ -66,8 +67,6 @@ class FWInput(AttackSettings):
         title="Damping",
         description="Added to the curvature of the head's loss: less turns the attack towards what is memorised.",
     )
-
-    outer: OuterName = "alike"
 
     def unread(self, label_rule: str) -> set[str]:
         """Without a joint ascent it has no cycles and no step size; counting by leverage has a damping of its own."""
@@ -112,6 +111,7 @@ def report_steps(spec: ExperimentSpec) -> list[str]:
     assert isinstance(settings, FWInput)
     which = "that do most harm as they are" if settings.bases == "influence" else "drawn at random"
     steps = [
+        *outer_steps(settings.outer),
         f"Start from copies of {spec.n_poison:,} training images {which}.",
         f"In each of at most {settings.rounds:,} rounds, move the pixels of {min(settings.atoms, spec.n_poison):,} "
         f"promising training images for {settings.inner_steps:,} steps so that adding them would harm most, and "
@@ -134,7 +134,7 @@ RECORD = AttackRecord(
     stages=(
         Stage(
             "exchange",
-            explain=lambda settings: FRANK_WOLFE,
+            explain=lambda settings: exchange_explained(settings.outer),
             work=lambda settings, load: exchange_work(settings.rounds, settings.atoms, settings.inner_steps, load),
             by_extractor=True,
         ),

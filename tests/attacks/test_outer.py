@@ -5,8 +5,9 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from core.attacks.algorithms.outer import ALIKE, LEVERAGE_SHARPNESS, POWER, Outer, by_leverage, leverages, outer_of
+from core.attacks.algorithms.outer import ALIKE, LEVERAGE_SHARPNESS, Outer, by_leverage, leverages, outer_of
 from core.attacks.execution import execute
+from core.attacks.parts.settings import LEVERAGE_POWER
 from core.catalog.choices import resolve
 from core.heads import logistic as head
 from core.spec.events import silent
@@ -76,7 +77,7 @@ def test_points_count_the_less_the_more_leverage_they_have() -> None:
     assert outer.sharpness == LEVERAGE_SHARPNESS
     assert outer.weights is not None
     assert float(outer.weights.mean()) == pytest.approx(1.0)
-    torch.testing.assert_close(outer.weights / outer.weights[0], ((1 - h) / (1 - h[0])) ** POWER)
+    torch.testing.assert_close(outer.weights / outer.weights[0], ((1 - h) / (1 - h[0])) ** LEVERAGE_POWER)
     assert outer_of("alike", scene) is ALIKE
 
 

@@ -11,15 +11,13 @@ import torch
 from torch import Tensor
 
 from core.attacks.algorithms.base import Scene
-from core.attacks.parts.settings import OuterName
+from core.attacks.parts.settings import LEVERAGE_POWER, OuterName
 from core.heads import logistic as head
 
 SHARPNESS = 2.0
 """Factor of the logits in the outer loss, which makes it closer to the 0-1 loss that it stands for."""
 LEVERAGE_SHARPNESS = 2.4
 """The same where points count by leverage: more of it fits the training set too closely where they all count alike."""
-POWER = 8
-"""Of 1 - h in the weight of a point of leverage h."""
 LEVERAGE_DAMPING = 1e-3
 """Of the implicit system where points count by leverage: what is memorised is held off by the weights already."""
 BIAS_RIDGE = 1e-9
@@ -63,8 +61,8 @@ ALIKE = Outer()
 
 
 def by_leverage(scene: Scene) -> Outer:
-    """The outer loss in which a training point of leverage h counts (1 - h)^`POWER`, see `leverages`."""
-    weights = (1.0 - leverages(scene.problem, scene.clean_head)) ** POWER
+    """The outer loss in which a training point of leverage h counts (1 - h)^`LEVERAGE_POWER`, see `leverages`."""
+    weights = (1.0 - leverages(scene.problem, scene.clean_head)) ** LEVERAGE_POWER
     return Outer(LEVERAGE_SHARPNESS, weights / weights.mean())
 
 

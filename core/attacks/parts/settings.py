@@ -10,6 +10,8 @@ RADII = (1.0, 3.0, 10.0)
 """Radii that the search for a target tries; features have norm about 3."""
 
 
+LEVERAGE_POWER = 8
+"""Of 1 - h in the weight of a training point of leverage h, see `core.attacks.algorithms.outer`."""
 OuterName = Annotated[
     Literal["alike", "leverage"],
     Field(

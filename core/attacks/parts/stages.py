@@ -1,6 +1,8 @@
 """Stages that several attacks share: their formulas, texts and costs."""
 
-from core.attacks.parts.settings import FeatureTargetedSettings, InversionSettings, TargetSettings
+from dataclasses import replace
+
+from core.attacks.parts.settings import LEVERAGE_POWER, FeatureTargetedSettings, InversionSettings, TargetSettings
 from core.attacks.record import Explanation, Stage, Workload, lines
 from core.spec.experiment import ExperimentSpec
 from core.system.numbers import counted, digits
@@ -64,6 +66,26 @@ FRANK_WOLFE = Explanation(
     "is added under the label $y$. In each round the best real images climb $I$ with the head frozen, and the "
     "poisoned samples of least $I$ are exchanged for them. On the map, a long line is an exchange.",
 )
+
+BY_LEVERAGE = (
+    f" In $L$ each training point counts $(1 - h)^{LEVERAGE_POWER}$, with $h$ its leverage: those that the clean head "
+    "has learnt by heart count less, as other points do not follow them."
+)
+
+
+def exchange_explained(outer: str) -> Explanation:
+    """Frank-Wolfe over the poison with the outer loss of this name."""
+    return replace(FRANK_WOLFE, text=FRANK_WOLFE.text + BY_LEVERAGE) if outer == "leverage" else FRANK_WOLFE
+
+
+def outer_steps(outer: str) -> list[str]:
+    """The report's step on the outer loss of this name, where it is not the usual one."""
+    words = (
+        "Count each training point in the loss that is raised by how little its leverage is, so that those which the "
+        "clean head has learnt by heart matter less."
+    )
+    return [words] if outer == "leverage" else []
+
 
 ASCENT_TEXT = (
     "move them so that a head trained to convergence on clean and poisoned points errs as much as possible (total "
