@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +12,7 @@ from core.serving import engine
 from core.spec.experiment import ExperimentSpec
 from core.system.paths import GALLERY
 from pages import _own, _progress, _runs, _state
-from tests.apps import opened
+from tests.apps import Tasks, opened
 
 *LINKS, PLAIN = json.loads((Path(__file__).parent / "links-0.1.0.json").read_text())
 EACH = pytest.mark.parametrize("link", LINKS, ids=lambda link: f"{link['page']}-{'-'.join(link['query']) or 'bare'}")
@@ -23,8 +22,8 @@ EACH = pytest.mark.parametrize("link", LINKS, ids=lambda link: f"{link['page']}-
 def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that ship and no others, and no cluster."""
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
-    task = SimpleNamespace(error=None, result=None, done=False, wait=lambda _: None)
-    idle = SimpleNamespace(job=lambda _: None, was_interrupted=lambda _: False, run_task=lambda *_: task)
+    idle = Tasks()
+    idle.works = False
     monkeypatch.setattr(engine, "get_engine", lambda: idle)
 
 
