@@ -7,6 +7,7 @@ import torch
 
 from core.attacks.algorithms import portfolio
 from core.attacks.algorithms.base import Attacked
+from core.attacks.algorithms.outer import ALIKE, Outer
 from core.attacks.algorithms.plan import follows_rule, make_plan
 from core.attacks.best_input import BestInput
 from core.attacks.execution import execute
@@ -97,8 +98,8 @@ def test_under_the_chosen_rule_each_candidate_follows_the_rule_it_stands_for() -
 def test_fewer_failures_come_first_then_the_accuracy_then_the_loss() -> None:
     scene = tiny.scene()
     plan = make_plan(scene, tiny.spec("best-input"))
-    one = portfolio.Candidate("real", None, 1, plan, scene.images[plan.base], train_accuracy=0.8, outer_loss=0.2)
-    order = [replace(one, train_accuracy=0.7), replace(one, outer_loss=0.3), one, replace(one, failing=1)]
+    one = portfolio.Candidate("real", None, 1, plan, scene.images[plan.base], counted_accuracy=0.8, outer_loss=0.2)
+    order = [replace(one, counted_accuracy=0.7), replace(one, outer_loss=0.3), one, replace(one, failing=1)]
     mixed = [order[i] for i in (2, 0, 3, 1)]
     assert sorted(mixed, key=lambda candidate: candidate.rank, reverse=True) == order
 
@@ -107,6 +108,20 @@ def test_the_effect_of_a_candidate_is_that_of_its_exported_images() -> None:
     scene = tiny.scene()
     plan = make_plan(scene, tiny.spec("best-input"))
     x = torch.rand(scene.images[plan.base].shape, generator=torch.Generator().manual_seed(0))
-    judged = portfolio.judged(scene, portfolio.Candidate("real", None, 1, plan, x))
+    judged = portfolio.judged(scene, portfolio.Candidate("real", None, 1, plan, x), ALIKE)
     exported = Attacked(plan.y, plan.base, None, None, torch.round(x * 255) / 255, {})
     assert (judged.train_accuracy, judged.failing) == (train_accuracy(exported), 0)
+    assert judged.counted_accuracy == judged.train_accuracy
+
+
+def test_candidates_are_ranked_by_the_accuracy_that_the_outer_loss_counts() -> None:
+    scene = tiny.scene()
+    plan = make_plan(scene, tiny.spec("best-input"))
+    z = scene.problem.z
+    theta = scene.retrained(scene.z[plan.base], plan.y)
+    right = (z @ theta.T).argmax(1).eq(scene.y).double()
+    outer = Outer(2.0, torch.linspace(0, 2, len(right), dtype=torch.float64))
+    judged = portfolio.judged(scene, portfolio.Candidate("real", None, 1, plan, scene.images[plan.base]), outer)
+    assert outer.weights is not None
+    assert judged.counted_accuracy == pytest.approx(float((right * outer.weights).mean()))
+    assert judged.train_accuracy == pytest.approx(float(right.mean()))

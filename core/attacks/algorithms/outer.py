@@ -55,6 +55,11 @@ class Outer:
         loss = (self.weights * (1.0 - true[:, 0])).mean()
         return loss, self.sharpness * (residual * self.weights[:, None]).T @ z1 / len(y)
 
+    def accuracy(self, logits: Tensor, y: Tensor) -> float:
+        """The accuracy of logits (N, c) on points with labels y (N,), which count as in the loss."""
+        right = logits.argmax(1).eq(y).double()
+        return float(right.mean() if self.weights is None else (self.weights * right).mean())
+
 
 ALIKE = Outer()
 """The outer loss in which all points count alike."""

@@ -3,9 +3,9 @@
 No single start wins on every pair of data and extractor. Total gradient ascent on the pixels ends in a local optimum
 near its start, so that the start decides. Each start is made under each label rule that the attacker may follow, all
 ascend for one cycle, the better half for another, and so on until one is left: successive halving (Jamieson and
-Talwalkar 2016). Better is the lower accuracy on the clean TRAINING set, at the converged head and on the images as they
-would be exported; the attacker has no test set. Between starts of different kinds it predicts the test set better than
-the smooth outer loss, which only breaks ties.
+Talwalkar 2016). Better is the lower accuracy on the clean TRAINING set, at the converged head and on the images as
+they would be exported, where points count as in the outer loss; the attacker has no test set. Between starts of
+different kinds it predicts the test set better than the smooth outer loss, which only breaks ties.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ from core.attacks.algorithms.outer import Outer
 from core.attacks.algorithms.plan import draw_plan
 from core.attacks.algorithms.tgda import tgda_features
 from core.attacks.starts import RULES, field_sizes
+from core.heads import logistic as head
 from core.spec.events import Observer, for_target, made_from, part_of
 from core.spec.experiment import LabelRule
 
@@ -43,6 +44,7 @@ class Candidate:
         zeta: (m, d) poisoned features that the images were matched to, or None.
         failing: how many samples fail the filter.
         train_accuracy: on the clean training set; infinite before it is known.
+        counted_accuracy: the same with points that count as in the outer loss.
         outer_loss: on the same set.
     """
 
@@ -54,12 +56,13 @@ class Candidate:
     zeta: Tensor | None = None
     failing: int = 0
     train_accuracy: float = float("inf")
+    counted_accuracy: float = float("inf")
     outer_loss: float = 0.0
 
     @property
     def rank(self) -> tuple[int, float, float]:
         """The larger the better."""
-        return -self.failing, -self.train_accuracy, self.outer_loss
+        return -self.failing, -self.counted_accuracy, self.outer_loss
 
 
 Start = Callable[[Plan, Observer], tuple[Plan, Tensor, Tensor | None]]
@@ -159,7 +162,7 @@ def race(
         The winner, and all candidates as they were after their first cycle, in their order.
     """
     sizes, done = field_sizes(len(field), cycles), 0
-    left, first = [judged(scene, candidate) for candidate in field], list(field)
+    left, first = [judged(scene, candidate, outer) for candidate in field], list(field)
     for size in sizes:
         best = sorted(left, key=lambda candidate: candidate.rank, reverse=True)[:size]
         left = []
@@ -177,14 +180,22 @@ def _ascended(
     """The candidate after a cycle, unless that made it worse."""
     plan, canvas = candidate.plan, Canvas.of(scene, candidate.plan)
     x = ascend(scene, plan, canvas, candidate.x, steps, lr, made_from(observe, plan.base, plan.y), damping, outer)
-    return max(candidate, judged(scene, replace(candidate, x=x)), key=lambda some: some.rank)
+    return max(candidate, judged(scene, replace(candidate, x=x), outer), key=lambda some: some.rank)
 
 
-def judged(scene: Scene, candidate: Candidate) -> Candidate:
-    """The candidate with its effect on the head, and the number of samples that fail the filter."""
+def judged(scene: Scene, candidate: Candidate, outer: Outer) -> Candidate:
+    """The candidate with its effect on the head and on the outer loss, and how many samples fail the filter."""
     plan = candidate.plan
     z = scene.features(plan.feasible.eight_bit(candidate.x, scene.images[plan.base]))
-    probe = Damage(scene, plan.y).probe(z.double(), tol=HEAD_TOLERANCE)
+    probe = Damage(scene, plan.y, outer).probe(z.double(), tol=HEAD_TOLERANCE)
     filter_ = plan.feasible.filter
     failing = 0 if filter_ is None else int((~filter_.passes(z, plan.y)).sum())
-    return replace(candidate, failing=failing, train_accuracy=probe.train_accuracy, outer_loss=probe.damage)
+    logits = head.logits(probe.theta, scene.z)
+    counted = probe.train_accuracy if outer.weights is None else outer.accuracy(logits, scene.y)
+    return replace(
+        candidate,
+        failing=failing,
+        train_accuracy=probe.train_accuracy,
+        counted_accuracy=counted,
+        outer_loss=probe.damage,
+    )
