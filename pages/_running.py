@@ -24,6 +24,10 @@ REFRESH_SECONDS = 1.0
 QUEUE_SECONDS = 3.0
 """Of runs that are not the next: a class that waits would else keep the server busy with looking."""
 
+NO_WORKER = "no worker is available yet"
+BEHIND_TASKS = "a worker has to end other work first"
+"""Why nobody knows how long runs take."""
+
 
 def engine() -> "Engine":
     """The engine; imported here because dask takes a second that the first page should not wait for."""
@@ -242,9 +246,9 @@ def progress_words(status: "JobStatus") -> str:
     """Stage, step and time left in one line."""
     left = "" if status.seconds_left is None else f" · {about(status.seconds_left)} left"
     if status.lacks_workers:
-        return f"{WAITING}: no worker is available yet"
+        return f"{WAITING}: {NO_WORKER}"
     if status.behind_tasks:
-        return f"{QUEUED}, position {status.place}: a worker has to end other work first"
+        return f"{QUEUED}, position {status.place}: {BEHIND_TASKS}"
     if status.state == "queued":
         return f"{QUEUED}, position {status.place}{left}"
     stage = STAGES.get(status.stage, "Starting")

@@ -143,7 +143,9 @@ def jobs_of(places: list[sweep.Cell]) -> "list[Job]":
 def left_words(statuses: "list[JobStatus]") -> str:
     """How long runs that are on their way take until all are over."""
     if any(status.lacks_workers for status in statuses):
-        return "no worker is available yet"
+        return _running.NO_WORKER
+    if any(status.behind_tasks for status in statuses):
+        return _running.BEHIND_TASKS
     left = max((status.seconds_left or 0.0) for status in statuses)
     return f"{about(left)} left"
 

@@ -399,11 +399,21 @@ def test_a_stored_run_is_run_again_and_what_changed_is_said(
     assert words not in shown_text(app)
 
 
-def test_queue_place_is_said(engine: FakeEngine) -> None:
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (WAITING, "Queued, position 2 · about 1.5 min left"),
+        (
+            replace(WAITING, place=1, seconds_left=None, behind_tasks=True),
+            "Queued, position 1: a worker has to end other work first",
+        ),
+    ],
+)
+def test_queue_place_is_said(engine: FakeEngine, now: JobStatus, words: str) -> None:
     app = lab(seed="5")
-    engine.submit(app.session_state.spec).now = WAITING
+    engine.submit(app.session_state.spec).now = now
     app.run()
-    assert "Queued, position 2" in app.progress[0].text
+    assert words in app.progress[0].text
 
 
 def test_cancelled_run_says_so_until_dismissed() -> None:
@@ -755,14 +765,18 @@ def test_sweep_is_stopped_by_its_button(engine: FakeEngine) -> None:
     assert app.button(key="sweep-run").label == "Run 9"
 
 
-def test_sweep_says_that_no_worker_is_there_yet(engine: FakeEngine) -> None:
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [("lacks_workers", "no worker is available yet"), ("behind_tasks", "a worker has to end other work first")],
+)
+def test_sweep_says_why_nobody_knows_how_long_it_takes(engine: FakeEngine, why: str, words: str) -> None:
     app = sweep_page(**SWEPT)
     app.button(key="sweep-run").click().run()
     for job in engine.known.values():
-        job.now = replace(WAITING, seconds_left=None, lacks_workers=True)
+        job.now = replace(WAITING, seconds_left=None, **{why: True})
     app.run()
     [bar] = app.get("progress")
-    assert bar.proto.text == "0 of 9 runs done · no worker is available yet"
+    assert bar.proto.text == f"0 of 9 runs done · {words}"
 
 
 def test_sweep_that_is_too_large_is_refused() -> None:
