@@ -99,9 +99,9 @@ def run(settings: BestInput, scene: "Scene", plan: "Plan", observe: "Observer") 
     from core.attacks.algorithms import portfolio
     from core.attacks.algorithms.ascent_on_pixels import DAMPING
     from core.attacks.algorithms.base import Draft
-    from core.attacks.algorithms.outer import LEVERAGE_DAMPING, outer_of
+    from core.attacks.algorithms.outer import outer_of
 
-    outer, damping = outer_of(settings.outer, scene), DAMPING if settings.outer == "alike" else LEVERAGE_DAMPING
+    outer, damping = outer_of(settings.outer, scene, DAMPING)
     starts: dict[str, portfolio.Start] = {}
     if settings.match_steps:
         starts["matched"] = partial(

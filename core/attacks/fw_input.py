@@ -86,12 +86,10 @@ def run(settings: FWInput, scene: "Scene", plan: "Plan", observe: "Observer") ->
     from core.attacks.algorithms.base import Draft
     from core.attacks.algorithms.canvas import Canvas
     from core.attacks.algorithms.frank_wolfe import Exchange, Poison
-    from core.attacks.algorithms.outer import LEVERAGE_DAMPING, outer_of
+    from core.attacks.algorithms.outer import outer_of
     from core.spec.events import made_from, part_of
 
-    outer, damping = outer_of(settings.outer, scene), settings.damping
-    if settings.outer == "leverage":
-        damping = LEVERAGE_DAMPING
+    outer, damping = outer_of(settings.outer, scene, settings.damping)
     exchange = Exchange(scene, plan, settings.atoms, settings.inner_steps, damping, outer)
     by_influence = settings.bases == "influence"
     start = exchange.influential() if by_influence else Poison.real(scene, plan.base, plan.y)

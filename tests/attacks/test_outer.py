@@ -5,7 +5,15 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from core.attacks.algorithms.outer import ALIKE, LEVERAGE_SHARPNESS, Outer, by_leverage, leverages, outer_of
+from core.attacks.algorithms.outer import (
+    ALIKE,
+    LEVERAGE_DAMPING,
+    LEVERAGE_SHARPNESS,
+    Outer,
+    by_leverage,
+    leverages,
+    outer_of,
+)
 from core.attacks.execution import execute
 from core.attacks.parts.settings import LEVERAGE_POWER
 from core.catalog.choices import resolve
@@ -78,7 +86,8 @@ def test_points_count_the_less_the_more_leverage_they_have() -> None:
     assert outer.weights is not None
     assert float(outer.weights.mean()) == pytest.approx(1.0)
     torch.testing.assert_close(outer.weights / outer.weights[0], ((1 - h) / (1 - h[0])) ** LEVERAGE_POWER)
-    assert outer_of("alike", scene) is ALIKE
+    assert outer_of("alike", scene, 0.3) == (ALIKE, 0.3)
+    assert outer_of("leverage", scene, 0.3)[1] == LEVERAGE_DAMPING
 
 
 def spec(attack: str, **settings: object) -> ExperimentSpec:

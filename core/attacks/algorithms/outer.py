@@ -71,9 +71,15 @@ def by_leverage(scene: Scene) -> Outer:
     return Outer(LEVERAGE_SHARPNESS, weights / weights.mean())
 
 
-def outer_of(name: OuterName, scene: Scene) -> Outer:
-    """The outer loss of this name."""
-    return by_leverage(scene) if name == "leverage" else ALIKE
+def outer_of(name: OuterName, scene: Scene, damping: float) -> tuple[Outer, float]:
+    """The outer loss of this name, and the damping that goes with it.
+
+    Args:
+        name: of the loss.
+        scene: what the attacker knows.
+        damping: where points count alike.
+    """
+    return (by_leverage(scene), LEVERAGE_DAMPING) if name == "leverage" else (ALIKE, damping)
 
 
 def leverages(problem: head.HeadProblem, theta: Tensor) -> Tensor:
