@@ -17,8 +17,14 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
+    expect.set_options(timeout=app_server.PAGE_MS)
     with app_server.browser() as chromium:
         yield chromium
+
+
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> app_server.Tabs:
+    return app_server.Tabs(browser)
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +44,12 @@ def fresh_address(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(app_server.PAGE_MS)
-    expect.set_options(timeout=app_server.PAGE_MS)
-    yield page
-    page.close()
+def tabs(window: app_server.Tabs) -> Iterator[app_server.Tabs]:
+    """Opens pages, which are closed at the end of the test."""
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def page(tabs: app_server.Tabs) -> Page:
+    return tabs.open()

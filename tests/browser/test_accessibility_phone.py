@@ -1,10 +1,9 @@
 """What keeps people out on a phone: axe-core's rules of WCAG 2.1, A and AA, drawer closed and open, and its width."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import server as app_server
-from tests.browser.server import settled
+from tests.browser.server import Tabs, settled
 from tests.browser.test_accessibility import PHONE, SCHEME, WIDEST, violations
 from tests.browser.test_links import notes_breaches
 from tests.links import LINKS
@@ -25,13 +24,6 @@ GROUPS = {
     "Set-up": ["Extractors", "Upload your own data", "Status"],
 }
 IN_DRAWER = "document.activeElement.closest('[data-testid=stSidebar]') !== null"
-
-
-def phone(browser: Browser) -> Page:
-    page = browser.new_page(viewport=PHONE)
-    page.set_default_timeout(app_server.PAGE_MS)
-    expect.set_options(timeout=app_server.PAGE_MS)
-    return page
 
 
 def opened(page: Page, url: str) -> None:
@@ -60,8 +52,8 @@ def in_both_themes(page: Page) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_nothing_keeps_people_out_on_a_phone(browser: Browser, address: str, name: str) -> None:
-    page = phone(browser)
+def test_nothing_keeps_people_out_on_a_phone(tabs: Tabs, address: str, name: str) -> None:
+    page = tabs.open(**PHONE)
     broken = notes_breaches(page)
     opened(page, f"{address}/{LINKS[name]}")
     nothing = {"light": [], "dark": []}
@@ -72,11 +64,10 @@ def test_nothing_keeps_people_out_on_a_phone(browser: Browser, address: str, nam
         open_drawer(page)
         assert in_both_themes(page) == nothing
     assert broken == []
-    page.close()
 
 
-def test_the_drawer_lists_the_pages_by_group(browser: Browser, address: str) -> None:
-    page = phone(browser)
+def test_the_drawer_lists_the_pages_by_group(tabs: Tabs, address: str) -> None:
+    page = tabs.open(**PHONE)
     opened(page, f"{address}/lab")
     open_drawer(page)
     drawer = page.get_by_test_id("stSidebar")
@@ -84,11 +75,10 @@ def test_the_drawer_lists_the_pages_by_group(browser: Browser, address: str) -> 
     for group, names in GROUPS.items():
         links = drawer.get_by_role("list", name=group).get_by_role("listitem").get_by_role("link")
         assert [words.strip().splitlines()[-1] for words in links.all_inner_texts()] == names
-    page.close()
 
 
-def test_a_closed_drawer_is_out_of_reach_of_keys(browser: Browser, address: str) -> None:
-    page = phone(browser)
+def test_a_closed_drawer_is_out_of_reach_of_keys(tabs: Tabs, address: str) -> None:
+    page = tabs.open(**PHONE)
     opened(page, f"{address}/lab")
     for _ in range(8):
         page.keyboard.press("Tab")
@@ -96,15 +86,13 @@ def test_a_closed_drawer_is_out_of_reach_of_keys(browser: Browser, address: str)
     assert page.get_by_role("link", name="Gallery").count() == 0
     open_drawer(page)
     assert page.get_by_role("link", name="Gallery").count() == 1
-    page.close()
 
 
-def test_a_wide_table_is_scrolled_by_keys(browser: Browser, address: str) -> None:
-    page = phone(browser)
+def test_a_wide_table_is_scrolled_by_keys(tabs: Tabs, address: str) -> None:
+    page = tabs.open(**PHONE)
     opened(page, f"{address}/{LINKS['compare']}")
     table = page.get_by_role("region", name="Table, scrolled sideways").first
     expect(table).to_be_visible()
     table.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.activeElement.scrollLeft > 0")
-    page.close()

@@ -5,6 +5,8 @@ import http.client
 import io
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -15,10 +17,10 @@ from core.challenge.folder import Challenge
 from core.challenge.hidden import hidden_rows
 from core.challenge.people import join
 from core.challenge.submissions import hand_in_attack
-from core.system import paths
-from tests.browser.server import PAGE_MS, settled, shown
+from tests.browser.server import PAGE_MS, server, settled, shown
 from tests.challenge.conftest import next_round
 from tests.challenge.conftest import opened as opened_challenge
+from tests.patience import until
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +42,6 @@ def visit(browser: Browser) -> Iterator[Visit]:
         contexts.append(browser.new_context(viewport={"width": 1366, "height": 768}))
         page = contexts[-1].new_page()
         page.set_default_timeout(PAGE_MS)
-        expect.set_options(timeout=PAGE_MS)
         page.goto(url)
         page.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
         settled(page)
@@ -135,15 +136,34 @@ def test_a_class_attacks_and_defends(visit: Visit, address: str, tmp_path: Path)
         assert page is teacher or key not in page.content()
 
 
-@pytest.fixture
-def challenge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Challenge:
-    """A challenge in the home of `fresh_address`, in its second round, with one attack that is judged."""
-    monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
-    challenge = opened_challenge("attack", "defence", "attack")
-    hand_in_attack(challenge, join(challenge, "Ada")[0], {"name": "label-flip"}, None)
-    next_round(challenge)
-    hidden_rows(challenge)
-    return challenge
+@dataclass(frozen=True)
+class Judged:
+    """A challenge in its second round, whose one attack has been judged, on a server of its own.
+
+    `runs` are what that run could be called: the hash of its settings, and the name of its work in the queue.
+    """
+
+    address: str
+    home: Path
+    challenge: Challenge
+    runs: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
+    home = tmp_path_factory.mktemp("judged")
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("POISON_LAB_HOME", str(home))
+            challenge = opened_challenge("attack", "defence", "attack")
+            hand_in_attack(challenge, join(challenge, "Ada")[0], {"name": "label-flip"}, None)
+            next_round(challenge)
+            hidden_rows(challenge)
+            [name] = challenge.names("submissions")
+            run = challenge.rules.spec_of({"name": "label-flip"}, None).hash
+            address = stack.enter_context(server(home))
+            until(lambda: name in challenge.names("verdicts"))
+        yield Judged(address, home, challenge, (run, f"challenge-{challenge.code}-{name}"))
 
 
 PLACES = (
@@ -158,21 +178,21 @@ WAYS = ("/{}", "/../{}", "/..%2f{}", "/%2e%2e/{}", "/static/../../{}", "/static/
 COMPONENT = "/_stcore/bidi-components/poison-lab.playground/"
 
 
-def test_nothing_of_a_challenge_is_reached_by_an_address(challenge: Challenge, fresh_address: str) -> None:
+def test_nothing_of_a_challenge_is_reached_by_an_address(judged: Judged) -> None:
     """Its files, the secret that draws its hidden test images, and the cache with their features."""
-    secret = (paths.home() / "secret").read_bytes()
-    teacher = challenge.teacher.encode()
+    secret = (judged.home / "secret").read_bytes()
+    teacher = judged.challenge.teacher.encode()
     assert len(secret) == 32
     for place in PLACES:
-        target = place.format(code=challenge.code)
+        target = place.format(code=judged.challenge.code)
         for way in (
             *WAYS,
             COMPONENT + "../../../../{}",
             COMPONENT + "..%2f..%2f..%2f{}",
             "/" + quote("../" * 4, "") + "{}",
         ):
-            for path in (way.format(target), way.format(f"{paths.home()}/{target}".lstrip("/"))):
-                connection = http.client.HTTPConnection(urlsplit(fresh_address).netloc, timeout=60)
+            for path in (way.format(target), way.format(f"{judged.home}/{target}".lstrip("/"))):
+                connection = http.client.HTTPConnection(urlsplit(judged.address).netloc, timeout=60)
                 connection.request("GET", path)  # as it stands: urllib would tidy it up
                 body = connection.getresponse().read()
                 connection.close()
@@ -180,23 +200,16 @@ def test_nothing_of_a_challenge_is_reached_by_an_address(challenge: Challenge, f
                 assert teacher not in body, path
 
 
-@pytest.mark.parametrize("page", ["lab", "defend", "stages", "features", "present"])
-def test_a_judged_run_opens_by_no_link(page: str, challenge: Challenge, visit: Visit, fresh_address: str) -> None:
-    """Neither by the hash of its settings nor by the name that its work has in the queue."""
-    opened = visit(f"{fresh_address}/challenge?code={challenge.code}")
-    [name] = challenge.names("submissions")
-    verdict = challenge.path("verdicts", name).with_name(f"{name}.json")
-    while not verdict.exists():
-        opened.wait_for_timeout(200)
-    spec = challenge.rules.spec_of({"name": "label-flip"}, None)
-    for run in (spec.hash, f"challenge-{challenge.code}-{name}"):
-        link = f"{page}?{SETTINGS}" if page == "lab" else f"{page}?run={run}"
-        opened.goto(f"{fresh_address}/{link}")
-        opened.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
-        settled(opened)
-        expect(shown(opened, "Already computed")).to_have_count(0)
-        if page != "lab":
-            expect(opened.get_by_test_id("stAlert").first).to_be_visible()
+@pytest.mark.parametrize("place", ["lab", "defend", "stages", "features", "present"])
+def test_a_judged_run_opens_by_no_link(place: str, judged: Judged, page: Page) -> None:
+    for run in judged.runs:
+        link = f"{place}?{SETTINGS}" if place == "lab" else f"{place}?run={run}"
+        page.goto(f"{judged.address}/{link}")
+        page.get_by_test_id("stMain").get_by_role("heading").first.wait_for()
+        settled(page)
+        expect(shown(page, "Already computed")).to_have_count(0)
+        if place != "lab":
+            expect(page.get_by_test_id("stAlert").first).to_be_visible()
 
 
 def test_codes_are_not_found_by_trying(visit: Visit, address: str) -> None:

@@ -1,13 +1,11 @@
 """Finished runs side by side and told in steps, in a real browser: links on a fresh server, keys, small screens."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.storage import gallery
 from tests.browser import server as app_server
-from tests.browser.server import shown
+from tests.browser.server import Tabs, shown
 
 pytestmark = pytest.mark.browser
 
@@ -77,11 +75,8 @@ def test_the_sidebar_is_back_in_the_lab(page: Page, address: str) -> None:
 
 
 @pytest.fixture
-def phone(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 400, "height": 900})
-    page.set_default_timeout(app_server.PAGE_MS)
-    yield page
-    page.close()
+def phone(tabs: Tabs) -> Page:
+    return tabs.open(400, 900)
 
 
 def test_compared_runs_are_not_wider_than_a_phone(phone: Page, address: str) -> None:

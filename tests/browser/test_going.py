@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser import server as app_server
-from tests.browser.server import shown
+from tests.browser.server import Tabs, shown
 
 pytestmark = pytest.mark.browser
 
@@ -33,8 +33,8 @@ def tops(page: Page) -> list[float]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, address: str, size: str) -> None:
-    page, is_phone = browser.new_page(viewport=SIZES[size]), size == "phone"
+def test_images_and_diamonds_change_in_place_while_a_run_goes(tabs: Tabs, address: str, size: str) -> None:
+    page, is_phone = tabs.open(**SIZES[size]), size == "phone"
     page.set_default_timeout(RUN_MS)
     page.goto(f"{address}/lab?attack=label-flip&{SMALL}")  # it fits the map of these clean points
     expect(page.locator(".map[data-count]").first).to_be_visible(timeout=RUN_MS)
@@ -76,4 +76,3 @@ def test_images_and_diamonds_change_in_place_while_a_run_goes(browser: Browser, 
     expect(page.get_by_test_id("stSidebar").get_by_text("The run was cancelled")).to_be_visible(timeout=RUN_MS)
     expect(shown(page, "Result of other settings")).to_be_attached()
     expect(page.locator(".image-card figcaption").last).not_to_contain_text("step")
-    page.close()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import server as app_server
-from tests.browser.server import shown
+from tests.browser.server import Tabs, shown
 
 pytestmark = pytest.mark.browser
 
@@ -109,8 +109,8 @@ def test_cancel_a_long_run(page: Page, address: str) -> None:
     expect(page.locator(".st-key-run button")).to_be_enabled()
 
 
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path: Path) -> None:
-    page = browser.new_page(viewport={"width": 400, "height": 900})
+def test_nothing_is_wider_than_a_phone(tabs: Tabs, address: str, tmp_path: Path) -> None:
+    page = tabs.open(400, 900)
     page.goto(f"{address}/lab?{SMALL}&budget=21")
     page.get_by_test_id("stExpandSidebarButton").click()
     run_button(page)  # which closes the drawer
@@ -120,4 +120,3 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, tmp_path:
         ".filter(e => e.getBoundingClientRect().right > 402 && e.offsetParent).map(e => e.className)"
     )
     assert not wide
-    page.close()

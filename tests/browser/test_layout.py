@@ -1,10 +1,10 @@
 """Where things stand on the lab's first screen: the experiment beside its result, without scrolling."""
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import server as app_server
-from tests.browser.server import shown
+from tests.browser.server import Tabs, shown
 
 pytestmark = pytest.mark.browser
 
@@ -26,10 +26,8 @@ UNSCROLLED = """[...document.querySelectorAll('[data-testid=stMain], [data-testi
     .every(element => element.scrollTop === 0)"""
 
 
-def opened(browser: Browser, url: str, height: int) -> Page:
-    page = browser.new_page(viewport={"width": WIDTH, "height": height})
-    page.set_default_timeout(app_server.PAGE_MS)
-    expect.set_options(timeout=app_server.PAGE_MS)
+def opened(tabs: Tabs, url: str, height: int) -> Page:
+    page = tabs.open(WIDTH, height)
     page.goto(url)
     page.locator(".st-key-before-after .js-plotly-plot").wait_for()
     app_server.settled(page)
@@ -46,9 +44,9 @@ def box(page: Page, selector: str) -> dict[str, float]:
     ("height", "result"), [(768, RESULT), (640, (".st-key-story", ".st-key-before-after"))], ids=["768", "640"]
 )
 def test_experiment_and_result_fit_the_first_screen(
-    browser: Browser, address: str, height: int, result: tuple[str, ...]
+    tabs: Tabs, address: str, height: int, result: tuple[str, ...]
 ) -> None:
-    page = opened(browser, f"{address}/lab", height)
+    page = opened(tabs, f"{address}/lab", height)
     below = {}
     for selector in (*EXPERIMENT, *result):
         place = box(page, selector)
@@ -57,13 +55,10 @@ def test_experiment_and_result_fit_the_first_screen(
             below[selector] = place
     assert below == {}
     assert page.evaluate(UNSCROLLED)
-    page.close()
 
 
-def test_the_result_is_beside_the_experiment_and_its_sentence_is_the_largest_text(
-    browser: Browser, address: str
-) -> None:
-    page = opened(browser, f"{address}/lab", HEIGHT)
+def test_the_result_is_beside_the_experiment_and_its_sentence_is_the_largest_text(tabs: Tabs, address: str) -> None:
+    page = opened(tabs, f"{address}/lab", HEIGHT)
     tops = [box(page, f".st-key-lab-{name}")["y"] for name in ("images", "map", "accuracy")]
     assert max(tops) - min(tops) < 1
     sizes = page.evaluate(
@@ -71,11 +66,10 @@ def test_the_result_is_beside_the_experiment_and_its_sentence_is_the_largest_tex
             selector => [selector, parseFloat(getComputedStyle(document.querySelector(selector)).fontSize)]))"""
     )
     assert max(sizes, key=sizes.__getitem__) == ".st-key-story p"
-    page.close()
 
 
-def test_a_run_moves_nothing(browser: Browser, address: str) -> None:
-    page = opened(browser, f"{address}/lab?{LONG}", HEIGHT)
+def test_a_run_moves_nothing(tabs: Tabs, address: str) -> None:
+    page = opened(tabs, f"{address}/lab?{LONG}", HEIGHT)
     folds = [f"[data-testid=stExpander]:has-text('{name}')" for name in FOLDS]
     # Nothing is computed; what the run reports and the words on its map stand in the places of these.
     absent = (".st-key-budget-marks", ".st-key-before-after", ".st-key-lab-map .map canvas >> nth=0")
@@ -92,11 +86,10 @@ def test_a_run_moves_nothing(browser: Browser, address: str) -> None:
     expect(shown(page, "The run was cancelled")).to_be_visible()
     moved = {name: during[name]["y"] - before[name]["y"] for name in watched}
     assert {name: by for name, by in moved.items() if abs(by) > 1} == {}
-    page.close()
 
 
-def test_a_select_box_that_the_window_cuts_opens_at_the_first_click(browser: Browser, address: str) -> None:
-    page = opened(browser, f"{address}/lab?attack=ft-matching", HEIGHT)
+def test_a_select_box_that_the_window_cuts_opens_at_the_first_click(tabs: Tabs, address: str) -> None:
+    page = opened(tabs, f"{address}/lab?attack=ft-matching", HEIGHT)
     page.get_by_test_id("stSidebar").get_by_text("Attack parameters").click()
     select = page.locator(".st-key-ask-evade").get_by_role("combobox")
     select.wait_for()
@@ -114,7 +107,6 @@ def test_a_select_box_that_the_window_cuts_opens_at_the_first_click(browser: Bro
         expect(page.get_by_role("listbox")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("listbox")).to_have_count(0)
-    page.close()
 
 
 def edge(select: Locator) -> tuple[float, float]:

@@ -4,9 +4,10 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import server as app_server
+from tests.browser.server import Tabs
 from tests.browser.test_links import notes_breaches
 
 pytestmark = pytest.mark.browser
@@ -68,9 +69,8 @@ def test_going_back_shows_what_was_there(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1366, 768), (1920, 1080)])
-def test_picture_and_numbers_are_on_one_screen(size: tuple[int, int], browser: Browser, address: str) -> None:
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.set_default_timeout(app_server.PAGE_MS)
+def test_picture_and_numbers_are_on_one_screen(size: tuple[int, int], tabs: Tabs, address: str) -> None:
+    page = tabs.open(*size)
     ready(page, f"{address}/playground")
     canvas, numbers = page.locator("canvas").bounding_box(), page.locator(".numbers").bounding_box()
     assert canvas
@@ -84,12 +84,10 @@ def test_picture_and_numbers_are_on_one_screen(size: tuple[int, int], browser: B
         size[0],
     )
     assert [html for html in wide if "aria-live" not in html] == []
-    page.close()
 
 
-def test_the_picture_follows_the_theme(browser: Browser, address: str) -> None:
-    page = browser.new_page(viewport={"width": 1366, "height": 768}, color_scheme="dark")
-    page.set_default_timeout(app_server.PAGE_MS)
+def test_the_picture_follows_the_theme(tabs: Tabs, address: str) -> None:
+    page = tabs.open(1366, 768, "dark")
     ready(page, f"{address}/playground?data=blobs&field=off")
     corner = """canvas => Array.from(canvas.getContext("2d").getImageData(3, canvas.height - 4, 1, 1).data)"""
     canvas = page.locator("canvas")
@@ -99,7 +97,6 @@ def test_the_picture_follows_the_theme(browser: Browser, address: str) -> None:
     page.emulate_media(color_scheme="light")
     expect(page.locator("[data-part=labels] svg").first).to_have_attribute("fill", "#2b78c0")
     assert canvas.evaluate(corner) != dark
-    page.close()
 
 
 def test_the_server_is_asked_nothing_while_a_point_is_dragged(page: Page, address: str) -> None:

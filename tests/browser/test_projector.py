@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.challenge import codes, predictions
 from core.challenge.folder import Challenge
@@ -14,7 +14,7 @@ from core.challenge.people import join
 from core.challenge.submissions import hand_in_attack, hand_in_defence
 from core.challenge.verdicts import Pair, Verdict
 from pages._projector import ROWS
-from tests.browser.server import PAGE_MS, server, settled, shown
+from tests.browser.server import Tabs, server, settled, shown
 from tests.browser.test_accessibility import RULES
 from tests.challenge.conftest import next_round
 from tests.challenge.conftest import opened as opened_challenge
@@ -95,9 +95,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             yield Room(address, challenges)
 
 
-def projected(browser: Browser, room: Room, what: str, size: tuple[int, int], theme: Any = "light") -> Page:
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)
-    page.set_default_timeout(PAGE_MS)
+def projected(tabs: Tabs, room: Room, what: str, size: tuple[int, int], theme: Any = "light") -> Page:
+    page = tabs.open(*size, theme)
     page.goto(f"{room.address}/projector?code={room.challenges[what].code}")
     page.locator(".projector table tr").first.wait_for()
     settled(page)
@@ -107,10 +106,8 @@ def projected(browser: Browser, room: Room, what: str, size: tuple[int, int], th
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SCREENS)
 @pytest.mark.parametrize("what", ["attacks", "both", "predictions"])
-def test_the_last_row_of_a_room_reads_it(
-    what: str, size: tuple[int, int], theme: str, browser: Browser, room: Room
-) -> None:
-    page = projected(browser, room, what, size, theme)
+def test_the_last_row_of_a_room_reads_it(what: str, size: tuple[int, int], theme: str, tabs: Tabs, room: Room) -> None:
+    page = projected(tabs, room, what, size, theme)
     found = page.evaluate(MEASURE)
     assert found["smallest"] >= LEAST_TEXT
     assert found["code"] >= LEAST_CODE
@@ -121,11 +118,10 @@ def test_the_last_row_of_a_room_reads_it(
     for hidden in ("stSidebar", "stHeader", "stTopNavSection"):
         expect(page.get_by_test_id(hidden).filter(visible=True)).to_have_count(0)
     assert Axe().run(page, options=RULES).response["violations"] == []
-    page.close()
 
 
-def test_the_board_has_the_best_twelve_of_each_kind(browser: Browser, room: Room) -> None:
-    page = projected(browser, room, "both", SCREENS[0])
+def test_the_board_has_the_best_twelve_of_each_kind(tabs: Tabs, room: Room) -> None:
+    page = projected(tabs, room, "both", SCREENS[0])
     attacks, defences = (table.locator("tbody tr") for table in page.locator(".projector table").all())
     expect(attacks).to_have_count(ROWS)
     expect(defences).to_have_count(ROWS)
@@ -137,11 +133,10 @@ def test_the_board_has_the_best_twelve_of_each_kind(browser: Browser, room: Room
         "2 more; best so far: Defender 11 14.5, Defender 12 14.0, Defender 13 13.5",
     ]
     expect(shown(page, f"best pair: {NAMES[-1]} against Defender 13, 13.5 points")).to_be_visible()
-    page.close()
 
 
-def test_predictions_are_in_place_of_the_board_while_the_teacher_shows_them(browser: Browser, room: Room) -> None:
-    page = projected(browser, room, "predictions", SCREENS[0])
+def test_predictions_are_in_place_of_the_board_while_the_teacher_shows_them(tabs: Tabs, room: Room) -> None:
+    page = projected(tabs, room, "predictions", SCREENS[0])
     expect(shown(page, "30 answers; 40 % said: Less than 2.")).to_be_visible()
     assert page.locator(".bars .share").all_inner_texts() == ["40 % (12)", "40 % (12)", "20 % (6)"]
     widths = [box["width"] for bar in page.locator(".bars .bar").all() if (box := bar.bounding_box())]
@@ -152,12 +147,11 @@ def test_predictions_are_in_place_of_the_board_while_the_teacher_shows_them(brow
     expect(shown(page, "Attacks", exact=True)).to_be_visible()
     challenge.change(lambda course: course.with_predictions(STEP, shown=True))
     expect(page.locator(".bars")).to_be_visible()
-    page.close()
 
 
-def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, room: Room) -> None:
+def test_on_a_phone_nothing_is_wider_than_the_screen(tabs: Tabs, room: Room) -> None:
     for what in room.challenges:
-        page = projected(browser, room, what, (390, 844))
+        page = projected(tabs, room, what, (390, 844))
         found = page.evaluate(MEASURE)
         assert found["right"] <= 390
         assert found["across"] == 0
