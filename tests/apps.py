@@ -3,10 +3,12 @@
 import importlib
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from core.catalog.choices import resolve
@@ -20,6 +22,9 @@ from core.system.errors import EngineError
 from core.system.paths import ROOT
 from pages import _runs
 from tests.drawn import drawn_result
+
+# For each page that it opens, Streamlit's tester reads the metadata of all installed packages, as a server does once.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 UNSEEN = re.compile(r"<(script|style)\b.*?</\1>", re.DOTALL)
 SIZES = {"train_size": 100, "test_size": 50, "budget": 0.1}
