@@ -34,6 +34,9 @@ CHROMIUM_ARGS = (
 START_SECONDS = 60
 Theme = Literal["light", "dark"]
 SIZE: ViewportSize = {"width": 1400, "height": 1000}
+FADE_MS = 150  # within which what fades has begun to
+STILL = """() => document.getAnimations().every(
+    (animation) => animation.playState !== "running" || animation.effect.getComputedTiming().endTime === Infinity)"""
 PAGE_MS = 60_000  # a page takes a second; a machine that does much else besides needs patience
 
 
@@ -154,6 +157,12 @@ def settled(page: Page) -> None:
     """Wait until the page's script has ended and everything that it sent is drawn."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+
+
+def still(page: Page) -> None:
+    """Wait until nothing fades or moves any more, but what moves without end."""
+    page.wait_for_timeout(FADE_MS)
+    page.wait_for_function(STILL)
 
 
 def shown(place: Page | Locator, text: str | re.Pattern[str], *, exact: bool = False) -> Locator:

@@ -4,13 +4,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.server import Tabs, settled
-from tests.browser.test_accessibility import PHONE, SCHEME, WIDEST, violations
+from tests.browser.test_accessibility import NOTHING, PHONE, WIDEST, in_both_themes
 from tests.browser.test_links import notes_breaches
 from tests.links import LINKS
 
 pytestmark = pytest.mark.browser
 
-FADE_MS = 500
 DRAWERS = ("lab", "lab-features", "lessons-step", "gallery")
 """Links of pages whose drawers differ: an experiment, another one, a lesson's, and pages alone, as on all others."""
 WIDER = """[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]
@@ -40,29 +39,17 @@ def open_drawer(page: Page) -> None:
     expect(page.get_by_test_id("stSidebarNavItems")).to_be_visible()
 
 
-def in_both_themes(page: Page) -> dict[str, list[str]]:
-    """What axe-core finds, light and dark."""
-    found = {}
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_function(SCHEME, arg=theme)
-        page.wait_for_timeout(FADE_MS)
-        found[theme] = violations(page)
-    return found
-
-
 @pytest.mark.parametrize("name", LINKS)
 def test_nothing_keeps_people_out_on_a_phone(tabs: Tabs, address: str, name: str) -> None:
     page = tabs.open(**PHONE)
     broken = notes_breaches(page)
     opened(page, f"{address}/{LINKS[name]}")
-    nothing = {"light": [], "dark": []}
-    assert in_both_themes(page) == nothing
+    assert in_both_themes(page) == NOTHING
     assert page.evaluate(WIDEST) == ""
     assert page.evaluate(WIDER) == []
     if name in DRAWERS:
         open_drawer(page)
-        assert in_both_themes(page) == nothing
+        assert in_both_themes(page) == NOTHING
     assert broken == []
 
 
