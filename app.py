@@ -31,6 +31,7 @@ from core.serving.uploads import UploadMemory
 from core.system.errors import SettingError
 from core.system.paths import ROOT
 from core.system.settings import UploadLimits
+from pages import _downloads
 
 log = logging.getLogger("poison_lab")
 
@@ -139,6 +140,7 @@ def stop_engine() -> None:
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Warm the pages and the engine up beside the server, so that the first page does not wait for them."""
     nodelay.enable_nodelay()
+    _downloads.keep()
     starting = asyncio.create_task(asyncio.to_thread(start))
     try:
         yield {"engine": starting}
