@@ -217,6 +217,7 @@ def test_a_server_that_is_gone_is_an_error(problems: list[str]) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_two_students_work_without_an_error() -> None:
     log: list[str] = []
     found: list[Lesson] = []

@@ -46,6 +46,7 @@ def test_what_was_confirmed_and_is_not_there_is_lost(game: Game) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_short_challenge_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     log: list[str] = []

@@ -15,7 +15,7 @@ from tests.browser.server import shown
 from tests.browser.test_bring import zip_of
 from tests.links import PAGES
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 BASE = "/user/ada/lab"
 """Of several parts, as under JupyterHub, and the last one is the name of a page, too."""
@@ -54,7 +54,6 @@ def stands(page: Page, url: str) -> None:
     assert page.url.partition("?")[0] == url
 
 
-@pytest.mark.slow
 def test_every_page_opens_by_its_link_and_asks_for_nothing_outside(
     context: BrowserContext, under: str, asked: list[str]
 ) -> None:
@@ -67,7 +66,6 @@ def test_every_page_opens_by_its_link_and_asks_for_nothing_outside(
     assert {path for path in asked if not path.startswith(f"{BASE}/")} == set()
 
 
-@pytest.mark.slow
 def test_the_bare_address_and_the_navigation_lead_to_every_page(context: BrowserContext, under: str) -> None:
     page = context.new_page()
     page.goto(f"{under}/")
@@ -84,7 +82,6 @@ def test_the_bare_address_and_the_navigation_lead_to_every_page(context: Browser
     assert seen == {*PAGES} - {"projector"}
 
 
-@pytest.mark.slow
 def test_links_between_pages_lead_to_what_they_name(context: BrowserContext, under: str) -> None:
     page = context.new_page()
     page.goto(f"{under}/lab")

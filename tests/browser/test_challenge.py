@@ -76,6 +76,7 @@ def points(projector: Page, name: str, title: str = "Attacks") -> str:
     return line.locator(".damage").inner_text()
 
 
+@pytest.mark.slow
 def test_a_class_attacks_and_defends(visit: Visit, address: str, tmp_path: Path) -> None:
     teacher = visit(f"{address}/challenge?{SETTINGS}")
     teacher.get_by_role("textbox", name="Title").fill("Flip <b>it</b>")

@@ -13,7 +13,7 @@ from tests.browser import server as app_server
 from tests.browser.server import shown
 
 pytest.importorskip("authlib", reason="no Authlib: pip install -r requirements-login.txt")
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("base", ["", "/user/ada/lab"])

@@ -26,7 +26,7 @@ from tests.browser.server import free_port, status_of
 from tests.challenge.conftest import ada, opened
 from tests.patience import until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 ATTACKS = ({"name": "label-flip"}, {"name": "noise"}, {"name": "gc-feature", "steps": 50})
 

@@ -58,6 +58,7 @@ def challenge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Challenge:
     return opened_challenge(experiment=RULES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p.npz", "p.zip"])
 def test_what_a_plug_in_made_is_worth_the_same_by_command_and_on_the_page(
     name: str, made: Path, challenge: Challenge

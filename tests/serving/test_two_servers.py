@@ -13,7 +13,7 @@ from tests.fakes import marks, tiny_spec
 from tests.patience import PATIENCE, until
 from tests.serving.test_cluster import Cluster
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 
 @pytest.fixture
