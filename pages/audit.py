@@ -149,10 +149,10 @@ def report(content: dict[str, Any], page: str) -> None:
         st.subheader("If the attacker knows less")
         st.dataframe([knowing(row) for row in content["limited"]], key="audit-limited", hide_index=True)
     with st.container(horizontal=True):
-        st.download_button("Report (HTML)", page, "audit.html", "text/html", icon=":material/download:")
-        st.download_button(
-            "Numbers (JSON)", folders.as_json(content), "audit.json", "application/json", icon=":material/download:"
-        )
+        icon = ":material/download:"
+        st.download_button("Report (HTML)", page, "audit.html", "text/html", on_click="ignore", icon=icon)
+        numbers = folders.as_json(content)
+        st.download_button("Numbers (JSON)", numbers, "audit.json", "application/json", on_click="ignore", icon=icon)
 
 
 def trained(heads: dict[str, Any]) -> list[dict[str, str]]:

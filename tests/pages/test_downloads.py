@@ -1,8 +1,10 @@
 """A file that is made at a press of its button is there when the browser asks for it, whatever ran in between."""
 
+import ast
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from streamlit.runtime import media_file_manager
@@ -10,6 +12,7 @@ from streamlit.runtime.media_file_manager import MediaFileManager, MediaFileMeta
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 import app
+from core.system.paths import ROOT
 from pages import _downloads
 
 RUNS = 50
@@ -56,6 +59,14 @@ def test_what_a_page_shows_is_deleted_at_once(manager: MediaFileManager) -> None
     manager.clear_session_refs()
     manager.remove_orphaned_files()
     assert not is_there(manager, name)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
+def test_no_button_runs_its_page_again_while_the_browser_fetches_the_file(path: Path) -> None:
+    """A page that runs again lets its files go until it has drawn them, and what others run in between deletes them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("download_button"):
+            assert "on_click='ignore'" in [ast.unparse(word) for word in node.keywords], node.lineno
 
 
 def test_a_server_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
