@@ -71,18 +71,18 @@ class Tabs:
     """
 
     def __init__(self, chromium: Browser) -> None:
-        self.context: BrowserContext = chromium.new_context(viewport=SIZE)
-        self.context.set_default_timeout(PAGE_MS)
+        self._context: BrowserContext = chromium.new_context(viewport=SIZE)
+        self._context.set_default_timeout(PAGE_MS)
         self._opened: list[Page] = []
-        self._stays = self.context.new_page()
+        self._stays = self._context.new_page()
         site = "http://127.0.0.1/"
         self._stays.route(site, lambda route: route.fulfill(body="", content_type="text/html"))
         self._stays.goto(site)
-        self._stored = self.context.new_cdp_session(self._stays)
+        self._stored = self._context.new_cdp_session(self._stays)
 
     def open(self, width: int = SIZE["width"], height: int = SIZE["height"], theme: Theme = "light") -> Page:
         """A page that shows nothing yet."""
-        page = self.context.new_page()
+        page = self._context.new_page()
         self._opened.append(page)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=theme)
@@ -95,7 +95,7 @@ class Tabs:
             page.close()
             self._stored.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
         self._opened.clear()
-        self.context.clear_cookies()
+        self._context.clear_cookies()
 
 
 @contextmanager

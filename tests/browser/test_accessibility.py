@@ -1,7 +1,6 @@
 """What keeps people out of a page: axe-core's rules of WCAG 2.1, A and AA, and a page wider than a phone."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,12 +12,6 @@ from tests.links import LINKS
 pytestmark = pytest.mark.browser
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
-COLOUR_RULES = {
-    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-    "resultTypes": ["violations"],
-}
-"""Those of them that a theme decides; the dark one changes nothing but colours."""
-RULES_IN = {"light": RULES, "dark": COLOUR_RULES}
 WIDTH, HEIGHT, MOST_HEIGHT = 1400, 1000, 8000
 PHONE = {"width": 390, "height": 844}
 MOST_NAMED = 5
@@ -55,14 +48,14 @@ def in_both_themes(page: Page) -> dict[str, list[str]]:
         page.emulate_media(color_scheme=theme)
         page.wait_for_function(SCHEME, arg=theme)
         still(page)
-        found[theme] = violations(page, RULES_IN[theme])
+        found[theme] = violations(page)
     return found
 
 
-def violations(page: Page, rules: Mapping[str, Any]) -> list[str]:
+def violations(page: Page) -> list[str]:
     """What axe-core finds in the page as it stands, a line each."""
     lines = []
-    for rule in Axe().run(page, options=dict(rules)).response["violations"]:
+    for rule in Axe().run(page, options=RULES).response["violations"]:
         for node in rule["nodes"][:MOST_NAMED]:
             reasons = [check["message"] for check in (*node["any"], *node["all"], *node["none"])]
             lines.append(f"{rule['id']} ({len(rule['nodes'])}): {node['html'][:160]} {' '.join(reasons)[:200]}")

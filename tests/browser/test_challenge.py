@@ -203,6 +203,7 @@ def test_nothing_of_a_challenge_is_reached_by_an_address(judged: Judged) -> None
 
 @pytest.mark.parametrize("place", ["lab", "defend", "stages", "features", "present"])
 def test_a_judged_run_opens_by_no_link(place: str, judged: Judged, page: Page) -> None:
+    """Neither by the hash of its settings nor by the name that its work has in the queue."""
     for run in judged.runs:
         link = f"{place}?{SETTINGS}" if place == "lab" else f"{place}?run={run}"
         page.goto(f"{judged.address}/{link}")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import server as app_server
-from tests.browser.server import settled, shown
+from tests.browser.server import settled, shown, still
 
 pytestmark = pytest.mark.browser
 
@@ -14,13 +14,12 @@ MOST_TABS = 120
 MOST_PAGES = 12
 RUN_MS = 120_000
 FOCUSED = "element => element === document.activeElement"
-FADE_MS = 300
 MARGIN = 8
 
 
 def picture(page: Page, wanted: Locator) -> bytes:
     """An element and what is close around it."""
-    page.wait_for_timeout(FADE_MS)
+    still(page)
     box = wanted.bounding_box()
     assert box
     left, top = max(0.0, box["x"] - MARGIN), max(0.0, box["y"] - MARGIN)

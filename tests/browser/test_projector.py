@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core.challenge import codes, predictions
@@ -14,8 +12,8 @@ from core.challenge.people import join
 from core.challenge.submissions import hand_in_attack, hand_in_defence
 from core.challenge.verdicts import Pair, Verdict
 from pages._projector import ROWS
-from tests.browser.server import Tabs, server, settled, shown
-from tests.browser.test_accessibility import RULES
+from tests.browser.server import Tabs, Theme, server, settled, shown
+from tests.browser.test_accessibility import violations
 from tests.challenge.conftest import next_round
 from tests.challenge.conftest import opened as opened_challenge
 
@@ -95,7 +93,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             yield Room(address, challenges)
 
 
-def projected(tabs: Tabs, room: Room, what: str, size: tuple[int, int], theme: Any = "light") -> Page:
+def projected(tabs: Tabs, room: Room, what: str, size: tuple[int, int], theme: Theme = "light") -> Page:
     page = tabs.open(*size, theme)
     page.goto(f"{room.address}/projector?code={room.challenges[what].code}")
     page.locator(".projector table tr").first.wait_for()
@@ -106,7 +104,9 @@ def projected(tabs: Tabs, room: Room, what: str, size: tuple[int, int], theme: A
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SCREENS)
 @pytest.mark.parametrize("what", ["attacks", "both", "predictions"])
-def test_the_last_row_of_a_room_reads_it(what: str, size: tuple[int, int], theme: str, tabs: Tabs, room: Room) -> None:
+def test_the_last_row_of_a_room_reads_it(
+    what: str, size: tuple[int, int], theme: Theme, tabs: Tabs, room: Room
+) -> None:
     page = projected(tabs, room, what, size, theme)
     found = page.evaluate(MEASURE)
     assert found["smallest"] >= LEAST_TEXT
@@ -117,7 +117,7 @@ def test_the_last_row_of_a_room_reads_it(what: str, size: tuple[int, int], theme
     assert found["right"] <= size[0]
     for hidden in ("stSidebar", "stHeader", "stTopNavSection"):
         expect(page.get_by_test_id(hidden).filter(visible=True)).to_have_count(0)
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []
 
 
 def test_the_board_has_the_best_twelve_of_each_kind(tabs: Tabs, room: Room) -> None:
