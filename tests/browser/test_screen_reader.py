@@ -18,6 +18,8 @@ new MutationObserver(() => {
   if (words && words !== window.last) { window.last = words; (window.heard ??= []).push(words); }
 }).observe(document, {childList: true, subtree: true, characterData: true});
 """
+KNOWN = ("Run going: ", "Queued", "Starting", "Waiting", *STAGES.values())
+"""How the words begin that tell of a run."""
 UNNAMED = re.compile(
     r"^ *- (button|combobox|slider|radio|switch|link|textbox|spinbutton|heading)(:| \[|$)", re.MULTILINE
 )
@@ -83,9 +85,8 @@ def test_an_experiment_is_said_from_its_settings_to_its_result(page: Page, addre
     says_last(page, re.compile(f"^{story}"))
     settled(page)
     before = [words for words in heard(page) if not words.startswith(("3 ", "60 "))]
-    known = ("Run going: ", "Queued", "Starting", "Waiting", *STAGES.values())
     assert before
-    assert [words for words in before if not words.startswith(known)] == []
+    assert [words for words in before if not words.startswith(KNOWN)] == []
     assert heard(page)[-1] == page.locator(".st-key-story p").inner_text()
     result = said(page.get_by_test_id("stMain"))
     cost = re.search(r"On 40 test images; 3 poisoned samples cost (-?[\d.]+) points", result)
@@ -138,8 +139,9 @@ def test_a_lesson_is_said_from_its_question_to_its_end(page: Page, address: str)
     page.keyboard.press("Enter")
     says_last(page, re.compile(r"^You predicted: From 1 to 5 .*Flipped copies: 12; points lost: "))
     settled(page)
-    known = ("Step 1 of ", "You predicted: ", "Run going: ", "Queued", "Starting", "Waiting", *STAGES.values())
-    assert [words for words in heard(page) if not words.startswith(known)] == []
+    going = [words for words in heard(page) if not words.startswith(("Step 1 of ", "You predicted: "))]
+    assert going
+    assert [words for words in going if not words.startswith(KNOWN)] == []
     result = said(main)
     assert re.search(r'figure "Test accuracy: Clean [\d.]+ %, Poisoned [\d.]+ %; a drop of -?[\d.]+ points"', result)
     assert re.search(r'figure "Points of accuracy lost per class: \S.* -?[\d.]+(, \S.* -?[\d.]+){9}"', result)
