@@ -7,6 +7,7 @@
 
 import { unpack } from "../map/data.js";
 import { announce, follow } from "../map/link.js";
+import { tell } from "../map/turn.js";
 import { listen } from "./input.js";
 import { Sheet } from "./sheet.js";
 import { captionsOf, claimOf, detailOf, meaningOf, nameOf, placeOf } from "./words.js";
@@ -281,7 +282,7 @@ export default function ({ parentElement, data, setStateValue }) {
     card = new ImageCard(root);
     cards.set(root, card);
   }
-  card.report = setStateValue;
+  card.report = (name, value) => tell(() => setStateValue(name, value));
   card.take(data);
   return () => {
     card.stop();

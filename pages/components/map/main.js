@@ -12,6 +12,7 @@ import { listen } from "./input.js";
 import { announce, follow } from "./link.js";
 import { svg } from "./symbols.js";
 import { Thumbs } from "./thumbs.js";
+import { tell } from "./turn.js";
 import { decisionWords, nameOf, claimOf, moreOf } from "./words.js";
 
 /** One map on a page. */
@@ -200,7 +201,7 @@ export default function ({ parentElement, data, setStateValue }) {
     map = new FeatureMap(root);
     maps.set(root, map);
   }
-  map.report = (name, value) => data.reports.includes(name) && setStateValue(name, value);
+  map.report = (name, value) => data.reports.includes(name) && tell(() => setStateValue(name, value));
   map.take(data);
   return () => {
     map.stop();

@@ -5,6 +5,7 @@
  * While a person drags, nothing is sent.
  */
 
+import { tell } from "../map/turn.js";
 import { Attacker, GRIDS, search } from "./attack.js";
 import { Panel } from "./controls.js";
 import { Picture } from "./draw.js";
@@ -240,7 +241,7 @@ export default function ({ parentElement, data, setStateValue }) {
     playground = new Playground(root, data);
     playgrounds.set(root, playground);
   }
-  playground.report = (state) => setStateValue("state", state);
+  playground.report = (state) => tell(() => setStateValue("state", state));
   playground.request();
   return () => {
     playground.stop();

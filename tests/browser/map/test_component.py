@@ -247,3 +247,20 @@ def test_many_points_are_drawn_and_found_quickly(each: int, limit_ms: int, brows
         )
         assert min(times) < limit_ms
         assert hovers < 5
+
+
+TURNS = """async () => {
+  const { tell } = await import("/turn.js");
+  const told = [];
+  let sent = [];
+  const change = (name) => { sent.push(name); setTimeout(() => { told.push(sent); sent = []; }, 0); };
+  ["first", "second", "third"].forEach((name) => tell(() => change(name)));
+  change("press");
+  while (told.flat().length < 4) await new Promise((done) => setTimeout(done, 5));
+  return told.filter((names) => names.length);
+}"""
+
+
+def test_each_change_is_told_in_a_turn_of_its_own(browser: Browser) -> None:
+    with started(browser, scene()) as page:
+        assert page.evaluate(TURNS) == [["press"], ["first"], ["second"], ["third"]]

@@ -24,7 +24,8 @@ def _answer(route: Route) -> None:
     if name == "":
         route.fulfill(body=PAGE + (FOLDER / "playground.html").read_text(), content_type="text/html")
     else:
-        route.fulfill(body=(FOLDER / name).read_text(), content_type=mimetypes.guess_type(name)[0] or "")
+        folder = FOLDER.parent if name.startswith("map/") else FOLDER  # whose modules other components use
+        route.fulfill(body=(folder / name).read_text(), content_type=mimetypes.guess_type(name)[0] or "")
 
 
 @contextmanager
