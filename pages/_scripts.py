@@ -15,6 +15,24 @@ window.history.pushState = (...entry) => {
 };
 """
 
+ONE_PRESS = """
+// Streamlit sends all that changes within one turn of the event loop as one message, for one part of the page: of two
+// presses that a busy browser hands over together, the second would be done and never shown. It waits for the first.
+let isSending = false;
+window.addEventListener("click", (event) => {
+  const [target] = event.composedPath();
+  if (target.closest("label") && !target.matches("input")) return; // its input is pressed next
+  if (isSending) {
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    setTimeout(() => target.dispatchEvent(new MouseEvent("click", event)), 5);
+    return;
+  }
+  isSending = true;
+  setTimeout(() => { isSending = false; }, 1); // Streamlit's timer has no delay and ends before
+}, {capture: true});
+"""
+
 CLOSE_DRAWER = """
 // On a phone the controls are a drawer above the page: once a run is asked for, the page shows how it goes.
 window.addEventListener("click", ({ target }) => {
@@ -104,5 +122,6 @@ new MutationObserver(soon).observe(document.body, {childList: true, subtree: tru
 
 def show() -> None:
     """Start the scripts, once in a browser's window."""
-    script = f"if (!window.poisonLab) {{ window.poisonLab = true;{ONE_STEP}{CLOSE_DRAWER}{LISTS}{TABLES}{SPOKEN}}}"
-    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+    scripts = "".join((ONE_STEP, ONE_PRESS, CLOSE_DRAWER, LISTS, TABLES, SPOKEN))
+    once = f"if (!window.poisonLab) {{ window.poisonLab = true;{scripts}}}"
+    st.html(f"<script>{once}</script>", unsafe_allow_javascript=True)

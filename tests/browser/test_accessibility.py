@@ -19,6 +19,8 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 NOTHING: dict[str, list[str]] = {theme: [] for theme in THEMES}
 CONTENT_HEIGHT = "document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight"
 SCHEME = "theme => getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === theme"
+FILLED = """() => [...document.querySelectorAll("details[open]")]
+    .every(fold => fold.querySelector("[data-testid=stElementContainer]"))"""
 WIDEST = """() => {
     const scrolls = element => ['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(element).overflowX);
     const main = document.querySelector('[data-testid=stMain]');
@@ -92,6 +94,7 @@ def folds(page: Page) -> None:
         "all => all.forEach((summary) => summary.click())"
     )
     expect(page.get_by_test_id("stExpander").locator("details:not([open])")).to_have_count(0)
+    page.wait_for_function(FILLED)
     settled(page)
 
 
