@@ -154,10 +154,13 @@ def sentence(verdict: DefenceVerdict) -> str:
     regained = verdict.regained
     if not verdict.steps:
         return f"No defence is selected: the attack costs {fixed(lost)} points."
-    if lost <= 0:
-        what = f"gain {fixed(regained)}" if regained >= 0 else f"cost {fixed(-regained)}"
-        return f"The attack costs nothing here, and the defences {what} points."
-    if regained <= 0:
+    is_nothing = round(regained, 1) == 0
+    if round(lost, 1) <= 0:
+        what = f"{'gain' if regained > 0 else 'cost'} {fixed(abs(regained))} points"
+        return f"The attack costs nothing here, and the defences {'change nothing' if is_nothing else what}."
+    if is_nothing:
+        return f"The attack costs {fixed(lost)} points; the defences recover **none** of them."
+    if regained < 0:
         return f"The attack costs {fixed(lost)} points, and the defences cost **{fixed(-regained)} more**."
     if round(regained - lost, 1) > 0:
         more = regained - lost

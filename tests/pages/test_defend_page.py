@@ -5,6 +5,8 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from core.serving.status import State
 from core.storage import certified, defended
 from core.storage.runs import Store
 from core.system.numbers import percent
-from pages import _defend_each, _defend_figures, _runs
+from pages import _defences, _defend_each, _defend_figures, _runs
 from tests.apps import Tasks, drawn, opened, own_store, query, rerun, shown_text, unfolded
 from tests.storage.test_defended import separable
 
@@ -107,6 +109,26 @@ def test_bad_links_are_told() -> None:
     assert "`share` is `7`; allowed: 1, 2, 3, 5, 10, 15, 20. Using 5 instead." in shown_text(app)
     assert app.button_group(key="defend-with").value == ["sphere"]
     assert app.select_slider(key="defend-share").value == 5
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "words"),
+    [
+        ((0.80, 0.70, 0.75), "costs 10.0 points; the defences recover **5.0** of them"),
+        ((0.80, 0.70, 0.70), "costs 10.0 points; the defences recover **none** of them"),
+        ((0.80, 0.70, 0.70 - 1e-9), "costs 10.0 points; the defences recover **none** of them"),
+        ((0.80, 0.70, 0.68), "costs 10.0 points, and the defences cost **2.0 more**"),
+        ((0.80, 0.70, 0.82), "recover **all** of them, and 2.0 more"),
+        ((0.80, 0.80, 0.80), "costs nothing here, and the defences change nothing."),
+        ((0.80, 0.82, 0.80), "costs nothing here, and the defences cost 2.0 points."),
+        ((0.80, 0.81, 0.84), "costs nothing here, and the defences gain 3.0 points."),
+    ],
+)
+def test_what_defences_recover_is_told(accuracies: tuple[float, float, float], words: str) -> None:
+    clean, poisoned, after = (SimpleNamespace(accuracy=accuracy) for accuracy in accuracies)
+    regained = 100 * (after.accuracy - poisoned.accuracy)
+    told: Any = SimpleNamespace(clean=clean, poisoned=poisoned, defended=after, regained=regained, steps=["sphere"])
+    assert words in _defences.sentence(told)
 
 
 def test_images_of_each_group_are_shown() -> None:
