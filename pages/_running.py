@@ -177,7 +177,7 @@ def again_words() -> None:
     if words:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(f":material/refresh: {words}", width="stretch")
-            st.button("Dismiss", key="dismiss-again", on_click=st.session_state.pop, args=("compared_words",))
+            st.button("Dismiss", key="dismiss-again", on_click=st.session_state.pop, args=("compared_words", None))
 
 
 def progress_place(job: "Job", status: "JobStatus", buttons: DeltaGenerator) -> None:
