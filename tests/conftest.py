@@ -33,6 +33,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         torch.set_num_threads(THREADS)
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say at the very end which line of which test failed, and why: all that a browser says of its page can be long."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for report in reporter.stats.get("failed", []) + reporter.stats.get("error", []) if reporter else []:
+        entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", [])
+        place = getattr(entries[0], "reprfileloc", None) if entries else None
+        why = str(report.longrepr.reprcrash.message).splitlines()[0] if place else str(report.longrepr)[:200]
+        reporter.write_line(f"{report.nodeid}: line {place.lineno}: {why}" if place else f"{report.nodeid}: {why}")
+
+
 def _sees_a_gpu() -> bool:
     import torch
 
