@@ -18,7 +18,7 @@ COVER := --cov --cov-report=term:skip-covered
 UV := $(VENV)-constraints/bin/uv pip compile --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app setup test test-fast test-slow coverage lint format constraints audit bench gallery screenshots pictures container clean example-audit
+.PHONY: help app setup test test-fast test-slow long-tests coverage lint format constraints audit bench gallery screenshots pictures container clean example-audit
 
 # A line "##@ NAME" begins a group; what follows "##" after a target says what it makes.
 help:
@@ -60,7 +60,7 @@ clean: ## Delete the environment and what tools leave behind; results in .poison
 ##@ Test
 
 test-fast: $(VENV)/.dev ## Run the tests that open no page and start no server and no workers, for while you work
-	@$(PYTEST) -m "not slow and not browser and not pages and not processes"
+	@$(PYTEST) -m "not slow and not browser and not pages and not processes and not long"
 
 test: lint ## Set up if needed, check style and types, run all tests but the slow ones; CI=1 prints coverage as well
 ifdef CI
@@ -72,6 +72,9 @@ endif
 
 test-slow: $(VENV)/.dev ## Run the tests that are long by nature; CI_FULL_INSTALL=1 also installs all packages into a new environment
 	@$(BIN)/python -m pytest -m slow
+
+long-tests: $(VENV)/.dev ## Measure which tests take long, which make test-fast leaves out, and write tests/long.txt
+	@$(BIN)/python -m tests.long --numprocesses $(WORKERS) --dist worksteal
 
 coverage: $(VENV)/.dev ## Run what make test runs but in no browser, and print which lines and branches it doesn't reach
 	@$(PYTEST) -m "not slow and not browser" $(COVER)

@@ -14,8 +14,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import long
+
 THREADS = int(os.environ["OMP_NUM_THREADS"])
 MAIN = sys.modules["__main__"]
+
+
+LONG = long.names()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that take long, by the list of them."""
+    if long.without_parameters(item.nodeid) in LONG:
+        item.add_marker("long")
 
 
 @pytest.hookimpl(tryfirst=True)
