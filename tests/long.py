@@ -10,9 +10,9 @@ from statistics import mean
 from xml.etree import ElementTree
 
 FILE = Path(__file__).with_name("long.txt")
-MEAN_SECONDS = 0.3
+MEAN_SECONDS = 0.15
 """What a test may take, on average over its parameters."""
-MOST_SECONDS = 1.0
+MOST_SECONDS = 0.5
 """What it may take with any of its parameters."""
 KINDS = "not slow and not browser and not pages and not processes"
 

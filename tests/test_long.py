@@ -9,10 +9,10 @@ from tests import long
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.heads.test_fit" name="test_quick[a]" time="0.1" />
-<testcase classname="tests.heads.test_fit" name="test_quick[b]" time="0.45" />
-<testcase classname="tests.heads.test_fit" name="test_slow_with_one[a]" time="0.1" />
-<testcase classname="tests.heads.test_fit" name="test_slow_with_one[b[c]]" time="1.0" />
-<testcase classname="tests.heads.test_fit" name="test_long" time="0.3" />
+<testcase classname="tests.heads.test_fit" name="test_quick[b]" time="0.19" />
+<testcase classname="tests.heads.test_fit" name="test_slow_with_one[a]" time="0" />
+<testcase classname="tests.heads.test_fit" name="test_slow_with_one[b[c]]" time="0.5" />
+<testcase classname="tests.heads.test_fit" name="test_long" time="0.15" />
 </testsuite></testsuites>"""
 
 
