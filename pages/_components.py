@@ -14,36 +14,31 @@ FOLDER = Path(__file__).resolve().parent / "components"
 PROJECT = "poison-lab"
 
 
-def declare(name: str, folder: str) -> str:
-    """The full name of a component, known to Streamlit: it looks for its files in installed packages alone.
-
-    Args:
-        name: of the component.
-        folder: of `pages/components/` with its files; several components may share one.
-    """
-    full, manager = f"{PROJECT}.{name}", get_bidi_component_manager()
-    if manager.get_component_asset_root(full) is None:
-        manager.register_from_manifest(ComponentManifest(PROJECT, __version__, [ComponentConfig(name, folder)]), FOLDER)
-    return full
-
-
-def component(name: str, folder: str, markup: str, *, css: str, js: str) -> ComponentRenderer:
+def component(name: str) -> ComponentRenderer:
     """What mounts a component on a page.
 
     Args:
-        name: of the component.
-        folder: as of `declare`.
-        markup: path of its markup in `pages/components/`.
-        css, js: paths of its style and its script in the folder.
+        name: of the component and of its folder, with its markup, `style.css` and `main.js`; all folders are served to
+            it, as components use modules of one another.
     """
-    return _renderer(declare(name, folder), markup, css, js)
+    declare(name)
+    return _renderer(name)
 
 
-@lru_cache  # a page would else read and register them each time that it is drawn
-def _renderer(full: str, markup: str, css: str, js: str) -> ComponentRenderer:
-    return st.components.v2.component(full, html=html(*markup.split("/")), css=css, js=js)
+def declare(name: str) -> None:
+    """Let the Streamlit of this page know a component: it looks for files in installed packages alone."""
+    full, manager = f"{PROJECT}.{name}", get_bidi_component_manager()
+    if manager.get_component_asset_root(full) is None:
+        manager.register_from_manifest(ComponentManifest(PROJECT, __version__, [ComponentConfig(name, ".")]), FOLDER)
 
 
-def html(folder: str, file: str) -> str:
+@lru_cache  # a page would else read and register it each time that it is drawn
+def _renderer(name: str) -> ComponentRenderer:
+    return st.components.v2.component(
+        f"{PROJECT}.{name}", html=html(name), css=f"{name}/style.css", js=f"{name}/main.js"
+    )
+
+
+def html(name: str) -> str:
     """The markup of a component."""
-    return (FOLDER / folder / file).read_text(encoding="utf-8")
+    return (FOLDER / name / f"{name}.html").read_text(encoding="utf-8")

@@ -106,7 +106,7 @@ def draw(data: Mapping[str, object], sheet: ImageSheet, items: Sequence[int], se
         items: which these are, in the order of the sheet.
         selected: the item that is shown first; None for the first of the order.
     """
-    component = _components.component(KEY, ".", "images/images.html", css="images/style.css", js="images/main.js")
+    component = _components.component(KEY)
     component(
         key=KEY,
         data={

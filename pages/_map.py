@@ -12,7 +12,6 @@ from core.system.errors import PoisonLabError
 from core.system.paths import results
 from pages import _components, _runs
 
-FOLDER = "map"
 HEIGHT = 480
 EVENTS = ("lasso", "picked", "images")
 """What the browser may tell: rows of a lasso, the selected row, that images are wanted."""
@@ -53,7 +52,7 @@ def show(
         if wanted is not None and wanted != ""
     ]
     options = {"height": height, "big": big, "lasso": on_lasso is not None, "card": card and not big, "alt": alt}
-    component = _components.component("map", FOLDER, "map/map.html", css="style.css", js="main.js")
+    component = _components.component("map")
     component(
         key=key,
         data={

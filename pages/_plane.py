@@ -39,9 +39,7 @@ def mount(shown: Plane, view: View, locks: Locks, *, key: str) -> Mapping[str, A
         locks: what can't be changed.
         key: of the element.
     """
-    component = _components.component(
-        NAME, ".", f"{NAME}/playground.html", css=f"{NAME}/style.css", js=f"{NAME}/main.js"
-    )
+    component = _components.component(NAME)
     data = {
         "plane": shown.as_data(),
         "view": view.as_data(),

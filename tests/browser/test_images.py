@@ -83,7 +83,7 @@ def started(browser: Browser, width: int = 314, **options: Any) -> Iterator[Page
 def _answer(route: Route) -> None:
     name = route.request.url.removeprefix(f"{ORIGIN}/")
     if name == "":
-        route.fulfill(body=HEAD + _components.html("images", "images.html"), content_type="text/html")
+        route.fulfill(body=HEAD + _components.html("images"), content_type="text/html")
     elif name.startswith("sheet/"):
         rows = [int(row) for row in name.removeprefix("sheet/").removesuffix(".png").split("-")]
         route.fulfill(body=image_cards.pair_sheet(PLOT, rows).content, content_type="image/png")
