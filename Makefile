@@ -12,6 +12,8 @@ PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retri
 # As many workers as cores. They begin with one half of the tests each, and whoever is done takes half of another's rest.
 WORKERS ?= auto
 # Bytecode is kept whatever the shell says: else each worker, server and command that a test starts compiles all code again.
+# The kinds of tests for while you work, of which make test-fast leaves out those that take long.
+FAST := not slow and not browser and not pages and not processes
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COVER := --cov --cov-report=term:skip-covered
 
@@ -60,7 +62,7 @@ clean: ## Delete the environment and what tools leave behind; results in .poison
 ##@ Test
 
 test-fast: $(VENV)/.dev ## Run the tests that open no page and start no server and no workers, for while you work
-	@$(PYTEST) -m "not slow and not browser and not pages and not processes and not long"
+	@$(PYTEST) -m "$(FAST) and not long"
 
 test: lint ## Set up if needed, check style and types, run all tests but the slow ones; CI=1 prints coverage as well
 ifdef CI
@@ -74,7 +76,7 @@ test-slow: $(VENV)/.dev ## Run the tests that are long by nature; CI_FULL_INSTAL
 	@$(BIN)/python -m pytest -m slow
 
 long-tests: $(VENV)/.dev ## Measure which tests take long, which make test-fast leaves out, and write tests/long.txt
-	@$(BIN)/python -m tests.long --numprocesses $(WORKERS) --dist worksteal
+	@$(BIN)/python -m tests.long -m "$(FAST)" --numprocesses $(WORKERS) --dist worksteal
 
 coverage: $(VENV)/.dev ## Run what make test runs but in no browser, and print which lines and branches it doesn't reach
 	@$(PYTEST) -m "not slow and not browser" $(COVER)

@@ -11,6 +11,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("POISON_LAB_AHEAD", "0")
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,6 @@ from tests import long
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])
 MAIN = sys.modules["__main__"]
-
-
 LONG = long.names()
 
 
@@ -48,10 +47,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Say at the very end which line of which test failed, and why: all that a browser says of its page can be long."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     for report in reporter.stats.get("failed", []) + reporter.stats.get("error", []) if reporter else []:
-        entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", [])
-        place = getattr(entries[0], "reprfileloc", None) if entries else None
-        why = str(report.longrepr.reprcrash.message).splitlines()[0] if place else str(report.longrepr)[:200]
-        reporter.write_line(f"{report.nodeid}: line {place.lineno}: {why}" if place else f"{report.nodeid}: {why}")
+        reporter.write_line(f"{report.nodeid}: {_reason(report.longrepr)}")
+
+
+def _reason(failure: Any) -> str:
+    """Where in the test it failed, and the first line of the message; the beginning of what has no such parts."""
+    if getattr(failure, "reprcrash", None) is None:
+        return str(failure)[:200]
+    place = getattr(failure.reprtraceback.reprentries[0], "reprfileloc", None)
+    return f"line {place.lineno if place else '?'}: {failure.reprcrash.message.splitlines()[0]}"
 
 
 def _sees_a_gpu() -> bool:

@@ -14,7 +14,6 @@ MEAN_SECONDS = 0.15
 """What a test may take, on average over its parameters."""
 MOST_SECONDS = 0.5
 """What it may take with any of its parameters."""
-KINDS = "not slow and not browser and not pages and not processes"
 
 
 def names() -> frozenset[str]:
@@ -42,10 +41,10 @@ def long_ones(seconds: Mapping[str, Sequence[float]]) -> list[str]:
 
 
 def main() -> None:
-    """Run the tests of the kinds that `make test-fast` runs, the long ones too, and write which ones are long."""
+    """Run the tests that pytest selects by the arguments of this command, and write which ones take long."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", KINDS, f"--junitxml={report}", *sys.argv[1:]]
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *sys.argv[1:]]
         subprocess.run(command, check=True)
         found = long_ones(measured(report.read_text(encoding="utf-8")))
     FILE.write_text("\n".join([*found, ""]), encoding="utf-8")
