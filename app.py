@@ -31,7 +31,7 @@ from core.serving.uploads import UploadMemory
 from core.system.errors import SettingError
 from core.system.paths import ROOT
 from core.system.settings import UploadLimits
-from pages import _downloads
+from pages import _downloads, _sessions
 
 log = logging.getLogger("poison_lab")
 
@@ -141,6 +141,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Warm the pages and the engine up beside the server, so that the first page does not wait for them."""
     nodelay.enable_nodelay()
     _downloads.keep()
+    _sessions.keep()
     starting = asyncio.create_task(asyncio.to_thread(start))
     try:
         yield {"engine": starting}

@@ -13,7 +13,7 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 import app
 from core.system.paths import ROOT
-from pages import _downloads
+from pages import _downloads, _sessions
 
 RUNS = 50
 
@@ -69,9 +69,10 @@ def test_no_button_runs_its_page_again_while_the_browser_fetches_the_file(path: 
             assert "on_click='ignore'" in [ast.unparse(word) for word in node.keywords], node.lineno
 
 
-def test_a_server_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[bool] = []
-    monkeypatch.setattr(_downloads, "keep", lambda: kept.append(True))
+def test_a_server_keeps_them_and_what_scripts_have_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+    for module in (_downloads, _sessions):
+        monkeypatch.setattr(module, "keep", lambda name=module.__name__: kept.append(name))
     monkeypatch.setattr(app, "start", lambda: None)
     monkeypatch.setattr(app, "stop_engine", lambda: None)
 
@@ -81,4 +82,4 @@ def test_a_server_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, served()).result()
-    assert kept == [True]
+    assert kept == ["pages._downloads", "pages._sessions"]

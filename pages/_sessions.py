@@ -1,0 +1,44 @@
+"""Lets all that a page's script has drawn reach the browser, however soon the next part of the page is asked for.
+
+Streamlit runs a session's script in a thread that ends when nothing more is asked for; what it drew waits on the
+server's event loop. Where a part of the page (a fragment) is asked for just then, Streamlit starts another thread and
+drops what the one before left waiting: of two folds opened at once on a busy server, one stayed empty in 1 of 7 tries,
+and a page that refreshes a part of itself each second may stay as it was before a press.
+(`streamlit.runtime.app_session.AppSession.request_rerun`, `._handle_scriptrunner_event_on_event_loop`.)
+"""
+
+from typing import Any
+
+from streamlit.runtime import websocket_session_manager
+from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+
+
+class Session(AppSession):
+    """A session of the browser in which the next script waits until all that the last one drew is on its way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._asked: list[RerunData] = []
+        super().__init__(*args, **kwargs)
+
+    def _create_scriptrunner(self, initial_rerun_data: RerunData) -> None:
+        self._asked.append(initial_rerun_data)
+        if self._scriptrunner is None:  # else it has ended and takes no more, and its last event waits on the loop
+            self._run_asked()
+
+    def _run_asked(self) -> None:
+        joined = ScriptRequests()  # Streamlit's own rules, by which no press is lost
+        for data in self._asked:
+            joined.request_rerun(data)
+        self._asked = []
+        super()._create_scriptrunner(joined.on_scriptrunner_ready().rerun_data)
+
+    def _handle_scriptrunner_event_on_event_loop(self, *args: Any, **kwargs: Any) -> None:
+        super()._handle_scriptrunner_event_on_event_loop(*args, **kwargs)
+        if self._asked and self._scriptrunner is None and self._state != AppSessionState.SHUTDOWN_REQUESTED:
+            self._run_asked()
+
+
+def keep() -> None:
+    """Let every session of the server that begins from now on be such a one."""
+    websocket_session_manager.AppSession = Session  # type: ignore[attr-defined]
