@@ -17,19 +17,25 @@ window.history.pushState = (...entry) => {
 
 ONE_PRESS = """
 // Streamlit sends all that changes within one turn of the event loop as one message, for one part of the page: of two
-// presses that a busy browser hands over together, the second would be done and never shown. It waits for the first.
-let isSending = false;
+// changes that a busy browser hands over together, the second would be done and never shown. So a press waits for what
+// changed before it: another press, a field that was left, what a component tells (turn.js, which waits likewise).
+window.poisonLabSending = 0;
+const sending = () => {
+  window.poisonLabSending += 1;
+  // Streamlit's timer has no delay. It is set within this turn, so that it ends before one that is set in the next.
+  setTimeout(() => setTimeout(() => { window.poisonLabSending -= 1; }, 1), 0);
+};
+window.addEventListener("focusout", sending, {capture: true});
 window.addEventListener("click", (event) => {
   const [target] = event.composedPath();
   if (target.closest("label") && !target.matches("input")) return; // its input is pressed next
-  if (isSending) {
-    event.stopImmediatePropagation();
-    event.preventDefault();
-    setTimeout(() => target.dispatchEvent(new MouseEvent("click", event)), 5);
+  if (!window.poisonLabSending) {
+    sending();
     return;
   }
-  isSending = true;
-  setTimeout(() => { isSending = false; }, 1); // Streamlit's timer has no delay and ends before
+  event.stopImmediatePropagation();
+  event.preventDefault();
+  setTimeout(() => target.dispatchEvent(new MouseEvent("click", event)), 5);
 }, {capture: true});
 """
 

@@ -264,3 +264,21 @@ TURNS = """async () => {
 def test_each_change_is_told_in_a_turn_of_its_own(browser: Browser) -> None:
     with started(browser, scene()) as page:
         assert page.evaluate(TURNS) == [["press"], ["first"], ["second"], ["third"]]
+
+
+PRESSED = """async () => {
+  const { tell } = await import("/turn.js");
+  const told = [];
+  window.poisonLabSending = 1;
+  tell(() => told.push(window.poisonLabSending));
+  await new Promise((done) => setTimeout(done, 100));
+  const before = [...told];
+  window.poisonLabSending = 0;
+  while (!told.length || window.poisonLabSending) await new Promise((done) => setTimeout(done, 5));
+  return [before, told];
+}"""
+
+
+def test_a_change_waits_for_a_press_and_holds_the_next_back(browser: Browser) -> None:
+    with started(browser, scene()) as page:
+        assert page.evaluate(PRESSED) == [[], [1]]
