@@ -2,16 +2,19 @@
 
 Streamlit runs a session's script in a thread that ends when nothing more is asked for; what it drew waits on the
 server's event loop. Where a part of the page (a fragment) is asked for just then, Streamlit starts another thread and
-drops what the one before left waiting: of two folds opened at once on a busy server, one stayed empty in 1 of 7 tries,
-and a page that refreshes a part of itself each second may stay as it was before a press.
+drops what the one before left waiting: of four folds opened at once on a busy server, one stayed empty in 1 of 7 tries,
+and a page that refreshes a part of itself each second may stay as it was before a press. Where the whole page is asked
+for, it drops the presses that wait for the script to end, too.
 (`streamlit.runtime.app_session.AppSession.request_rerun`, `._handle_scriptrunner_event_on_event_loop`.)
 """
 
 from typing import Any
 
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import websocket_session_manager
 from streamlit.runtime.app_session import AppSession, AppSessionState
-from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+from streamlit.runtime.scriptrunner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
 
 
 class Session(AppSession):
@@ -20,6 +23,12 @@ class Session(AppSession):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._asked: list[RerunData] = []
         super().__init__(*args, **kwargs)
+
+    def request_rerun(self, client_state: ClientState | None) -> None:
+        runner = self._scriptrunner
+        if runner is not None and not (client_state and client_state.fragment_id):
+            self._asked += waiting(runner)  # the whole page is asked for, and Streamlit stops this thread
+        super().request_rerun(client_state)
 
     def _create_scriptrunner(self, initial_rerun_data: RerunData) -> None:
         self._asked.append(initial_rerun_data)
@@ -37,6 +46,13 @@ class Session(AppSession):
         super()._handle_scriptrunner_event_on_event_loop(*args, **kwargs)
         if self._asked and self._scriptrunner is None and self._state != AppSessionState.SHUTDOWN_REQUESTED:
             self._run_asked()
+
+
+def waiting(runner: ScriptRunner) -> list[RerunData]:
+    """What was asked of a thread and not begun: parts of a page, and the presses that are theirs."""
+    requests = runner._requests
+    with requests._lock:
+        return [requests._rerun_data] if requests._state is ScriptRequestType.RERUN else []
 
 
 def keep() -> None:

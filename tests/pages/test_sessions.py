@@ -14,14 +14,19 @@ from streamlit.runtime import Runtime, RuntimeConfig, SessionClient, websocket_s
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.state import SessionState
 
 from pages import _sessions
 
 SCRIPT = """
+import time
+
 import streamlit as st
 
 @st.fragment
 def part(name):
+    if name in st.session_state.get("slow", ""):
+        time.sleep(0.3)
     st.button(f"press {name}", key=name, on_click=lambda: st.session_state.pressed.append(name))
     st.text(f"{name} {st.session_state.runs} {''.join(st.session_state.pressed)}")
 
@@ -51,7 +56,10 @@ class Browser(SessionClient):
         self.parts: dict[str, str] = {}
         self.buttons: dict[str, str] = {}
         self.is_running = False
-        self.session = server.connect_session(self, {})
+        self._id = server.connect_session(self, {})
+        info = server._session_mgr.get_session_info(self._id)
+        assert info is not None
+        self._session = info.session
 
     def write_forward_msg(self, msg: ForwardMsg) -> None:
         if msg.HasField("delta") and msg.delta.new_element.HasField("text"):
@@ -70,11 +78,16 @@ class Browser(SessionClient):
         request.rerun_script.fragment_id = self.parts.get(part, "")
         if pressed:
             request.rerun_script.widget_states.widgets.append(WidgetState(id=self.buttons[pressed], trigger_value=True))
-        self._server.handle_backmsg(self.session, request)
+        self._server.handle_backmsg(self._id, request)
+
+    @property
+    def state(self) -> SessionState:
+        """What the page's script remembers."""
+        return self._session.session_state
 
     def end(self) -> None:
         """Wait until the script has ended, while the server is so busy that it passes nothing on."""
-        runner = self._server._session_mgr.get_session_info(self.session).session._scriptrunner
+        runner = self._session._scriptrunner
         limit = time.monotonic() + SECONDS
         while runner._script_thread.is_alive():
             assert time.monotonic() < limit
@@ -153,6 +166,19 @@ def test_a_press_is_not_lost_as_the_page_is_asked_for(serve: Serve) -> None:
     async def act(browser: Browser) -> None:
         browser.ask("a")
         browser.end()
+        browser.ask("b", pressed="b")
+        browser.ask()
+        await browser.gets("page 2", "a 2 b", "b 2 b")
+
+    serve(act)
+
+
+def test_a_press_that_waits_is_not_lost_as_the_page_is_asked_for(serve: Serve) -> None:
+    async def act(browser: Browser) -> None:
+        browser.state["slow"] = "a"
+        browser.ask("a")
+        while not browser.is_running:
+            await asyncio.sleep(0.01)
         browser.ask("b", pressed="b")
         browser.ask()
         await browser.gets("page 2", "a 2 b", "b 2 b")
