@@ -4,8 +4,10 @@ Streamlit runs a session's script in a thread that ends when nothing more is ask
 server's event loop. Where a part of the page (a fragment) is asked for just then, Streamlit starts another thread and
 drops what the one before left waiting: of four folds opened at once on a busy server, one stayed empty in 1 of 7 tries,
 and a page that refreshes a part of itself each second may stay as it was before a press. Where the whole page is asked
-for, it drops the presses that wait for the script to end, too.
-(`streamlit.runtime.app_session.AppSession.request_rerun`, `._handle_scriptrunner_event_on_event_loop`.)
+for, it drops the presses that wait for the script to end, too. And where two parts are drawn one right after the other,
+it tells the browser that the first was broken off, which then keeps on the page what that part no longer has.
+(`streamlit.runtime.app_session.AppSession.request_rerun`, `._handle_scriptrunner_event_on_event_loop`,
+`._clear_queue`.)
 """
 
 from typing import Any
@@ -41,6 +43,12 @@ class Session(AppSession):
             joined.request_rerun(data)
         self._asked = []
         super()._create_scriptrunner(joined.on_scriptrunner_ready().rerun_data)
+
+    def _clear_queue(self, fragment_ids_this_run: list[str] | None = None) -> None:
+        if fragment_ids_this_run is None:  # the whole page: it replaces all that is there
+            super()._clear_queue()
+        else:
+            self._browser_queue._delta_index_map = {}  # what it draws follows what waits, and replaces none of it
 
     def _handle_scriptrunner_event_on_event_loop(self, *args: Any, **kwargs: Any) -> None:
         super()._handle_scriptrunner_event_on_event_loop(*args, **kwargs)

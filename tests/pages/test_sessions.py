@@ -55,6 +55,7 @@ class Browser(SessionClient):
         self.texts: list[str] = []
         self.parts: dict[str, str] = {}
         self.buttons: dict[str, str] = {}
+        self.ends: list[tuple[object, ...]] = []
         self.is_running = False
         self._id = server.connect_session(self, {})
         info = server._session_mgr.get_session_info(self._id)
@@ -69,6 +70,8 @@ class Browser(SessionClient):
         if msg.HasField("delta") and msg.delta.new_element.HasField("button"):
             button = msg.delta.new_element.button
             self.buttons[button.label.removeprefix("press ")] = button.id
+        if msg.WhichOneof("type") == "script_finished":
+            self.ends.append((msg.script_finished, *msg.metadata.run.fragment_ids))
         if msg.HasField("session_status_changed"):
             self.is_running = msg.session_status_changed.script_is_running
 
@@ -182,5 +185,18 @@ def test_a_press_that_waits_is_not_lost_as_the_page_is_asked_for(serve: Serve) -
         browser.ask("b", pressed="b")
         browser.ask()
         await browser.gets("page 2", "a 2 b", "b 2 b")
+
+    serve(act)
+
+
+def test_a_part_that_was_drawn_is_not_said_to_be_broken_off_by_the_next(serve: Serve) -> None:
+    async def act(browser: Browser) -> None:
+        browser.ends.clear()
+        for name in "abab":
+            browser.ask(name)
+            browser.end()
+        await browser.gets("a 1", "b 1")
+        assert browser.ends
+        assert {how for how, *_ in browser.ends} == {ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
 
     serve(act)
