@@ -1,55 +1,69 @@
-"""What waiting threads cost on a busy machine: `python -m benchmarks.threads`.
+"""What threads that wait for each other cost: `python -m benchmarks.threads`.
 
-Several processes at once do the products of a head's Newton step, as worker processes and a server that share
-a machine do: once with threads that spin while they wait, once with threads that sleep (as `core` sets it).
+Runs by command on all cores, one alone and two at once, as worker processes and a server that share a machine are: with
+threads that spin while they wait, that spin briefly, and that sleep (as `core` sets it).
 """
 
 import os
+import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 from benchmarks import report
+from core.system import paths
 from core.system.tables import markdown_table
 
-PROCESSES = (1, 3)
-CODE = """
-import time, torch
-torch.set_num_threads({threads})
-z, w = torch.randn(2060, 1281, dtype=torch.float64), torch.randn(1281, 10, dtype=torch.float64)
-def product():
-    u = z @ w
-    return torch.softmax(u, 1).T @ z
-for _ in range(20):
-    product()
-start = time.perf_counter()
-for _ in range(200):
-    product()
-print((time.perf_counter() - start) / 200)
-"""
+ROUNDS = 3
+AT_ONCE = (1, 2)
+WAYS = {
+    "spin": {"OMP_WAIT_POLICY": "active"},
+    "spin briefly": {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "3000"},
+    "sleep": {"OMP_WAIT_POLICY": "passive"},
+}
+"""Environment variables by the row's name."""
 
 
-def measure(policy: str, processes: int) -> float:
-    """Mean milliseconds of a product in `processes` processes at once."""
-    code = CODE.format(threads=os.cpu_count())
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            env={**os.environ, "OMP_WAIT_POLICY": policy},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(processes)
-    ]
-    return 1000 * sum(float(process.communicate()[0]) for process in running) / processes
+def measure(way: str, at_once: int) -> float:
+    """Seconds until `at_once` runs, each with an empty home, have ended.
+
+    Raises:
+        CalledProcessError: one failed.
+    """
+    command = [sys.executable, "-m", "core", "run", "--attack", "ft-matching", "--out"]
+    with tempfile.TemporaryDirectory() as folder:
+        homes = [Path(folder) / str(i) for i in range(at_once)]
+        start = time.perf_counter()
+        running = [
+            subprocess.Popen(
+                [*command, str(home / "out")],
+                env={**paths.environment(home), **WAYS[way]},
+                stdout=subprocess.DEVNULL,
+            )
+            for home in homes
+        ]
+        codes = [process.wait() for process in running]
+        seconds = time.perf_counter() - start
+    if any(codes):
+        raise subprocess.CalledProcessError(max(codes), command)
+    return seconds
 
 
 def main() -> None:
-    """Measure and write benchmarks/README.md and threads.json."""
-    values = {policy: {n: measure(policy, n) for n in PROCESSES} for policy in ("active", "passive")}
-    rows = [[policy, *(f"{values[policy][n]:.1f}" for n in PROCESSES)] for policy in values]
-    header = ["Milliseconds a product", *(f"{n} at once" for n in PROCESSES)]
-    text = f"{markdown_table(header, rows)}\n\nOn {report.machine()}. {report.load()}"
-    report.write("threads", text, {"machine": report.machine(), "milliseconds": values})
+    """Measure in turns and write benchmarks/README.md and threads.json."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        os.environ.pop(name, None)
+    load = report.load()
+    rounds = [{way: [measure(way, n) for n in AT_ONCE] for way in WAYS} for _ in range(ROUNDS)]
+    values = {
+        way: [statistics.median(column) for column in zip(*(one[way] for one in rounds), strict=True)] for way in WAYS
+    }
+    rows = [[way, *(f"{seconds:.1f}" for seconds in of)] for way, of in values.items()]
+    header = ["Threads that wait", "One run, s", "Two at once, s"]
+    text = f"{markdown_table(header, rows)}\n\nMedians of {ROUNDS} rounds in turn. On {report.machine()}. {load}"
+    report.write("threads", text, {"machine": report.machine(), "rounds": rounds})
     print(text)
 
 

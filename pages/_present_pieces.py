@@ -27,9 +27,9 @@ def lacking(run: StoredRun) -> int:
 def watch(run: StoredRun, step: int) -> None:
     """Have a worker find what is lacking; a bar only on the slides that show it, so that others are left in peace.
 
-    A run without its features is computed again for it, which is done only for these slides.
+    A run without features or images is computed again for it, which is done only for these slides.
     """
-    if features.has_features(run) or step >= MISREAD_STEP:
+    if features.are_near(run) or step >= MISREAD_STEP:
         st.session_state["present-lacking"] = lacking(run)
         st.fragment(work, run_every=_tasks.WAIT_SECONDS)(run, step)
 

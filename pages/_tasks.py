@@ -46,13 +46,13 @@ def run_on(stored: StoredRun, key: str, function: str, *arguments: object) -> st
     """Have a worker do something about a stored run, once, after what that needs: see `run`.
 
     Args:
-        stored: the run. Where it ships without its features, it is computed again first: as a run among the runs, so
-            that it takes its turn, shows how far it is, and is computed once for all who need it.
+        stored: the run. Where it ships without its features and has no images, it is computed again first: as a run
+            among the runs, so that it takes its turn, shows how far it is, and is computed once for all who need it.
         key: the same for the same work.
         function: "module:function" of something that takes the store's folder, the run's hash and these arguments.
         arguments: plain data.
     """
-    if _has_features(stored):
+    if _are_near(stored):
         return run(key, function, stored.hash, *arguments)
     tasks = st.session_state.setdefault("tasks", {})
     if stored.hash not in tasks:
@@ -61,13 +61,13 @@ def run_on(stored: StoredRun, key: str, function: str, *arguments: object) -> st
         except PoisonLabError as error:
             return str(error)
     status = tasks[stored.hash].status()
-    if not status.finished or _has_features(stored):
+    if not status.finished or _are_near(stored):
         return None
     return status.error or f"The run that computes the features of this one ended without them ({status.state})."
 
 
-def _has_features(stored: StoredRun) -> bool:
-    return features.has_features(_runs.find(stored.hash) or stored)  # it may have been computed again meanwhile
+def _are_near(stored: StoredRun) -> bool:
+    return features.are_near(_runs.find(stored.hash) or stored)  # it may have been computed again meanwhile
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Wish:
 def features_words(stored: StoredRun) -> str:
     """How far the run is that computes the features which a run ships without; empty where they are there."""
     job: Job | None = st.session_state.get("tasks", {}).get(stored.hash)
-    if job is None or _has_features(stored):
+    if job is None or _are_near(stored):
         return ""
     return f"This run ships without its features and is computed again first: {_running.progress_words(job.status())}"
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from core.attacks.algorithms.base import Attacked, Scene
@@ -142,7 +143,7 @@ def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: A
     """
     attacked, evaluator = attack.attacked, clean.evaluator
     with watch.stage("evaluate"):
-        poison_z, gap = _exported_features(extracted.pipeline, attacked, is_free=spec.constraint == "none")
+        poison_z, gap = _poison_features(spec, extracted.pipeline, attacked)
         head = evaluator.retrain(poison_z, attacked.y, clean.head)
         poisoned = evaluator.score(head, clean.head)
         stage2 = None
@@ -156,8 +157,8 @@ def evaluate(spec: ExperimentSpec, extracted: Extracted, clean: Clean, attack: A
         return Evaluated(poison_z, gap, head, poisoned, target, stage2, threshold)
 
 
-def _exported_features(
-    pipeline: features.Pipeline, attacked: Attacked, *, is_free: bool
+def _poison_features(
+    spec: ExperimentSpec, pipeline: features.Pipeline, attacked: Attacked
 ) -> tuple[Tensor, Tensor | None]:
     """Features (m, d) of the poison as the defender receives it, and the inversion gap (m,) of each image, if any.
 
@@ -167,17 +168,32 @@ def _exported_features(
     if attacked.x is None:
         assert attacked.zeta is not None
         return attacked.zeta.float(), None
-    # Recomputed from the 8-bit images: the attack's own features are not trusted. Only under the constraint `none`
-    # may pixels be arbitrary numbers, which don't fit into 8 bits.
-    pixels, device = attacked.x.cpu().numpy(), attacked.y.device
-    exported = pixels if is_free else to_uint8(pixels)
-    z = features.extract_on(pipeline, exported, device)
+    # The attack's own features are not trusted.
+    z = exported_features(spec, pipeline, attacked.x.cpu().numpy(), attacked.y.device)
+    return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
+
+
+def exported_features(spec: ExperimentSpec, pipeline: features.Pipeline, x: Array, device: torch.device) -> Tensor:
+    """Features (m, d) of poisoned images (m, C, H, W) in [0, 1], of their 8-bit form.
+
+    Only under the constraint `none` may pixels be arbitrary numbers, which don't fit into 8 bits.
+
+    Args:
+        spec: a resolved spec.
+        pipeline: from images to scaled features.
+        x: the images.
+        device: of the result.
+
+    Raises:
+        AttackError: features that are not finite.
+    """
+    z = features.extract_on(pipeline, x if spec.constraint == "none" else to_uint8(x), device)
     if not bool(z.isfinite().all()):
         raise AttackError(
             "The poisoned images have features that are not finite: the constraint none leaves their pixels free, and "
             "they are too large for the extractor. Use the constraint valid or perturbation."
         )
-    return z, None if attacked.zeta is None else gaps(z, attacked.zeta.float())
+    return z
 
 
 def _reachability(spec: ExperimentSpec, attack: Attack, poison_z: Tensor) -> Reachability | None:

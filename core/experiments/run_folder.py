@@ -10,11 +10,13 @@ manifest.json   SHA-256 of every file above
 
 import csv
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,14 +41,40 @@ def write(result: Result, folder: Path, *, with_features: bool = True) -> None:
     Raises:
         OSError: it can't be written, e.g. the disk is full.
     """
+    with _replacing(folder) as work:
+        _write_files(result, work, with_features)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A folder to write to, which then takes the place of this one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _write_files(result, work, with_features)
+        yield work
         work.chmod(0o755)
         replace_folder(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def write_completed(source: Path, features: Mapping[str, Array], folder: Path) -> None:
+    """Write the folder of a run that was kept without its features, with them; as atomically as `write`.
+
+    Args:
+        source: the folder without them; what its manifest says of its files stays.
+        features: see `Result.features`.
+        folder: to write; parents are created.
+
+    Raises:
+        OSError: it can't be written, e.g. the disk is full.
+    """
+    with _replacing(folder) as work:
+        shutil.copytree(source, work, dirs_exist_ok=True)
+        path = work / "features.npz"
+        write_npz(path, features)
+        known = json.loads((source / "manifest.json").read_text())
+        write_json(work / "manifest.json", {**known, path.name: hashlib.sha256(path.read_bytes()).hexdigest()})
 
 
 def _write_files(result: Result, folder: Path, with_features: bool) -> None:

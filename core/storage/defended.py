@@ -27,7 +27,7 @@ def find(spec_hash: str, chain: Chain) -> DefenceVerdict | None:
 def judge(root: str, spec_hash: str, texts: Sequence[str]) -> DefenceVerdict:
     """The verdict on a chain for a stored run, from the cache or else computed and cached.
 
-    A run that ships without its features is recomputed, with the same result, and stored with them.
+    A run that ships without its features is stored with them, see `run_with_features`.
 
     Args:
         root: the folder of the store.

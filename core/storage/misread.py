@@ -47,7 +47,7 @@ def find(spec_hash: str) -> Misread | None:
 def look(root: str, spec_hash: str) -> Misread:
     """The misread test images of a stored run, from the cache or else computed and cached.
 
-    A run that ships without its features is recomputed, with the same result, and stored with them.
+    A run that ships without its features is stored with them, see `run_with_features`.
 
     Args:
         root: the folder of the store.

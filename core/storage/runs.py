@@ -6,7 +6,8 @@ authoritative.
 
 import builtins
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.experiments.result import Result
@@ -17,6 +18,7 @@ from core.storage.marks import UseMarks
 from core.storage.retention import RunRetention
 from core.storage.stored_run import StoredRun, load
 from core.system import finite_json, retention
+from core.system.arrays import Array
 from core.system.errors import StoreError
 from core.system.paths import GALLERY
 
@@ -48,13 +50,33 @@ class Store:
             StoreError: the folder can't be written, e.g. the disk is full.
         """
         folder = self.root / result.spec.hash
-        try:
+        with self._explained():
             writing.write(result, folder)
+        return StoredRun(folder, False, json.loads(finite_json.dumps(result.summary().to_json())))
+
+    def put_completed(self, run: StoredRun, features: Mapping[str, Array]) -> StoredRun:
+        """Store a run that was kept without its features, with them.
+
+        Args:
+            run: as it is, which may be one that ships.
+            features: see `core.experiments.result.Result`.
+
+        Raises:
+            StoreError: the folder can't be written, e.g. the disk is full.
+        """
+        folder = self.root / run.hash
+        with self._explained():
+            writing.write_completed(run.folder, features, folder)
+        return StoredRun(folder, False, run.content)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise StoreError(
                 f"The result can't be written to {self.root} ({error}); free space or set POISON_LAB_HOME."
             ) from error
-        return StoredRun(folder, False, json.loads(finite_json.dumps(result.summary().to_json())))
 
     def get(self, spec_hash: str) -> StoredRun | None:
         """The run of a spec; None if there is none, or if it was damaged and has been quarantined.

@@ -32,7 +32,7 @@ def is_there(spec_hash: str) -> bool:
 
 
 def score(root: str, spec_hash: str) -> None:
-    """Score the points of a stored run, and cache the scores; a run that ships without its features is recomputed.
+    """Score the points of a stored run, and cache the scores.
 
     Args:
         root: the folder of the store.

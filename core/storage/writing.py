@@ -3,10 +3,12 @@
 import errno
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.experiments import run_folder
 from core.experiments.result import Result
+from core.system.arrays import Array
 
 _ATTEMPTS = 6
 _RACE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
@@ -20,13 +22,22 @@ def write(result: Result, folder: Path) -> None:
     Raises:
         OSError: the folder is not writable.
     """
+    _retried(lambda: run_folder.write(result, folder))
+
+
+def write_completed(source: Path, features: Mapping[str, Array], folder: Path) -> None:
+    """See `core.experiments.run_folder.write_completed`; retries as `write` does."""
+    _retried(lambda: run_folder.write_completed(source, features, folder))
+
+
+def _retried(act: Callable[[], None]) -> None:
     for _ in range(_ATTEMPTS - 1):
         try:
-            return run_folder.write(result, folder)
+            return act()
         except OSError as error:
             if error.errno not in _RACE:
                 raise
-    return run_folder.write(result, folder)
+    return act()
 
 
 def remove_leftovers(root: Path) -> None:

@@ -181,9 +181,10 @@ def test_trouble_is_told(engine: Tasks) -> None:
 
 @pytest.fixture
 def shipped(store: Store) -> Result:
-    """A run that ships without its features, as most of the gallery do, and is not in the store."""
+    """A run that ships without features and images, as attacks on features do, and is not in the store."""
     shutil.rmtree(store.root / HASH)
     result = separable()
+    result = replace(result, poison=replace(result.poison, x=None))
     run = Store(_runs.GALLERY, shipped=None).put(result)
     (run.folder / "features.npz").unlink()
     return result
@@ -206,6 +207,14 @@ def test_a_run_without_features_is_computed_again_first(engine: Tasks, store: St
         *(f"judge {name}" for name in DEFENCES),
     }
     assert before not in shown_text(app)
+
+
+def test_a_run_without_features_that_has_images_is_defended_at_once(engine: Tasks, store: Store) -> None:
+    shutil.rmtree(store.root / HASH)
+    run = Store(_runs.GALLERY, shipped=None).put(separable())
+    (run.folder / "features.npz").unlink()
+    opened("defend.py", run=HASH)
+    assert engine.asked == ["judge sphere"]
 
 
 @pytest.mark.usefixtures("shipped")

@@ -171,9 +171,9 @@ def test_without_the_plugin_a_link_to_its_defence_says_so(made: tuple[Result, Re
 def test_without_the_plugin_features_are_not_computed_again(
     made: tuple[Result, Result], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a run that ships they are missing; only the attack could make them."""
+    """Of a run that ships without images they are missing; only the attack could make them."""
     engine.works = False
-    monkeypatch.setattr(features, "has_features", lambda run: False)
+    monkeypatch.setattr(features, "are_near", lambda run: False)
     app = opened("defend.py", run=hashes(made)[0], **{"with": "sphere"})
     assert "'blend' comes from a plug-in that is not loaded here" in "".join(errors(app)) + shown_text(app)
 
