@@ -1,5 +1,8 @@
 """What slides show beside the run itself, and a worker finds: misread images, and what each defence does."""
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from core.defences.registry import RECORDS as DEFENCES
@@ -19,9 +22,16 @@ def verdicts(run: StoredRun) -> dict[str, DefenceVerdict]:
     return {name: verdict for name, verdict in found.items() if verdict is not None}
 
 
-def lacking(run: StoredRun) -> int:
-    """How many pieces are not known yet."""
-    return (misread.find(run.hash) is None) + len(DEFENCES) - len(verdicts(run))
+def lacking(run: StoredRun) -> list[Callable[[], str | None]]:
+    """What asks a worker for each piece that is not known yet; each returns what went wrong, see `_tasks.run`."""
+    asks: list[Callable[[], str | None]] = []
+    if misread.find(run.hash) is None:
+        asks.append(partial(_misread.look, run))
+    for name in DEFENCES:
+        chain = _defences.chain_of([name], SHARE)
+        if defended.find(run.hash, chain) is None:
+            asks.append(partial(_defences.evaluate, run, chain))
+    return asks
 
 
 def watch(run: StoredRun, step: int) -> None:
@@ -30,23 +40,25 @@ def watch(run: StoredRun, step: int) -> None:
     A run without features or images is computed again for it, which is done only for these slides.
     """
     if features.are_near(run) or step >= MISREAD_STEP:
-        st.session_state["present-lacking"] = lacking(run)
+        st.session_state["present-lacking"] = len(lacking(run))
         st.fragment(work, run_every=_tasks.WAIT_SECONDS)(run, step)
 
 
 def work(run: StoredRun, step: int) -> None:
-    """Ask for what is lacking, and draw the page again once there is more to show."""
-    left = lacking(run)
+    """Ask for what is lacking, and draw the page again once there is more to show.
+
+    Slides that do not show it yet ask for one piece at a time, while nobody waits: all of it keeps a worker for ten
+    seconds, ahead of all runs.
+    """
+    asks = lacking(run)
+    left = len(asks)
     if left == 0 or (left < st.session_state["present-lacking"] and step >= MISREAD_STEP):
         st.rerun()
-    problems = {_misread.look(run)} - {None}
-    if not problems:
-        for name in DEFENCES:
-            chain = _defences.chain_of([name], SHARE)
-            if defended.find(run.hash, chain) is None:
-                problems |= {_defences.evaluate(run, chain)} - {None}
     if step < MISREAD_STEP:
+        if not _tasks.somebody_waits():
+            asks[0]()
         return
+    problems = {ask() for ask in asks} - {None}
     if problems:
         text = " ".join(sorted(str(problem) for problem in problems))
         _tasks.show_problem(text, title="Defences can't be tried here", widget="present-again")

@@ -42,6 +42,14 @@ def run(key: str, function: str, *arguments: object) -> str | None:
     return problem
 
 
+def somebody_waits() -> bool:
+    """Whether a person waits for a worker, so that nothing should be asked of it that is not needed yet."""
+    try:
+        return _running.engine().somebody_waits
+    except PoisonLabError:
+        return True
+
+
 def run_on(stored: StoredRun, key: str, function: str, *arguments: object) -> str | None:
     """Have a worker do something about a stored run, once, after what that needs: see `run`.
 

@@ -43,6 +43,7 @@ class Tasks:
         of: the runs that they are about, by hash.
         error: what went wrong, for all tasks.
         works: whether tasks end.
+        somebody_waits: whether somebody else waits for anything.
         again: the status of a run that is computed again.
     """
 
@@ -54,6 +55,7 @@ class Tasks:
         self.of: set[str] = set()
         self.error: str | None = None
         self.works = True
+        self.somebody_waits = False
         self.again = JobStatus("running", 0, "stage2", 3, 10, 0.25, 0.0, 5.0, 15.0, [], None)
         self._instead = instead or {}
 

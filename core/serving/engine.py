@@ -85,7 +85,7 @@ class Engine:
         self._jobs = Jobs(lambda: self.connection.slots, self._cancel, lambda: self._tasks.in_flight)
         self._dispatcher = Dispatcher(self.connection, self._jobs, self.store, self._end, grace)
         self.ahead = Ahead(
-            self.connection, self.store, self._execution, lambda: self._somebody_waits, limit=ahead, grace=grace
+            self.connection, self.store, self._execution, lambda: self.somebody_waits, limit=ahead, grace=grace
         )
 
     @property
@@ -182,6 +182,12 @@ class Engine:
             self.ahead.stop()
         return task
 
+    @property
+    def somebody_waits(self) -> bool:
+        """Whether a run or a task of a person is queued or running."""
+        with self._jobs.lock:
+            return bool(self._jobs.in_flight()) or self._tasks.in_flight > 0
+
     def status(self) -> EngineStatus:
         """Current queue, outcomes and workers; queries the scheduler, which takes a few seconds at most."""
         workers = self.connection.workers()
@@ -225,11 +231,6 @@ class Engine:
     def adopt(self, previous: "Engine") -> None:
         """Take over the jobs of an engine whose cluster is unreachable, so that users see how they ended."""
         self._jobs.adopt(previous._jobs)
-
-    @property
-    def _somebody_waits(self) -> bool:
-        with self._jobs.lock:
-            return bool(self._jobs.in_flight()) or self._tasks.in_flight > 0
 
     def _execution(self, topic: str, *, again: bool = False, previews: bool = False) -> Execution:
         return Execution(

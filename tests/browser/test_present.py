@@ -57,6 +57,7 @@ def whole(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="A filter takes most of it back")).to_be_visible(timeout=RUN_MS)
     page.goto(f"{address}/present?step=4")
     expect(shown(page, "Right before, wrong now")).to_be_visible(timeout=RUN_MS)
+    app_server.settled(page)  # the bar is drawn after the slide
     expect(shown(page, "Filters are being tried")).to_have_count(0, timeout=RUN_MS)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from core.defences.chain import parse_chain
+from core.defences.registry import RECORDS as DEFENCES
+from core.serving import engine as engine_module
 from core.spec.registry import ATTACKS
 from core.storage import defended, misread
 from core.storage.runs import Store
-from tests.apps import drawn, opened, own_store, query, rerun, shown_text, small
+from tests.apps import Tasks, drawn, opened, own_store, query, rerun, shown_text, small
 from tests.storage.test_defended import separable
 
 STEPS = 6
@@ -153,3 +155,28 @@ def test_a_defence_that_was_tried_is_shown(store: Store) -> None:
     assert "the best of the 2 that were tried" in told
     assert "“Loss” found" in step(6)
     assert "No defence was in place" not in step(6)
+
+
+def asked_on(number: int, monkeypatch: pytest.MonkeyPatch, store: Store, *, somebody_waits: bool) -> list[str]:
+    """What a slide has asked of the workers once it was drawn twice."""
+    engine = Tasks()
+    engine.somebody_waits = somebody_waits
+    monkeypatch.setattr(engine_module, "get_engine", lambda: engine)
+    run = store.put(separable())
+    rerun(opened("present.py", run=run.hash, step=str(number)))
+    return engine.asked
+
+
+def test_slides_before_the_defences_ask_for_one_piece_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asked_on(1, monkeypatch, store, somebody_waits=False)
+    assert asked[0] == "look"
+    assert len(asked) <= 2
+
+
+def test_they_ask_for_nothing_while_somebody_waits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked_on(1, monkeypatch, store, somebody_waits=True) == []
+
+
+def test_slides_of_defences_ask_for_all_of_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asked_on(5, monkeypatch, store, somebody_waits=True)
+    assert len(asked) == 1 + len(DEFENCES)
