@@ -16,7 +16,7 @@ from benchmarks import report
 from core.system import paths
 from core.system.tables import markdown_table
 
-ROUNDS = 3
+ROUNDS = 2
 AT_ONCE = (1, 2)
 WAYS = {
     "spin": {"OMP_WAIT_POLICY": "active"},
@@ -41,13 +41,16 @@ def measure(way: str, at_once: int) -> float:
                 [*command, str(home / "out")],
                 env={**paths.environment(home), **WAYS[way]},
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
             )
             for home in homes
         ]
-        codes = [process.wait() for process in running]
+        words = [process.communicate()[1] for process in running]
         seconds = time.perf_counter() - start
-    if any(codes):
-        raise subprocess.CalledProcessError(max(codes), command)
+    for process, said in zip(running, words, strict=True):
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
     return seconds
 
 

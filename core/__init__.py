@@ -10,8 +10,8 @@ Importing this package is cheap: torch is loaded only by what computes.
 
 import os
 
-# Before torch is loaded: threads that wait for each other sleep instead of spinning, which costs several times
-# as much where processes share the cores (benchmarks/threads.py).
+# Before torch is loaded: threads that wait for each other sleep. Spinning is faster for one run that has the machine to
+# itself, and takes almost three times as long where two share the cores (benchmarks/threads.py).
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from pathlib import Path

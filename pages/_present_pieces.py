@@ -39,7 +39,7 @@ def watch(run: StoredRun, step: int) -> None:
 
     A run without features or images is computed again for it, which is done only for these slides.
     """
-    if features.are_near(run) or step >= MISREAD_STEP:
+    if features.are_at_hand(run) or step >= MISREAD_STEP:
         st.session_state["present-lacking"] = len(lacking(run))
         st.fragment(work, run_every=_tasks.WAIT_SECONDS)(run, step)
 

@@ -60,7 +60,7 @@ def run_on(stored: StoredRun, key: str, function: str, *arguments: object) -> st
         function: "module:function" of something that takes the store's folder, the run's hash and these arguments.
         arguments: plain data.
     """
-    if _are_near(stored):
+    if _are_at_hand(stored):
         return run(key, function, stored.hash, *arguments)
     tasks = st.session_state.setdefault("tasks", {})
     if stored.hash not in tasks:
@@ -69,13 +69,13 @@ def run_on(stored: StoredRun, key: str, function: str, *arguments: object) -> st
         except PoisonLabError as error:
             return str(error)
     status = tasks[stored.hash].status()
-    if not status.finished or _are_near(stored):
+    if not status.finished or _are_at_hand(stored):
         return None
     return status.error or f"The run that computes the features of this one ended without them ({status.state})."
 
 
-def _are_near(stored: StoredRun) -> bool:
-    return features.are_near(_runs.find(stored.hash) or stored)  # it may have been computed again meanwhile
+def _are_at_hand(stored: StoredRun) -> bool:
+    return features.are_at_hand(_runs.find(stored.hash) or stored)  # it may have been computed again meanwhile
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Wish:
 def features_words(stored: StoredRun) -> str:
     """How far the run is that computes the features which a run ships without; empty where they are there."""
     job: Job | None = st.session_state.get("tasks", {}).get(stored.hash)
-    if job is None or _are_near(stored):
+    if job is None or _are_at_hand(stored):
         return ""
     return f"This run ships without its features and is computed again first: {_running.progress_words(job.status())}"
 

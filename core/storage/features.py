@@ -6,14 +6,9 @@ from core.storage.runs import Store, StoredRun
 from core.system.errors import StoreError
 
 
-def has_features(run: StoredRun) -> bool:
-    """Whether a run is stored with its features; shipped runs are not, to save space."""
-    return (run.folder / "features.npz").exists()
-
-
-def are_near(run: StoredRun) -> bool:
+def are_at_hand(run: StoredRun) -> bool:
     """Whether the features of a run are there, or images to extract them from: its attack need not be repeated."""
-    return has_features(run) or bool(run.images())
+    return run.has_features or bool(run.images())
 
 
 def run_with_features(root: str, spec_hash: str) -> StoredRun:
@@ -32,12 +27,10 @@ def run_with_features(root: str, spec_hash: str) -> StoredRun:
     run = store.get(spec_hash)
     if run is None:
         raise StoreError(f"Run {spec_hash} isn't stored; run the experiment first.")
-    if has_features(run):
+    if run.has_features:
         return run
-    if are_near(run):
-        from core.experiments.restored import features_of
-
-        return store.put_completed(run, features_of(run.spec, run.poison()))
+    if are_at_hand(run):
+        return store.put_completed(run, run.features())
     from core.experiments.run import run as compute
 
     return store.put(compute(run.spec))

@@ -71,12 +71,21 @@ class StoredRun:
         return self._arrays("poison.npz")
 
     def features(self) -> dict[str, Array]:
-        """The arrays that the heads were fitted on.
+        """The arrays that the heads were fitted on; extracted from its images where the run was kept without them.
 
         Returns:
             `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d) and `test_y` (t,).
         """
+        if not self.has_features and self.images():
+            from core.experiments.restored import features_of  # torch
+
+            return features_of(self.spec, self.poison())
         return self._arrays("features.npz")
+
+    @property
+    def has_features(self) -> bool:
+        """Whether it was kept with its features; runs that ship are not, to save space."""
+        return (self.folder / "features.npz").exists()
 
     def images(self) -> list[Path]:
         """PNG files of the poisoned images, in the order of their rows; empty if the attack makes no images."""

@@ -1,11 +1,13 @@
 """What is made of a finished run: its report and its table."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from core.cli.main import main
-from core.storage.runs import Store
+from core.storage.runs import Store, load
+from core.system.paths import GALLERY
 from tests.drawn import drawn_result
 from tests.fakes import tiny_spec
 
@@ -73,3 +75,14 @@ def test_a_damaged_run_is_one_line_and_stays_where_it_is(
     assert "damaged" in error
     assert mine.is_dir()
     assert not (tmp_path / "x.html").exists()
+
+
+def test_a_run_that_ships_without_its_features_is_defended_by_its_images(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = load(GALLERY / "f97fbc833fa454cc")
+    assert not stored.has_features
+    assert main(["defend", str(stored.folder), "--with", "sphere", "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["clean"] == stored.content["clean"]
+    assert verdict["poisoned"] == stored.content["poisoned"]

@@ -9,7 +9,7 @@ import pytest
 from core.audit.verify import verify_run
 from core.experiments import restored
 from core.experiments.run import run
-from core.storage.features import are_near, run_with_features
+from core.storage.features import are_at_hand, run_with_features
 from core.storage.runs import Store
 from core.system.paths import GALLERY
 from tests.experiments.test_run import spec_of
@@ -51,6 +51,6 @@ def test_heads_of_a_run_that_ships_come_to_what_it_states(
 ) -> None:
     monkeypatch.setenv("POISON_LAB_HOME", str(tmp_path))
     monkeypatch.setattr("core.experiments.run.run", lambda *_: pytest.fail("it is computed again"))
-    assert are_near(Store(tmp_path / "results").get(name))
+    assert are_at_hand(Store(tmp_path / "results").get(name))
     whole = run_with_features(str(tmp_path / "results"), name)
     assert all(check.holds for check in verify_run(whole, repeat=False, device="cpu"))

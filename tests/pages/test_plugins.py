@@ -173,7 +173,7 @@ def test_without_the_plugin_features_are_not_computed_again(
 ) -> None:
     """Of a run that ships without images they are missing; only the attack could make them."""
     engine.works = False
-    monkeypatch.setattr(features, "are_near", lambda run: False)
+    monkeypatch.setattr(features, "are_at_hand", lambda run: False)
     app = opened("defend.py", run=hashes(made)[0], **{"with": "sphere"})
     assert "'blend' comes from a plug-in that is not loaded here" in "".join(errors(app)) + shown_text(app)
 

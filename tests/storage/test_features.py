@@ -9,7 +9,7 @@ import pytest
 
 from core.experiments.result import Result
 from core.spec.experiment import ExperimentSpec
-from core.storage.features import are_near, has_features, run_with_features
+from core.storage.features import are_at_hand, run_with_features
 from core.storage.runs import Store
 from core.storage.stored_run import StoredRun
 from core.system.errors import StoreError
@@ -37,8 +37,8 @@ def test_they_are_extracted_from_images_once_and_stored(
 
     monkeypatch.setattr("core.experiments.restored.features_of", features_of)
     monkeypatch.setattr("core.experiments.run.run", lambda *_: pytest.fail("its attack is repeated"))
-    assert not has_features(shipped)
-    assert are_near(shipped)
+    assert not shipped.has_features
+    assert are_at_hand(shipped)
     for _ in range(2):
         whole = run_with_features(str(store.root), shipped.hash)
         assert whole.folder.parent == store.root
@@ -57,7 +57,7 @@ def test_a_run_without_images_is_computed_once_and_stored(
     shutil.rmtree(shipped.folder)
     shipped = Store(shipped.folder.parent, shipped=None).put(bare)
     (shipped.folder / "features.npz").unlink()
-    assert not are_near(shipped)
+    assert not are_at_hand(shipped)
     computed: list[ExperimentSpec] = []
 
     def compute(spec: ExperimentSpec) -> Result:
@@ -67,7 +67,7 @@ def test_a_run_without_images_is_computed_once_and_stored(
     monkeypatch.setattr("core.experiments.run.run", compute)
     for _ in range(2):
         whole = run_with_features(str(store.root), shipped.hash)
-        assert has_features(whole)
+        assert whole.has_features
         assert whole.folder.parent == store.root
     assert computed == [shipped.spec]
 
