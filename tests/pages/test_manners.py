@@ -27,6 +27,8 @@ DRAWN = {"plotly_chart", "dataframe"}
 class IdleEngine:
     """Has nothing to do."""
 
+    somebody_waits = False
+
     def was_interrupted(self, spec_hash: str) -> bool:
         return False
 
