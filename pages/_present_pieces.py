@@ -56,7 +56,9 @@ def work(run: StoredRun, step: int) -> None:
         st.rerun()
     if step < MISREAD_STEP:
         if not _tasks.somebody_waits():
-            asks[0]()
+            for ask in asks:
+                if ask() is None:  # else it has failed, and the next is asked for
+                    break
         return
     problems = {ask() for ask in asks} - {None}
     if problems:

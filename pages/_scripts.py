@@ -19,7 +19,7 @@ ONE_PRESS = """
 // Streamlit sends all that changes within one turn of the event loop as one message, for one part of the page: of two
 // changes that a busy browser hands over together, the second would be done and never shown. So a press waits for what
 // changed before it: another press, a field that was left, what a component tells (turn.js, which waits likewise).
-window.poisonLabSending = 0;
+window.poisonLabSending ??= 0;
 const sending = () => {
   window.poisonLabSending += 1;
   // Streamlit's timer has no delay. It is set within this turn, so that it ends before one that is set in the next.
@@ -29,7 +29,7 @@ window.addEventListener("focusout", sending, {capture: true});
 window.addEventListener("click", (event) => {
   const [target] = event.composedPath();
   if (target.closest("label") && !target.matches("input")) return; // its input is pressed next
-  if (!window.poisonLabSending) {
+  if (window.poisonLabSending < 1) {
     sending();
     return;
   }

@@ -29,20 +29,24 @@ class Session(AppSession):
     def request_rerun(self, client_state: ClientState | None) -> None:
         runner = self._scriptrunner
         if runner is not None and not (client_state and client_state.fragment_id):
-            self._asked += waiting(runner)  # the whole page is asked for, and Streamlit stops this thread
+            self._asked += stopped(runner)  # the whole page is asked for
         super().request_rerun(client_state)
+
+    def request_script_stop(self) -> None:
+        self._asked = []
+        super().request_script_stop()
 
     def _create_scriptrunner(self, initial_rerun_data: RerunData) -> None:
         self._asked.append(initial_rerun_data)
-        if self._scriptrunner is None:  # else it has ended and takes no more, and its last event waits on the loop
+        if self._scriptrunner is None:  # else it takes no more, and what it has drawn may still wait on the loop
             self._run_asked()
 
     def _run_asked(self) -> None:
         joined = ScriptRequests()  # Streamlit's own rules, by which no press is lost
         for data in self._asked:
             joined.request_rerun(data)
-        self._asked = []
         super()._create_scriptrunner(joined.on_scriptrunner_ready().rerun_data)
+        self._asked = []
 
     def _clear_queue(self, fragment_ids_this_run: list[str] | None = None) -> None:
         if fragment_ids_this_run is None:  # the whole page: it replaces all that is there
@@ -56,11 +60,13 @@ class Session(AppSession):
             self._run_asked()
 
 
-def waiting(runner: ScriptRunner) -> list[RerunData]:
-    """What was asked of a thread and not begun: parts of a page, and the presses that are theirs."""
+def stopped(runner: ScriptRunner) -> list[RerunData]:
+    """Stop a thread; what was asked of it and not begun: parts of a page, and the presses that are theirs."""
     requests = runner._requests
-    with requests._lock:
-        return [requests._rerun_data] if requests._state is ScriptRequestType.RERUN else []
+    with requests._lock:  # at once, so that it does not begin with what another thread is to do
+        asked = [requests._rerun_data] if requests._state is ScriptRequestType.RERUN else []
+        requests._state = ScriptRequestType.STOP
+    return asked
 
 
 def keep() -> None:

@@ -20,11 +20,11 @@ def recalls(runs: Sequence[StoredRun], scores: Sequence[Path] = ()) -> dict[str,
     """By detector and budget, the recall where 1 % of the clean points are removed; the least of runs of one budget.
 
     Args:
-        runs: with their features.
+        runs: with features or images.
         scores: files of scores, one for each run; none for the lab's defences alone.
 
     Raises:
-        StoreError: a run has no features, or is damaged.
+        StoreError: a run has neither, or is damaged.
         DataError: see `core.audit.calibration.read_scores`.
     """
     found: dict[str, dict[float, float]] = {}

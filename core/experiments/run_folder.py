@@ -10,7 +10,6 @@ manifest.json   SHA-256 of every file above
 
 import csv
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -58,11 +57,11 @@ def _replacing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def write_completed(source: Path, features: Mapping[str, Array], folder: Path) -> None:
+def write_completed(files: Mapping[str, bytes], features: Mapping[str, Array], folder: Path) -> None:
     """Write the folder of a run that was kept without its features, with them; as atomically as `write`.
 
     Args:
-        source: the folder without them; what its manifest says of its files stays.
+        files: of the run, by their paths in the folder; without features and manifest.
         features: see `Result.features`.
         folder: to write; parents are created.
 
@@ -70,11 +69,12 @@ def write_completed(source: Path, features: Mapping[str, Array], folder: Path) -
         OSError: it can't be written, e.g. the disk is full.
     """
     with _replacing(folder) as work:
-        shutil.copytree(source, work, dirs_exist_ok=True)
-        path = work / "features.npz"
-        write_npz(path, features)
-        known = json.loads((source / "manifest.json").read_text())
-        write_json(work / "manifest.json", {**known, path.name: hashlib.sha256(path.read_bytes()).hexdigest()})
+        for name, content in files.items():
+            path = work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        write_npz(work / "features.npz", features)
+        write_json(work / "manifest.json", checksums(work))
 
 
 def _write_files(result: Result, folder: Path, with_features: bool) -> None:

@@ -7,6 +7,7 @@ fiftyone.json  labels of the poisoned images in FiftyOne's FiftyOneImageClassifi
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,13 @@ def rows(run: StoredRun) -> pd.DataFrame:
     """The poisoned points of a run, in the order of the training set, which has the clean points first.
 
     Raises:
-        StoreError: the run has no features or no base rows, or is damaged.
+        StoreError: the run has neither features nor images, or no base rows, or is damaged.
     """
-    features, classes = run.features(), run.summary.classes
+    return _rows(run, run.features())
+
+
+def _rows(run: StoredRun, features: Mapping[str, Array]) -> pd.DataFrame:
+    classes = run.summary.classes
     base, n = _base(run), len(features["train_y"])
     labels, base_labels = features["poison_y"], features["train_y"][base]
     images = [run.folder / "poison" / f"{i:05d}.png" for i in range(len(base))]
@@ -53,13 +58,14 @@ def write(run: StoredRun, folder: Path) -> None:
     """Write the manifest of a run, and the files of other tools; see the module's docstring.
 
     Args:
-        run: with its features.
+        run: with features or images.
         folder: created if missing; files of an earlier manifest are replaced.
 
     Raises:
         StoreError: see `rows`, or the folder can't be written.
     """
-    features, classes, table = run.features(), run.summary.classes, rows(run)
+    features, classes = run.features(), run.summary.classes
+    table = _rows(run, features)
     y = np.concatenate([features["train_y"], features["poison_y"]])
     is_poison = np.arange(len(y)) >= len(features["train_y"])
     true = np.concatenate([features["train_y"], table["base_label"].to_numpy()])

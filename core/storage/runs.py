@@ -54,19 +54,20 @@ class Store:
             writing.write(result, folder)
         return StoredRun(folder, False, json.loads(finite_json.dumps(result.summary().to_json())))
 
-    def put_completed(self, run: StoredRun, features: Mapping[str, Array]) -> StoredRun:
+    def put_completed(self, run: StoredRun, files: Mapping[str, bytes], features: Mapping[str, Array]) -> StoredRun:
         """Store a run that was kept without its features, with them.
 
         Args:
             run: as it is, which may be one that ships.
+            files: its files, see `StoredRun.files`.
             features: see `core.experiments.result.Result`.
 
         Raises:
-            StoreError: the folder can't be written, e.g. the disk is full.
+            StoreError: the folder can't be written, e.g. as the disk is full.
         """
         folder = self.root / run.hash
         with self._explained():
-            writing.write_completed(run.folder, features, folder)
+            writing.write_completed(files, features, folder)
         return StoredRun(folder, False, run.content)
 
     @contextmanager

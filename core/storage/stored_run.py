@@ -70,8 +70,11 @@ class StoredRun:
         """`y` and `base_index` (m,), and `x` (m, C, H, W) float32 in [0, 1] if the attack makes images."""
         return self._arrays("poison.npz")
 
-    def features(self) -> dict[str, Array]:
+    def features(self, device: str = "auto") -> dict[str, Array]:
         """The arrays that the heads were fitted on; extracted from its images where the run was kept without them.
+
+        Args:
+            device: to extract on, "auto", "cpu" or "cuda".
 
         Returns:
             `train_z` (n, d), `train_y` (n,), `poison_z` (m, d), `poison_y` (m,), `test_z` (t, d) and `test_y` (t,).
@@ -79,7 +82,7 @@ class StoredRun:
         if not self.has_features and self.images():
             from core.experiments.restored import features_of  # torch
 
-            return features_of(self.spec, self.poison())
+            return features_of(self.spec, self.poison(), device=device)
         return self._arrays("features.npz")
 
     @property
@@ -90,6 +93,14 @@ class StoredRun:
     def images(self) -> list[Path]:
         """PNG files of the poisoned images, in the order of their rows; empty if the attack makes no images."""
         return sorted((self.folder / "poison").glob("*.png"))
+
+    def files(self) -> dict[str, bytes]:
+        """The content of its files by their paths, without features and manifest; errors as for `file`."""
+        try:
+            names = RunFolder(self.folder, self.shipped).manifest()
+        except DamagedError as error:
+            raise StoreError(f"Run {self.hash} is damaged ({error}); run the experiment again.") from error
+        return {name: self.file(name) for name in names if name != "features.npz"}
 
     def file(self, name: str) -> bytes:
         """The content of a file by its path in the folder, verified against the manifest.

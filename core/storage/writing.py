@@ -25,9 +25,9 @@ def write(result: Result, folder: Path) -> None:
     _retried(lambda: run_folder.write(result, folder))
 
 
-def write_completed(source: Path, features: Mapping[str, Array], folder: Path) -> None:
+def write_completed(files: Mapping[str, bytes], features: Mapping[str, Array], folder: Path) -> None:
     """See `core.experiments.run_folder.write_completed`; retries as `write` does."""
-    _retried(lambda: run_folder.write_completed(source, features, folder))
+    _retried(lambda: run_folder.write_completed(files, features, folder))
 
 
 def _retried(act: Callable[[], None]) -> None:

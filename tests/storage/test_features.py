@@ -30,12 +30,13 @@ def test_they_are_extracted_from_images_once_and_stored(
 ) -> None:
     result, extracted = tiny_result(tiny_spec()), []
 
-    def features_of(spec: ExperimentSpec, poison: dict[str, Any]) -> Any:
+    def features_of(spec: ExperimentSpec, poison: dict[str, Any], *, device: str) -> Any:
         assert (poison["x"] == result.poison.x).all()
         extracted.append(spec)
         return result.features
 
     monkeypatch.setattr("core.experiments.restored.features_of", features_of)
+    monkeypatch.setattr("core.storage.features._come_to_what_is_stated", lambda *_: True)  # the result is made up
     monkeypatch.setattr("core.experiments.run.run", lambda *_: pytest.fail("its attack is repeated"))
     assert not shipped.has_features
     assert are_at_hand(shipped)
@@ -47,6 +48,16 @@ def test_they_are_extracted_from_images_once_and_stored(
         }
         assert whole.summary.to_json() == shipped.summary.to_json()
     assert extracted == [shipped.spec]
+
+
+def test_a_run_whose_heads_come_to_something_else_is_computed_again(
+    store: Store, shipped: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = tiny_result(tiny_spec())
+    monkeypatch.setattr("core.experiments.restored.features_of", lambda *_, **__: result.features)
+    monkeypatch.setattr("core.experiments.run.run", lambda spec: replace(result, seconds={"clean": 7.0}))
+    run = run_with_features(str(store.root), shipped.hash)
+    assert run.summary.seconds == {"clean": 7.0}
 
 
 def test_a_run_without_images_is_computed_once_and_stored(
@@ -72,12 +83,13 @@ def test_a_run_without_images_is_computed_once_and_stored(
     assert computed == [shipped.spec]
 
 
-def test_a_damaged_file_of_it_is_not_taken_for_whole(store: Store, shipped: StoredRun) -> None:
+def test_a_run_with_a_damaged_file_is_computed_again(
+    store: Store, shipped: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (shipped.folder / "poison" / "00000.png").write_bytes(b"no image")
-    run = store.put_completed(shipped, tiny_result(tiny_spec()).features)
-    assert len(run.features()["train_y"]) == shipped.spec.train_size
-    with pytest.raises(StoreError, match="is damaged"):
-        run.file("poison/00000.png")
+    monkeypatch.setattr("core.experiments.run.run", tiny_result)
+    run = run_with_features(str(store.root), shipped.hash)
+    assert run.file("poison/00000.png") != b"no image"
 
 
 def test_a_full_disk_is_said(store: Store, shipped: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +98,7 @@ def test_a_full_disk_is_said(store: Store, shipped: StoredRun, monkeypatch: pyte
 
     monkeypatch.setattr("core.experiments.run_folder.write_npz", full)
     with pytest.raises(StoreError, match="No space left on device"):
-        store.put_completed(shipped, tiny_result(tiny_spec()).features)
+        store.put_completed(shipped, shipped.files(), tiny_result(tiny_spec()).features)
     assert list(store.root.glob("*")) == []
 
 

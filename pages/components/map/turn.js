@@ -18,11 +18,11 @@ export function tell(act) {
 }
 
 function next() {
-  if (window.poisonLabSending) {
+  if (window.poisonLabSending > 0) {
     setTimeout(next, RETRY_MS);
     return;
   }
-  window.poisonLabSending = 1;
+  window.poisonLabSending = (window.poisonLabSending ?? 0) + 1;
   // Streamlit's timer has no delay. It is set within this turn, so that it ends before one that is set in the next.
   setTimeout(() => setTimeout(sent, 1), 0);
   waiting[0]();
