@@ -195,5 +195,11 @@ def work(name: str, observe: Observer = silent, *, device: str = "auto") -> None
     mark(name)
 
 
+def held_work(name: str, observe: Observer = silent, *, device: str = "auto") -> None:
+    """A piece of work that goes on until there is the mark `NAME-on`."""
+    wait_for(f"{name}-on")
+    work(name, observe)
+
+
 def refused_work(name: str, observe: Observer = silent, *, device: str = "auto") -> None:
     raise DataError("These files are damaged.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.serving.engine import Engine
 from core.serving.messages import Work
-from tests.fakes import marks, tiny_spec
+from tests.fakes import mark, marks, tiny_spec
 from tests.patience import PATIENCE
 
 
@@ -37,8 +37,11 @@ def test_work_without_a_result_is_a_failure(engine: Engine, house: Path) -> None
 
 
 def test_who_has_work_in_flight_waits_longer(engine: Engine, house: Path) -> None:
-    first = engine.submit_work(work(house, "work-4"), tiny_spec(903), "ada")
-    assert engine.submit_work(work(house, "work-4"), tiny_spec(903), "ada") is first or first.finished
+    going = work(house, "work-4", "tests.fakes:held_work")
+    first = engine.submit_work(going, tiny_spec(903), "ada")
+    assert engine.submit_work(going, tiny_spec(903), "ada") is first
     second = engine.submit_work(work(house, "work-5"), tiny_spec(904), "ada")
-    assert (first.priority, second.priority) == (0, 0 if first.finished else -1)
+    assert (first.priority, second.priority) == (0, -1)
+    mark("work-4-on")
+    assert first.wait(PATIENCE).state == "done"
     assert second.wait(PATIENCE).state == "done"
