@@ -11,9 +11,9 @@ PIP := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --retri
 
 # As many workers as cores. They begin with one half of the tests each, and whoever is done takes half of another's rest.
 WORKERS ?= auto
-# Bytecode is kept whatever the shell says: else each worker, server and command that a test starts compiles all code again.
 # The kinds of tests for while you work, of which make test-fast leaves out those that take long.
 FAST := not slow and not browser and not pages and not processes
+# Bytecode is kept whatever the shell says: else each worker, server and command that a test starts compiles all code again.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COVER := --cov --cov-report=term:skip-covered
 
