@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from scipy.special import bdtr
-
 from core.catalog.descriptions import AttackDescription, describe
 from core.heads.scores import Reachability, Score
 from core.spec.experiment import ExperimentSpec, parse_spec
@@ -232,6 +230,8 @@ class RunSummary:
         """
         score = self._known(name)
         if score.lost is not None and score.gained is not None:
+            from scipy.special import bdtr  # imported late: a command that prints no p-value starts sooner without it
+
             return min(1.0, 2 * float(bdtr(min(score.lost, score.gained), score.lost + score.gained, 0.5)))
         error = self.paired_error(name)
         return math.erfc(abs(self.drop(name)) / error / math.sqrt(2)) if error else float(self.drop(name) == 0)

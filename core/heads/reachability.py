@@ -16,6 +16,7 @@ from scipy.special import lambertw
 from torch import Tensor
 
 from core.heads import logistic as head
+from core.heads.adam import Adam
 from core.heads.scores import Reachability
 
 BUDGETS = tuple(10 ** (k / 10) for k in range(-30, 11))
@@ -106,7 +107,7 @@ def certificate(theta: Tensor, gradient: Tensor, low: Tensor, high: Tensor, ridg
     total = gradient + ridge * weights
     lowest, highest = (torch.cat([side.to(theta), theta.new_ones(1)]) for side in (low, high))
     direction = (total / total.norm().clamp_min(1e-30)).detach().requires_grad_()
-    optimiser = torch.optim.Adam([direction], lr=1e-2 / math.sqrt(direction.numel()))
+    optimiser, lr = Adam([direction]), 1e-2 / math.sqrt(direction.numel())
     best = 0.0
     for _ in range(CERTIFICATE_STEPS):
         between = direction[:, None] - direction[None, :]
@@ -117,7 +118,5 @@ def certificate(theta: Tensor, gradient: Tensor, low: Tensor, high: Tensor, ridg
             return math.inf if needed.item() > 0 else best
         ratio = needed / left
         best = max(best, ratio.item())
-        optimiser.zero_grad()
-        (-ratio).backward()
-        optimiser.step()
+        optimiser.step(torch.autograd.grad(-ratio, direction), lr)
     return best

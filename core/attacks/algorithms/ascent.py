@@ -1,11 +1,10 @@
-"""The optimiser of poison: projected Adam, without the seconds that importing torch's optimisers by class takes."""
+"""The optimiser of poison: projected Adam."""
 
-import math
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
-from torch.optim.adam import adam
+
+from core.heads.adam import Adam, Cosine
 
 
 class Ascent:
@@ -26,35 +25,14 @@ class Ascent:
         """
         self.x = project(start.detach().clone())
         self._project = project
-        self._lr, self._least, self._steps, self._done = lr, 0.1 * lr, max(1, steps), 0
-        self._moments = torch.zeros_like(self.x), torch.zeros_like(self.x)
-        self._count = torch.zeros((), device=self.x.device)
+        # Gradients of the head are tiny compared with Adam's usual epsilon.
+        self._adam = Adam([self.x], betas=(0.9, 0.99), eps=1e-30, fused=True, maximise=True)
+        self._decay = Cosine(lr, 0.1 * lr, max(1, steps))
 
     def step(self, gradient: Tensor) -> None:
         """Take a step along the gradient, (m, d) or (m, C, H, W), and project."""
-        # As a function: `torch.optim.Adam` imports torch's compiler, which takes a second.
-        first, second = self._moments
-        adam(
-            [self.x],
-            [gradient],
-            [first],
-            [second],
-            [],
-            [self._count],
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.99,
-            lr=self._lr,
-            weight_decay=0.0,
-            eps=1e-30,  # gradients of the head are tiny compared with Adam's usual epsilon
-            maximize=True,
-        )
-        self._done += 1
-        # Step by step, as torch's CosineAnnealingLR does it: the closed form differs in last digits.
-        now, before = (1 + math.cos(math.pi * t / self._steps) for t in (self._done, self._done - 1))
-        if self._done <= self._steps:
-            self._lr = now / before * (self._lr - self._least) + self._least
+        self._adam.step([gradient], self._decay.lr)
+        self._decay.advance()
         projected = self._project(self.x)
         if projected is not self.x:
             self.x.copy_(projected)

@@ -120,6 +120,7 @@ class Canvas:
 def _pull(leaf: Tensor, z: Tensor, direction: Tensor) -> Tensor:
     # Scaled to unit norm, as the head's gradients are tiny and would lose digits in float32.
     scale = direction.norm().clamp_min(1e-30)
-    (gradient,) = torch.autograd.grad(z, leaf, (direction / scale).to(z.dtype))
+    # As a sum, whose gradient is the direction to the bit: given one, torch imports sympy, which takes 0.3 s.
+    (gradient,) = torch.autograd.grad((z * (direction / scale).to(z.dtype)).sum(), leaf)
     scaled: Tensor = gradient * scale.to(gradient.dtype)
     return scaled

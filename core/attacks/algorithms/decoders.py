@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from core.attacks.algorithms.base import Scene
 from core.attacks.algorithms.inversion import gaps
 from core.extractors import batches
+from core.heads.adam import Adam, Cosine
 from core.spec.events import Event, Observer
 from core.system import cache, paths
 from core.system.errors import AttackError
@@ -141,6 +142,7 @@ def train(scene: Scene, observe: Observer) -> Decoder:
 def _train(scene: Scene, observe: Observer) -> Decoder:
     device = scene.images.device
     network = _network(scene)
+    weights = list(network.parameters())
     generator = torch.Generator().manual_seed(0)
     held_out = torch.zeros(len(scene.y), dtype=torch.bool)
     held_out[torch.randperm(len(held_out), generator=generator)[: max(1, len(held_out) // 10)]] = True
@@ -148,8 +150,7 @@ def _train(scene: Scene, observe: Observer) -> Decoder:
     total = PIXEL_STEPS + BOTH_STEPS
     done = 0
     for steps, rate, weight in ((PIXEL_STEPS, PIXEL_RATE, 0.0), (BOTH_STEPS, BOTH_RATE, FEATURE_WEIGHT)):
-        optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+        optimiser, decay = Adam(weights, weight_decay=WEIGHT_DECAY), Cosine(rate, 0.0, steps)
         for _ in range(steps):
             batch = rows[torch.randint(len(rows), (min(BATCH, len(rows)),), generator=generator)].to(device)
             x, z = scene.images[batch], scene.z[batch]
@@ -157,10 +158,8 @@ def _train(scene: Scene, observe: Observer) -> Decoder:
             loss = F.mse_loss(decoded, x)
             if weight:
                 loss = loss + weight * gaps(scene.pipeline(decoded), z).square().mean()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+            optimiser.step(torch.autograd.grad(loss, weights), decay.lr)
+            decay.advance()
             done += 1
             if done % REPORT_EVERY == 0:
                 observe(Event("decoder", done, total, {"decoder_loss": loss.item()}))
