@@ -1,5 +1,6 @@
 """Shared set-up of the tests."""
 
+import gc
 import os
 import sys
 
@@ -26,6 +27,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that take long, by the list of them."""
     if long.without_parameters(item.nodeid) in LONG:
         item.add_marker("long")
+
+
+def pytest_collection_finish() -> None:
+    """Tests and modules stay to the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,7 +18,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(message)
         pytest.skip(message)
     expect.set_options(timeout=app_server.PAGE_MS)
-    with app_server.browser() as chromium:
+    with app_server.browser(*app_server.FOR_SECONDS) as chromium:
         yield chromium
 
 
