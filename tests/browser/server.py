@@ -32,8 +32,8 @@ CHROMIUM_ARGS = (
     "--process-per-site",
 )
 FOR_SECONDS = ("--disable-features=ScriptStreaming", "--js-flags=--no-opt")
-"""Of a browser whose pages live for seconds: no script is parsed ahead by another thread, and none is compiled once more
-to run faster, which would take 4 % of the processor time of the tests."""
+"""Of a browser whose pages live for seconds: no script is parsed ahead by another thread, and none is compiled again to
+run faster, which would take 4 % of the processor time of the tests."""
 START_SECONDS = 60
 Theme = Literal["light", "dark"]
 SIZE: ViewportSize = {"width": 1400, "height": 1000}
