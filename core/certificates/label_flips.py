@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 from torch import Tensor
 
 from core.attacks.algorithms.implicit import DAMPING
@@ -125,8 +125,8 @@ def bounds(counts: NDArray[np.int64], total: int, n_classes: int) -> tuple[NDArr
         n_classes: c.
     """
     alpha = (1 - CONFIDENCE) / (2 * n_classes)
-    low = np.where(counts > 0, beta.ppf(alpha, counts, total - counts + 1), 0.0)
-    high = np.where(counts < total, beta.ppf(1 - alpha, counts + 1, total - counts), 1.0)
+    low = np.where(counts > 0, betaincinv(counts, total - counts + 1, alpha), 0.0)
+    high = np.where(counts < total, betaincinv(counts + 1, total - counts, 1 - alpha), 1.0)
     return low, high
 
 
