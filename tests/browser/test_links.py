@@ -1,11 +1,10 @@
-"""Every page as the first one that a browser opens: it stands, keeps the policy, and nothing complains."""
+"""Every page as the first one that a person opens: it stands, keeps the policy, and nothing complains."""
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from core.system.paths import ROOT
-from tests.browser import server as app_server
-from tests.browser.server import shown
+from tests.browser.server import settled, shown
 from tests.links import PAGES
 
 pytestmark = pytest.mark.browser
@@ -24,7 +23,7 @@ def test_every_file_of_a_page_has_a_path() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, address: str) -> None:
+def test_a_link_opens_its_page_to_a_new_person(path: str, page: Page, address: str) -> None:
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -33,17 +32,13 @@ def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, add
         if message.type == "error" and source.startswith(address) and "/_stcore/" not in source:
             complaints.append(message.text)
 
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(app_server.PAGE_MS)
-    expect.set_options(timeout=app_server.PAGE_MS)
-    page = context.new_page()
     broken = notes_breaches(page)
     page.on("console", note)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{address}/{path}")
     heading = page.get_by_test_id("stMain").get_by_role("heading", level=1)
     expect(heading).to_be_visible()
-    app_server.settled(page)
+    settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(shown(page, "Page not found")).to_have_count(0)
     expect(shown(page, "can't be used as they are")).to_have_count(0)
@@ -51,4 +46,3 @@ def test_a_link_opens_its_page_in_a_new_browser(path: str, browser: Browser, add
     assert page.url.partition("?")[0] == f"{address}/{path}"
     assert complaints == []
     assert broken == []
-    context.close()
