@@ -247,6 +247,32 @@ def test_another_sheet_is_asked_for_where_not_all_are_on_one(browser: Browser) -
         assert page.evaluate("told.length") == 1
 
 
+@pytest.mark.parametrize("selector", [".strip [data-item]:not([aria-current=true])", ".strip [aria-current=true]"])
+def test_a_press_holds_though_the_server_answers_meanwhile(browser: Browser, selector: str) -> None:
+    with started(browser) as page:
+        thumb = page.locator(selector).last
+        item = thumb.get_attribute("data-item")
+        thumb.hover()
+        page.mouse.down()
+        page.evaluate("data => card.take(data)", data())
+        page.evaluate("new Promise(requestAnimationFrame)")
+        page.mouse.up()
+        expect(page.locator(".image-card")).to_have_attribute("data-item", str(item))
+        assert page.evaluate("heard.length") == 1
+        # What waited is drawn, and later answers are drawn at once.
+        expect(page.locator(f".strip [data-item='{item}']")).to_have_attribute("aria-current", "true")
+        page.evaluate("data => { card.take(data); card.show(card.rows[2]); }", data())
+        third = page.evaluate("card.rows[2]")
+        expect(page.locator(".strip [aria-current=true]")).to_have_attribute("data-item", str(third))
+
+
+def test_an_open_list_of_orders_outlives_an_answer(browser: Browser) -> None:
+    with started(browser) as page:
+        option = page.locator("[data-part=order] option").last.element_handle()
+        page.evaluate("data => card.take(data)", data())
+        assert option.evaluate("one => one.isConnected")
+
+
 def test_images_without_a_change_have_nothing_to_compare(browser: Browser) -> None:
     with started(browser) as page:
         page.evaluate("data => card.take(data)", data(factor=0, remark="No pixel is changed."))

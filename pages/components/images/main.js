@@ -7,6 +7,7 @@
 
 import { unpack } from "../map/data.js";
 import { announce, follow } from "../map/link.js";
+import { redraw } from "../map/press.js";
 import { tell } from "../map/turn.js";
 import { listen } from "./input.js";
 import { Sheet } from "./sheet.js";
@@ -89,7 +90,10 @@ export class ImageCard {
       this.cards.factor > 1 ? `Difference × ${this.cards.factor}` : "Difference";
     const order = this.part("order");
     const titles = this.cards.titles;
-    order.replaceChildren(...Object.keys(titles).map((name) => new Option(titles[name], name)));
+    const options = Object.keys(titles).map((name) => new Option(titles[name], name));
+    const words = (all) => all.map(({ value, text }) => `${value} ${text}`).join();
+    // The same stay, as a list that a person has opened would lose them.
+    if (words(options) !== words([...order.options])) order.replaceChildren(...options);
     order.value = this.order;
     order.hidden = Object.keys(titles).length < 2;
     const details = this.part("notes");
@@ -117,7 +121,7 @@ export class ImageCard {
       return;
     }
     this.drawFrames();
-    if (all) this.drawStrip(place);
+    if (all) redraw(this.part("strip"), () => this.drawStrip());
   }
 
   /** Ask the server for the sheet around a place, once. */
@@ -154,8 +158,8 @@ export class ImageCard {
   }
 
   /** The images around the one that is shown, as buttons. */
-  drawStrip(place) {
-    const first = PAGE * Math.floor(place / PAGE);
+  drawStrip() {
+    const first = PAGE * Math.floor(this.rows.indexOf(this.item) / PAGE);
     const items = Array.from(this.rows.slice(first, first + PAGE)).filter((item) => this.sheet.has(item));
     const buttons = items.map((item) => {
       const button = element("button", "");

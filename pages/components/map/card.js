@@ -1,6 +1,7 @@
 /** What is shown of one point: a tip beside the pointer, and a card with its image and its neighbours. */
 
 import { neighbours } from "./data.js";
+import { redraw } from "./press.js";
 import { claimOf, moreOf, nameOf } from "./words.js";
 
 const TIP_PIXELS = 64;
@@ -45,10 +46,15 @@ export function fillTip(map, place) {
 /** The card of the selected point, in the corner away from it. */
 export function fillCard(map) {
   const card = map.part("card");
-  const { selected, scene, picture, options } = map;
-  card.hidden = selected < 0 || !options.card;
-  if (card.hidden) return;
-  const isLeft = picture.pixels && picture.pixels[2 * selected] > picture.view.width / 2;
+  card.hidden = map.selected < 0 || !map.options.card;
+  if (!card.hidden) redraw(card, () => replaceCard(map, card));
+}
+
+function replaceCard(map, card) {
+  const { selected, scene, picture } = map;
+  if (selected < 0) return;
+  // Of a new scene, where the point is becomes known in the next frame: until then the card stays on its side.
+  const isLeft = picture.pixels ? picture.pixels[2 * selected] > picture.view.width / 2 : card.matches(".left");
   card.className = `card ${isLeft ? "left" : "right"}`;
   const title = document.createElement("strong");
   title.textContent = claimOf(scene, selected);

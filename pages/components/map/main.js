@@ -88,7 +88,9 @@ export class FeatureMap {
       this.pending = 0;
       if (!this.scene || !this.picture.under.clientWidth) return;
       if (this.isStale) {
+        const isNew = !this.picture.pixels;
         this.picture.measure(this.scene);
+        if (isNew) fillCard(this);
         this.picture.paint(this.scene, { decisions: this.decisions, bright: this.bright });
         this.isStale = false;
       }

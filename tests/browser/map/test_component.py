@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,37 @@ def test_a_click_selects_and_tells_others_and_shows_neighbours(browser: Browser)
             "dispatchEvent(new CustomEvent('poison-lab-select', { detail: { run: 'other', row: 1, sender: null } }))"
         )
         expect(page.locator(".map")).to_have_attribute("data-selected", "162")
+
+
+@pytest.mark.parametrize(("name", "selected"), [("Select training image 3: Coat", 3), ("Clear the selection", -1)])
+def test_a_press_on_the_card_holds_though_the_server_answers_meanwhile(
+    name: str, selected: int, browser: Browser
+) -> None:
+    with started(browser, scene()) as page:
+        page.mouse.click(*pixel(page, 160))
+        card = page.get_by_role("region", name="Selected point")
+        card.get_by_role("button", name=name).hover()
+        page.mouse.down()
+        page.evaluate("data => map.take(data)", data(scene()))
+        page.evaluate("new Promise(requestAnimationFrame)")
+        page.mouse.up()
+        expect(page.locator(".map")).to_have_attribute("data-selected", str(selected))
+        page.evaluate("map.show(162)")
+        expect(card.locator("strong")).to_have_text("Bag, label kept")
+
+
+def test_the_card_is_on_the_other_side_than_its_point(browser: Browser) -> None:
+    shown = scene()
+    mirrored = replace(shown, xy=shown.xy * np.array([-1, 1], np.float32))
+    with started(browser, shown) as page:
+        page.mouse.click(*pixel(page, 160))
+        card = page.get_by_role("region", name="Selected point")
+        for one in (shown, mirrored, shown):
+            page.evaluate("data => map.take(data)", data(one))
+            page.evaluate("new Promise(requestAnimationFrame)")
+            is_left = page.evaluate("map.picture.pixels[320] > map.picture.view.width / 2")
+            expect(card).to_have_class(f"card {'left' if is_left else 'right'}")
+        assert page.evaluate("data => { map.take(data); return map.picture.pixels === null; }", data(mirrored))
 
 
 def test_the_keyboard_moves_and_selects(browser: Browser) -> None:
