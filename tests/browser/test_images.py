@@ -258,7 +258,7 @@ def test_a_press_holds_though_the_server_answers_meanwhile(browser: Browser, sel
         page.evaluate("new Promise(requestAnimationFrame)")
         page.mouse.up()
         expect(page.locator(".image-card")).to_have_attribute("data-item", str(item))
-        assert page.evaluate("heard.length") == 1
+        page.wait_for_function("heard.length === 1")
         # What waited is drawn, and later answers are drawn at once.
         expect(page.locator(f".strip [data-item='{item}']")).to_have_attribute("aria-current", "true")
         page.evaluate("data => { card.take(data); card.show(card.rows[2]); }", data())
@@ -314,10 +314,12 @@ def test_a_click_on_the_map_shows_the_pair_and_a_pair_marks_its_point(page: Page
     expect(images.locator(".detail")).to_contain_text(f"poisoned sample {item} ")
     claim = plot.get_by_role("region", name="Selected point").locator("strong")
     expect(claim).to_have_text(images.locator(".claim").inner_text())
-    images.locator(".strip [data-item]:not([aria-current=true])").last.click()
-    other = images.get_attribute("data-item")
-    assert other != str(item)
-    expect(plot).to_have_attribute("data-selected", str(DEFAULT.train_size + int(other or -1)))
+    thumb = images.locator(".strip [data-item]:not([aria-current=true])").last
+    other = int(thumb.get_attribute("data-item") or -1)
+    thumb.click()
+    assert other != item
+    expect(images).to_have_attribute("data-item", str(other))
+    expect(plot).to_have_attribute("data-selected", str(DEFAULT.train_size + other))
     expect(claim).to_have_text(images.locator(".claim").inner_text())
 
 

@@ -161,23 +161,21 @@ export class ImageCard {
   drawStrip() {
     const first = PAGE * Math.floor(this.rows.indexOf(this.item) / PAGE);
     const items = Array.from(this.rows.slice(first, first + PAGE)).filter((item) => this.sheet.has(item));
+    const strip = this.part("strip");
+    const there = new Map([...strip.children].map((button) => [Number(button.dataset.item), button]));
     const buttons = items.map((item) => {
-      const button = element("button", "");
-      button.type = "button";
-      button.dataset.item = item;
+      const button = there.get(item) ?? thumb(item); // one that stays can still be pressed
       button.tabIndex = item === this.item ? 0 : -1;
       button.setAttribute("aria-label", `${claimOf(this.cards, item)}, ${nameOf(this.cards, item)}`);
       button.setAttribute("aria-current", item === this.item);
       button.title = claimOf(this.cards, item);
-      const canvas = document.createElement("canvas");
-      canvas.setAttribute("aria-hidden", "true");
-      this.sheet.draw(canvas, item, this.sheet.sheet.each - 1, TALL.matches ? TALL_THUMB_PIXELS : THUMB_PIXELS);
-      button.append(canvas);
+      const pixels = TALL.matches ? TALL_THUMB_PIXELS : THUMB_PIXELS;
+      this.sheet.draw(button.firstElementChild, item, this.sheet.sheet.each - 1, pixels);
       return button;
     });
-    const strip = this.part("strip");
     const hadFocus = strip.contains(this.root.getRootNode().activeElement);
-    strip.replaceChildren(...buttons);
+    const stays = buttons.length === strip.children.length && buttons.every((button, i) => button === strip.children[i]);
+    if (!stays) strip.replaceChildren(...buttons);
     strip.hidden = this.cards.count < 2;
     const current = buttons.find((button) => Number(button.dataset.item) === this.item);
     if (!current) return;
@@ -253,6 +251,17 @@ export class ImageCard {
     this.observer.disconnect();
     for (const end of this.ending) end();
   }
+}
+
+/** A button of the strip with an empty canvas. */
+function thumb(item) {
+  const button = element("button", "");
+  button.type = "button";
+  button.dataset.item = item;
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("aria-hidden", "true");
+  button.append(canvas);
+  return button;
 }
 
 function element(name, text) {
