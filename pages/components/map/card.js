@@ -52,10 +52,9 @@ export function fillCard(map) {
 
 function replaceCard(map, card) {
   const { selected, scene, picture } = map;
-  if (selected < 0) return;
-  // Of a new scene, where the point is becomes known in the next frame: until then the card stays on its side.
-  const isLeft = picture.pixels ? picture.pixels[2 * selected] > picture.view.width / 2 : card.matches(".left");
-  card.className = `card ${isLeft ? "left" : "right"}`;
+  // Where the points of a new scene are becomes known in the next frame, which fills the card then.
+  if (selected < 0 || !picture.pixels) return;
+  card.className = `card ${picture.pixels[2 * selected] > picture.view.width / 2 ? "left" : "right"}`;
   const title = document.createElement("strong");
   title.textContent = claimOf(scene, selected);
   const text = document.createElement("div");
